@@ -1,0 +1,78 @@
+//! The text of a policy document, exactly as its author wrote it.
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A policy document's text, decoded but not yet parsed.
+///
+/// The text is kept verbatim, because old documents hold duplicate keys and because what is written
+/// back must not lose anything. In a snapshot it stands as a JSON value where it is JSON, else as a string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyText(String);
+
+impl PolicyText {
+    /// A document as IAM returns it: URL-encoded as in RFC 3986, or already plain.
+    ///
+    /// The text of a JSON document cannot start with a percent sign, so that tells which it is.
+    /// A byte order mark, which some editors write, is dropped.
+    pub fn new(text: &str) -> PolicyText {
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim_start().starts_with('%') {
+            PolicyText(percent_decode_str(text.trim()).decode_utf8_lossy().into_owned())
+        } else {
+            PolicyText(text.to_owned())
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for PolicyText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A JSON string would come back as its content, so only objects and arrays stand as they are.
+        match serde_json::from_str::<&RawValue>(&self.0) {
+            Ok(raw) if raw.get().starts_with(['{', '[']) => raw.serialize(serializer),
+            _ => serializer.serialize_str(&self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        match serde_json::from_str::<String>(raw.get()) {
+            Ok(text) => Ok(PolicyText(text)),
+            Err(_) => Ok(PolicyText(raw.get().to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_encoded_documents_are_decoded_and_plain_ones_left_alone() {
+        for (given, expected) in [
+            ("%7B%22Version%22%3A%20%22a+b%22%7D", r#"{"Version": "a+b"}"#),
+            ("%0A%7b%7d", "\n{}"),
+            (r#"{"Resource": "arn:aws:s3:::b/%20x"}"#, r#"{"Resource": "arn:aws:s3:::b/%20x"}"#),
+            ("\u{feff}{}", "{}"),
+            ("", ""),
+        ] {
+            assert_eq!(PolicyText::new(given).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_keeps_every_character() {
+        for text in [r#"{"Effect": "Deny",  "Effect": "Allow"}"#, "[1 ]", "{broken", "\"text\"", "", "7"] {
+            let stored = serde_json::to_string(&PolicyText(text.to_owned())).unwrap();
+            assert_eq!(serde_json::from_str::<PolicyText>(&stored).unwrap().as_str(), text, "{stored}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The facts that a verdict stands on, whichever source they came from.
+//!
+//! Each datum is known, known to be absent, or unreadable with the reason. Facts are normalised:
+//! instances point to profiles, profiles to roles, roles to managed policies, by key. The snapshot
+//! file is their serialised form ([`snapshot`]).
+
+mod document;
+pub mod snapshot;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use document::PolicyText;
+
+/// A datum that may be missing for a reason that matters to the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact<T> {
+    /// It was read.
+    Known(T),
+    /// AWS says that there is none.
+    Absent,
+    /// It could not be read: nothing is known about it.
+    Unreadable(Unreadable),
+}
+
+impl<T> Fact<T> {
+    /// The datum, if it was read.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Fact::Known(value) => Some(value),
+            Fact::Absent | Fact::Unreadable(_) => None,
+        }
+    }
+
+    /// Why it could not be read, if so.
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        match self {
+            Fact::Unreadable(reason) => Some(reason),
+            Fact::Known(_) | Fact::Absent => None,
+        }
+    }
+}
+
+/// Why a datum could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unreadable {
+    /// The API that failed, named as the IAM action that it needs: `iam:GetRole`.
+    pub api: String,
+    /// What kind of failure it was.
+    pub kind: UnreadableKind,
+    /// What AWS, the network or this tool said about it, for a person.
+    pub message: String,
+}
+
+/// The kinds of failure that change what a person does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadableKind {
+    /// The caller may not make this call.
+    Denied,
+    /// AWS throttled the call for longer than the retries lasted.
+    Throttled,
+    /// There are no credentials, or they are expired or invalid.
+    Credentials,
+    /// No answer came, or it broke off, or it could not be understood.
+    Network,
+    /// The thing asked for lives in another account than the credentials.
+    OtherAccount,
+    /// The snapshot does not hold it.
+    NotInSnapshot,
+    /// Any other error of AWS.
+    Other,
+}
+
+/// Everything that was read for one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// When the facts were read; the verdict speaks of that time.
+    pub taken_at: Timestamp,
+    /// What is to be judged, in the order it was asked for.
+    pub subjects: Vec<Subject>,
+    /// Instance profiles by [`key`].
+    pub profiles: BTreeMap<String, Fact<InstanceProfile>>,
+    /// Roles by [`key`].
+    pub roles: BTreeMap<String, Fact<Role>>,
+    /// Managed policies by ARN: attached ones and boundaries.
+    pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
+    /// KMS keys by [`kms_key`]: what an id or alias stands for.
+    pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
+    /// The SCP levels from the root down, where they are known.
+    pub scp_levels: Option<Vec<ScpLevel>>,
+}
+
+impl Facts {
+    /// Facts about nothing, taken at `taken_at`.
+    pub fn new(taken_at: Timestamp) -> Facts {
+        Facts {
+            taken_at,
+            subjects: Vec::new(),
+            profiles: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            kms_keys: BTreeMap::new(),
+            scp_levels: None,
+        }
+    }
+}
+
+/// The key of a profile or role: `ACCOUNT/NAME`, or `NAME` while the account is not known.
+///
+/// Names are unique within an account, whatever the path and the case.
+pub fn key(account: Option<&str>, name: &str) -> String {
+    match account {
+        Some(account) => format!("{account}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The key of a KMS key: its Region, a slash, and the id or `alias/NAME` as given.
+pub fn kms_key(region: Option<&str>, given: &str) -> String {
+    format!("{}/{given}", region.unwrap_or_default())
+}
+
+/// One thing to be judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// The target as it was typed, or the instance id for one met in a fleet.
+    pub target: String,
+    /// The account, where known.
+    pub account: Option<String>,
+    /// The Region, where known.
+    pub region: Option<String>,
+    /// The partition.
+    pub partition: String,
+    /// Whether a selection over a fleet met it, rather than somebody naming it.
+    pub from_selection: bool,
+    /// What it is.
+    pub kind: SubjectKind,
+}
+
+/// What a subject is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// An EC2 instance; absent if there is none of that id.
+    Instance(Fact<Box<Instance>>),
+    /// An instance profile, by its key in [`Facts::profiles`].
+    Profile(String),
+    /// A role, by its key in [`Facts::roles`].
+    Role(String),
+    /// Bare policy documents; no role, profile or instance in view.
+    Documents(Box<Documents>),
+}
+
+/// An EC2 instance, as `DescribeInstances` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// Its tag `Name`.
+    pub name: Option<String>,
+    /// `pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`.
+    pub state: String,
+    /// The profile that it is associated with.
+    pub profile: Option<AttachedProfile>,
+    /// The state of its association with that profile; absent if AWS lists no association.
+    pub association: Fact<Association>,
+    /// Its metadata options, where AWS gave them.
+    pub metadata: Option<MetadataOptions>,
+    /// Its VPC.
+    pub vpc: Option<String>,
+    /// Its primary private IPv4 address.
+    pub private_ip: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The profile that an instance holds: a snapshot of name and id at the time of association.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachedProfile {
+    /// The profile's ARN.
+    pub arn: String,
+    /// The profile's id (`AIPA...`).
+    pub id: Option<String>,
+}
+
+/// An association of an instance with a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Association {
+    /// Its id (`iip-assoc-...`).
+    pub id: String,
+    /// `associating`, `associated`, `disassociating` or `disassociated`.
+    pub state: String,
+    /// The profile's ARN.
+    pub profile_arn: Option<String>,
+}
+
+/// An instance's metadata options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataOptions {
+    /// `enabled` or `disabled`.
+    pub http_endpoint: Option<String>,
+    /// `optional` or `required`.
+    pub http_tokens: Option<String>,
+    /// `pending` while a change is not effective yet, else `applied`.
+    pub state: Option<String>,
+}
+
+/// An instance profile, as `GetInstanceProfile` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceProfile {
+    /// Its ARN.
+    pub arn: String,
+    /// Its id (`AIPA...`).
+    pub id: String,
+    /// Its name, without the path.
+    pub name: String,
+    /// The key of its role in [`Facts::roles`]; `None` if it holds none.
+    pub role: Option<String>,
+}
+
+/// A role and what is attached to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Its ARN, where known.
+    pub arn: Option<String>,
+    /// Its id (`AROA...`), where known.
+    pub id: Option<String>,
+    /// Its name, without the path.
+    pub name: String,
+    /// Its trust policy.
+    pub trust: Fact<PolicyText>,
+    /// The ARN of its permissions boundary; absent if it has none.
+    pub boundary: Fact<String>,
+    /// Its tags, all of them.
+    pub tags: Fact<BTreeMap<String, String>>,
+    /// Its inline policies.
+    pub inline: Fact<Vec<InlinePolicy>>,
+    /// The ARNs of its attached managed policies, documents in [`Facts::policies`].
+    pub attached: Fact<Vec<String>>,
+}
+
+/// An inline policy of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InlinePolicy {
+    /// Its name.
+    pub name: String,
+    /// Its document.
+    pub document: Fact<PolicyText>,
+}
+
+/// A managed policy in its default version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedPolicy {
+    /// The default version's id, for example `v3`.
+    pub version: String,
+    /// That version's document.
+    pub document: PolicyText,
+}
+
+/// A KMS key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KmsKey {
+    /// The key's own ARN, never an alias.
+    pub arn: String,
+}
+
+/// One level of an organisation (root, organizational unit or account) with its SCPs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScpLevel {
+    /// What the level is called in reports.
+    pub name: String,
+    /// The policies at that level; one of them must allow.
+    pub policies: Vec<NamedDocument>,
+}
+
+/// A document with the name that reports call it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedDocument {
+    /// A file name, policy name or ARN.
+    pub name: String,
+    /// The document.
+    pub document: PolicyText,
+}
+
+/// Bare policy documents and what the user said about where they will be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// Identity policies.
+    pub policies: Vec<NamedDocument>,
+    /// The role's trust policy, if given.
+    pub trust: Option<NamedDocument>,
+    /// The permissions boundary, if given.
+    pub boundary: Option<NamedDocument>,
+    /// The instance id, if given.
+    pub instance_id: Option<String>,
+}

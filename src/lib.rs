@@ -1,0 +1,3 @@
+//! x
+pub mod arn;
+pub mod policy;

@@ -1,0 +1,203 @@
+//! The `Condition` element: AND over operators and keys, OR over values, in three truth values.
+//!
+//! Sources: [Condition](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html),
+//! [evaluation logic](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html),
+//! [multivalued keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
+
+use jiff::Timestamp;
+
+use super::context::{Context, Value, is_multivalued};
+use super::json::Json;
+use super::moment::{Span, compare_spans};
+use super::operator::{Comparison, by_name};
+use super::template::Template;
+use super::text::Text;
+use super::truth::{Doubt, Truth};
+
+/// A statement's conditions, all of which must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
+    tests: Vec<Test>,
+    /// What in the element could not be understood; each keeps the answer from being true.
+    pub problems: Vec<String>,
+}
+
+/// One operator on one key.
+#[derive(Debug, Clone)]
+struct Test {
+    operator: Operator,
+    key: String,
+    values: Vec<Template>,
+}
+
+/// An operator with its prefix and suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Null,
+    Compare { quantifier: Quantifier, comparison: Comparison, negated: bool, if_exists: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quantifier {
+    /// A plain operator, for a key with one value.
+    Single,
+    /// `ForAllValues:`
+    All,
+    /// `ForAnyValue:`
+    Any,
+}
+
+impl Operator {
+    fn parse(name: &str) -> Option<Operator> {
+        if name == "Null" {
+            return Some(Operator::Null);
+        }
+        let (quantifier, rest) = match name.split_once(':') {
+            Some(("ForAllValues", rest)) => (Quantifier::All, rest),
+            Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
+            Some(_) => return None,
+            None => (Quantifier::Single, name),
+        };
+        let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
+        let (comparison, negated) = by_name(base)?;
+        Some(Operator::Compare { quantifier, comparison, negated, if_exists })
+    }
+}
+
+impl Condition {
+    /// Reads the element. What is not understood becomes a problem, never an error: the rest of the statement may
+    /// still decide.
+    pub fn parse(json: &Json, variables_live: bool) -> Condition {
+        let mut condition = Condition::default();
+        let Json::Object(operators) = json else {
+            condition.problems.push(format!("`Condition` is {}, not an object", json.kind()));
+            return condition;
+        };
+        for (index, (name, keys)) in operators.iter().enumerate() {
+            if operators.iter().take(index).any(|(other, _)| other == name) {
+                condition.problems.push(format!("the condition operator `{name}` stands twice"));
+            }
+            let Json::Object(keys) = keys else {
+                condition
+                    .problems
+                    .push(format!("the condition operator `{name}` holds {}, not an object", keys.kind()));
+                continue;
+            };
+            let Some(operator) = Operator::parse(name) else {
+                condition.problems.push(format!("unknown condition operator `{name}`"));
+                continue;
+            };
+            for (index, (key, values)) in keys.iter().enumerate() {
+                if keys.iter().take(index).any(|(other, _)| other.eq_ignore_ascii_case(key)) {
+                    condition.problems.push(format!("the condition key `{key}` stands twice under `{name}`"));
+                }
+                match parse_values(values, variables_live) {
+                    Some(values) => condition.tests.push(Test { operator, key: key.clone(), values }),
+                    None => condition.problems.push(format!("the condition key `{key}` has a value that is no string")),
+                }
+            }
+        }
+        condition
+    }
+
+    /// Whether the conditions hold.
+    pub fn evaluate(&self, context: &Context) -> Truth {
+        let problems = self.problems.iter().map(|problem| Truth::Unknown(Doubt::note(problem)));
+        let tests = self.tests.iter().map(|test| test.evaluate(context));
+        tests.chain(problems).fold(Truth::True, Truth::and)
+    }
+}
+
+/// Strings, and booleans and numbers read as strings. `None` if there is anything else, or nothing.
+fn parse_values(json: &Json, variables_live: bool) -> Option<Vec<Template>> {
+    let template = |value: &Json| match value {
+        Json::String(text) | Json::Number(text) => Some(Template::parse(text, variables_live)),
+        Json::Bool(value) => Some(Template::parse(&value.to_string(), false)),
+        Json::Null | Json::InexactNumber | Json::Array(_) | Json::Object(_) => None,
+    };
+    let values: Vec<_> = json.one_or_many().iter().map(template).collect::<Option<_>>()?;
+    Some(values).filter(|values| !values.is_empty())
+}
+
+impl Test {
+    fn evaluate(&self, context: &Context) -> Truth {
+        match context.get(&self.key) {
+            Value::Absent => self.when_absent(),
+            Value::Present(values) => self.when_present(values, context),
+            Value::Between(from, until) => self.when_between((*from, *until), context),
+            Value::Unknowable => {
+                let present = self.when_present(&[Text::any()], context);
+                self.when_absent().agree(present, context.doubt(&self.key))
+            }
+        }
+    }
+
+    fn when_absent(&self) -> Truth {
+        match self.operator {
+            Operator::Null => self.null(true),
+            Operator::Compare { quantifier: Quantifier::All, .. } => Truth::True,
+            Operator::Compare { quantifier: Quantifier::Any, if_exists: true, .. } => {
+                Truth::Unknown(Doubt::note(format!("`ForAnyValue` with `IfExists` on `{}`, which is absent", self.key)))
+            }
+            Operator::Compare { quantifier: Quantifier::Any, .. } => Truth::False,
+            Operator::Compare { quantifier: Quantifier::Single, negated, if_exists, .. } => {
+                (negated || if_exists).into()
+            }
+        }
+    }
+
+    fn when_present(&self, values: &[Text], context: &Context) -> Truth {
+        let each = |comparison: Comparison, negated: bool| {
+            values.iter().map(move |value| {
+                self.against_any(negated, |policy| comparison.compare(&self.key, value, policy, context))
+            })
+        };
+        match self.operator {
+            Operator::Null => self.null(false),
+            Operator::Compare { quantifier: Quantifier::All, comparison, negated, .. } => {
+                each(comparison, negated).fold(Truth::True, Truth::and)
+            }
+            Operator::Compare { quantifier: Quantifier::Any, comparison, negated, .. } => {
+                each(comparison, negated).fold(Truth::False, Truth::or)
+            }
+            Operator::Compare { quantifier: Quantifier::Single, comparison, negated, .. } => {
+                if values.len() != 1 || is_multivalued(&self.key) {
+                    let note = format!("`{}` may hold several values, and its operator is for one", self.key);
+                    return Truth::Unknown(context.doubt(&self.key).merge(Doubt::note(note)));
+                }
+                each(comparison, negated).fold(Truth::True, Truth::and)
+            }
+        }
+    }
+
+    /// The key holds a time that is only known to lie in a span.
+    fn when_between(&self, span: (Timestamp, Timestamp), context: &Context) -> Truth {
+        match self.operator {
+            Operator::Compare { comparison: Comparison::Date(order), negated, .. } => {
+                self.against_any(negated, |policy| match policy.as_plain().as_deref().and_then(Span::parse) {
+                    Some(moment) => compare_spans(order, span, moment, || context.doubt(&self.key)),
+                    None => Truth::Unknown(Doubt::note(format!("a value for `{}` that is no date", self.key))),
+                })
+            }
+            Operator::Null | Operator::Compare { .. } => self.when_present(&[Text::any()], context),
+        }
+    }
+
+    /// OR over the policy's values; a negated operator needs that none matches.
+    fn against_any(&self, negated: bool, matches: impl Fn(&Template) -> Truth) -> Truth {
+        let matched = self.values.iter().map(matches).fold(Truth::False, Truth::or);
+        if negated { !matched } else { matched }
+    }
+
+    /// `Null: "true"` asks that the key be absent, `"false"` that it be there.
+    fn null(&self, absent: bool) -> Truth {
+        self.against_any(false, |value| match value.as_plain().as_deref() {
+            Some(text) if text.eq_ignore_ascii_case("true") => absent.into(),
+            Some(text) if text.eq_ignore_ascii_case("false") => (!absent).into(),
+            _ => Truth::Unknown(Doubt::note(format!(
+                "a value of `Null` for `{}` that is neither true nor false",
+                self.key
+            ))),
+        })
+    }
+}

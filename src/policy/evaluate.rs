@@ -1,0 +1,294 @@
+//! The decision: what a role's policies together say to a request, and which statements say it.
+//!
+//! Source: [Policy evaluation logic](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::action;
+use super::context::Context;
+use super::document::{ActionElement, Document, Effect, Statement};
+use super::principal::ServicePrincipal;
+use super::resource::Resource;
+use super::truth::{Doubt, Truth};
+
+/// What is asked: may the role do this?
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The action, `SERVICE:NAME` in any case.
+    pub action: String,
+    /// The resource.
+    pub resource: Resource,
+    /// The condition keys that come with the request.
+    pub context: Context,
+}
+
+/// What the policies say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Certainly allowed.
+    Allowed,
+    /// A `Deny` statement certainly applies.
+    ExplicitDeny,
+    /// Certainly not allowed, with no `Deny` that certainly applies.
+    ImplicitDeny,
+    /// It hangs on something that is not known.
+    Unknown,
+}
+
+/// The kinds of policy that bear on a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// Embedded in the role.
+    Inline,
+    /// Attached to the role.
+    Managed,
+    /// The permissions boundary.
+    Boundary,
+    /// A service control policy.
+    Scp,
+    /// A document from a file.
+    Document,
+}
+
+/// A policy as it bears on a role.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Its name or ARN, for reports.
+    pub name: String,
+    /// What kind it is.
+    pub kind: PolicyKind,
+    /// Its document; `Err` says why it is not known, so that it may hold anything.
+    pub document: Result<Arc<Document>, String>,
+}
+
+/// Policies of which one must allow for a request to pass.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// What the gate is.
+    pub kind: GateKind,
+    /// Its name in reports: the boundary's ARN, the SCP level's name; unused for identity policies.
+    pub name: String,
+    /// Its policies.
+    pub policies: Vec<Policy>,
+    /// Why there may be more policies than those, for example an unreadable list.
+    pub unread: Vec<String>,
+}
+
+/// The gates that every request of a role must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GateKind {
+    /// The role's own policies.
+    Identity,
+    /// The permissions boundary.
+    Boundary,
+    /// One level of service control policies.
+    Scp,
+}
+
+/// A statement that decided, or that could not be decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatementReference {
+    /// The gate that it stands in.
+    pub gate: GateKind,
+    /// The kind of its policy.
+    pub kind: PolicyKind,
+    /// Its policy's name or ARN.
+    pub policy: String,
+    /// Its Sid.
+    pub sid: Option<String>,
+    /// Its index in the policy, from 0.
+    pub index: usize,
+}
+
+/// The answer to a request, with its grounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The decision.
+    pub decision: Decision,
+    /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown;
+    /// none for an implicit deny.
+    pub decided_by: Vec<StatementReference>,
+    /// The gates that are certainly closed: their kind and name.
+    pub closed: Vec<(GateKind, String)>,
+    /// What an unknown hangs on.
+    pub doubt: Doubt,
+}
+
+/// Decides a request. Each gate must let it through, and no statement anywhere may deny it.
+pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
+    let found: Vec<GateFindings> = gates.iter().map(|gate| GateFindings::of(gate, request)).collect();
+    let every = |of: fn(&GateFindings) -> &BTreeSet<StatementReference>| -> Vec<StatementReference> {
+        found.iter().flat_map(|gate| of(gate).iter().cloned()).collect()
+    };
+    let closed: Vec<_> =
+        found.iter().filter(|gate| gate.is_closed()).map(|gate| (gate.kind, gate.name.clone())).collect();
+    let denies = found.iter().any(|gate| !gate.denying.is_empty());
+    let undecided = found.iter().any(|gate| !gate.is_open() || gate.may_deny());
+    match (denies, !closed.is_empty(), undecided) {
+        // A deny that certainly applies ends it, whatever else is not known.
+        (true, _, _) => {
+            let decided_by = every(|gate| &gate.denying);
+            Response { decision: Decision::ExplicitDeny, decided_by, closed, doubt: Doubt::default() }
+        }
+        // A gate that certainly lets nothing through: no unknown elsewhere can open it.
+        (false, true, _) => {
+            Response { decision: Decision::ImplicitDeny, decided_by: Vec::new(), closed, doubt: Doubt::default() }
+        }
+        // Something that is not known may deny, or may be the only thing that allows.
+        (false, false, true) => {
+            let mut decided_by = Vec::new();
+            let mut doubt = Doubt::default();
+            for gate in found {
+                doubt = doubt.merge(gate.deny_doubt);
+                decided_by.extend(gate.maybe_denying);
+                if gate.allowing.is_empty() {
+                    doubt = doubt.merge(gate.allow_doubt);
+                    decided_by.extend(gate.maybe_allowing);
+                }
+            }
+            Response { decision: Decision::Unknown, decided_by, closed, doubt }
+        }
+        // Every gate certainly lets it through.
+        (false, false, false) => {
+            let decided_by = every(|gate| &gate.allowing);
+            Response { decision: Decision::Allowed, decided_by, closed, doubt: Doubt::default() }
+        }
+    }
+}
+
+/// What the statements of a gate say to a request.
+struct GateFindings {
+    kind: GateKind,
+    name: String,
+    denying: BTreeSet<StatementReference>,
+    allowing: BTreeSet<StatementReference>,
+    maybe_denying: BTreeSet<StatementReference>,
+    maybe_allowing: BTreeSet<StatementReference>,
+    deny_doubt: Doubt,
+    allow_doubt: Doubt,
+    /// Whether something unread, or a statement of unknown effect, may deny.
+    unread: bool,
+}
+
+impl GateFindings {
+    fn of(gate: &Gate, request: &Request) -> GateFindings {
+        let mut findings = GateFindings {
+            kind: gate.kind,
+            name: gate.name.clone(),
+            denying: BTreeSet::new(),
+            allowing: BTreeSet::new(),
+            maybe_denying: BTreeSet::new(),
+            maybe_allowing: BTreeSet::new(),
+            deny_doubt: Doubt::default(),
+            allow_doubt: Doubt::default(),
+            unread: false,
+        };
+        gate.unread.iter().for_each(|reason| findings.add_unread(reason));
+        for policy in &gate.policies {
+            match &policy.document {
+                Ok(document) => {
+                    for (index, statement) in document.statements.iter().enumerate() {
+                        findings.add(gate.kind, policy, index, statement, &applies(document, statement, request));
+                    }
+                }
+                Err(reason) => findings.add_unread(reason),
+            }
+        }
+        findings
+    }
+
+    fn add_unread(&mut self, reason: &str) {
+        self.unread = true;
+        self.deny_doubt.notes.insert(reason.to_owned());
+        self.allow_doubt.notes.insert(reason.to_owned());
+    }
+
+    fn add(&mut self, gate: GateKind, policy: &Policy, index: usize, statement: &Statement, applies: &Truth) {
+        let reference = || StatementReference {
+            gate,
+            kind: policy.kind,
+            policy: policy.name.clone(),
+            sid: statement.sid.clone(),
+            index,
+        };
+        match (statement.effect, applies) {
+            (_, Truth::False) => {}
+            (Some(Effect::Deny), Truth::True) => drop(self.denying.insert(reference())),
+            (Some(Effect::Allow), Truth::True) => drop(self.allowing.insert(reference())),
+            (effect, Truth::Unknown(doubt)) => {
+                if effect != Some(Effect::Allow) {
+                    self.maybe_denying.insert(reference());
+                    self.deny_doubt = std::mem::take(&mut self.deny_doubt).merge(doubt.clone());
+                }
+                if effect != Some(Effect::Deny) {
+                    self.maybe_allowing.insert(reference());
+                    self.allow_doubt = std::mem::take(&mut self.allow_doubt).merge(doubt.clone());
+                }
+            }
+            // A statement without a known effect has a problem, so it never certainly applies.
+            (None, Truth::True) => self.unread = true,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.allowing.is_empty()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.allowing.is_empty() && self.maybe_allowing.is_empty() && !self.unread
+    }
+
+    fn may_deny(&self) -> bool {
+        self.unread || !self.maybe_denying.is_empty()
+    }
+}
+
+/// Whether a statement certainly speaks of the request. What rules it out is looked at before what leaves it open.
+fn applies(document: &Document, statement: &Statement, request: &Request) -> Truth {
+    let action = action_applies(statement, &request.action);
+    if action.is_false() {
+        return Truth::False;
+    }
+    let resource = statement.resource.applies_to(&request.resource, &request.context);
+    if resource.is_false() {
+        return Truth::False;
+    }
+    action.and(resource).and(statement.condition.evaluate(&request.context)).and(soundness(document, statement))
+}
+
+fn action_applies(statement: &Statement, action: &str) -> Truth {
+    match &statement.action {
+        ActionElement::Action(patterns) => action::any_matches(patterns, action),
+        ActionElement::NotAction(patterns) => !action::any_matches(patterns, action),
+        ActionElement::Missing => Truth::True,
+    }
+}
+
+/// True for a statement that was understood in full.
+fn soundness(document: &Document, statement: &Statement) -> Truth {
+    let problems = document.problems.iter().chain(&statement.problems);
+    problems.map(|problem| Truth::Unknown(Doubt::note(problem))).fold(Truth::True, Truth::and)
+}
+
+/// Decides whether a trust policy lets a service assume the role.
+///
+/// The context holds what the service is known to send; anything else leaves the answer unknown.
+pub fn evaluate_trust(document: &Document, service: &ServicePrincipal, context: &Context) -> Truth {
+    let of = |effect: Effect| {
+        let relevant = document.statements.iter().filter(move |s| s.effect.is_none_or(|known| known == effect));
+        relevant.map(|statement| trusts(document, statement, service, context)).fold(Truth::False, Truth::or)
+    };
+    of(Effect::Allow).and(!of(Effect::Deny))
+}
+
+fn trusts(document: &Document, statement: &Statement, service: &ServicePrincipal, context: &Context) -> Truth {
+    action_applies(statement, "sts:AssumeRole")
+        .and(statement.principal.admits(service))
+        .and(statement.condition.evaluate(context))
+        .and(soundness(document, statement))
+}

@@ -1,0 +1,138 @@
+//! JSON as IAM reads it: duplicate keys are kept, in their order.
+//!
+//! `serde_json::Value` keeps the last of duplicate keys alone. Old IAM policies have them and still run,
+//! so the parser must show them all. Nesting is bounded by serde_json at 128 levels.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as text.
+    Number(String),
+    /// A number that lost digits when it was read.
+    InexactNumber,
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object, its members in order, duplicates included.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Parses a text; the error is serde_json's message with line and column.
+    pub fn parse(text: &str) -> Result<Json, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// What kind of value it is, with its article, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "a boolean",
+            Json::Number(_) | Json::InexactNumber => "a number",
+            Json::String(_) => "a string",
+            Json::Array(_) => "an array",
+            Json::Object(_) => "an object",
+        }
+    }
+
+    /// The elements of an array, or the value itself as the only one: IAM takes both everywhere.
+    pub fn one_or_many(&self) -> &[Json] {
+        match self {
+            Json::Array(elements) => elements,
+            single => std::slice::from_ref(single),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
+        struct JsonVisitor;
+
+        impl<'de> Visitor<'de> for JsonVisitor {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                // Whole numbers end up here only when they are too large to be kept exactly.
+                let exact = value.abs() < 9_007_199_254_740_992.0;
+                Ok(if exact { Json::Number(value.to_string()) } else { Json::InexactNumber })
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::String(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Json, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = sequence.next_element()? {
+                    elements.push(element);
+                }
+                Ok(Json::Array(elements))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Json::Object(members))
+            }
+        }
+
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicate_keys_are_kept_in_order() {
+        let Json::Object(members) = Json::parse(r#"{"a": 1, "a": true, "b": null}"#).unwrap() else { panic!() };
+        let expected = [("a", Json::Number("1".into())), ("a", Json::Bool(true)), ("b", Json::Null)];
+        assert_eq!(members, expected.map(|(key, value)| (key.to_owned(), value)));
+    }
+
+    #[test]
+    fn numbers_that_lose_digits_are_not_taken_for_others() {
+        assert_eq!(Json::parse("111122223333").unwrap(), Json::Number("111122223333".into()));
+        assert_eq!(Json::parse("1.5").unwrap(), Json::Number("1.5".into()));
+        assert_eq!(Json::parse("123456789012345678901234567890").unwrap(), Json::InexactNumber);
+    }
+
+    #[test]
+    fn a_nesting_bomb_is_an_error() {
+        for bomb in ["[".repeat(100_000), r#"{"a":"#.repeat(100_000)] {
+            assert!(Json::parse(&bomb).unwrap_err().contains("recursion limit"));
+        }
+    }
+}

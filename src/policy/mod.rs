@@ -1,0 +1,29 @@
+//! The policy engine: parse, match, decide, explain.
+//!
+//! It knows IAM's rules and nothing of Session Manager, instances or AWS's APIs. Every answer has three truth values
+//! and carries the statements that made it and the doubts that are left.
+
+mod action;
+mod condition;
+mod context;
+mod document;
+mod evaluate;
+mod json;
+mod moment;
+mod operator;
+mod pattern;
+mod principal;
+mod resource;
+mod template;
+mod text;
+mod truth;
+
+pub use context::{Context, Value};
+pub use document::{Document, DocumentKind, Effect, Statement};
+pub use evaluate::{
+    Decision, Gate, GateKind, Policy, PolicyKind, Request, Response, StatementReference, evaluate, evaluate_trust,
+};
+pub use principal::{PrincipalElement, ServicePrincipal};
+pub use resource::Resource;
+pub use text::Text;
+pub use truth::{Doubt, Truth};

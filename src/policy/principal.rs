@@ -1,0 +1,101 @@
+//! The `Principal` element of trust policies, as far as a service asks.
+//!
+//! Source: [Principal](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
+
+use super::json::Json;
+use super::truth::{Doubt, Truth};
+
+/// Whom a statement speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrincipalElement {
+    /// These services; principals of other types never are a service.
+    Services(Vec<String>),
+    /// `"*"`, for a service undocumented in effect.
+    Everyone,
+    /// `NotPrincipal`, for a service undocumented in effect.
+    NotPrincipal,
+    /// There is none.
+    Missing,
+}
+
+impl PrincipalElement {
+    /// Reads the element from a statement's members.
+    pub(super) fn parse(members: &[(String, Json)], problems: &mut Vec<String>) -> PrincipalElement {
+        if members.iter().any(|(name, _)| name == "NotPrincipal") {
+            return PrincipalElement::NotPrincipal;
+        }
+        let Some((_, principal)) = members.iter().rev().find(|(name, _)| name == "Principal") else {
+            problems.push("`Principal` is missing".to_owned());
+            return PrincipalElement::Missing;
+        };
+        let types = match principal {
+            Json::String(text) if text == "*" => return PrincipalElement::Everyone,
+            Json::Object(types) => types,
+            other => {
+                problems.push(format!("`Principal` is {}, neither `\"*\"` nor an object", other.kind()));
+                return PrincipalElement::Missing;
+            }
+        };
+        let mut services = Vec::new();
+        let mut everyone = false;
+        for (kind, names) in types {
+            for name in names.one_or_many() {
+                match (kind.as_str(), name) {
+                    ("Service" | "AWS", Json::String(name)) if name == "*" => everyone = true,
+                    ("Service", Json::String(name)) => services.push(name.clone()),
+                    ("AWS" | "Federated" | "CanonicalUser", Json::String(_)) => {}
+                    ("Service" | "AWS" | "Federated" | "CanonicalUser", other) => {
+                        problems.push(format!("a principal of type `{kind}` is {}, not a string", other.kind()));
+                    }
+                    (other, _) => problems.push(format!("unknown type of principal `{other}`")),
+                }
+            }
+        }
+        if everyone && services.is_empty() { PrincipalElement::Everyone } else { PrincipalElement::Services(services) }
+    }
+
+    /// Whether it means the service. Names match exactly.
+    ///
+    /// China has names of its own, `ec2.amazonaws.com.cn`; whether the plain name works there too is not documented.
+    pub(super) fn admits(&self, service: &ServicePrincipal) -> Truth {
+        match self {
+            PrincipalElement::Services(names) if names.contains(&service.name) => Truth::True,
+            PrincipalElement::Services(names) => match &service.doubtful_name {
+                Some(doubtful) if names.contains(doubtful) => {
+                    let expected = &service.name;
+                    Truth::Unknown(Doubt::note(format!(
+                        "whether `{doubtful}` stands for `{expected}` in this partition"
+                    )))
+                }
+                _ => Truth::False,
+            },
+            PrincipalElement::Everyone => {
+                Truth::Unknown(Doubt::note("what principal `*` means for a service is not documented"))
+            }
+            PrincipalElement::NotPrincipal => {
+                Truth::Unknown(Doubt::note("what `NotPrincipal` means for a service is not documented"))
+            }
+            PrincipalElement::Missing => Truth::True,
+        }
+    }
+}
+
+/// A service that assumes roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePrincipal {
+    /// Its name in the partition.
+    pub name: String,
+    /// A name that may stand for it there.
+    pub doubtful_name: Option<String>,
+}
+
+impl ServicePrincipal {
+    /// The EC2 service in a partition.
+    pub fn ec2(partition: &str) -> ServicePrincipal {
+        let plain = "ec2.amazonaws.com".to_owned();
+        match partition {
+            "aws-cn" => ServicePrincipal { name: format!("{plain}.cn"), doubtful_name: Some(plain) },
+            _ => ServicePrincipal { name: plain, doubtful_name: None },
+        }
+    }
+}

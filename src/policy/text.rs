@@ -1,0 +1,136 @@
+//! A string of a request, of which some parts may be unknown.
+
+use std::fmt;
+
+/// A string made of known parts and unknown ones.
+///
+/// The ARN of "an instance of this account, I do not know which" is such a string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    parts: Vec<Part>,
+}
+
+/// A part of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// These characters.
+    Known(String),
+    /// Any run of characters, of any length.
+    Any,
+}
+
+impl Text {
+    /// A string that is known in full.
+    pub fn known(text: impl Into<String>) -> Text {
+        Text { parts: vec![Part::Known(text.into())] }
+    }
+
+    /// A string of which nothing is known.
+    pub fn any() -> Text {
+        Text { parts: vec![Part::Any] }
+    }
+
+    /// The parts one after another; `None` is an unknown one.
+    pub fn of<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> Text {
+        let mut text = Text { parts: Vec::new() };
+        for part in parts {
+            match (part, text.parts.last_mut()) {
+                (Some(more), Some(Part::Known(known))) => known.push_str(more),
+                (Some(more), _) => text.parts.push(Part::Known(more.to_owned())),
+                (None, Some(Part::Any)) => {}
+                (None, _) => text.parts.push(Part::Any),
+            }
+        }
+        text
+    }
+
+    /// A string in which each `*` stands for an unknown part.
+    pub fn with_wildcards(text: &str) -> Text {
+        let pieces = text.split('*').map(|known| Some(known).filter(|known| !known.is_empty()));
+        let mut parts = Vec::new();
+        for (index, piece) in pieces.enumerate() {
+            if index > 0 {
+                parts.push(None);
+            }
+            parts.extend(piece.map(Some));
+        }
+        Text::of(parts)
+    }
+
+    /// The whole string, if it is known in full.
+    pub fn as_known(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Known(text)] => Some(text),
+            [] => Some(""),
+            _ => None,
+        }
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether nothing at all is known of it.
+    pub(super) fn is_any(&self) -> bool {
+        self.parts == [Part::Any]
+    }
+
+    /// The same with its letters made small, for comparisons that ignore case.
+    pub(super) fn to_lowercase(&self) -> Text {
+        let lower = |part: &Part| match part {
+            Part::Known(text) => Part::Known(text.to_lowercase()),
+            Part::Any => Part::Any,
+        };
+        Text { parts: self.parts.iter().map(lower).collect() }
+    }
+
+    /// Splits at the first five colons of the known parts, as an ARN is split; an unknown part holds none.
+    /// `None` if there are fewer.
+    pub(super) fn split_arn(&self) -> Option<[Text; 6]> {
+        let mut components: [Vec<Option<&str>>; 6] = Default::default();
+        let mut at = 0;
+        for part in &self.parts {
+            match part {
+                Part::Any => components.get_mut(at)?.push(None),
+                Part::Known(text) => {
+                    for (index, piece) in text.splitn(6 - at, ':').enumerate() {
+                        at += usize::from(index > 0);
+                        components.get_mut(at)?.push(Some(piece));
+                    }
+                }
+            }
+        }
+        (at == 5).then(|| components.map(Text::of))
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Known(text) => f.write_str(text),
+            Part::Any => f.write_str("*"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_touch_become_one() {
+        assert_eq!(Text::of([Some("a"), Some("b"), None, None, Some("c")]), Text::with_wildcards("ab**c"));
+        assert_eq!(Text::of([Some("a"), Some("b")]).as_known(), Some("ab"));
+        assert_eq!(Text::with_wildcards("*a*").to_string(), "*a*");
+        assert_eq!(Text::with_wildcards("").as_known(), Some(""));
+    }
+
+    #[test]
+    fn an_arn_has_six_components_and_the_last_keeps_its_colons() {
+        let split = |text: &str| Text::with_wildcards(text).split_arn().map(|parts| parts.map(|part| part.to_string()));
+        let expected = ["arn", "aws", "logs", "*", "*", "log-group:a:b*"].map(str::to_owned);
+        assert_eq!(split("arn:aws:logs:*:*:log-group:a:b*"), Some(expected));
+        assert_eq!(split("arn:aws:logs:*:*"), None);
+        assert_eq!(split(""), None);
+    }
+}

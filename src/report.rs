@@ -1,0 +1,274 @@
+//! What a diagnosis says: the words that go out, in the shape of the machine report.
+//!
+//! The field names here are the keys of the JSON report. Keys may be added, never renamed.
+
+use serde::Serialize;
+
+/// The verdict on every subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One entry for each subject, in the order of the facts.
+    pub results: Vec<Outcome>,
+}
+
+/// How many subjects there are of each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All of them.
+    pub checked: usize,
+    /// Those that Session Manager can reach, as far as IAM decides it.
+    pub ready: usize,
+    /// Those that it certainly cannot.
+    pub not_ready: usize,
+    /// Those of which a needed fact is missing.
+    pub unknown: usize,
+    /// Terminated instances met in a selection.
+    pub skipped: usize,
+}
+
+impl Report {
+    /// Counts the verdicts.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { checked: self.results.len(), ..Summary::default() };
+        for outcome in &self.results {
+            match outcome.verdict {
+                Verdict::Ready => summary.ready += 1,
+                Verdict::NotReady => summary.not_ready += 1,
+                Verdict::Unknown => summary.unknown += 1,
+                Verdict::Skipped => summary.skipped += 1,
+            }
+        }
+        summary
+    }
+}
+
+/// What is known of one subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The target as it was typed, the instance id in a fleet, or `documents`.
+    pub target: String,
+    /// The account, where known.
+    pub account: Option<String>,
+    /// The Region, where known.
+    pub region: Option<String>,
+    /// The instance, where one is in view.
+    pub instance: Option<InstanceSummary>,
+    /// The instance profile; `None` where there is none.
+    pub instance_profile: Option<ProfileSummary>,
+    /// The role; `None` where there is none.
+    pub role: Option<RoleSummary>,
+    /// Whether EC2 may assume the role; `None` where no trust policy is in view.
+    pub trust: Option<Trust>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What Session Manager needs of the role, and what the policies say to each.
+    pub permissions: Vec<Permission>,
+    /// What was found, worst first.
+    pub findings: Vec<Finding>,
+    /// What this verdict does not speak of, for a person.
+    pub not_checked: Vec<String>,
+}
+
+/// An instance, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InstanceSummary {
+    /// Its id.
+    pub id: String,
+    /// Its tag `Name`.
+    pub name: Option<String>,
+    /// Its state, as EC2 names it.
+    pub state: Option<String>,
+}
+
+/// An instance profile, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProfileSummary {
+    /// Its ARN, where known.
+    pub arn: Option<String>,
+    /// Its id, where known.
+    pub id: Option<String>,
+}
+
+/// A role, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleSummary {
+    /// Its ARN, where known.
+    pub arn: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// Whether a role's trust policy admits the EC2 service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trust {
+    /// The service principal that must be admitted, for example `ec2.amazonaws.com`.
+    pub principal: String,
+    /// What the policy says to it.
+    pub decision: DecisionWord,
+    /// The context keys that keep it unknown.
+    pub depends_on: Vec<String>,
+}
+
+/// The answer to the question that the tool is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// IAM lets Session Manager reach it.
+    Ready,
+    /// Something certainly keeps Session Manager out.
+    NotReady,
+    /// Something needed could not be determined.
+    Unknown,
+    /// A terminated instance met in a selection.
+    Skipped,
+}
+
+/// One permission and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Permission {
+    /// The IAM action.
+    pub action: String,
+    /// The resource, `*` for an action that has none; an unknown part is written `*`.
+    pub resource: String,
+    /// What needs it.
+    pub needed_for: NeededFor,
+    /// What the policies say.
+    pub decision: DecisionWord,
+    /// The statements or gates that decided, or that could not be decided.
+    pub decided_by: Vec<DecidedBy>,
+    /// The context keys that keep it unknown.
+    pub depends_on: Vec<String>,
+}
+
+/// Why a permission is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NeededFor {
+    /// Any session at all.
+    Core,
+    /// Sessions encrypted with a KMS key.
+    Kms,
+    /// Session logs in S3.
+    S3Logs,
+    /// Session logs in CloudWatch Logs.
+    CloudwatchLogs,
+    /// The user asked for it.
+    Custom,
+}
+
+/// A decision of IAM in the machine report's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionWord {
+    /// Certainly allowed.
+    Allowed,
+    /// A `Deny` statement certainly applies.
+    ExplicitDeny,
+    /// Certainly not allowed, with no `Deny` that certainly applies.
+    ImplicitDeny,
+    /// It hangs on something that is not known.
+    Unknown,
+}
+
+/// A statement, or a gate as a whole, that decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct DecidedBy {
+    /// The policy's name (inline, document) or ARN (managed), or the gate's name.
+    pub policy: String,
+    /// What kind of policy it is.
+    pub kind: PolicyKind,
+    /// The statement's Sid, if it has one.
+    pub sid: Option<String>,
+    /// The statement's index from 0; `None` where the whole gate decided.
+    pub statement: Option<usize>,
+}
+
+/// The kinds of policy that bear on a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// Embedded in the role.
+    Inline,
+    /// Attached to the role.
+    Managed,
+    /// The permissions boundary.
+    Boundary,
+    /// A service control policy.
+    Scp,
+    /// A document from a file.
+    Document,
+}
+
+/// Something that a person should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The stable code.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is the case.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// Whether it keeps the verdict from being `ready` although it is no error: a needed fact is missing.
+    #[serde(skip)]
+    pub leaves_unknown: bool,
+}
+
+/// How bad a finding is. Only a certain obstacle is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Certainly keeps Session Manager out, or a requirement of the user unmet.
+    Error,
+    /// May keep it out, or loses something.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// The stable finding codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The instance has no instance profile.
+    NoInstanceProfile,
+    /// The instance's profile was deleted.
+    InstanceProfileMissing,
+    /// The instance's profile was deleted and made again under the same name.
+    InstanceProfileStale,
+    /// The profile holds no role.
+    InstanceProfileEmpty,
+    /// The profile's association is not complete.
+    AssociationPending,
+    /// The role does not exist.
+    RoleMissing,
+    /// The trust policy does not admit EC2, or may not.
+    TrustPolicy,
+    /// No policy of the role allows a needed action.
+    MissingPermission,
+    /// A statement denies a needed action.
+    ExplicitDeny,
+    /// The permissions boundary does not allow a needed action.
+    BlockedByBoundary,
+    /// A service control policy does not allow a needed action.
+    BlockedByScp,
+    /// Whether a needed action is allowed hangs on something unknown.
+    ConditionalPermission,
+    /// A policy document cannot be understood.
+    InvalidPolicy,
+    /// The instance metadata service is switched off.
+    MetadataDisabled,
+    /// The instance is not running.
+    InstanceNotRunning,
+    /// The instance is terminated.
+    InstanceTerminated,
+    /// The target does not exist, or not for this caller.
+    InstanceNotFound,
+    /// The caller may not read something.
+    AccessDenied,
+    /// AWS, or the way to it, failed.
+    AwsError,
+    /// Something about the key's own policy.
+    KmsKeyPolicy,
+}

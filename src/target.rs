@@ -1,0 +1,177 @@
+//! What a person can point the tool at.
+
+use std::fmt;
+
+use crate::arn::{Arn, is_account_id, is_iam_name, is_instance_id};
+
+/// The forms of a target, for messages.
+pub const FORMS: &str = "an instance (`i-0123456789abcdef0`), `profile/NAME`, `role/NAME`, or the ARN of one of these";
+
+/// One target, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The text as it was typed.
+    pub text: String,
+    /// What it names.
+    pub kind: TargetKind,
+    /// The ARN, where one was typed: its Region and account win over the defaults.
+    pub arn: Option<Arn>,
+}
+
+/// What a target names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    /// An EC2 instance, by its id.
+    Instance(String),
+    /// An instance profile, by its name without the path.
+    Profile(String),
+    /// A role, by its name without the path.
+    Role(String),
+}
+
+/// Why a text is no target, and what to type instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetError(String);
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl Target {
+    /// Parses one target. The error names the text and proposes the form that was probably meant.
+    pub fn parse(text: &str) -> Result<Target, TargetError> {
+        match Arn::parse(text) {
+            Some(arn) => from_arn(text, arn),
+            None => Ok(Target { text: text.to_owned(), kind: from_short_form(text)?, arn: None }),
+        }
+    }
+}
+
+fn from_short_form(text: &str) -> Result<TargetKind, TargetError> {
+    if is_instance_id(text) {
+        return Ok(TargetKind::Instance(text.to_owned()));
+    }
+    if text.starts_with("mi-") {
+        return Err(hybrid(text));
+    }
+    let lower = text.to_ascii_lowercase();
+    if is_instance_id(&lower) {
+        return Err(TargetError(format!("`{text}` is not an instance id; did you mean `{lower}`?")));
+    }
+    match text.split_once('/') {
+        Some(("profile", name)) => Ok(TargetKind::Profile(name_of(text, "profile", name, 128)?)),
+        Some(("role", name)) => Ok(TargetKind::Role(name_of(text, "role", name, 64)?)),
+        Some(("instance", id)) if is_instance_id(id) => {
+            Err(TargetError(format!("`{text}` is not a target; did you mean `{id}`?")))
+        }
+        Some(("instance-profile", name)) if is_iam_name(name, 128) => {
+            Err(TargetError(format!("`{text}` is not a target; did you mean `profile/{name}`?")))
+        }
+        _ if text.starts_with("i-") => Err(TargetError(format!(
+            "`{text}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"
+        ))),
+        _ if text.starts_with("arn:") => Err(TargetError(format!("`{text}` is not a complete ARN; give {FORMS}"))),
+        None if is_iam_name(text, 128) => Err(TargetError(format!(
+            "`{text}` is not a target; did you mean `role/{text}` or `profile/{text}`? give {FORMS}"
+        ))),
+        _ => Err(TargetError(format!("`{text}` is not a target; give {FORMS}"))),
+    }
+}
+
+fn name_of(text: &str, form: &str, name: &str, most: usize) -> Result<String, TargetError> {
+    if is_iam_name(name, most) {
+        return Ok(name.to_owned());
+    }
+    match name.rsplit('/').next() {
+        Some(last) if name.contains('/') && is_iam_name(last, most) => Err(TargetError(format!(
+            "`{text}` has a path; give the name alone, `{form}/{last}`, or the whole ARN"
+        ))),
+        _ => Err(TargetError(format!(
+            "`{text}` does not hold a {form} name: 1 to {most} letters, digits and `_+=,.@-` are expected"
+        ))),
+    }
+}
+
+fn from_arn(text: &str, arn: Arn) -> Result<Target, TargetError> {
+    let kind = match (arn.service.as_str(), arn.resource_type()) {
+        ("ec2", "instance") => {
+            if !is_instance_id(arn.name()) || arn.region.is_empty() {
+                return Err(TargetError(format!(
+                    "`{text}` is not the ARN of an instance, `arn:PARTITION:ec2:REGION:ACCOUNT:instance/ID`"
+                )));
+            }
+            TargetKind::Instance(arn.name().to_owned())
+        }
+        ("iam", "instance-profile") => TargetKind::Profile(name_of(text, "profile", arn.name(), 128)?),
+        ("iam", "role") => TargetKind::Role(name_of(text, "role", arn.name(), 64)?),
+        ("sts", "assumed-role") => {
+            let role = arn.resource.split('/').nth(1).unwrap_or_default();
+            return Err(TargetError(format!("`{text}` is a session of a role; did you mean `role/{role}`?")));
+        }
+        ("ssm", "managed-instance") => return Err(hybrid(text)),
+        _ => {
+            return Err(TargetError(format!(
+                "`{text}` is not the ARN of an instance, an instance profile or a role; give {FORMS}"
+            )));
+        }
+    };
+    if !arn.account.is_empty() && !is_account_id(&arn.account) {
+        return Err(TargetError(format!("`{text}` does not hold an account id of 12 digits")));
+    }
+    Ok(Target { text: text.to_owned(), kind, arn: Some(arn) })
+}
+
+fn hybrid(text: &str) -> TargetError {
+    TargetError(format!(
+        "`{text}` is a hybrid-activated node: it has a service role and no instance profile, so there is nothing to check here; \
+         see its role with `aws ssm describe-instance-information`, then give `role/NAME`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        use TargetKind::*;
+        for (text, kind) in [
+            ("i-0123456789abcdef0", Instance("i-0123456789abcdef0".into())),
+            ("arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-01234567", Instance("i-01234567".into())),
+            ("profile/web", Profile("web".into())),
+            ("arn:aws:iam::111122223333:instance-profile/some/path/web", Profile("web".into())),
+            ("role/web+1=2,3.4@5-6_7", Role("web+1=2,3.4@5-6_7".into())),
+            ("arn:aws-us-gov:iam::111122223333:role/a/web", Role("web".into())),
+        ] {
+            assert_eq!(Target::parse(text).unwrap().kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_gets_the_right_form_proposed() {
+        for (text, proposed) in [
+            ("mi-0123456789abcdef0", "hybrid"),
+            ("arn:aws:ssm:us-east-1:111122223333:managed-instance/mi-0123456789abcdef0", "hybrid"),
+            ("I-0123456789ABCDEF0", "`i-0123456789abcdef0`"),
+            ("i-xyz", "hexadecimal"),
+            ("web", "`role/web` or `profile/web`"),
+            ("instance/i-01234567", "`i-01234567`"),
+            ("instance-profile/web", "`profile/web`"),
+            ("role/a/b/web", "`role/web`"),
+            ("role/", "role name"),
+            ("arn:aws:sts::111122223333:assumed-role/web/i-1", "`role/web`"),
+            ("arn:aws:s3:::bucket", "give an instance"),
+            ("arn:aws:iam", "complete ARN"),
+            ("arn:aws:iam::1:role/web", "12 digits"),
+            ("arn:aws:ec2::111122223333:instance/i-01234567", "REGION"),
+            ("", "give an instance"),
+        ] {
+            let error = Target::parse(text).unwrap_err().to_string();
+            assert!(error.contains(proposed), "{text}: {error}");
+        }
+    }
+}
