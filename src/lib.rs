@@ -1,3 +1,41 @@
-//! x
+//! Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
+//!
+//! Facts come in, a pure function decides, words go out:
+//!
+//! ```text
+//! sources (live, snapshot, documents) -> facts -> diagnose -> report -> render (text, json, ...)
+//! ```
+//!
+//! Imports run downward only, and a test keeps it so:
+//!
+//! | room | may import | what it is |
+//! |---|---|---|
+//! | [`cli`] | all | what was typed, the plan of the run, exit codes |
+//! | [`render`] | report, arn | a report as text, JSON, JUnit, SARIF, Markdown |
+//! | [`sources`] | facts, target, aws | where facts come from |
+//! | [`aws`] | facts, arn | SDK configuration, error classes |
+//! | [`diagnose`] | facts, needs, policy, report | facts to report, a plain function |
+//! | [`needs`], [`agent_context`] | policy, report | what Session Manager needs; what its agent's requests carry |
+//! | [`report`] | policy | what a diagnosis says |
+//! | [`facts`] | | what was read, and the snapshot file |
+//! | [`policy`] | | parse, match, decide, explain |
+//! | [`target`] | arn | what a person can point the tool at |
+//! | [`arn`] | | names that AWS gives |
+//!
+//! `policy`, `needs`, `agent_context`, `facts`, `report` and `diagnose` know no AWS SDK, no file system, no clock and
+//! no terminal.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod agent_context;
 pub mod arn;
+pub mod aws;
+pub mod cli;
+pub mod diagnose;
+pub mod facts;
+pub mod needs;
 pub mod policy;
+pub mod render;
+pub mod report;
+pub mod sources;
+pub mod target;

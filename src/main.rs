@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! Parse, run, exit code.
+
+use ssm_profile::cli::{self, Exit};
+
+fn main() -> Exit {
+    cli::run()
+}

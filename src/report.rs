@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+pub use crate::policy::{Decision, PolicyKind};
+
 /// The verdict on every subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -104,7 +106,7 @@ pub struct Trust {
     /// The service principal that must be admitted, for example `ec2.amazonaws.com`.
     pub principal: String,
     /// What the policy says to it.
-    pub decision: DecisionWord,
+    pub decision: Decision,
     /// The context keys that keep it unknown.
     pub depends_on: Vec<String>,
 }
@@ -133,7 +135,7 @@ pub struct Permission {
     /// What needs it.
     pub needed_for: NeededFor,
     /// What the policies say.
-    pub decision: DecisionWord,
+    pub decision: Decision,
     /// The statements or gates that decided, or that could not be decided.
     pub decided_by: Vec<DecidedBy>,
     /// The context keys that keep it unknown.
@@ -156,20 +158,6 @@ pub enum NeededFor {
     Custom,
 }
 
-/// A decision of IAM in the machine report's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DecisionWord {
-    /// Certainly allowed.
-    Allowed,
-    /// A `Deny` statement certainly applies.
-    ExplicitDeny,
-    /// Certainly not allowed, with no `Deny` that certainly applies.
-    ImplicitDeny,
-    /// It hangs on something that is not known.
-    Unknown,
-}
-
 /// A statement, or a gate as a whole, that decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct DecidedBy {
@@ -181,22 +169,6 @@ pub struct DecidedBy {
     pub sid: Option<String>,
     /// The statement's index from 0; `None` where the whole gate decided.
     pub statement: Option<usize>,
-}
-
-/// The kinds of policy that bear on a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyKind {
-    /// Embedded in the role.
-    Inline,
-    /// Attached to the role.
-    Managed,
-    /// The permissions boundary.
-    Boundary,
-    /// A service control policy.
-    Scp,
-    /// A document from a file.
-    Document,
 }
 
 /// Something that a person should know.
@@ -213,6 +185,13 @@ pub struct Finding {
     /// Whether it keeps the verdict from being `ready` although it is no error: a needed fact is missing.
     #[serde(skip)]
     pub leaves_unknown: bool,
+}
+
+impl Finding {
+    /// Whether it says that something could not be read, rather than what was read.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.code, Code::AccessDenied | Code::AwsError)
+    }
 }
 
 /// How bad a finding is. Only a certain obstacle is an error.

@@ -87,9 +87,9 @@ fn name_of(text: &str, form: &str, name: &str, most: usize) -> Result<String, Ta
         return Ok(name.to_owned());
     }
     match name.rsplit('/').next() {
-        Some(last) if name.contains('/') && is_iam_name(last, most) => Err(TargetError(format!(
-            "`{text}` has a path; give the name alone, `{form}/{last}`, or the whole ARN"
-        ))),
+        Some(last) if name.contains('/') && is_iam_name(last, most) => {
+            Err(TargetError(format!("`{text}` has a path; give the name alone, `{form}/{last}`, or the whole ARN")))
+        }
         _ => Err(TargetError(format!(
             "`{text}` does not hold a {form} name: 1 to {most} letters, digits and `_+=,.@-` are expected"
         ))),

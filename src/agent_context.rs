@@ -1,0 +1,122 @@
+//! The request context of the SSM Agent's calls: which condition keys they carry, and with what values.
+//!
+//! Sources: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html)
+//! and the [condition keys of Amazon EC2](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-policy-keys).
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::needs::{Need, Place, RequestedRegion};
+use crate::policy::{Context, Text, Value};
+use crate::report::NeededFor;
+
+/// Who calls: the role's session on the instance, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Where it runs.
+    pub place: Place<'a>,
+    /// The role's ARN, with its path.
+    pub role_arn: Option<&'a str>,
+    /// The role's id.
+    pub role_id: Option<&'a str>,
+    /// The role's tags, all of them.
+    pub role_tags: Option<&'a BTreeMap<String, String>>,
+    /// The instance's VPC.
+    pub vpc: Option<&'a str>,
+    /// The instance's private address.
+    pub private_ip: Option<&'a str>,
+    /// Whether the instance answers to IMDSv2 only.
+    pub tokens_required: bool,
+    /// When it calls.
+    pub now: Timestamp,
+}
+
+/// Keys that a session of an instance's role never carries.
+const ABSENT: [&str; 9] = [
+    "aws:username",
+    "aws:FederatedProvider",
+    "aws:Referer",
+    "aws:PrincipalServiceName",
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:MultiFactorAuthAge",
+    "aws:SourceIdentity",
+    "ssm:SourceInstanceARN",
+];
+
+/// The keys that every call of the agent carries. A key that is not set here is unknowable.
+pub fn base(caller: &Caller<'_>) -> Context {
+    let Caller { place, now, .. } = caller;
+    let mut context = Context::default();
+    let text = |value: Option<&str>| Value::Present(vec![Text::of([value])]);
+    let known = |value: &str| Value::known(value);
+
+    context.set("aws:PrincipalArn", text(caller.role_arn));
+    context.set("aws:PrincipalAccount", text(place.account));
+    context.set("aws:PrincipalType", known("AssumedRole"));
+    let session = Text::of([caller.role_id, Some(":"), place.instance_id]);
+    context.set("aws:userid", Value::Present(vec![session]));
+    if let Some(tags) = caller.role_tags {
+        context.set_absent_prefix("aws:PrincipalTag/");
+        for (tag, value) in tags {
+            context.set(&format!("aws:PrincipalTag/{tag}"), known(value));
+        }
+    }
+
+    context.set("aws:SecureTransport", known("true"));
+    context.set("aws:CurrentTime", known(&format!("{now:.0}")));
+    context.set("aws:EpochTime", known(&now.as_second().to_string()));
+    // Credentials of a role last up to a day, and the agent renews them before they end.
+    let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    context.set("aws:TokenIssueTime", Value::Between(yesterday, *now));
+    context.set("aws:MultiFactorAuthPresent", known("false"));
+    context.set("aws:ViaAWSService", known("false"));
+    context.set("aws:PrincipalIsAWSService", known("false"));
+
+    context.set("ec2:SourceInstanceARN", Value::Present(vec![place.instance_arn()]));
+    context.set("aws:Ec2InstanceSourceVpc", text(caller.vpc));
+    context.set("aws:Ec2InstanceSourcePrivateIPv4", text(caller.private_ip));
+    context.set("ec2:RoleDelivery", text(caller.tokens_required.then_some("2.0")));
+
+    ABSENT.iter().for_each(|key| context.set(key, Value::Absent));
+    context.set_absent_prefix("aws:CalledVia");
+    context
+}
+
+/// The context of the call that a need stands for. What the user said wins over everything.
+pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[(String, Vec<String>)]) -> Context {
+    let mut context = base.clone();
+    let region = match &need.requested_region {
+        RequestedRegion::OfInstance => region,
+        RequestedRegion::Named(region) => Some(region.as_str()),
+        RequestedRegion::NotKnown => None,
+    };
+    context.set("aws:RequestedRegion", Value::Present(vec![Text::of([region])]));
+    if need.needed_for == NeededFor::Kms {
+        context.set("kms:ViaService", Value::Absent);
+    }
+    add_given(&mut context, given);
+    context
+}
+
+/// The context of EC2's call to assume the role. Beyond the time, EC2 is not documented to send any key.
+pub fn for_trust(now: Timestamp, given: &[(String, Vec<String>)]) -> Context {
+    let mut context = Context::default();
+    context.set("aws:CurrentTime", Value::known(format!("{now:.0}")));
+    context.set("aws:EpochTime", Value::known(now.as_second().to_string()));
+    add_given(&mut context, given);
+    context
+}
+
+fn add_given(context: &mut Context, given: &[(String, Vec<String>)]) {
+    for (key, values) in given {
+        context.set(
+            key,
+            match values.as_slice() {
+                [] => Value::Absent,
+                values => Value::Present(values.iter().map(Text::known).collect()),
+            },
+        );
+    }
+}

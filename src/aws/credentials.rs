@@ -1,0 +1,138 @@
+//! Where credentials come from.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::Region;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+
+use super::error::cause;
+
+/// A credential process may ask its user something, so that it needs longer than a network call.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The provider for a run: the SDK's chain, or the named profile.
+///
+/// A profile that was named wins over credentials in the environment, as in the AWS CLI
+/// ([precedence](https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html#configure-precedence));
+/// the SDK's own chain would ask the environment first.
+pub(super) async fn provider(profile: Option<&str>, region: Option<Region>) -> FailOnce {
+    let Some(profile) = profile else {
+        let mut chain = DefaultCredentialsChain::builder();
+        chain.set_region(Some(region));
+        return FailOnce::new(chain.build().await);
+    };
+    let config = ProviderConfig::without_region().with_region(region);
+    let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&config);
+    let container = EcsCredentialsProvider::builder().configure(&config);
+    let instance = ImdsCredentialsProvider::builder().configure(&config);
+    FailOnce::new(
+        CredentialsProviderChain::first_try("Profile", named.build())
+            .or_else("EcsContainer", container.build())
+            .or_else("Ec2InstanceMetadata", instance.build()),
+    )
+}
+
+/// A provider that fails once and then remembers why.
+///
+/// The SDK keeps credentials but not the failure to get them: every call of a run would search anew,
+/// one after the other, a second each where instance metadata does not answer.
+#[derive(Debug)]
+pub(super) struct FailOnce {
+    inner: Box<dyn ProvideCredentials>,
+    failure: Mutex<Option<Remembered>>,
+}
+
+#[derive(Debug, Clone)]
+enum Remembered {
+    NotLoaded,
+    TimedOut,
+    Other(String),
+}
+
+impl FailOnce {
+    fn new(inner: impl ProvideCredentials + 'static) -> FailOnce {
+        FailOnce { inner: Box::new(inner), failure: Mutex::new(None) }
+    }
+
+    async fn load(&self) -> Result<Credentials, CredentialsError> {
+        if let Some(failure) = self.remembered().clone() {
+            return Err(failure.into_error());
+        }
+        let failure = match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
+            Ok(Ok(credentials)) => return Ok(credentials),
+            Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Remembered::NotLoaded,
+            Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Remembered::TimedOut,
+            Ok(Err(error)) => Remembered::Other(cause(&error)),
+        };
+        *self.remembered() = Some(failure.clone());
+        Err(failure.into_error())
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Option<Remembered>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn into_error(self) -> CredentialsError {
+        match self {
+            Remembered::NotLoaded => CredentialsError::not_loaded_no_source(),
+            Remembered::TimedOut => CredentialsError::provider_timed_out(PATIENCE),
+            Remembered::Other(text) => CredentialsError::provider_error(text),
+        }
+    }
+}
+
+impl ProvideCredentials for FailOnce {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.inner.fallback_on_interrupt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl ProvideCredentials for Counting {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            future::ProvideCredentials::ready(Err(CredentialsError::provider_error("broken")))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_found_out_once() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let provider = FailOnce::new(Counting(Arc::clone(&count)));
+        for _ in 0..3 {
+            let error = provider.provide_credentials().await.unwrap_err();
+            assert_eq!(cause(&error), "broken");
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+}

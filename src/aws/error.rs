@@ -1,0 +1,362 @@
+//! What a failed call means for the verdict, and how to say it to a person.
+//!
+//! The class of an error comes from its code, never from its text, which AWS changes at will.
+//! Source: [EC2 error codes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html),
+//! [IAM common errors](https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html).
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::facts::{Fact, Unreadable, UnreadableKind};
+
+/// More of AWS's own words than this helps nobody.
+const MESSAGE_LIMIT: usize = 600;
+
+/// Why a call gave no answer to work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// AWS says that the thing does not exist. The reason is for places where that cannot be taken at its word.
+    NotFound(Unreadable),
+    /// Nothing is known about the thing.
+    Failed(Unreadable),
+}
+
+impl Failure {
+    /// A success that lacks `what`, so that it says nothing.
+    pub fn incomplete(api: &str, what: &str) -> Failure {
+        Failure::Failed(Unreadable {
+            api: api.to_owned(),
+            kind: UnreadableKind::Network,
+            message: format!("the answer is incomplete: it lacks {what}"),
+        })
+    }
+
+    /// The fact about a thing whose absence is an answer.
+    pub fn into_fact<T>(self) -> Fact<T> {
+        match self {
+            Failure::NotFound(_) => Fact::Absent,
+            Failure::Failed(reason) => Fact::Unreadable(reason),
+        }
+    }
+
+    /// The reason, for a thing that something else says must exist.
+    pub fn into_unreadable(self) -> Unreadable {
+        match self {
+            Failure::NotFound(reason) | Failure::Failed(reason) => reason,
+        }
+    }
+
+    /// Whether AWS says that the thing does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Failure::NotFound(_))
+    }
+}
+
+/// The class of the failure of a call to `api` (`iam:GetRole`), made at `endpoint` where that was set by hand.
+pub fn classify<E>(api: &str, endpoint: Option<&str>, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failed = |kind, message| Failure::Failed(Unreadable { api: api.to_owned(), kind, message });
+    if let Some(credentials) = find::<CredentialsError>(error) {
+        return failed(UnreadableKind::Credentials, about_credentials(credentials));
+    }
+    let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{endpoint}`"));
+    match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            from_answer(api, &peer, status, answer.err().code(), answer.err().message())
+        }
+        SdkError::TimeoutError(_) => failed(UnreadableKind::Network, format!("no answer from {peer} in time")),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
+            failed(UnreadableKind::Network, format!("no answer from {peer} in time: {}", cause(error)))
+        }
+        SdkError::DispatchFailure(dispatch) if dispatch.is_io() => {
+            failed(UnreadableKind::Network, format!("no connection to {peer}: {}", cause(error)))
+        }
+        SdkError::DispatchFailure(_) => {
+            failed(UnreadableKind::Network, format!("the call to {peer} could not be made: {}", cause(error)))
+        }
+        SdkError::ResponseError(_) => {
+            failed(UnreadableKind::Network, format!("the answer of {peer} could not be understood: {}", cause(error)))
+        }
+        _ => failed(UnreadableKind::Other, format!("the call to {peer} could not be made: {}", cause(error))),
+    }
+}
+
+/// The class of an error that came as an answer.
+fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Option<&str>) -> Failure {
+    let network = |phrase| (Class::Kind(UnreadableKind::Network), phrase);
+    let (class, phrase) = match code {
+        Some(code) => {
+            let (class, phrase) = class_of(code);
+            (class, phrase.to_owned())
+        }
+        // AWS gives a code with every error. Without one it is a proxy that speaks, or the answer is cut or garbled.
+        None if status == 429 => (Class::Kind(UnreadableKind::Throttled), format!("{peer} throttles calls")),
+        None if (200..300).contains(&status) => network(format!("the answer of {peer} could not be understood")),
+        None => network(format!("the answer of {peer} is not one that AWS gives")),
+    };
+    let details = match (code, said.map(tidy).filter(|said| !said.is_empty())) {
+        (Some(code), Some(said)) => format!("{code}: {said}"),
+        (Some(code), None) => code.to_owned(),
+        (None, Some(said)) => format!("HTTP status {status}: {said}"),
+        (None, None) => format!("HTTP status {status}"),
+    };
+    let reason = |kind| Unreadable { api: api.to_owned(), kind, message: format!("{phrase} ({details})") };
+    match class {
+        Class::NotFound => Failure::NotFound(reason(UnreadableKind::Other)),
+        Class::Kind(kind) => Failure::Failed(reason(kind)),
+    }
+}
+
+enum Class {
+    NotFound,
+    Kind(UnreadableKind),
+}
+
+/// The class of an error code, and the phrase that opens the message.
+fn class_of(code: &str) -> (Class, &'static str) {
+    match code {
+        "NoSuchEntity" | "NoSuchEntityException" | "InvalidInstanceID.NotFound" | "NotFoundException" => {
+            (Class::NotFound, "it does not exist")
+        }
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "Client.UnauthorizedOperation"
+        | "UnauthorizedAccess"
+        | "UnauthorizedException"
+        | "NotAuthorized"
+        | "AuthorizationError"
+        | "AuthorizationErrorException" => (Class::Kind(UnreadableKind::Denied), "access is denied"),
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "Client.RequestLimitExceeded"
+        | "TooManyRequests"
+        | "TooManyRequestsException"
+        | "BandwidthLimitExceeded"
+        | "EC2ThrottledException"
+        | "PriorRequestNotComplete"
+        | "SlowDown" => (Class::Kind(UnreadableKind::Throttled), "calls are throttled, after every retry"),
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "TokenRefreshRequired"
+        | "InvalidToken"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "AuthFailure"
+        | "UnrecognizedClientException" => {
+            (Class::Kind(UnreadableKind::Credentials), "the credentials are not accepted")
+        }
+        _ => (Class::Kind(UnreadableKind::Other), "the call failed"),
+    }
+}
+
+fn about_credentials(error: &CredentialsError) -> String {
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "no AWS credentials are found in the environment, the shared config files, or container and instance metadata".to_owned()
+        }
+        CredentialsError::ProviderTimedOut(_) => "the AWS credentials did not come in time".to_owned(),
+        _ => format!("the AWS credentials could not be loaded: {}", cause(error)),
+    }
+}
+
+/// An error and its causes, from the outermost.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// The first error of type `T` in the chain of causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// The innermost useful causes of `error`, for a person: `tcp connect error: connection refused`.
+pub fn cause(error: &(dyn Error + 'static)) -> String {
+    // The outer errors say only that something inside failed; a bare `timed out` says less than its wrapper.
+    const EMPTY: [&str; 4] = ["", "timed out", "io error", "timeout"];
+    let mut texts: Vec<String> = Vec::new();
+    for error in chain(error) {
+        let text = lower_start(&tidy(&error.to_string()));
+        if EMPTY.contains(&text.as_str()) {
+            continue;
+        }
+        // Some errors repeat their source in their own text.
+        texts.retain(|outer| !outer.contains(&text));
+        texts.push(text);
+    }
+    let useful = texts.len().saturating_sub(2);
+    let innermost = texts.split_off(useful);
+    match innermost.as_slice() {
+        [outer, inner] if is_connection_detail(outer) => format!("{outer}: {inner}"),
+        [.., inner] => inner.clone(),
+        [] => "no cause is known".to_owned(),
+    }
+}
+
+/// Whether the outer of two errors says where in making the connection the inner one arose.
+fn is_connection_detail(text: &str) -> bool {
+    ["tcp ", "dns ", "tls "].iter().any(|layer| text.starts_with(layer))
+}
+
+/// One line, of bounded length, without a closing period and without what only a machine can read.
+fn tidy(text: &str) -> String {
+    // EC2 appends a kilobyte that only `sts:DecodeAuthorizationMessage` can read.
+    let text = text.split("Encoded authorization failure message:").next().unwrap_or_default();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let text = text.trim_start_matches("ProfileFile provider could not be built: ");
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MESSAGE_LIMIT) {
+        line.truncate(end);
+        line.push_str("...");
+        return line;
+    }
+    line.truncate(line.trim_end_matches(['.', ' ']).len());
+    line
+}
+
+/// `Connection refused` becomes `connection refused`; `IMDS disabled` stays.
+fn lower_start(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next();
+    let rest_of_word = letters.clone().take_while(|letter| !letter.is_whitespace()).collect::<String>();
+    match first {
+        Some(first) if !rest_of_word.is_empty() && !rest_of_word.contains(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use aws_sdk_iam::operation::get_role::GetRoleError;
+    use aws_sdk_iam::types::error::NoSuchEntityException;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn answered(status: u16, code: Option<&str>, said: &str) -> Failure {
+        let mut metadata = ErrorMetadata::builder().message(said);
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let raw = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        classify("iam:GetRole", None, &SdkError::service_error(GetRoleError::generic(metadata.build()), raw))
+    }
+
+    fn kind(failure: Failure) -> Option<UnreadableKind> {
+        match failure {
+            Failure::NotFound(_) => None,
+            Failure::Failed(reason) => Some(reason.kind),
+        }
+    }
+
+    #[test]
+    fn the_code_decides_and_the_text_does_not() {
+        use UnreadableKind::*;
+        for (code, expected) in [
+            ("AccessDenied", Some(Denied)),
+            ("AccessDeniedException", Some(Denied)),
+            ("UnauthorizedOperation", Some(Denied)),
+            ("Throttling", Some(Throttled)),
+            ("RequestLimitExceeded", Some(Throttled)),
+            ("TooManyRequestsException", Some(Throttled)),
+            ("NoSuchEntity", None),
+            ("InvalidInstanceID.NotFound", None),
+            ("NotFoundException", None),
+            ("ExpiredToken", Some(Credentials)),
+            ("InvalidClientTokenId", Some(Credentials)),
+            ("AuthFailure", Some(Credentials)),
+            ("ServiceUnavailable", Some(Other)),
+            ("ValidationError", Some(Other)),
+        ] {
+            let failure = answered(400, Some(code), "AccessDenied NoSuchEntity Throttling.");
+            assert_eq!(kind(failure), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_modelled_error_is_not_found() {
+        let inner =
+            NoSuchEntityException::builder().meta(ErrorMetadata::builder().code("NoSuchEntity").build()).build();
+        let raw = HttpResponse::new(StatusCode::try_from(404).unwrap(), SdkBody::empty());
+        let error = SdkError::service_error(GetRoleError::NoSuchEntityException(inner), raw);
+        assert!(classify("iam:GetRole", None, &error).is_not_found());
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_not_one_of_aws() {
+        assert_eq!(kind(answered(502, None, "")), Some(UnreadableKind::Network));
+        assert_eq!(kind(answered(403, None, "")), Some(UnreadableKind::Network));
+        assert_eq!(kind(answered(200, None, "")), Some(UnreadableKind::Network));
+        assert_eq!(kind(answered(429, None, "")), Some(UnreadableKind::Throttled));
+    }
+
+    #[test]
+    fn messages_are_for_people() {
+        let said = "User: arn:aws:sts::1:x is not authorized\n to perform: iam:GetRole. Encoded authorization failure message: Zm9v";
+        assert_eq!(
+            answered(403, Some("AccessDenied"), said).into_unreadable().message,
+            "access is denied (AccessDenied: User: arn:aws:sts::1:x is not authorized to perform: iam:GetRole)"
+        );
+        assert_eq!(
+            answered(502, None, "").into_unreadable().message,
+            "the answer of the endpoint is not one that AWS gives (HTTP status 502)"
+        );
+        assert!(answered(400, Some("X"), &"é".repeat(5000)).into_unreadable().message.len() < 1300);
+    }
+
+    #[test]
+    fn a_refused_connection_names_the_endpoint_and_the_cause() {
+        let refused = io::Error::from_raw_os_error(111);
+        let error: SdkError<GetRoleError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::io(refused.into()));
+        assert_eq!(
+            classify("iam:GetRole", Some("http://127.0.0.1:1"), &error).into_unreadable().message,
+            "no connection to `http://127.0.0.1:1`: connection refused"
+        );
+    }
+
+    #[test]
+    fn missing_credentials_are_told_apart_from_the_network() {
+        for (inner, said) in [
+            (CredentialsError::not_loaded_no_source(), "no AWS credentials are found"),
+            (CredentialsError::provider_error("the SSO session has expired."), "loaded: the SSO session has expired"),
+        ] {
+            let error: SdkError<GetRoleError, HttpResponse> =
+                SdkError::dispatch_failure(ConnectorError::other(inner.into(), None));
+            let reason = classify("iam:GetRole", None, &error).into_unreadable();
+            assert_eq!(reason.kind, UnreadableKind::Credentials);
+            assert!(reason.message.contains(said), "{}", reason.message);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! How this tool talks to AWS: configuration, credentials, and what an error means.
+
+mod credentials;
+mod error;
+mod settings;
+mod whole;
+
+pub use error::{Failure, cause, classify};
+pub use settings::{Connection, Settings, SettingsError};

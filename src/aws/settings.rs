@@ -1,0 +1,234 @@
+//! The SDK's configuration, loaded once for a run, and clients made from it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileSet;
+use aws_config::retry::{RetryConfig, RetryMode};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::credentials::{self, PATIENCE};
+use super::error::{Failure, classify};
+use super::whole::WholeAnswer;
+use crate::arn::iam_region;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The profile of the shared config files.
+    pub profile: Option<String>,
+    /// An endpoint to use for every service.
+    pub endpoint_url: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+}
+
+/// A setting that cannot work, and what is expected instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(String);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for SettingsError {}
+
+/// A way to AWS: one configuration, and a client for each service and Region.
+#[derive(Debug)]
+pub struct Connection {
+    config: SdkConfig,
+    region: Option<String>,
+    ec2: Clients<aws_sdk_ec2::Client>,
+    iam: Clients<aws_sdk_iam::Client>,
+    kms: Clients<aws_sdk_kms::Client>,
+}
+
+type Clients<T> = Mutex<BTreeMap<String, T>>;
+
+impl Connection {
+    /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
+    pub async fn open(settings: Settings) -> Result<Connection, SettingsError> {
+        if let Some(url) = &settings.endpoint_url {
+            check_endpoint(url)?;
+        }
+        let retry = retry_config(settings.profile.as_deref()).await?;
+        let region = match settings.region.clone() {
+            Some(region) => Some(Region::new(region)),
+            None => region_from_surroundings(settings.profile.as_deref()).await,
+        };
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+        // Without a Region the SDK would go and ask instance metadata once more. Every client is given its own.
+        let loaded_with = region.clone().unwrap_or(Region::from_static("us-east-1"));
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(loaded_with)
+            .retry_config(retry)
+            .timeout_config(timeouts.build())
+            .identity_cache(IdentityCache::lazy().load_timeout(PATIENCE + CONNECT_TIMEOUT).build())
+            .credentials_provider(credentials::provider(settings.profile.as_deref(), region.clone()).await);
+        if let Ok(name) = AppName::new("ssm-profile") {
+            loader = loader.app_name(name);
+        }
+        if let Some(profile) = settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        Ok(Connection {
+            config: loader.load().await,
+            region: region.map(|region| region.to_string()),
+            ec2: Clients::default(),
+            iam: Clients::default(),
+            kms: Clients::default(),
+        })
+    }
+
+    /// The Region that was set, or that the environment, the shared config files or instance metadata name.
+    pub fn default_region(&self) -> Option<String> {
+        self.region.clone()
+    }
+
+    /// The endpoint that was set for every service, if one was.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    /// A client for EC2 in `region`.
+    pub fn ec2(&self, region: &str) -> aws_sdk_ec2::Client {
+        client(&self.ec2, region, |region| {
+            let config = aws_sdk_ec2::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            aws_sdk_ec2::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for IAM in `partition`.
+    pub fn iam(&self, partition: &str) -> aws_sdk_iam::Client {
+        client(&self.iam, iam_region(partition), |region| {
+            let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            aws_sdk_iam::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for KMS in `region`.
+    pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
+        client(&self.kms, region, |region| {
+            aws_sdk_kms::Client::from_conf(aws_sdk_kms::config::Builder::from(&self.config).region(region).build())
+        })
+    }
+
+    /// What the failure of a call to `api` (`iam:GetRole`) means.
+    pub fn failure<E>(&self, api: &str, error: &SdkError<E, HttpResponse>) -> Failure
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        classify(api, self.endpoint_url(), error)
+    }
+}
+
+fn client<T: Clone>(clients: &Clients<T>, region: &str, make: impl FnOnce(Region) -> T) -> T {
+    let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+    clients.entry(region.to_owned()).or_insert_with(|| make(Region::new(region.to_owned()))).clone()
+}
+
+async fn region_from_surroundings(profile: Option<&str>) -> Option<Region> {
+    let mut chain = DefaultRegionChain::builder();
+    if let Some(profile) = profile {
+        chain = chain.profile_name(profile);
+    }
+    // A variable that is set to nothing names no Region.
+    chain.build().region().await.filter(|region| !region.as_ref().is_empty())
+}
+
+fn check_endpoint(url: &str) -> Result<(), SettingsError> {
+    let authority = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    match authority.and_then(|rest| rest.split('/').next()) {
+        Some(authority) if !authority.is_empty() && !url.contains(char::is_whitespace) => Ok(()),
+        _ => Err(SettingsError(format!("`{url}` is not an endpoint; give a URL such as `https://HOST:PORT`"))),
+    }
+}
+
+/// Adaptive retries, unless the environment or the shared config files ask for other ones.
+///
+/// The SDK reads the same settings, but it ends the process over one that it does not understand.
+async fn retry_config(profile: Option<&str>) -> Result<RetryConfig, SettingsError> {
+    let set = profile_set(profile).await;
+    if let (Some(profile), Some(set)) = (profile, &set)
+        && set.get_profile(profile).is_none()
+    {
+        return Err(SettingsError(format!("the profile `{profile}` is in none of the shared config files")));
+    }
+    let in_profile = |key: &str| set.as_ref().and_then(|set| set.get(key)).map(str::to_owned);
+    let setting = |variable: &str, key: &str| match std::env::var(variable) {
+        Ok(value) => Some((format!("`{variable}`"), value)),
+        Err(_) => in_profile(key).map(|value| (format!("`{key}` in the shared config files"), value)),
+    };
+    let mut retry = RetryConfig::adaptive();
+    if let Some((name, value)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") {
+        retry = retry.with_max_attempts(attempts(&name, &value)?);
+    }
+    // Only the modes that the SDK has; `legacy` is one of other SDKs.
+    if let Some((_, value)) = setting("AWS_RETRY_MODE", "retry_mode")
+        && value.parse::<RetryMode>().is_ok_and(|mode| mode == RetryMode::Standard)
+    {
+        retry = retry.with_retry_mode(RetryMode::Standard);
+    }
+    Ok(retry)
+}
+
+fn attempts(name: &str, value: &str) -> Result<u32, SettingsError> {
+    value
+        .trim()
+        .parse()
+        .ok()
+        .filter(|attempts| *attempts > 0)
+        .ok_or_else(|| SettingsError(format!("{name} is `{value}`; a whole number from 1 upwards is expected")))
+}
+
+/// The shared config files; `None` where they cannot be read, which the credentials will say.
+async fn profile_set(profile: Option<&str>) -> Option<ProfileSet> {
+    let selected = profile.map(|profile| Cow::Owned(profile.to_owned()));
+    aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), selected).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        for (url, fine) in [
+            ("http://127.0.0.1:4566", true),
+            ("https://vpce-1.ec2.us-east-1.vpce.amazonaws.com/path", true),
+            ("127.0.0.1:4566", false),
+            ("http://", false),
+            ("ftp://host", false),
+            ("http://ho st", false),
+        ] {
+            assert_eq!(check_endpoint(url).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_attempts() {
+        assert_eq!(attempts("x", " 5 "), Ok(5));
+        for value in ["0", "", "many", "-1"] {
+            let error = attempts("`AWS_MAX_ATTEMPTS`", value).unwrap_err().to_string();
+            assert!(error.contains("AWS_MAX_ATTEMPTS"), "{error}");
+        }
+    }
+}

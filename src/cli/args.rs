@@ -1,0 +1,219 @@
+//! What can be typed. Nothing behind `cli` sees these types.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
+#[derive(Debug, Parser)]
+#[command(name = "ssm-profile", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 ready, 1 not ready, 2 bad usage, 3 unknown or AWS failed, 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to use colors
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// Say more: every deciding statement, whole ARNs, every resource
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Say less: a line for each target
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Tell whether Session Manager can reach the targets, and if not, exactly why
+    #[command(after_help = TARGETS)]
+    Check(Box<Check>),
+    /// Save the facts that check reads, to check later and elsewhere
+    #[command(after_help = TARGETS)]
+    Snapshot(Box<Snapshot>),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const TARGETS: &str = "\
+Targets:
+  i-0123456789abcdef0   an instance, also as arn:...:instance/i-...
+  profile/NAME          an instance profile, also as arn:...:instance-profile/PATH/NAME
+  role/NAME             a role, also as arn:...:role/PATH/NAME
+  none                  on an EC2 instance: that instance; on a terminal: a list to pick from
+
+Examples:
+  ssm-profile check i-0123456789abcdef0
+  ssm-profile check --all -o json
+  ssm-profile check --policy role-policy.json --trust trust.json
+  ssm-profile snapshot --all > account.json; ssm-profile check --snapshot account.json";
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub targets: Targets,
+    #[command(flatten)]
+    pub needs: Needs,
+    #[command(flatten)]
+    pub sources: Sources,
+    #[command(flatten)]
+    pub aws: Aws,
+
+    /// The form of the report
+    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORM", help_heading = "Output")]
+    pub output: Output,
+
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
+    pub fail_on: FailOn,
+}
+
+/// `snapshot`.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    #[command(flatten)]
+    pub targets: Targets,
+    #[command(flatten)]
+    pub aws: Aws,
+
+    /// A key whose id or alias to look up too: what check's --kms-key will be given
+    #[arg(long, value_name = "ARN|ID|alias/NAME")]
+    pub kms_key: Option<String>,
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct Targets {
+    /// Instances, profiles or roles; see below
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+
+    /// Every instance of the Region, or of the snapshot
+    #[arg(long, conflicts_with = "targets")]
+    pub all: bool,
+
+    /// Every instance with this tag; repeated: with all of them
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "targets")]
+    pub tag: Vec<String>,
+}
+
+/// What the role must be allowed, and under what circumstances.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the role must be allowed, beyond the core")]
+pub struct Needs {
+    /// To decrypt with the key that encrypts sessions
+    #[arg(long, value_name = "ARN|ID|alias/NAME")]
+    pub kms_key: Option<String>,
+
+    /// To write session logs to a bucket
+    #[arg(long, value_name = "BUCKET[/PREFIX]")]
+    pub s3_logs: Option<String>,
+
+    /// To write session logs to a CloudWatch Logs group
+    #[arg(long, value_name = "GROUP")]
+    pub cloudwatch_logs: Option<String>,
+
+    /// Any IAM action; repeatable. A `*` in the resource stands for any
+    #[arg(long, value_name = "ACTION[=RESOURCE]")]
+    pub require: Vec<String>,
+
+    /// A condition key that cannot be known from here; repeatable. `KEY=` says that requests do not carry it; a comma
+    /// in a value is written `\,`
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
+    pub context: Vec<String>,
+}
+
+/// Sources other than a live account. None of them makes an AWS call; `-` is standard input.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
+pub struct Sources {
+    /// The facts of an earlier run
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+    pub snapshot: Option<OsString>,
+
+    /// A bare policy document of the role; repeatable
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "all", "tag"])]
+    pub policy: Vec<OsString>,
+
+    /// The role's trust policy, with --policy
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub trust: Option<OsString>,
+
+    /// The role's permissions boundary, with --policy
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub boundary: Option<OsString>,
+
+    /// The service control policies: a file for each level from the root down; a JSON array is a level with several
+    #[arg(long, value_name = "FILE")]
+    pub scp: Vec<OsString>,
+
+    /// The account that bare documents are for
+    #[arg(long, value_name = "ID", requires = "policy")]
+    pub account: Option<String>,
+
+    /// The instance that bare documents are for
+    #[arg(long, value_name = "ID", requires = "policy")]
+    pub instance_id: Option<String>,
+}
+
+/// How to reach AWS. Everything else comes from the environment and the shared config files, as in the AWS CLI.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS")]
+pub struct Aws {
+    /// A profile of the shared config files
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// The Region; repeatable with --all and --tag
+    #[arg(long, value_name = "REGION")]
+    pub region: Vec<String>,
+
+    /// An endpoint in place of AWS's
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+}
+
+/// The forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// A line of JSON for each target
+    Ndjson,
+    /// JUnit XML, for CI
+    Junit,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// For a pull request
+    Markdown,
+}
+
+/// The severities that can fail a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// What certainly keeps Session Manager out
+    Error,
+    /// Warnings too
+    Warning,
+}
+
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

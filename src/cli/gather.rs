@@ -1,0 +1,134 @@
+//! From a resolved plan to facts, whatever their source.
+
+use std::io::IsTerminal as _;
+
+use jiff::Timestamp;
+
+use super::resolve::{CheckPlan, DocumentFiles, Source, Wanted};
+use super::{Stop, args, files, output};
+use crate::aws::{Connection, Settings};
+use crate::facts::{Facts, snapshot};
+use crate::render::json;
+use crate::sources::documents::{self, DocumentSet};
+use crate::sources::live::metadata::this_instance;
+use crate::sources::live::{self, Query, Selection};
+use crate::sources::snapshot::{Choice, choose};
+use crate::target::{FORMS, Target, TargetKind};
+
+/// The facts of a check, and what names their source in the report.
+pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source), Stop> {
+    let scps = files::read_all(&plan.scps).map_err(Stop::Usage)?;
+    let (mut facts, source) = match &plan.source {
+        Source::Documents(typed) => {
+            let set = read_documents(typed, plan.regions.first().cloned())?;
+            (documents::facts(set, Timestamp::now()), json::Source { kind: "documents", file: None })
+        }
+        Source::Snapshot { file, wanted } => {
+            let file = files::read(file).map_err(usage)?;
+            let facts =
+                snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
+            let choice = match wanted {
+                Wanted::Unsaid => Choice::AsTaken,
+                Wanted::Targets(targets) => Choice::Targets(targets),
+                Wanted::Selection(tags) => Choice::Selection(tags),
+            };
+            (choose(facts, choice, &plan.regions), json::Source { kind: "snapshot", file: Some(file.name) })
+        }
+        Source::Live(wanted) => {
+            let facts = live(wanted.clone(), &plan.regions, plan.requirements.kms_key.clone(), aws).await?;
+            (facts, json::Source { kind: "live", file: None })
+        }
+    };
+    facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
+    Ok((facts, source))
+}
+
+fn usage(mistake: String) -> Stop {
+    Stop::Usage(vec![mistake])
+}
+
+fn read_documents(typed: &DocumentFiles, region: Option<String>) -> Result<DocumentSet, Stop> {
+    let all = typed.policies.iter().chain(&typed.trust).chain(&typed.boundary);
+    let mut texts = files::read_all(all).map_err(Stop::Usage)?.into_iter();
+    Ok(DocumentSet {
+        policies: texts.by_ref().take(typed.policies.len()).collect(),
+        trust: typed.trust.as_ref().and_then(|_| texts.next()),
+        boundary: typed.boundary.as_ref().and_then(|_| texts.next()),
+        scps: Vec::new(),
+        account: typed.account.clone(),
+        region,
+        instance_id: typed.instance_id.clone(),
+    })
+}
+
+/// The facts of a live account.
+pub async fn live(wanted: Wanted, regions: &[String], kms_key: Option<String>, aws: &args::Aws) -> Result<Facts, Stop> {
+    let settings = Settings {
+        profile: aws.profile.clone(),
+        endpoint_url: aws.endpoint_url.clone(),
+        region: regions.first().cloned(),
+    };
+    let mut regions = regions.to_vec();
+    let (targets, selection, connection) = match wanted {
+        Wanted::Targets(targets) => (targets, None, open(settings).await?),
+        Wanted::Selection(tags) => (Vec::new(), Some(Selection { tags }), open(settings).await?),
+        Wanted::Unsaid => match this_instance().await.map_err(Stop::Failure)? {
+            Some(this) => {
+                regions = vec![this.region.clone()];
+                let settings = Settings { region: Some(this.region), ..settings };
+                let target = Target { text: this.id.clone(), kind: TargetKind::Instance(this.id), arn: None };
+                (vec![target], None, open(settings).await?)
+            }
+            None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+                let connection = open(settings).await?;
+                let region = connection.default_region().ok_or_else(no_region)?;
+                regions = vec![region.clone()];
+                (vec![pick(&connection, &region).await?], None, connection)
+            }
+            None => return Err(usage(format!("no target is given, and this is not an EC2 instance; give {FORMS}"))),
+        },
+    };
+    let needs_region = selection.is_some()
+        || targets.iter().any(|target| matches!(target.kind, TargetKind::Instance(_)) && target.arn.is_none());
+    if regions.is_empty() {
+        match connection.default_region() {
+            Some(region) => regions.push(region),
+            None if needs_region => return Err(no_region()),
+            // IAM is the same in every Region.
+            None => {}
+        }
+    }
+    let query = Query { targets, selection, regions, kms_key };
+    let progress = output::Progress::start("reading AWS");
+    let facts = live::load(&connection, &query).await;
+    progress.finish();
+    Ok(facts)
+}
+
+async fn open(settings: Settings) -> Result<Connection, Stop> {
+    Connection::open(settings).await.map_err(|error| usage(error.to_string()))
+}
+
+fn no_region() -> Stop {
+    usage("no Region is set; give `--region`, or set `AWS_REGION`".to_owned())
+}
+
+/// Lets a person choose one of the Region's instances.
+async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
+    let progress = output::Progress::start("listing instances");
+    let listed = live::list_instances(connection, region).await;
+    progress.finish();
+    let instances = listed.map_err(|reason| {
+        Stop::Failure(format!("cannot list the instances of {region}: `{}`: {}", reason.api, reason.message))
+    })?;
+    if instances.is_empty() {
+        return Err(usage(format!("there are no instances in {region}; give a target or another `--region`")));
+    }
+    let rows: Vec<String> = instances.iter().map(output::instance_row).collect();
+    let chosen = tokio::task::spawn_blocking(move || {
+        dialoguer::FuzzySelect::new().with_prompt("instance").items(&rows).default(0).interact_opt()
+    });
+    let chosen = chosen.await.ok().and_then(Result::ok).flatten().ok_or(Stop::Interrupted)?;
+    let instance = instances.get(chosen).ok_or(Stop::Interrupted)?;
+    Ok(Target { text: instance.id.clone(), kind: TargetKind::Instance(instance.id.clone()), arn: None })
+}

@@ -1,0 +1,114 @@
+//! The command line: what was typed becomes a plan of the run, the plan is run, the exit code comes out.
+
+mod args;
+mod exit;
+mod files;
+mod gather;
+mod output;
+mod resolve;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::diagnose::diagnose;
+use crate::facts::snapshot;
+use crate::needs::Requirements;
+use crate::report::Severity;
+
+pub use exit::Exit;
+
+/// Why a run ended before there was a report.
+#[derive(Debug)]
+enum Stop {
+    /// What was typed is wrong, each mistake a message. Nothing was done.
+    Usage(Vec<String>),
+    /// Something failed that was not the user's doing.
+    Failure(String),
+    /// Control-C.
+    Interrupted,
+}
+
+/// Runs the tool on this process's arguments.
+pub fn run() -> Exit {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no errors.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ready };
+        }
+    };
+    output::set_color(cli.color);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&format!("cannot start: {error}"));
+            return Exit::Unknown;
+        }
+    };
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = command(&cli) => ended,
+            _ = tokio::signal::ctrl_c() => Err(Stop::Interrupted),
+        }
+    });
+    // A picker or a lookup that still waits must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit,
+        Err(Stop::Usage(mistakes)) => {
+            mistakes.iter().for_each(|mistake| output::error(mistake));
+            output::hint("for more information, try `ssm-profile --help`");
+            Exit::Usage
+        }
+        Err(Stop::Failure(message)) => {
+            output::error(&message);
+            Exit::Unknown
+        }
+        Err(Stop::Interrupted) => {
+            output::error("interrupted; nothing was changed");
+            Exit::Interrupted
+        }
+    }
+}
+
+async fn command(cli: &args::Cli) -> Result<Exit, Stop> {
+    match &cli.command {
+        args::Command::Check(typed) => check(cli, typed).await,
+        args::Command::Snapshot(typed) => save(typed).await,
+        args::Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
+            output::print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Ready)
+        }
+    }
+}
+
+async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
+    let plan = resolve::check(typed).map_err(Stop::Usage)?;
+    let (facts, source) = gather::for_check(&plan, &typed.aws).await?;
+    let report = diagnose(&facts, &plan.requirements, facts.taken_at);
+    if report.results.is_empty() {
+        output::warning("no instance was selected, so nothing was checked");
+    }
+    let fail_on = match typed.fail_on {
+        args::FailOn::Error => Severity::Error,
+        args::FailOn::Warning => Severity::Warning,
+    };
+    output::report(&report, &source, typed.output, output::detail(cli), fail_on)?;
+    Ok(Exit::of(&report, fail_on))
+}
+
+async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
+    let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
+    let facts = gather::live(plan.wanted, &plan.regions, plan.kms_key.clone(), &typed.aws).await?;
+    let text = snapshot::write(&facts).map_err(|error| Stop::Failure(format!("cannot write the snapshot: {error}")))?;
+    output::print(&text)?;
+    // What could not be read is in the snapshot with its reason, and is said here too.
+    let requirements = Requirements { kms_key: plan.kms_key, ..Requirements::default() };
+    let report = diagnose(&facts, &requirements, facts.taken_at);
+    let failures = report.results.iter().flat_map(|outcome| &outcome.findings).filter(|finding| finding.is_failure());
+    let failures: std::collections::BTreeSet<_> = failures.map(|finding| finding.message.as_str()).collect();
+    failures.iter().for_each(|message| output::warning(&format!("the snapshot is incomplete: {message}")));
+    Ok(if failures.is_empty() { Exit::Ready } else { Exit::Unknown })
+}

@@ -1,0 +1,133 @@
+//! What is printed, and where: results to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Stop, args};
+use crate::facts::Instance;
+use crate::render::sanitize::terminal as clean;
+use crate::render::text::{Detail, Layout};
+use crate::render::{json, junit, markdown, sarif, text};
+use crate::report::{Report, Severity};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// The widest that text is laid out, so that lines stay readable on wide terminals.
+const WIDEST: usize = 120;
+
+/// Applies `--color` to everything that is printed from here on.
+pub fn set_color(color: args::Color) {
+    match color {
+        args::Color::Auto => anstream::ColorChoice::Auto,
+        args::Color::Always => anstream::ColorChoice::Always,
+        args::Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// How much to say.
+pub fn detail(cli: &args::Cli) -> Detail {
+    match (cli.quiet, cli.verbose) {
+        (true, _) => Detail::Quiet,
+        (false, true) => Detail::Verbose,
+        (false, false) => Detail::Normal,
+    }
+}
+
+/// Prints a report.
+pub fn report(
+    report: &Report,
+    source: &json::Source,
+    form: args::Output,
+    detail: Detail,
+    fail_on: Severity,
+) -> Result<(), Stop> {
+    let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the report: {error}"));
+    let page = match form {
+        args::Output::Text => text::render(report, Layout { detail, width: width() }),
+        args::Output::Json => json::render(report, source).map_err(|error| failed(&error))?,
+        args::Output::Ndjson => json::render_lines(report).map_err(|error| failed(&error))?,
+        args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
+        args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
+        args::Output::Markdown => markdown::render(report),
+    };
+    match form {
+        args::Output::Text => print_styled(&page),
+        _ => print(&page),
+    }
+}
+
+/// The width to fold text at: a terminal's, and none for pipes and files.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let columns = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    Some(columns.min(WIDEST))
+}
+
+/// Prints to standard output as it is.
+pub fn print(text: &str) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn print_styled(text: &str) -> Result<(), Stop> {
+    let mut out = anstream::stdout().lock();
+    settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader that went away, as `head` does, has seen what it wanted.
+fn settle(written: io::Result<()>) -> Result<(), Stop> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::Failure(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints an error to standard error.
+pub fn error(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#} {}", clean(message));
+}
+
+/// Prints a warning to standard error.
+pub fn warning(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#} {}", clean(message));
+}
+
+/// Prints a hint to standard error.
+pub fn hint(message: &str) {
+    let _ = writeln!(anstream::stderr(), "\n{message}");
+}
+
+/// An instance in a list to pick from.
+pub fn instance_row(instance: &Instance) -> String {
+    let name = instance.name.as_deref().unwrap_or("-");
+    format!("{}  {}  {}", instance.id, clean(name), clean(&instance.state))
+}
+
+/// A sign of life on a terminal while AWS is read; nothing elsewhere.
+pub struct Progress(Option<indicatif::ProgressBar>);
+
+impl Progress {
+    /// Shows what is going on.
+    pub fn start(what: &'static str) -> Progress {
+        Progress(io::stderr().is_terminal().then(|| {
+            let bar = indicatif::ProgressBar::new_spinner().with_message(what);
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        }))
+    }
+
+    /// Takes it away.
+    pub fn finish(self) {
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

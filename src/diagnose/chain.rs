@@ -1,0 +1,206 @@
+//! The chain that credentials take: instance, metadata, association, profile, role.
+//!
+//! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
+
+use crate::facts::{AttachedProfile, Fact, Instance, InstanceProfile, Subject};
+use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Severity, Verdict};
+
+use super::explain;
+
+/// An outcome that says whom it is about and nothing else yet.
+pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outcome {
+    let attached = instance.and_then(|instance| instance.profile.as_ref());
+    Outcome {
+        target: subject.target.clone(),
+        account: subject.account.clone(),
+        region: subject.region.clone(),
+        instance: instance.map(|instance| InstanceSummary {
+            id: instance.id.clone(),
+            name: instance.name.clone(),
+            state: Some(instance.state.clone()),
+        }),
+        instance_profile: attached
+            .map(|attached| ProfileSummary { arn: Some(attached.arn.clone()), id: attached.id.clone() }),
+        role: None,
+        trust: None,
+        verdict: Verdict::Unknown,
+        permissions: Vec::new(),
+        findings: Vec::new(),
+        not_checked: Vec::new(),
+    }
+}
+
+pub(super) fn profile_summary(profile: &InstanceProfile) -> ProfileSummary {
+    ProfileSummary { arn: Some(profile.arn.clone()), id: Some(profile.id.clone()) }
+}
+
+/// Whether the instance is gone for good, or about to be.
+pub(super) fn is_terminated(instance: &Instance) -> bool {
+    matches!(instance.state.as_str(), "terminated" | "shutting-down")
+}
+
+pub(super) fn instance_terminated(instance: &Instance) -> Finding {
+    error(
+        Code::InstanceTerminated,
+        format!("the instance is {}", instance.state),
+        "launch another instance; a terminated one does not come back",
+    )
+}
+
+/// By the contract a target that does not exist is unknown, not unready: the id may be mistyped, or elsewhere.
+pub(super) fn instance_not_found(subject: &Subject) -> Finding {
+    let region = subject.region.as_deref().unwrap_or("this Region");
+    Finding {
+        code: Code::InstanceNotFound,
+        severity: Severity::Warning,
+        message: format!("there is no instance `{}` in {region} for these credentials", subject.target),
+        remedy: "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
+        leaves_unknown: true,
+    }
+}
+
+/// What keeps the instance from having credentials, before its profile is looked at.
+pub(super) fn of_instance(instance: &Instance) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = metadata(instance).into_iter().collect();
+    if instance.state != "running" {
+        findings.push(Finding {
+            code: Code::InstanceNotRunning,
+            severity: Severity::Warning,
+            message: format!(
+                "the instance is {}, so its agent does not run; the verdict is about its profile",
+                instance.state
+            ),
+            remedy: format!("start it: `aws ec2 start-instances --instance-ids {}`", instance.id),
+            leaves_unknown: false,
+        });
+    }
+    findings.extend(association(instance));
+    findings
+}
+
+/// See [Configure the instance metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
+fn metadata(instance: &Instance) -> Option<Finding> {
+    let options = instance.metadata.as_ref()?;
+    let pending = options.state.as_deref() == Some("pending");
+    let enable =
+        format!("`aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled`", instance.id);
+    match options.http_endpoint.as_deref() {
+        Some("disabled") => Some(error(
+            Code::MetadataDisabled,
+            format!(
+                "the instance metadata service is switched off{}: the instance cannot get the credentials of its profile",
+                if pending { " (a change is pending)" } else { "" }
+            ),
+            format!("switch it on: {enable}"),
+        )),
+        Some("enabled") if pending => Some(Finding {
+            code: Code::MetadataDisabled,
+            severity: Severity::Warning,
+            message: "a change of the metadata options is pending: they may still be switched off".to_owned(),
+            remedy: "wait, or start the instance if it is stopped; then check again".to_owned(),
+            leaves_unknown: false,
+        }),
+        _ => None,
+    }
+}
+
+fn association(instance: &Instance) -> Option<Finding> {
+    let pending = |state: &str, what: &str| {
+        error(
+            Code::AssociationPending,
+            format!("the association of the instance with its profile is `{state}`{what}"),
+            "wait for it to become `associated`, usually within a minute, and check again",
+        )
+    };
+    match (&instance.profile, &instance.association) {
+        (None, Fact::Known(association)) if association.state != "disassociated" => {
+            Some(pending(&association.state, ", and the instance does not show a profile"))
+        }
+        (None, _) => Some(error(
+            Code::NoInstanceProfile,
+            "the instance has no instance profile, so its agent has no credentials",
+            format!(
+                "associate a profile whose role has the permissions: `aws ec2 associate-iam-instance-profile \
+                 --instance-id {} --iam-instance-profile Name=NAME`",
+                instance.id
+            ),
+        )),
+        (Some(_), Fact::Known(association)) if association.state != "associated" => {
+            Some(pending(&association.state, ""))
+        }
+        (Some(profile), Fact::Known(association)) => association
+            .profile_arn
+            .as_ref()
+            .filter(|arn| **arn != profile.arn)
+            .map(|arn| pending(&association.state, &format!(" with another profile, `{arn}`"))),
+        (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
+        (Some(_), Fact::Absent) => None,
+    }
+}
+
+/// The profile that an instance holds was deleted.
+pub(super) fn profile_missing(name: &str) -> Finding {
+    error(
+        Code::InstanceProfileMissing,
+        format!("the instance's profile `{name}` was deleted: the instance gets no credentials"),
+        "associate a profile that exists: `aws ec2 replace-iam-instance-profile-association`",
+    )
+}
+
+/// A profile or role that was named does not exist: the code for any missing target, and the one for what is missing.
+pub(super) fn no_such_target(code: Code, what: &str, name: &str) -> Vec<Finding> {
+    let missing = |code, message| Finding {
+        code,
+        severity: Severity::Warning,
+        message,
+        remedy: "check the name (without a path) and the account (`--profile`)".to_owned(),
+        leaves_unknown: true,
+    };
+    vec![
+        missing(code, format!("there is no {what} `{name}` in this account")),
+        missing(Code::InstanceNotFound, "the target does not exist for these credentials".to_owned()),
+    ]
+}
+
+/// A profile that was deleted and made again has a new id, and the instance still holds the old one.
+/// See [Using instance profiles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html).
+pub(super) fn profile_stale(profile: &InstanceProfile, attached: &AttachedProfile) -> Option<Finding> {
+    let held = attached.id.as_ref().filter(|held| **held != profile.id)?;
+    Some(error(
+        Code::InstanceProfileStale,
+        format!(
+            "the profile `{}` was deleted and made again: the instance holds `{held}`, the profile is now `{}`, \
+             and the instance gets no credentials",
+            profile.name, profile.id
+        ),
+        format!(
+            "associate it again: `aws ec2 replace-iam-instance-profile-association --association-id ID \
+             --iam-instance-profile Name={}`",
+            profile.name
+        ),
+    ))
+}
+
+pub(super) fn profile_empty(profile: &InstanceProfile) -> Finding {
+    error(
+        Code::InstanceProfileEmpty,
+        format!("the profile `{}` holds no role", profile.name),
+        format!(
+            "add one: `aws iam add-role-to-instance-profile --instance-profile-name {} --role-name ROLE`",
+            profile.name
+        ),
+    )
+}
+
+/// The role that a profile holds does not exist.
+pub(super) fn role_missing(name: &str) -> Finding {
+    error(
+        Code::RoleMissing,
+        format!("the role `{name}` of the profile does not exist"),
+        "put a role that exists into the profile",
+    )
+}
+
+fn error(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { code, severity: Severity::Error, message: message.into(), remedy: remedy.into(), leaves_unknown: false }
+}

@@ -1,0 +1,208 @@
+//! A role made ready for judgement: its documents parsed, its gates set up, what could not be read named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::arn::Arn;
+use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyText, Role, Unreadable, UnreadableKind};
+use crate::policy::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
+use crate::report::Finding;
+
+use super::explain;
+
+/// A role, or bare documents in the place of one.
+pub(super) struct JudgedRole {
+    /// The role's ARN, where known.
+    pub arn: Option<String>,
+    /// The role's id, where known.
+    pub id: Option<String>,
+    /// The role's name; empty for bare documents.
+    pub name: String,
+    /// The role's tags, where known.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// The trust policy; `None` if none is in view, an error if it is not known (a finding says why).
+    pub trust: Option<Result<Document, ()>>,
+    /// The gates that its requests must pass.
+    pub gates: Vec<Gate>,
+    /// What could not be read or understood.
+    pub findings: Vec<Finding>,
+    /// Why policies are not known: what an unknown permission may hang on that has a finding already.
+    pub unread: Vec<String>,
+}
+
+/// Makes every role of the facts ready.
+pub(super) fn judge_all(facts: &Facts) -> BTreeMap<&str, JudgedRole> {
+    let known = facts.roles.iter().filter_map(|(key, role)| Some((key.as_str(), role.known()?)));
+    known.map(|(key, role)| (key, judge(facts, role))).collect()
+}
+
+fn judge(facts: &Facts, role: &Role) -> JudgedRole {
+    let mut judged = JudgedRole::new(role.name.clone());
+    judged.arn = role.arn.clone();
+    judged.id = role.id.clone();
+    judged.tags = match &role.tags {
+        Fact::Known(tags) => Some(tags.clone()),
+        Fact::Absent => Some(BTreeMap::new()),
+        Fact::Unreadable(reason) => {
+            judged.note(reason);
+            None
+        }
+    };
+    judged.trust = Some(match &role.trust {
+        Fact::Known(text) => judged.parse_trust(&format!("the trust policy of role `{}`", role.name), text),
+        Fact::Absent => judged.parse_trust(&format!("the trust policy of role `{}`", role.name), &PolicyText::new("")),
+        Fact::Unreadable(reason) => {
+            judged.note(reason);
+            Err(())
+        }
+    });
+    let identity = judged.identity_gate(facts, role);
+    judged.gates.push(identity);
+    let boundary = judged.boundary_gate(facts, role);
+    judged.gates.extend(boundary);
+    // SCPs do not touch service-linked roles:
+    // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
+    let path = role.arn.as_deref().and_then(Arn::parse).map(|arn| arn.path().to_owned());
+    if !path.is_some_and(|path| path.starts_with("/aws-service-role/")) {
+        judged.add_scp_gates(facts);
+    }
+    judged
+}
+
+/// Makes bare documents ready.
+pub(super) fn judge_documents(facts: &Facts, documents: &Documents) -> JudgedRole {
+    let mut judged = JudgedRole::new(String::new());
+    judged.trust =
+        documents.trust.as_ref().map(|trust| judged.parse_trust(&format!("`{}`", trust.name), &trust.document));
+    let policies =
+        documents.policies.iter().map(|document| judged.parse_named(document, PolicyKind::Document)).collect();
+    judged.gates.push(Gate { kind: GateKind::Identity, name: String::new(), policies, unread: Vec::new() });
+    if let Some(boundary) = &documents.boundary {
+        let policy = judged.parse_named(boundary, PolicyKind::Boundary);
+        judged.gates.push(gate_of(GateKind::Boundary, &boundary.name, vec![policy]));
+    }
+    judged.add_scp_gates(facts);
+    judged
+}
+
+impl JudgedRole {
+    fn new(name: String) -> JudgedRole {
+        JudgedRole {
+            arn: None,
+            id: None,
+            name,
+            tags: None,
+            trust: None,
+            gates: Vec::new(),
+            findings: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Remembers what could not be read, and says it in words that an unknown permission can hang on.
+    fn note(&mut self, reason: &Unreadable) -> String {
+        self.findings.push(explain::unreadable(reason));
+        let words = format!("`{}` could not be called", reason.api);
+        self.unread.push(words.clone());
+        words
+    }
+
+    fn identity_gate(&mut self, facts: &Facts, role: &Role) -> Gate {
+        let mut gate = gate_of(GateKind::Identity, "", Vec::new());
+        match &role.inline {
+            Fact::Known(inline) => {
+                for policy in inline {
+                    let document = match &policy.document {
+                        Fact::Known(text) => self.parse(&format!("the inline policy `{}`", policy.name), text),
+                        // It went away between the list and the read.
+                        Fact::Absent => continue,
+                        Fact::Unreadable(reason) => Err(self.note(reason)),
+                    };
+                    gate.policies.push(Policy { name: policy.name.clone(), kind: PolicyKind::Inline, document });
+                }
+            }
+            Fact::Absent => {}
+            Fact::Unreadable(reason) => gate.unread.push(self.note(reason)),
+        }
+        match &role.attached {
+            Fact::Known(arns) => {
+                for arn in arns {
+                    let policy = self.managed(facts, arn, PolicyKind::Managed);
+                    gate.policies.push(policy);
+                }
+            }
+            Fact::Absent => {}
+            Fact::Unreadable(reason) => gate.unread.push(self.note(reason)),
+        }
+        gate
+    }
+
+    fn boundary_gate(&mut self, facts: &Facts, role: &Role) -> Option<Gate> {
+        match &role.boundary {
+            Fact::Known(arn) => {
+                let policy = self.managed(facts, arn, PolicyKind::Boundary);
+                Some(gate_of(GateKind::Boundary, arn, vec![policy]))
+            }
+            Fact::Absent => None,
+            Fact::Unreadable(reason) => {
+                let mut gate = gate_of(GateKind::Boundary, "permissions boundary", Vec::new());
+                gate.unread.push(self.note(reason));
+                Some(gate)
+            }
+        }
+    }
+
+    fn add_scp_gates(&mut self, facts: &Facts) {
+        for level in facts.scp_levels.iter().flatten() {
+            let policies = level.policies.iter().map(|document| self.parse_named(document, PolicyKind::Scp)).collect();
+            self.gates.push(gate_of(GateKind::Scp, &level.name, policies));
+        }
+    }
+
+    fn managed(&mut self, facts: &Facts, arn: &str, kind: PolicyKind) -> Policy {
+        let unknown = |kind, message: &str| Unreadable {
+            api: "iam:GetPolicyVersion".to_owned(),
+            kind,
+            message: format!("{message} `{arn}`"),
+        };
+        let document = match facts.policies.get(arn) {
+            Some(Fact::Known(policy)) => self.parse(&format!("the managed policy `{arn}`"), &policy.document),
+            Some(Fact::Unreadable(reason)) => Err(self.note(reason)),
+            Some(Fact::Absent) => Err(self.note(&unknown(UnreadableKind::Other, "there is no managed policy"))),
+            None => Err(self.note(&unknown(UnreadableKind::NotInSnapshot, "the snapshot does not hold the policy"))),
+        };
+        Policy { name: arn.to_owned(), kind, document }
+    }
+
+    fn parse_named(&mut self, named: &NamedDocument, kind: PolicyKind) -> Policy {
+        let document = self.parse(&format!("`{}`", named.name), &named.document);
+        Policy { name: named.name.clone(), kind, document }
+    }
+
+    fn parse(&mut self, what: &str, text: &PolicyText) -> Result<Arc<Document>, String> {
+        self.parse_as(what, text, DocumentKind::Identity).map(Arc::new)
+    }
+
+    fn parse_trust(&mut self, what: &str, text: &PolicyText) -> Result<Document, ()> {
+        self.parse_as(what, text, DocumentKind::Trust).map_err(drop)
+    }
+
+    fn parse_as(&mut self, what: &str, text: &PolicyText, kind: DocumentKind) -> Result<Document, String> {
+        match Document::parse(text.as_str(), kind) {
+            Ok(document) => {
+                self.findings.extend(explain::unsound(what, &document.all_problems()));
+                Ok(document)
+            }
+            Err(error) => {
+                self.findings.push(explain::not_a_policy(what, &error));
+                let words = format!("{what} cannot be understood");
+                self.unread.push(words.clone());
+                Err(words)
+            }
+        }
+    }
+}
+
+fn gate_of(kind: GateKind, name: &str, policies: Vec<Policy>) -> Gate {
+    Gate { kind, name: name.to_owned(), policies, unread: Vec::new() }
+}

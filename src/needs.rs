@@ -1,0 +1,322 @@
+//! What Session Manager needs of an instance's role, as data.
+//!
+//! Sources: [Add Session Manager permissions to an existing role](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html),
+//! [Create a custom IAM role for Session Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html)
+//! and the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
+
+use crate::policy::{Resource, Text};
+use crate::report::NeededFor;
+
+/// What the user asked for beyond the core.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// The key that encrypts sessions, as given: key ARN, key id, `alias/NAME` or alias ARN.
+    pub kms_key: Option<String>,
+    /// The bucket for session logs.
+    pub s3_logs: Option<S3Logs>,
+    /// The CloudWatch Logs group for session logs.
+    pub cloudwatch_logs: Option<String>,
+    /// Further actions.
+    pub actions: Vec<RequiredAction>,
+    /// Condition keys as the user knows them: their values, or none for a key that is absent.
+    pub context: Vec<(String, Vec<String>)>,
+}
+
+/// A bucket for session logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Logs {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The key prefix, without slashes at its ends; empty for none.
+    pub prefix: String,
+}
+
+/// An action that the user requires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequiredAction {
+    /// `SERVICE:NAME`.
+    pub action: String,
+    /// The resource, a `*` in it standing for any; `None` for any resource.
+    pub resource: Option<String>,
+}
+
+/// Where the agent runs, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The partition.
+    pub partition: &'a str,
+    /// The account.
+    pub account: Option<&'a str>,
+    /// The Region.
+    pub region: Option<&'a str>,
+    /// The instance.
+    pub instance_id: Option<&'a str>,
+}
+
+/// One action that the role must be allowed on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The action, as AWS writes it.
+    pub action: String,
+    /// The resource.
+    pub resource: Resource,
+    /// Why.
+    pub needed_for: NeededFor,
+    /// The Region that the request goes to.
+    pub requested_region: RequestedRegion,
+    /// Whether the resource could not be resolved, so that even an allow is no certain answer.
+    pub unresolved: bool,
+}
+
+/// The Region that a request goes to, `aws:RequestedRegion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestedRegion {
+    /// The instance's.
+    OfInstance,
+    /// This one.
+    Named(String),
+    /// Not known: a bucket's, say.
+    NotKnown,
+}
+
+/// The key that encrypts sessions, as far as it could be resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyArn {
+    /// The key's own ARN; parts of it may be unknown where no account or Region is.
+    Resolved(Text),
+    /// An alias, say, that could not be looked up: only this much of the key's ARN is known.
+    Unresolved(Text),
+}
+
+/// The four channel actions of the agent. None of them has a resource type.
+pub const CHANNEL_ACTIONS: [&str; 4] = [
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+];
+
+/// The agent's registration and heartbeat, authorised on the instance's ARN.
+pub const UPDATE_INSTANCE_INFORMATION: &str = "ssm:UpdateInstanceInformation";
+
+/// Asks whether a bucket is encrypted. Needed only with S3 session logs.
+pub const GET_ENCRYPTION_CONFIGURATION: &str = "s3:GetEncryptionConfiguration";
+
+/// Lists log groups. It has no resource type.
+const DESCRIBE_LOG_GROUPS: &str = "logs:DescribeLogGroups";
+
+impl Place<'_> {
+    /// An ARN in this account and Region.
+    fn arn(&self, service: &str, resource: &[Option<&str>]) -> Text {
+        let start = [Some("arn:"), Some(self.partition), Some(":"), Some(service), Some(":"), self.region, Some(":")];
+        Text::of(start.into_iter().chain([self.account, Some(":")]).chain(resource.iter().copied()))
+    }
+
+    /// The instance's ARN.
+    pub fn instance_arn(&self) -> Text {
+        self.arn("ec2", &[Some("instance/"), self.instance_id])
+    }
+
+    /// The ARN of a key of which only the id is known.
+    pub fn key_arn(&self, id: Option<&str>) -> Text {
+        self.arn("kms", &[Some("key/"), id])
+    }
+}
+
+/// The five actions without which no session opens.
+pub fn core(place: &Place<'_>) -> Vec<Need> {
+    let channels = CHANNEL_ACTIONS.map(|action| need(action, NeededFor::Core, resource_of(action, place)));
+    let update = need(UPDATE_INSTANCE_INFORMATION, NeededFor::Core, Some(Resource::Arn(place.instance_arn())));
+    channels.into_iter().chain([update]).collect()
+}
+
+/// Everything that the role must be allowed. `key` is the session key, where one is required.
+pub fn all(requirements: &Requirements, place: &Place<'_>, key: Option<&KeyArn>) -> Vec<Need> {
+    let mut needs = core(place);
+    needs.extend(key.map(decrypt));
+    needs.extend(requirements.s3_logs.iter().flat_map(|logs| s3_logs(logs, place)));
+    needs.extend(requirements.cloudwatch_logs.iter().flat_map(|group| cloudwatch_logs(group, place)));
+    for required in &requirements.actions {
+        let need = custom(required, place);
+        let known = |other: &Need| other.action.eq_ignore_ascii_case(&need.action) && other.resource == need.resource;
+        if !needs.iter().any(known) {
+            needs.push(need);
+        }
+    }
+    needs
+}
+
+/// `s3:GetEncryptionConfiguration` on any bucket: what the documented minimal policy grants although only S3 logging
+/// needs it.
+pub fn encryption_of_any_bucket(place: &Place<'_>) -> Need {
+    let bucket = Text::of([Some("arn:"), Some(place.partition), Some(":s3:::"), None]);
+    Need {
+        requested_region: RequestedRegion::NotKnown,
+        ..need(GET_ENCRYPTION_CONFIGURATION, NeededFor::S3Logs, Some(Resource::Arn(bucket)))
+    }
+}
+
+/// See [Turn on KMS key encryption of session data](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-preferences-enable-encryption.html).
+fn decrypt(key: &KeyArn) -> Need {
+    let (text, unresolved) = match key {
+        KeyArn::Resolved(text) => (text.clone(), false),
+        KeyArn::Unresolved(text) => (text.clone(), true),
+    };
+    Need {
+        // A key that was given without its Region is one of the instance's Region.
+        requested_region: text.as_known().and_then(region_of_arn).unwrap_or(RequestedRegion::OfInstance),
+        unresolved,
+        ..need("kms:Decrypt", NeededFor::Kms, Some(Resource::Arn(text)))
+    }
+}
+
+/// See [Logging session data using Amazon S3](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-s3.html).
+fn s3_logs(logs: &S3Logs, place: &Place<'_>) -> [Need; 2] {
+    let S3Logs { bucket, prefix } = logs;
+    let arn = format!("arn:{}:s3:::{bucket}", place.partition);
+    // The agent joins prefix and file name with a slash.
+    let folder = if prefix.is_empty() { format!("{arn}/") } else { format!("{arn}/{prefix}/") };
+    let object = Text::of([Some(folder.as_str()), None]);
+    [(GET_ENCRYPTION_CONFIGURATION, Text::known(&arn)), ("s3:PutObject", object)].map(|(action, text)| Need {
+        requested_region: RequestedRegion::NotKnown,
+        ..need(action, NeededFor::S3Logs, Some(Resource::Arn(text)))
+    })
+}
+
+/// See [Logging session data using CloudWatch Logs](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-cloudwatch-logs.html).
+fn cloudwatch_logs(group: &str, place: &Place<'_>) -> [Need; 4] {
+    let log_group = |rest: &[Option<&str>]| {
+        let resource: Vec<_> = [Some("log-group:"), Some(group)].into_iter().chain(rest.iter().copied()).collect();
+        place.arn("logs", &resource)
+    };
+    let group_arn = Resource::LogGroup { with_suffix: log_group(&[Some(":log-stream:")]), bare: log_group(&[]) };
+    let stream = Resource::Arn(log_group(&[Some(":log-stream:"), None]));
+    [
+        (DESCRIBE_LOG_GROUPS, resource_of(DESCRIBE_LOG_GROUPS, place)),
+        ("logs:DescribeLogStreams", Some(group_arn)),
+        ("logs:CreateLogStream", Some(stream.clone())),
+        ("logs:PutLogEvents", Some(stream)),
+    ]
+    .map(|(action, resource)| need(action, NeededFor::CloudwatchLogs, resource))
+}
+
+fn custom(required: &RequiredAction, place: &Place<'_>) -> Need {
+    let documented = CHANNEL_ACTIONS.into_iter().chain([DESCRIBE_LOG_GROUPS]);
+    let wildcard_only = documented.into_iter().find(|action| action.eq_ignore_ascii_case(&required.action));
+    let resource = match (&required.resource, wildcard_only) {
+        (_, Some(action)) => resource_of(action, place),
+        (Some(resource), None) => Some(Resource::Arn(Text::with_wildcards(resource))),
+        (None, None) if required.action.eq_ignore_ascii_case(UPDATE_INSTANCE_INFORMATION) => {
+            Some(Resource::Arn(place.instance_arn()))
+        }
+        (None, None) => None,
+    };
+    let service = required.action.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let in_region = ["ssm", "ssmmessages", "ec2messages", "logs"].contains(&service.as_str());
+    let named = required.resource.as_deref().and_then(region_of_arn);
+    let otherwise = if in_region { RequestedRegion::OfInstance } else { RequestedRegion::NotKnown };
+    Need { requested_region: named.unwrap_or(otherwise), ..need(&required.action, NeededFor::Custom, resource) }
+}
+
+/// The Region in an ARN, unless it is left out or open.
+fn region_of_arn(text: &str) -> Option<RequestedRegion> {
+    let arn = crate::arn::Arn::parse(text)?;
+    Some(RequestedRegion::Named(arn.region)).filter(
+        |region| !matches!(region, RequestedRegion::Named(name) if name.is_empty() || name.contains(['*', '?'])),
+    )
+}
+
+fn need(action: &str, needed_for: NeededFor, resource: Option<Resource>) -> Need {
+    Need {
+        action: action.to_owned(),
+        resource: resource.unwrap_or_else(|| Resource::Arn(Text::any())),
+        needed_for,
+        requested_region: RequestedRegion::OfInstance,
+        unresolved: false,
+    }
+}
+
+/// The resource of an action that has no resource type, with the ARN that AWS's error messages show for it.
+fn resource_of(action: &str, place: &Place<'_>) -> Option<Resource> {
+    let shown_as = match action {
+        DESCRIBE_LOG_GROUPS => place.arn("logs", &[Some("log-group::log-stream:")]),
+        _ => place.arn("ssmmessages", &[None]),
+    };
+    Some(Resource::WildcardOnly { shown_as })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place<'static> = Place {
+        partition: "aws-cn",
+        account: Some("111122223333"),
+        region: Some("cn-north-1"),
+        instance_id: Some("i-0123456789abcdef0"),
+    };
+
+    fn rows(requirements: &Requirements, key: Option<&KeyArn>) -> Vec<String> {
+        let row = |need: &Need| format!("{} {}", need.action, need.resource);
+        all(requirements, &PLACE, key).iter().skip(5).map(row).collect()
+    }
+
+    #[test]
+    fn the_core_is_five_actions() {
+        let needs = core(&PLACE);
+        let actions: Vec<_> = needs.iter().map(|need| need.action.as_str()).collect();
+        assert_eq!(actions[..4], CHANNEL_ACTIONS);
+        assert_eq!(actions[4], UPDATE_INSTANCE_INFORMATION);
+        assert_eq!(
+            needs[4].resource.to_string(),
+            "arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-0123456789abcdef0"
+        );
+        let nowhere = Place { account: None, region: None, instance_id: None, ..PLACE };
+        assert_eq!(core(&nowhere)[4].resource.to_string(), "arn:aws-cn:ec2:*:*:instance/*");
+    }
+
+    #[test]
+    fn what_logs_and_keys_need() {
+        let key = KeyArn::Resolved(Text::known("arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"));
+        assert_eq!(
+            rows(&Requirements::default(), Some(&key)),
+            ["kms:Decrypt arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"]
+        );
+        let requirements = Requirements {
+            s3_logs: Some(S3Logs { bucket: "b".into(), prefix: "p".into() }),
+            cloudwatch_logs: Some("/ssm".into()),
+            actions: vec![
+                RequiredAction { action: "SSMMESSAGES:opendatachannel".into(), resource: None },
+                RequiredAction { action: "s3:GetObject".into(), resource: Some("arn:aws-cn:s3:::c/*".into()) },
+                RequiredAction { action: "ec2:DescribeTags".into(), resource: None },
+            ],
+            ..Requirements::default()
+        };
+        let expected = [
+            "s3:GetEncryptionConfiguration arn:aws-cn:s3:::b",
+            "s3:PutObject arn:aws-cn:s3:::b/p/*",
+            "logs:DescribeLogGroups *",
+            "logs:DescribeLogStreams arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm",
+            "logs:CreateLogStream arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm:log-stream:*",
+            "logs:PutLogEvents arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm:log-stream:*",
+            "s3:GetObject arn:aws-cn:s3:::c/*",
+            "ec2:DescribeTags *",
+        ];
+        assert_eq!(rows(&requirements, None), expected);
+    }
+
+    #[test]
+    fn requests_go_to_the_region_of_the_key_or_the_named_resource() {
+        let key = KeyArn::Resolved(Text::known("arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"));
+        assert_eq!(decrypt(&key).requested_region, RequestedRegion::Named("cn-northwest-1".into()));
+        for (action, resource, expected) in [
+            ("sqs:SendMessage", Some("arn:aws:sqs:eu-west-1:1:q"), RequestedRegion::Named("eu-west-1".into())),
+            ("sqs:SendMessage", Some("arn:aws:sqs:*:1:q"), RequestedRegion::NotKnown),
+            ("s3:GetObject", Some("arn:aws:s3:::b/*"), RequestedRegion::NotKnown),
+            ("ssm:GetParameter", None, RequestedRegion::OfInstance),
+        ] {
+            let required = RequiredAction { action: action.into(), resource: resource.map(str::to_owned) };
+            assert_eq!(custom(&required, &PLACE).requested_region, expected, "{action}");
+        }
+    }
+}

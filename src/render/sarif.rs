@@ -1,0 +1,364 @@
+//! The report as SARIF 2.1.0, for code scanning.
+//!
+//! A finding is a result. GitHub asks for more than the standard does: a file position, a full description and a help
+//! text of each rule, and it reads one fingerprint only, by its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::sanitize::{terminal, word};
+use crate::report::{Code, Finding, Outcome, Report, Severity};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// What a path keeps. The colon goes, or an ARN would be a URI of the scheme `arn`.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// The report as a SARIF log of one run, by the tool of this `version`.
+///
+/// # Errors
+///
+/// Fails if the log cannot be written, which memory alone decides.
+pub fn render(report: &Report, version: &str) -> serde_json::Result<String> {
+    let mut seen = BTreeMap::new();
+    let results: Vec<Value> = report
+        .results
+        .iter()
+        .flat_map(|outcome| outcome.findings.iter().map(move |finding| (outcome, finding)))
+        .map(|(outcome, finding)| result(outcome, finding, &mut seen))
+        .collect();
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {
+                "driver": {
+                    "name": "ssm-profile",
+                    "version": version,
+                    "rules": rules(report),
+                },
+            },
+            "results": results,
+        }],
+    });
+    let mut text = serde_json::to_string_pretty(&log)?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    id: Code,
+    short_description: Text,
+    full_description: Text,
+    help: Text,
+}
+
+#[derive(Serialize)]
+struct Text {
+    text: String,
+}
+
+/// The rules of the codes that occur, each once, in the order of the codes.
+fn rules(report: &Report) -> Vec<Rule> {
+    let codes: BTreeSet<Code> =
+        report.results.iter().flat_map(|outcome| &outcome.findings).map(|finding| finding.code).collect();
+    codes
+        .into_iter()
+        .map(|id| {
+            let description = description(id);
+            Rule {
+                id,
+                short_description: Text { text: description.to_owned() },
+                full_description: Text { text: description.to_owned() },
+                help: Text { text: format!("{description} The message of each result says what to do.") },
+            }
+        })
+        .collect()
+}
+
+fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usize>) -> Value {
+    let place = place(outcome);
+    let identity = format!("{}:{place}", word(&finding.code));
+    // Two findings of a code on one target, say of two actions, must not become one alert.
+    let occurrence = seen.entry(identity.clone()).or_default();
+    *occurrence += 1;
+    json!({
+        "ruleId": finding.code,
+        "level": level(finding.severity),
+        "message": { "text": message(finding) },
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": uri(&outcome.target) },
+                // There is no file: the first character stands for the whole.
+                "region": { "startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2 },
+            },
+            "logicalLocations": [{
+                "name": terminal(&outcome.target),
+                "fullyQualifiedName": place,
+                "kind": "resource",
+            }],
+        }],
+        "partialFingerprints": {
+            "ssmProfile/v1": format!("{identity}:{occurrence}"),
+            "primaryLocationLineHash": format!("{:016x}:{occurrence}", hash(&identity)),
+        },
+    })
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    }
+}
+
+/// Message and remedy as a plain text message, in which `[text](address)` would be a link.
+fn message(finding: &Finding) -> String {
+    let mut text = terminal(&finding.message).into_owned();
+    if !finding.remedy.is_empty() {
+        text.push('\n');
+        text.push_str(&terminal(&finding.remedy));
+    }
+    text.replace("](", "]\\(")
+}
+
+/// An ARN says where it is; before all else go the account and the Region, where known.
+fn place(outcome: &Outcome) -> String {
+    let target = terminal(&outcome.target);
+    if outcome.target.starts_with("arn:") {
+        return target.into_owned();
+    }
+    let parts = [&outcome.account, &outcome.region].into_iter().flatten().map(|part| terminal(part));
+    parts.chain([target]).collect::<Vec<_>>().join("/")
+}
+
+/// The target as a relative URI; a leading slash would make it an absolute path.
+fn uri(target: &str) -> String {
+    utf8_percent_encode(target.trim_start_matches('/'), PATH).to_string()
+}
+
+/// FNV-1a: short, and the same for ever, which the hasher of the standard library does not promise.
+fn hash(identity: &str) -> u64 {
+    identity.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn description(code: Code) -> &'static str {
+    match code {
+        Code::NoInstanceProfile => "The instance has no instance profile.",
+        Code::InstanceProfileMissing => "The instance profile of the instance was deleted.",
+        Code::InstanceProfileStale => "The instance profile was deleted and made again under the same name.",
+        Code::InstanceProfileEmpty => "The instance profile holds no role.",
+        Code::AssociationPending => "The association of the instance profile is not complete.",
+        Code::RoleMissing => "The role does not exist.",
+        Code::TrustPolicy => "The trust policy of the role does not admit EC2, or may not.",
+        Code::MissingPermission => "No policy of the role allows a needed action.",
+        Code::ExplicitDeny => "A policy statement denies a needed action.",
+        Code::BlockedByBoundary => "The permissions boundary does not allow a needed action.",
+        Code::BlockedByScp => "A service control policy does not allow a needed action.",
+        Code::ConditionalPermission => "Whether a needed action is allowed depends on something that is not known.",
+        Code::InvalidPolicy => "A policy document cannot be understood.",
+        Code::MetadataDisabled => "The instance metadata service is switched off.",
+        Code::InstanceNotRunning => "The instance is not running.",
+        Code::InstanceTerminated => "The instance is terminated.",
+        Code::InstanceNotFound => "The target does not exist, or not for this caller.",
+        Code::AccessDenied => "The caller may not read something that the check needs.",
+        Code::AwsError => "AWS, or the way to it, failed.",
+        Code::KmsKeyPolicy => "The policy of the KMS key bears on the sessions.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Verdict;
+
+    fn outcome(target: &str, findings: Vec<Finding>) -> Outcome {
+        Outcome {
+            target: target.to_owned(),
+            account: Some("111122223333".to_owned()),
+            region: Some("us-east-1".to_owned()),
+            instance: None,
+            instance_profile: None,
+            role: None,
+            trust: None,
+            verdict: Verdict::NotReady,
+            permissions: Vec::new(),
+            findings,
+            not_checked: Vec::new(),
+        }
+    }
+
+    fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
+        Finding { code, severity, message: message.to_owned(), remedy: remedy.to_owned(), leaves_unknown: false }
+    }
+
+    fn parsed(results: Vec<Outcome>) -> Value {
+        serde_json::from_str(&render(&Report { results }, "0.1.0").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_finding() {
+        let report = Report {
+            results: vec![outcome(
+                "i-0123456789abcdef0",
+                vec![finding(Code::NoInstanceProfile, Severity::Error, "it has no instance profile", "attach one")],
+            )],
+        };
+        insta::assert_snapshot!(render(&report, "0.1.0").unwrap(), @r#"
+        {
+          "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+          "runs": [
+            {
+              "results": [
+                {
+                  "level": "error",
+                  "locations": [
+                    {
+                      "logicalLocations": [
+                        {
+                          "fullyQualifiedName": "111122223333/us-east-1/i-0123456789abcdef0",
+                          "kind": "resource",
+                          "name": "i-0123456789abcdef0"
+                        }
+                      ],
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "i-0123456789abcdef0"
+                        },
+                        "region": {
+                          "endColumn": 2,
+                          "endLine": 1,
+                          "startColumn": 1,
+                          "startLine": 1
+                        }
+                      }
+                    }
+                  ],
+                  "message": {
+                    "text": "it has no instance profile\nattach one"
+                  },
+                  "partialFingerprints": {
+                    "primaryLocationLineHash": "de89cee2334a03a2:1",
+                    "ssmProfile/v1": "no-instance-profile:111122223333/us-east-1/i-0123456789abcdef0:1"
+                  },
+                  "ruleId": "no-instance-profile"
+                }
+              ],
+              "tool": {
+                "driver": {
+                  "name": "ssm-profile",
+                  "rules": [
+                    {
+                      "fullDescription": {
+                        "text": "The instance has no instance profile."
+                      },
+                      "help": {
+                        "text": "The instance has no instance profile. The message of each result says what to do."
+                      },
+                      "id": "no-instance-profile",
+                      "shortDescription": {
+                        "text": "The instance has no instance profile."
+                      }
+                    }
+                  ],
+                  "version": "0.1.0"
+                }
+              }
+            }
+          ],
+          "version": "2.1.0"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_report_without_findings_has_an_empty_list() {
+        let log = parsed(vec![outcome("role/web", vec![])]);
+        assert_eq!(log["runs"][0]["results"], json!([]));
+        assert_eq!(log["runs"][0]["tool"]["driver"]["rules"], json!([]));
+    }
+
+    #[test]
+    fn rules_are_listed_once_and_found_by_id() {
+        let log = parsed(vec![
+            outcome(
+                "role/a",
+                vec![
+                    finding(Code::ExplicitDeny, Severity::Error, "m", "r"),
+                    finding(Code::MissingPermission, Severity::Warning, "m", "r"),
+                ],
+            ),
+            outcome("role/b", vec![finding(Code::ExplicitDeny, Severity::Info, "m", "")]),
+        ]);
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let ids: Vec<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["missing-permission", "explicit-deny"]);
+        let results = run["results"].as_array().unwrap();
+        let referred: Vec<_> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+        assert_eq!(referred, ["explicit-deny", "missing-permission", "explicit-deny"]);
+        let levels: Vec<_> = results.iter().map(|result| result["level"].as_str().unwrap()).collect();
+        assert_eq!(levels, ["error", "warning", "note"]);
+    }
+
+    #[test]
+    fn fingerprints_tell_findings_apart_and_do_not_hang_on_the_words() {
+        let deny = |message: &str| finding(Code::ExplicitDeny, Severity::Error, message, "");
+        let prints = |results| {
+            let log = parsed(results);
+            let results = log["runs"][0]["results"].as_array().unwrap().clone();
+            results
+                .iter()
+                .map(|result| result["partialFingerprints"]["primaryLocationLineHash"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut elsewhere = outcome("role/a", vec![deny("x")]);
+        elsewhere.account = Some("444455556666".to_owned());
+        let first = prints(vec![outcome("role/a", vec![deny("x"), deny("y")]), elsewhere.clone()]);
+        assert_eq!(first, prints(vec![outcome("role/a", vec![deny("other"), deny("words")]), elsewhere]));
+        let distinct: BTreeSet<_> = first.iter().collect();
+        assert_eq!(distinct.len(), 3);
+        // Pinned: alerts of an earlier version must be found again.
+        assert_eq!(first[0], "543024a209a7a478:1");
+    }
+
+    #[test]
+    fn the_address_of_a_target_is_a_relative_reference() {
+        for (target, address) in [
+            ("i-0123", "i-0123"),
+            ("role/web", "role/web"),
+            ("documents", "documents"),
+            ("arn:aws:iam::111122223333:role/a/b", "arn%3Aaws%3Aiam%3A%3A111122223333%3Arole/a/b"),
+            ("//evil.example/x?y#z", "evil.example/x%3Fy%23z"),
+            ("aws_instance.web[\"é\"]", "aws_instance.web%5B%22%C3%A9%22%5D"),
+        ] {
+            assert_eq!(uri(target), address);
+        }
+    }
+
+    #[test]
+    fn an_arn_is_its_own_qualified_name() {
+        let arn = "arn:aws:iam::111122223333:role/web";
+        assert_eq!(place(&outcome(arn, vec![])), arn);
+        assert_eq!(place(&outcome("role/web", vec![])), "111122223333/us-east-1/role/web");
+    }
+
+    #[test]
+    fn hostile_strings_stay_text() {
+        let hostile = "\"}], [click](https://evil.example) \u{202e}\u{1b}[2J\n{0}";
+        let log = parsed(vec![outcome(hostile, vec![finding(Code::ExplicitDeny, Severity::Error, hostile, hostile)])]);
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        assert_eq!(results.len(), 1);
+        let shown = r#""}], [click]\(https://evil.example) \u{202e}\u{1b}[2J\n{0}"#;
+        assert_eq!(results[0]["message"]["text"].as_str().unwrap(), format!("{shown}\n{shown}"));
+        let location = &results[0]["locations"][0];
+        assert!(location["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap().is_ascii());
+        assert!(!location["logicalLocations"][0]["name"].as_str().unwrap().contains(char::is_control));
+    }
+}

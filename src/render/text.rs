@@ -1,0 +1,247 @@
+//! The report for a person: verdict first, then the chain, the permissions, what was found, what was not checked.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::sanitize::{terminal as clean, word};
+use crate::arn::Arn;
+use crate::report::{
+    DecidedBy, Decision, Finding, Outcome, Permission, PolicyKind, Report, Severity, Summary, Trust, Verdict,
+};
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// A line for each result.
+    Quiet,
+    /// What a person needs.
+    Normal,
+    /// Every deciding statement and whole ARNs.
+    Verbose,
+}
+
+/// How to lay the text out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// How much to say.
+    pub detail: Detail,
+    /// The columns to fold long lines at; `None` to leave them whole.
+    pub width: Option<usize>,
+}
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const OPEN: Style = AnsiColor::Yellow.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// The report as text with ANSI styles, which whoever prints it keeps or strips.
+pub fn render(report: &Report, layout: Layout) -> String {
+    let mut page = Page { text: String::new(), layout };
+    for (index, outcome) in report.results.iter().enumerate() {
+        if index > 0 && layout.detail != Detail::Quiet {
+            page.text.push('\n');
+        }
+        page.outcome(outcome);
+    }
+    if report.results.len() != 1 {
+        if layout.detail != Detail::Quiet && !report.results.is_empty() {
+            page.text.push('\n');
+        }
+        page.line(0, &summary(report.summary()));
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    layout: Layout,
+}
+
+impl Page {
+    fn outcome(&mut self, outcome: &Outcome) {
+        self.headline(outcome);
+        if self.layout.detail == Detail::Quiet {
+            return;
+        }
+        self.chain(outcome);
+        if !outcome.permissions.is_empty() {
+            self.heading("permissions");
+            let width = outcome.permissions.iter().map(|permission| permission.action.chars().count()).max();
+            for permission in &outcome.permissions {
+                self.permission(permission, width.unwrap_or_default());
+            }
+        }
+        if !outcome.findings.is_empty() {
+            self.heading("findings");
+            outcome.findings.iter().for_each(|finding| self.finding(finding));
+        }
+        if !outcome.not_checked.is_empty() {
+            self.heading("not checked");
+            outcome.not_checked.iter().for_each(|line| self.item(line));
+        }
+    }
+
+    /// The verdict, whom it is about and, in one line, why.
+    fn headline(&mut self, outcome: &Outcome) {
+        let (word, style) = match outcome.verdict {
+            Verdict::Ready => ("ready", GOOD),
+            Verdict::NotReady => ("not ready", BAD),
+            Verdict::Unknown => ("unknown", OPEN),
+            Verdict::Skipped => ("skipped", DIM),
+        };
+        let mut line = format!("{style}{word}{style:#}  {STRONG}{}{STRONG:#}", clean(&outcome.target));
+        if let Some(name) = outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()) {
+            let _ = write!(line, " ({})", clean(name));
+        }
+        let places = [outcome.region.as_deref(), outcome.account.as_deref()];
+        let places: Vec<_> = places.into_iter().flatten().map(clean).collect();
+        if !places.is_empty() {
+            let _ = write!(line, " in {}", places.join(", "));
+        }
+        let reason =
+            outcome.findings.iter().find(|finding| finding.severity == Severity::Error || finding.leaves_unknown);
+        match (reason, outcome.verdict) {
+            (Some(reason), Verdict::NotReady | Verdict::Unknown) => {
+                let _ = write!(line, ": {}", clean(&reason.message));
+            }
+            (_, Verdict::Skipped) => line.push_str(": the instance is terminated"),
+            _ => {}
+        }
+        self.line(0, &line);
+    }
+
+    fn chain(&mut self, outcome: &Outcome) {
+        let mut row = |label: &str, value: String| {
+            let label = format!("{label:<9}");
+            self.line(2, &format!("{DIM}{label}{DIM:#} {value}"));
+        };
+        if let Some(instance) = &outcome.instance {
+            let state = instance.state.as_deref().unwrap_or("state not known");
+            row("instance", format!("{}, {}", clean(&instance.id), clean(state)));
+        }
+        if let Some(profile) = &outcome.instance_profile {
+            row("profile", clean(profile.arn.as_deref().unwrap_or("not known")).into_owned());
+        } else if outcome.instance.is_some() {
+            row("profile", "none".to_owned());
+        }
+        if let Some(role) = &outcome.role {
+            row("role", clean(role.arn.as_deref().unwrap_or(&role.name)).into_owned());
+        }
+        if let Some(trust) = &outcome.trust {
+            row("trust", trust_in_words(trust));
+        }
+    }
+
+    fn permission(&mut self, permission: &Permission, width: usize) {
+        let (word, style) = match permission.decision {
+            Decision::Allowed => ("allowed", GOOD),
+            Decision::ExplicitDeny => ("denied", BAD),
+            Decision::ImplicitDeny => ("missing", BAD),
+            Decision::Unknown => ("unknown", OPEN),
+        };
+        let verbose = self.layout.detail == Detail::Verbose;
+        let action = format!("{:<width$}", clean(&permission.action));
+        let mut line = format!("{action}  {style}{word:<7}{style:#}");
+        let by: Vec<String> = permission.decided_by.iter().map(|by| decider(by, verbose)).collect();
+        let shown = if verbose { by.len() } else { 1 };
+        let mut grounds = by.iter().take(shown).cloned().collect::<Vec<_>>().join("; ");
+        if by.len() > shown {
+            let _ = write!(grounds, " and {} more", by.len() - shown);
+        }
+        if !permission.depends_on.is_empty() {
+            let keys = permission.depends_on.iter().map(|key| clean(key).into_owned()).collect::<Vec<_>>().join(", ");
+            let separator = if grounds.is_empty() { "" } else { "; " };
+            let _ = write!(grounds, "{separator}hangs on {keys}");
+        }
+        if !grounds.is_empty() {
+            let _ = write!(line, "  {DIM}{grounds}{DIM:#}");
+        }
+        self.line(4, &line);
+        if verbose || permission.resource != "*" && permission.decision != Decision::Allowed {
+            self.line(6, &format!("{DIM}on {}{DIM:#}", clean(&permission.resource)));
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let style = match finding.severity {
+            Severity::Error => BAD,
+            Severity::Warning => OPEN,
+            Severity::Info => DIM,
+        };
+        let severity = word(&finding.severity);
+        let code = word(&finding.code);
+        self.line(4, &format!("{style}{severity}{style:#} {STRONG}{code}{STRONG:#}: {}", clean(&finding.message)));
+        self.line(6, &format!("{DIM}remedy:{DIM:#} {}", clean(&finding.remedy)));
+    }
+
+    fn heading(&mut self, title: &str) {
+        self.line(2, &format!("{DIM}{title}{DIM:#}"));
+    }
+
+    fn item(&mut self, text: &str) {
+        self.line(4, &clean(text));
+    }
+
+    /// Writes a line, folded with a hanging indent where there is a width.
+    fn line(&mut self, indent: usize, content: &str) {
+        let first = " ".repeat(indent);
+        match self.layout.width {
+            None => {
+                let _ = writeln!(self.text, "{first}{content}");
+            }
+            Some(width) => {
+                let rest = " ".repeat(indent + 2);
+                let options = textwrap::Options::new(width.max(40))
+                    .initial_indent(&first)
+                    .subsequent_indent(&rest)
+                    .word_splitter(textwrap::WordSplitter::NoHyphenation);
+                for line in textwrap::wrap(content, options) {
+                    let _ = writeln!(self.text, "{line}");
+                }
+            }
+        }
+    }
+}
+
+fn trust_in_words(trust: &Trust) -> String {
+    let principal = clean(&trust.principal);
+    match trust.decision {
+        Decision::Allowed => format!("admits {principal}"),
+        Decision::Unknown if trust.depends_on.is_empty() => format!("not known whether it admits {principal}"),
+        Decision::Unknown => {
+            format!("not known whether it admits {principal}: {}", clean(&trust.depends_on.join(", ")))
+        }
+        Decision::ImplicitDeny | Decision::ExplicitDeny => format!("does not admit {principal}"),
+    }
+}
+
+fn decider(by: &DecidedBy, verbose: bool) -> String {
+    let name = match Arn::parse(&by.policy) {
+        Some(arn) if !verbose => arn.name().to_owned(),
+        _ => by.policy.clone(),
+    };
+    let kind = match by.kind {
+        PolicyKind::Inline => "inline policy ",
+        PolicyKind::Managed => "managed policy ",
+        PolicyKind::Boundary => "permissions boundary ",
+        PolicyKind::Scp => "service control policy ",
+        PolicyKind::Document => "",
+    };
+    let place = match (&by.sid, by.statement) {
+        (Some(sid), Some(index)) => format!(", statement {index} ({sid})"),
+        (None, Some(index)) => format!(", statement {index}"),
+        (_, None) => String::new(),
+    };
+    clean(&format!("{kind}{name}{place}")).into_owned()
+}
+
+fn summary(summary: Summary) -> String {
+    let Summary { checked, ready, not_ready, unknown, skipped } = summary;
+    let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
+    if skipped > 0 {
+        let _ = write!(line, ", {skipped} skipped");
+    }
+    line
+}

@@ -1,0 +1,98 @@
+//! Facts from bare policy documents: no account, no AWS call.
+
+use jiff::Timestamp;
+
+use crate::arn::partition_of_region;
+use crate::facts::{Documents, Facts, NamedDocument, PolicyText, ScpLevel, Subject, SubjectKind};
+
+/// A document as it was read: the name it was given by, and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The file's name as typed.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// The documents of a run and where they are meant for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentSet {
+    /// Identity policies.
+    pub policies: Vec<Text>,
+    /// The trust policy.
+    pub trust: Option<Text>,
+    /// The permissions boundary.
+    pub boundary: Option<Text>,
+    /// SCPs, a text for each level from the root down.
+    pub scps: Vec<Text>,
+    /// The account.
+    pub account: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// The instance.
+    pub instance_id: Option<String>,
+}
+
+/// The one subject that stands for the documents together.
+pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
+    let mut facts = Facts::new(now);
+    facts.scp_levels = scp_levels(&set.scps);
+    facts.subjects.push(Subject {
+        target: "documents".to_owned(),
+        partition: set.region.as_deref().map_or("aws", partition_of_region).to_owned(),
+        account: set.account,
+        region: set.region,
+        from_selection: false,
+        kind: SubjectKind::Documents(Box::new(Documents {
+            policies: set.policies.into_iter().map(named).collect(),
+            trust: set.trust.map(named),
+            boundary: set.boundary.map(named),
+            instance_id: set.instance_id,
+        })),
+    });
+    facts
+}
+
+/// The levels of an organisation's SCPs. A JSON array in a text is a level with several policies. `None` for no text.
+pub fn scp_levels(texts: &[Text]) -> Option<Vec<ScpLevel>> {
+    let levels: Vec<_> = texts.iter().map(scp_level).collect();
+    Some(levels).filter(|levels| !levels.is_empty())
+}
+
+fn scp_level(text: &Text) -> ScpLevel {
+    let document = PolicyText::new(&text.text);
+    // Raw values keep the texts as they are, duplicate keys included.
+    let policies = match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(document.as_str()) {
+        Ok(several) => several
+            .iter()
+            .enumerate()
+            .map(|(index, raw)| NamedDocument {
+                name: format!("{}[{index}]", text.name),
+                document: PolicyText::new(raw.get()),
+            })
+            .collect(),
+        Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
+    };
+    ScpLevel { name: text.name.clone(), policies }
+}
+
+fn named(text: Text) -> NamedDocument {
+    NamedDocument { document: PolicyText::new(&text.text), name: text.name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_a_level_with_several_policies() {
+        let text = |name: &str, text: &str| Text { name: name.into(), text: text.into() };
+        let levels =
+            scp_levels(&[text("root", r#"{"Statement": []}"#), text("ou", r#"[{"a": 1, "a": 2}, {}]"#)]).unwrap();
+        let names: Vec<Vec<&str>> =
+            levels.iter().map(|level| level.policies.iter().map(|policy| policy.name.as_str()).collect()).collect();
+        assert_eq!(names, [vec!["root"], vec!["ou[0]", "ou[1]"]]);
+        assert_eq!(levels[1].policies[0].document.as_str(), r#"{"a": 1, "a": 2}"#);
+        assert_eq!(scp_levels(&[]), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! Instances and their associations with profiles.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_sdk_ec2::types as sdk;
+use futures::future::{join, join_all};
+use futures::{StreamExt, stream};
+
+use super::iam::{self, Expected};
+use super::reader::Reader;
+use crate::arn::{Arn, partition_of_region};
+use crate::aws::Failure;
+use crate::facts::{Association, AttachedProfile, Fact, Instance, MetadataOptions, Unreadable, UnreadableKind};
+
+pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
+const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
+
+/// The most values that one filter takes.
+///
+/// Source: [listing and filtering](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html).
+const FILTER_VALUES: usize = 200;
+/// The largest page of both lists.
+const PAGE: i32 = 1000;
+
+/// An instance that somebody named, and the account that its ARN names.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) id: &'a str,
+    pub(super) account: Option<&'a str>,
+}
+
+/// An instance that was met, and the account that owns it.
+#[derive(Clone)]
+pub(super) struct Met {
+    pub(super) account: Option<String>,
+    pub(super) instance: Instance,
+}
+
+/// The instances that a list gave, and why it gave no more.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub(super) met: BTreeMap<String, Met>,
+    pub(super) failure: Option<Unreadable>,
+}
+
+/// Which of the instances that come back are meant.
+enum Choice<'a> {
+    Named(&'a [Wanted<'a>]),
+    Tagged(&'a [(String, String)]),
+    /// Every one, to be shown and not judged.
+    Listed,
+}
+
+impl Choice<'_> {
+    /// Whether this instance is one of them.
+    fn takes(&self, instance: &Instance) -> bool {
+        match self {
+            Choice::Named(wanted) => wanted.iter().any(|wanted| wanted.id == instance.id),
+            Choice::Tagged(tags) => tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value)),
+            Choice::Listed => true,
+        }
+    }
+
+    /// Whether its profile is to be read too; not for one of another account than its ARN says.
+    fn looks_into(&self, met: &Met) -> bool {
+        let fits = |wanted: &Wanted<'_>| {
+            wanted.id == met.instance.id && other_account(wanted.account, met.account.as_deref()).is_none()
+        };
+        match self {
+            Choice::Named(wanted) => wanted.iter().any(fits),
+            Choice::Tagged(_) => true,
+            Choice::Listed => false,
+        }
+    }
+}
+
+/// What `region` answers about each of the instances named.
+pub(super) async fn named(reader: &Reader<'_>, region: &str, wanted: &[Wanted<'_>]) -> BTreeMap<String, Fact<Met>> {
+    let mut ids: Vec<&str> = wanted.iter().map(|wanted| wanted.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let choice = Choice::Named(wanted);
+    let chunks = ids.chunks(FILTER_VALUES).map(async |ids| {
+        // The filter and not the parameter `InstanceIds`, with which one unknown id fails the whole call.
+        let filter = filter("instance-id", ids.iter().copied());
+        let mut listed = list(reader, region, &choice, vec![filter.clone()], vec![filter]).await;
+        let fact = |id: &&str| match (listed.met.remove(*id), &listed.failure) {
+            (Some(met), _) => ((*id).to_owned(), Fact::Known(met)),
+            (None, Some(reason)) => ((*id).to_owned(), Fact::Unreadable(reason.clone())),
+            (None, None) => ((*id).to_owned(), Fact::Absent),
+        };
+        ids.iter().map(fact).collect::<Vec<_>>()
+    });
+    join_all(chunks).await.into_iter().flatten().collect()
+}
+
+/// The instances of `region` that have all of `tags`.
+pub(super) async fn selected(reader: &Reader<'_>, region: &str, tags: &[(String, String)]) -> Listed {
+    // In a filter `*` and `?` are wildcards and `\` escapes them, so that more may come back than was asked for:
+    // what does not have the very tag is dropped again.
+    let pattern = |value: &str| value.replace('\\', "?");
+    let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [pattern(value).as_str()])).collect();
+    list(reader, region, &Choice::Tagged(tags), filters, Vec::new()).await
+}
+
+/// Every instance of `region`, nothing else of it read.
+pub(super) async fn listed(reader: &Reader<'_>, region: &str) -> Listed {
+    instances(reader, region, &Choice::Listed, Vec::new()).await
+}
+
+fn filter<'v>(name: &str, values: impl IntoIterator<Item = &'v str>) -> sdk::Filter {
+    let values = values.into_iter().map(str::to_owned).collect();
+    sdk::Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// Lists instances beside their associations, and reads the profiles of each page while the next one is fetched.
+async fn list(
+    reader: &Reader<'_>,
+    region: &str,
+    choice: &Choice<'_>,
+    instance_filters: Vec<sdk::Filter>,
+    association_filters: Vec<sdk::Filter>,
+) -> Listed {
+    let instances = instances(reader, region, choice, instance_filters);
+    let (mut listed, associations) = join(instances, associations(reader, region, association_filters)).await;
+    for Met { instance, .. } in listed.met.values_mut() {
+        instance.association = match &associations {
+            Ok(by_instance) => {
+                let arn = instance.profile.as_ref().map(|profile| profile.arn.as_str());
+                choose(by_instance.get(&instance.id).map(Vec::as_slice).unwrap_or_default(), arn)
+            }
+            Err(reason) => Fact::Unreadable(reason.clone()),
+        };
+    }
+    listed
+}
+
+async fn instances(reader: &Reader<'_>, region: &str, choice: &Choice<'_>, filters: Vec<sdk::Filter>) -> Listed {
+    let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters));
+    let pages = request.max_results(PAGE).into_paginator().send();
+    let pages = stream::unfold(Some((pages, false)), async |state| {
+        let (mut pages, more) = state?;
+        match reader.page(DESCRIBE, pages.next()).await {
+            Ok(Some(page)) => {
+                let more = page.next_token().is_some_and(|token| !token.is_empty());
+                Some((Ok(page.reservations.unwrap_or_default()), Some((pages, more))))
+            }
+            // The SDK stops at a page that names itself as the next one; that is no end of the list.
+            Ok(None) if more => Some((Err(unfinished(DESCRIBE)), None)),
+            Ok(None) => None,
+            Err(failure) => Some((Err(failure), None)),
+        }
+    });
+    let listed = Mutex::new(Listed::default());
+    let locked = || listed.lock().unwrap_or_else(PoisonError::into_inner);
+    pages
+        .for_each_concurrent(None, async |page| {
+            let reservations = match page {
+                Ok(reservations) => reservations,
+                Err(failure) => {
+                    locked().failure = Some(failure.into_unreadable());
+                    return;
+                }
+            };
+            let met = reservations.iter().flat_map(met_in).filter(|met| choice.takes(&met.instance));
+            let met: Vec<Met> = met.collect();
+            let profiles = met.iter().filter(|met| choice.looks_into(met)).map(|met| look_into(reader, region, met));
+            join_all(profiles).await;
+            locked().met.extend(met.into_iter().map(|met| (met.instance.id.clone(), met)));
+        })
+        .await;
+    listed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the profile of an instance and what hangs on it, unless another instance has it too and came first.
+async fn look_into(reader: &Reader<'_>, region: &str, met: &Met) {
+    let Some(arn) = met.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
+    if reader.claim(&arn.to_string()) {
+        let expected = Expected { arn: None, account: met.account.as_deref().or(arn.account()) };
+        iam::profile(reader, partition_of_region(region), arn.name(), &expected).await;
+    }
+}
+
+async fn associations(
+    reader: &Reader<'_>,
+    region: &str,
+    filters: Vec<sdk::Filter>,
+) -> Result<BTreeMap<String, Vec<Association>>, Unreadable> {
+    let request = reader.connection.ec2(region).describe_iam_instance_profile_associations();
+    let mut pages = request.set_filters(some(filters)).max_results(PAGE).into_paginator().send();
+    let mut by_instance: BTreeMap<String, Vec<Association>> = BTreeMap::new();
+    let mut more = false;
+    while let Some(page) = reader.page(ASSOCIATIONS, pages.next()).await.map_err(Failure::into_unreadable)? {
+        more = page.next_token().is_some_and(|token| !token.is_empty());
+        for entry in page.iam_instance_profile_associations() {
+            let association = Association {
+                id: entry.association_id().unwrap_or_default().to_owned(),
+                state: entry.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                profile_arn: entry.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned),
+            };
+            by_instance.entry(entry.instance_id().unwrap_or_default().to_owned()).or_default().push(association);
+        }
+    }
+    if more { Err(unfinished(ASSOCIATIONS).into_unreadable()) } else { Ok(by_instance) }
+}
+
+fn unfinished(api: &str) -> Failure {
+    Failure::incomplete(api, "its further pages")
+}
+
+/// No filter at all rather than an empty list of filters.
+fn some(filters: Vec<sdk::Filter>) -> Option<Vec<sdk::Filter>> {
+    Some(filters).filter(|filters| !filters.is_empty())
+}
+
+/// The association that speaks of the profile an instance has now: while a profile is replaced there are two.
+pub(super) fn choose(associations: &[Association], profile_arn: Option<&str>) -> Fact<Association> {
+    let rank = |association: &&Association| {
+        let other_profile = association.profile_arn.as_deref() != profile_arn;
+        (other_profile, association.state != "associated")
+    };
+    let alive = associations.iter().filter(|association| association.state != "disassociated");
+    alive.min_by_key(rank).map_or(Fact::Absent, |association| Fact::Known(association.clone()))
+}
+
+/// Why an instance must not be judged: it belongs to another account than the one that was named.
+pub(super) fn other_account(named: Option<&str>, owner: Option<&str>) -> Option<Unreadable> {
+    let (named, owner) = (named?, owner?);
+    (named != owner).then(|| Unreadable {
+        api: DESCRIBE.to_owned(),
+        kind: UnreadableKind::OtherAccount,
+        message: format!("the ARN names account {named}, but these credentials see that instance in account {owner}"),
+    })
+}
+
+fn met_in(reservation: &sdk::Reservation) -> impl Iterator<Item = Met> {
+    let account = reservation.owner_id().map(str::to_owned);
+    let met = move |instance: &sdk::Instance| Some(Met { account: account.clone(), instance: convert(instance)? });
+    reservation.instances().iter().filter_map(met)
+}
+
+fn convert(instance: &sdk::Instance) -> Option<Instance> {
+    let tag = |tag: &sdk::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let tags: BTreeMap<String, String> = instance.tags().iter().filter_map(tag).collect();
+    let profile = instance.iam_instance_profile().and_then(|profile| {
+        Some(AttachedProfile { arn: profile.arn()?.to_owned(), id: profile.id().map(str::to_owned) })
+    });
+    let metadata = instance.metadata_options().map(|options| MetadataOptions {
+        http_endpoint: options.http_endpoint().map(|endpoint| endpoint.as_str().to_owned()),
+        http_tokens: options.http_tokens().map(|tokens| tokens.as_str().to_owned()),
+        state: options.state().map(|state| state.as_str().to_owned()),
+    });
+    let state = instance.state().and_then(|state| state.name()).map_or("unknown", |name| name.as_str());
+    Some(Instance {
+        id: instance.instance_id()?.to_owned(),
+        name: tags.get("Name").cloned(),
+        state: state.to_owned(),
+        profile,
+        association: Fact::Absent,
+        metadata,
+        vpc: instance.vpc_id().map(str::to_owned),
+        private_ip: instance.private_ip_address().map(str::to_owned),
+        tags,
+    })
+}

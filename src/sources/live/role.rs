@@ -1,0 +1,295 @@
+//! Roles, their policies, and managed policies.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types as sdk;
+use futures::future::{join_all, join3};
+
+use super::iam::{Expected, Stored};
+use super::reader::Reader;
+use crate::arn::Arn;
+use crate::aws::Failure;
+use crate::facts::{Fact, InlinePolicy, ManagedPolicy, PolicyText, Role, UnreadableKind};
+
+const GET: &str = "iam:GetRole";
+const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
+const LIST_INLINE: &str = "iam:ListRolePolicies";
+const GET_INLINE: &str = "iam:GetRolePolicy";
+const GET_POLICY: &str = "iam:GetPolicy";
+const GET_VERSION: &str = "iam:GetPolicyVersion";
+
+/// The largest page of IAM's lists.
+const PAGE: i32 = 1000;
+
+/// A role as it stands inside an instance profile: without its boundary and its tags.
+///
+/// Source: [GetRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html) and the type
+/// [Role](https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html), which says what lists leave out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Embedded {
+    arn: Arn,
+    id: Option<String>,
+    trust: Option<PolicyText>,
+}
+
+impl Embedded {
+    /// The part of `role` that is always there; `None` if not even its ARN is.
+    pub(super) fn new(role: &sdk::Role) -> Option<Embedded> {
+        Some(Embedded {
+            arn: Arn::parse(role.arn())?,
+            id: Some(role.role_id()).filter(|id| !id.is_empty()).map(str::to_owned),
+            trust: document(role.assume_role_policy_document()),
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.arn.name()
+    }
+}
+
+/// What `GetRole` gives: what is always there, the boundary, and the tags.
+type Whole = (Embedded, Fact<String>, BTreeMap<String, String>);
+
+/// What the three questions about a role answered.
+#[derive(Clone)]
+pub(super) struct RoleReading {
+    found: Result<Whole, Failure>,
+    attached: Result<Vec<String>, Failure>,
+    inline: Result<Vec<InlinePolicy>, Failure>,
+}
+
+/// Reads a role and its policies, and puts the facts where profiles and subjects look for them.
+pub(super) async fn role(
+    reader: &Reader<'_>,
+    partition: &str,
+    name: &str,
+    expected: &Expected<'_>,
+    embedded: Option<&Embedded>,
+) -> Stored {
+    let reading = reader.roles.get(partition, name, || read(reader, partition, name)).await;
+    let known_arn = reading.found.as_ref().map(|(found, ..)| &found.arn).ok().or(embedded.map(|role| &role.arn));
+    let (stored, fact) = match known_arn {
+        None => (expected.unseen(name), compose(name, reading, None)),
+        Some(arn) => match expected.mismatch(GET, "role", arn) {
+            Some(reason) => (expected.apart(name, arn), Fact::Unreadable(reason)),
+            None => (expected.seen(name, arn), compose(name, reading, embedded)),
+        },
+    };
+    // A reading that a profile's answer completes is worth more than one without.
+    let mut facts = reader.facts();
+    if embedded.is_some() || !facts.roles.contains_key(&stored.key) {
+        facts.roles.insert(stored.key.clone(), fact);
+    }
+    stored
+}
+
+async fn read(reader: &Reader<'_>, partition: &str, name: &str) -> RoleReading {
+    let found = async {
+        let found = get(reader, partition, name).await;
+        if let Ok((_, Fact::Known(boundary), _)) = &found {
+            policy(reader, partition, boundary).await;
+        }
+        found
+    };
+    let attached = async {
+        let attached = list_attached(reader, partition, name).await;
+        join_all(attached.iter().flatten().map(|arn| policy(reader, partition, arn))).await;
+        attached
+    };
+    let inline = async {
+        let names = list_inline(reader, partition, name).await?;
+        let policies = join_all(names.into_iter().map(|policy| get_inline(reader, partition, name, policy))).await;
+        Ok(policies.into_iter().flatten().collect())
+    };
+    let (found, attached, inline) = join3(found, attached, inline).await;
+    RoleReading { found, attached, inline }
+}
+
+/// The fact about a role from what was answered, with what its profile said about it for what was not.
+fn compose(name: &str, reading: RoleReading, embedded: Option<&Embedded>) -> Fact<Role> {
+    let RoleReading { found, attached, inline } = reading;
+    let gone = attached.as_ref().is_err_and(Failure::is_not_found) || inline.as_ref().is_err_and(Failure::is_not_found);
+    let nothing = attached.is_err() && inline.is_err() && embedded.is_none();
+    let (role, boundary, tags) = match found {
+        Ok((role, boundary, tags)) => (Ok(role), boundary, Fact::Known(tags)),
+        Err(Failure::NotFound(_)) => return Fact::Absent,
+        // The caller may not see the role, but a list says that there is none.
+        Err(Failure::Failed(_)) if gone => return Fact::Absent,
+        // Three refusals name three permissions to ask for; three failures to connect are one.
+        Err(Failure::Failed(reason)) if nothing && reason.kind != UnreadableKind::Denied => {
+            return Fact::Unreadable(reason);
+        }
+        Err(Failure::Failed(reason)) => {
+            (embedded.cloned().ok_or(reason.clone()), Fact::Unreadable(reason.clone()), Fact::Unreadable(reason))
+        }
+    };
+    let (arn, id, trust) = match role {
+        Ok(Embedded { arn, id, trust }) => {
+            let lacking = || Failure::incomplete(GET, "the trust policy").into_fact();
+            (Some(arn.to_string()), id, trust.map_or_else(lacking, Fact::Known))
+        }
+        Err(reason) => (None, None, Fact::Unreadable(reason)),
+    };
+    Fact::Known(Role {
+        arn,
+        id,
+        name: name.to_owned(),
+        trust,
+        boundary,
+        tags,
+        inline: known(inline),
+        attached: known(attached),
+    })
+}
+
+/// A fact about a thing that exists, so that `not found` is no answer.
+fn known<T>(read: Result<T, Failure>) -> Fact<T> {
+    read.map_or_else(|failure| Fact::Unreadable(failure.into_unreadable()), Fact::Known)
+}
+
+async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Whole, Failure> {
+    let request = reader.connection.iam(partition).get_role().role_name(name);
+    let answer = reader.call(GET, request.send()).await?;
+    let role = answer.role().ok_or_else(|| Failure::incomplete(GET, "the role"))?;
+    let found = Embedded::new(role).ok_or_else(|| Failure::incomplete(GET, "the role's ARN"))?;
+    let boundary = match role.permissions_boundary() {
+        None => Fact::Absent,
+        Some(boundary) => match boundary.permissions_boundary_arn().filter(|arn| !arn.is_empty()) {
+            Some(arn) => Fact::Known(arn.to_owned()),
+            None => Failure::incomplete(GET, "the ARN of the permissions boundary").into_fact(),
+        },
+    };
+    let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    Ok((found, boundary, tags))
+}
+
+async fn list_attached(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
+    let request = reader.connection.iam(partition).list_attached_role_policies().role_name(name);
+    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let mut arns = Vec::new();
+    let mut more = false;
+    while let Some(page) = reader.page(LIST_ATTACHED, pages.next()).await? {
+        more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
+        for policy in page.attached_policies() {
+            let arn = policy.policy_arn().filter(|arn| !arn.is_empty());
+            arns.push(arn.ok_or_else(|| Failure::incomplete(LIST_ATTACHED, "the ARN of a policy"))?.to_owned());
+        }
+    }
+    finished(LIST_ATTACHED, more, arns)
+}
+
+async fn list_inline(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
+    let request = reader.connection.iam(partition).list_role_policies().role_name(name);
+    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let mut names = Vec::new();
+    let mut more = false;
+    while let Some(page) = reader.page(LIST_INLINE, pages.next()).await? {
+        more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
+        names.extend_from_slice(page.policy_names());
+    }
+    finished(LIST_INLINE, more, names)
+}
+
+/// A list, unless its last page promised another one: the SDK stops at a marker that is missing or repeated.
+fn finished<T>(api: &str, more: bool, list: T) -> Result<T, Failure> {
+    if more { Err(Failure::incomplete(api, "its further pages")) } else { Ok(list) }
+}
+
+/// One inline policy; `None` if it was deleted after it was listed.
+async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: String) -> Option<InlinePolicy> {
+    let request = reader.connection.iam(partition).get_role_policy().role_name(role).policy_name(&name);
+    let document = match reader.call(GET_INLINE, request.send()).await {
+        Ok(answer) => match document(Some(answer.policy_document())) {
+            Some(document) => Fact::Known(document),
+            None => Failure::incomplete(GET_INLINE, "the document").into_fact(),
+        },
+        Err(Failure::NotFound(_)) => return None,
+        Err(Failure::Failed(reason)) => Fact::Unreadable(reason),
+    };
+    Some(InlinePolicy { name, document })
+}
+
+/// Reads a managed policy, unless somebody else does.
+async fn policy(reader: &Reader<'_>, partition: &str, arn: &str) {
+    if reader.claim(arn) {
+        let fact = known(get_policy(reader, partition, arn).await);
+        reader.facts().policies.insert(arn.to_owned(), fact);
+    }
+}
+
+async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<ManagedPolicy, Failure> {
+    let client = reader.connection.iam(partition);
+    let answer = reader.call(GET_POLICY, client.get_policy().policy_arn(arn).send()).await?;
+    let version = answer.policy().and_then(|policy| policy.default_version_id()).filter(|version| !version.is_empty());
+    let version = version.ok_or_else(|| Failure::incomplete(GET_POLICY, "the default version"))?;
+    let request = client.get_policy_version().policy_arn(arn).version_id(version);
+    let answer = reader.call(GET_VERSION, request.send()).await?;
+    let document = document(answer.policy_version().and_then(|version| version.document()))
+        .ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))?;
+    Ok(ManagedPolicy { version: version.to_owned(), document })
+}
+
+/// A document, unless it is missing: the SDK gives a missing one as an empty text.
+fn document(text: Option<&str>) -> Option<PolicyText> {
+    text.filter(|text| !text.trim().is_empty()).map(PolicyText::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Unreadable;
+
+    fn failed(kind: UnreadableKind) -> Failure {
+        Failure::Failed(Unreadable { api: "iam:X".to_owned(), kind, message: "m".to_owned() })
+    }
+
+    fn not_found() -> Failure {
+        Failure::NotFound(failed(UnreadableKind::Other).into_unreadable())
+    }
+
+    fn embedded() -> Embedded {
+        Embedded {
+            arn: Arn::parse("arn:aws:iam::111122223333:role/web").unwrap(),
+            id: Some("AROA1".to_owned()),
+            trust: Some(PolicyText::new("{}")),
+        }
+    }
+
+    #[test]
+    fn a_role_that_may_not_be_read_keeps_what_its_profile_said() {
+        let reading =
+            RoleReading { found: Err(failed(UnreadableKind::Denied)), attached: Ok(vec![]), inline: Ok(vec![]) };
+        let Fact::Known(role) = compose("web", reading, Some(&embedded())) else { panic!() };
+        assert_eq!(role.arn.as_deref(), Some("arn:aws:iam::111122223333:role/web"));
+        assert_eq!(role.trust, Fact::Known(PolicyText::new("{}")));
+        assert!(role.boundary.unreadable().is_some() && role.tags.unreadable().is_some());
+        assert_eq!(role.attached, Fact::Known(vec![]));
+    }
+
+    #[test]
+    fn a_role_is_absent_only_when_iam_says_so() {
+        let denied = || failed(UnreadableKind::Denied);
+        let network = || failed(UnreadableKind::Network);
+        let reading =
+            |found, attached, inline| RoleReading { found: Err(found), attached: Err(attached), inline: Err(inline) };
+        assert_eq!(compose("web", reading(not_found(), denied(), denied()), None), Fact::Absent);
+        assert_eq!(compose("web", reading(denied(), not_found(), denied()), None), Fact::Absent);
+        let Fact::Known(role) = compose("web", reading(denied(), denied(), denied()), None) else { panic!() };
+        assert!(role.arn.is_none() && role.trust.unreadable().is_some() && role.inline.unreadable().is_some());
+        assert!(compose("web", reading(network(), network(), network()), None).unreadable().is_some());
+    }
+
+    #[test]
+    fn a_role_that_vanishes_between_the_calls_is_not_one_without_policies() {
+        let found = Ok((embedded(), Fact::Absent, BTreeMap::new()));
+        let reading = RoleReading { found, attached: Err(not_found()), inline: Ok(vec![]) };
+        let Fact::Known(role) = compose("web", reading, None) else { panic!() };
+        assert!(role.attached.unreadable().is_some());
+    }
+
+    #[test]
+    fn a_list_that_promises_more_is_not_finished() {
+        assert!(finished("iam:X", true, ()).is_err());
+        assert!(finished("iam:X", false, ()).is_ok());
+    }
+}

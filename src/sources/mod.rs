@@ -1,0 +1,5 @@
+//! Where facts come from. Every source yields the same [`Facts`](crate::facts::Facts).
+
+pub mod documents;
+pub mod live;
+pub mod snapshot;

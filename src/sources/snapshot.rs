@@ -1,0 +1,104 @@
+//! Subjects chosen from a snapshot, as they would have been from a live account.
+
+use crate::facts::{Fact, Facts, Subject, SubjectKind};
+use crate::target::{Target, TargetKind};
+
+/// What to judge of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub enum Choice<'a> {
+    /// What the snapshot was taken of.
+    AsTaken,
+    /// These targets.
+    Targets(&'a [Target]),
+    /// Every instance that has all these tags.
+    Selection(&'a [(String, String)]),
+}
+
+/// Narrows the facts to the chosen subjects, in the Regions given, or in any if none is.
+pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Facts {
+    let in_regions = |subject: &Subject| match &subject.region {
+        Some(region) => regions.is_empty() || regions.contains(region),
+        None => true,
+    };
+    facts.subjects = match choice {
+        Choice::AsTaken => facts.subjects.into_iter().filter(in_regions).collect(),
+        Choice::Selection(tags) => facts
+            .subjects
+            .into_iter()
+            .filter(|subject| in_regions(subject) && has_tags(subject, tags))
+            .map(|subject| Subject { from_selection: true, ..subject })
+            .collect(),
+        Choice::Targets(targets) => targets.iter().map(|target| find(&facts, target, regions)).collect(),
+    };
+    facts
+}
+
+fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {
+    match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => {
+            tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value))
+        }
+        // What could not be read may be one of them; it must not pass silently.
+        SubjectKind::Instance(Fact::Unreadable(_)) => true,
+        SubjectKind::Instance(Fact::Absent)
+        | SubjectKind::Profile(_)
+        | SubjectKind::Role(_)
+        | SubjectKind::Documents(_) => false,
+    }
+}
+
+/// The subject that a target names: one that was taken, a profile or role that came along, or one that is not there.
+fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
+    let arn = target.arn.as_ref();
+    let account = arn.and_then(|arn| arn.account());
+    let region = arn.and_then(|arn| arn.region()).or(regions.first().map(String::as_str));
+    let agrees = |wanted: Option<&str>, has: Option<&str>| wanted.is_none() || has.is_none() || wanted == has;
+    let fits = |subject: &&Subject| {
+        is_named(subject, &target.kind)
+            && agrees(account, subject.account.as_deref())
+            && agrees(region, subject.region.as_deref())
+    };
+    if let Some(subject) = facts.subjects.iter().find(fits) {
+        return Subject { target: target.text.clone(), from_selection: false, ..subject.clone() };
+    }
+    let key_of = |keys: Vec<&String>, name: &str| {
+        let fits = |key: &&&String| match key.rsplit_once('/') {
+            Some((of, last)) => last == name && agrees(account, Some(of)),
+            None => key.as_str() == name,
+        };
+        keys.iter().find(fits).map_or_else(|| crate::facts::key(account, name), |key| (*key).clone())
+    };
+    let kind = match &target.kind {
+        TargetKind::Instance(_) => SubjectKind::Instance(Fact::Absent),
+        TargetKind::Profile(name) => SubjectKind::Profile(key_of(facts.profiles.keys().collect(), name)),
+        TargetKind::Role(name) => SubjectKind::Role(key_of(facts.roles.keys().collect(), name)),
+    };
+    let account_of_key = match &kind {
+        SubjectKind::Profile(key) | SubjectKind::Role(key) => key.rsplit_once('/').map(|(account, _)| account),
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) => None,
+    };
+    let beside = facts.subjects.first();
+    Subject {
+        target: target.text.clone(),
+        account: account.or(account_of_key).map(str::to_owned),
+        region: region.map(str::to_owned),
+        partition: arn
+            .map(|arn| arn.partition.clone())
+            .or_else(|| beside.map(|subject| subject.partition.clone()))
+            .unwrap_or_else(|| "aws".to_owned()),
+        from_selection: false,
+        kind,
+    }
+}
+
+fn is_named(subject: &Subject, kind: &TargetKind) -> bool {
+    let name_of = |key: &str| key.rsplit('/').next().map(str::to_owned);
+    match (&subject.kind, kind) {
+        (SubjectKind::Instance(Fact::Known(instance)), TargetKind::Instance(id)) => instance.id == *id,
+        (SubjectKind::Instance(_), TargetKind::Instance(id)) => subject.target.ends_with(id.as_str()),
+        (SubjectKind::Profile(key), TargetKind::Profile(name)) | (SubjectKind::Role(key), TargetKind::Role(name)) => {
+            name_of(key).as_deref() == Some(name)
+        }
+        _ => false,
+    }
+}

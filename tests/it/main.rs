@@ -1,0 +1,7 @@
+//! The integration tests: the real binary against an emulated AWS and against a stub that can break.
+//!
+//! One binary for all of them, because each test binary links the AWS SDK's dependents anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod support;
+mod support_works;

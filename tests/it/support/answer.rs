@@ -1,0 +1,118 @@
+//! What the stub answers to one call, whole or broken.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::xml;
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A body of a content type.
+    Body { status: u16, content_type: &'static str, body: String },
+    /// An error in the envelope of the service that was called.
+    Error { status: u16, code: String, message: String },
+    /// The other answer, but the connection ends in the middle of its body.
+    Truncated(Box<Answer>),
+    /// The connection ends without an answer.
+    Closed,
+    /// The other answer, later.
+    Late(Duration, Box<Answer>),
+}
+
+impl Answer {
+    /// An XML body with status 200.
+    pub fn xml(body: impl Into<String>) -> Self {
+        Self::Body { status: 200, content_type: "text/xml", body: body.into() }
+    }
+
+    /// A JSON body with status 200.
+    pub fn json(body: &Value) -> Self {
+        Self::Body { status: 200, content_type: "application/x-amz-json-1.1", body: body.to_string() }
+    }
+
+    /// Plain text with status 200, as instance metadata has it.
+    pub fn text(body: impl Into<String>) -> Self {
+        Self::Body { status: 200, content_type: "text/plain", body: body.into() }
+    }
+
+    /// Plain text with another status, as a proxy in between would send it.
+    pub fn status(status: u16, body: impl Into<String>) -> Self {
+        Self::Body { status, content_type: "text/html", body: body.into() }
+    }
+
+    /// Status 200 and a body that no protocol of AWS knows.
+    pub fn garbage() -> Self {
+        Self::xml("<<<this is not XML\u{0}{\"nor\": JSON")
+    }
+
+    /// An error of status 400.
+    pub fn error(code: &str, message: &str) -> Self {
+        Self::Error { status: 400, code: code.into(), message: message.into() }
+    }
+
+    /// The caller may not make this call; IAM and EC2 have words of their own for it, see [`Answer::unauthorized`].
+    pub fn denied(action: &str) -> Self {
+        let message = format!(
+            "User: arn:aws:iam::111122223333:user/tester is not authorized to perform: {action} because no identity-based policy allows the {action} action"
+        );
+        Self::Error { status: 403, code: "AccessDenied".into(), message }
+    }
+
+    /// The caller may not make this call, in the words of EC2.
+    pub fn unauthorized() -> Self {
+        Self::Error {
+            status: 403,
+            code: "UnauthorizedOperation".into(),
+            message: "You are not authorized to perform this operation.".into(),
+        }
+    }
+
+    /// IAM knows no such entity.
+    pub fn no_such_entity(message: &str) -> Self {
+        Self::Error { status: 404, code: "NoSuchEntity".into(), message: message.into() }
+    }
+
+    /// Too many calls, in the words of IAM.
+    pub fn throttled() -> Self {
+        Self::error("Throttling", "Rate exceeded")
+    }
+
+    /// The service fails.
+    pub fn internal() -> Self {
+        Self::Error { status: 500, code: "InternalFailure".into(), message: "An internal error has occurred".into() }
+    }
+
+    /// Ends the connection in the middle of this answer.
+    pub fn truncated(self) -> Self {
+        Self::Truncated(Box::new(self))
+    }
+
+    /// Sends this answer after a while.
+    pub fn after(self, delay: Duration) -> Self {
+        Self::Late(delay, Box::new(self))
+    }
+}
+
+/// How the called service writes its errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Ec2,
+    /// IAM and STS.
+    Query,
+    /// KMS and SSM.
+    Json,
+    /// Instance metadata.
+    Plain,
+}
+
+/// Writes an error in its protocol: content type and body.
+pub fn error_body(protocol: Protocol, code: &str, message: &str) -> (&'static str, String) {
+    match protocol {
+        Protocol::Ec2 => ("text/xml", xml::ec2_error(code, message)),
+        Protocol::Query => ("text/xml", xml::query_error(code, message)),
+        Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": message }).to_string()),
+        Protocol::Plain => ("text/plain", format!("{code}: {message}")),
+    }
+}

@@ -1,0 +1,255 @@
+//! The things of a small account, as Rust values.
+
+/// An EC2 instance.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    pub id: String,
+    pub region: String,
+    pub state: String,
+    pub tags: Vec<(String, String)>,
+    pub vpc: Option<String>,
+    pub private_ip: Option<String>,
+    /// The name of its instance profile, which need not exist any more.
+    pub profile: Option<String>,
+    /// The profile's id as the instance knows it, where it differs from what IAM says.
+    pub profile_id: Option<String>,
+    /// The state of the profile's association.
+    pub association: String,
+    pub metadata: Option<Metadata>,
+}
+
+/// The metadata options of an instance.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    pub endpoint: String,
+    pub tokens: String,
+    pub hop_limit: u32,
+    pub state: String,
+}
+
+impl Instance {
+    /// A running instance in `us-east-1` without a profile.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            region: "us-east-1".into(),
+            state: "running".into(),
+            tags: Vec::new(),
+            vpc: Some("vpc-0abc".into()),
+            private_ip: Some("10.0.0.10".into()),
+            profile: None,
+            profile_id: None,
+            association: "associated".into(),
+            metadata: Some(Metadata {
+                endpoint: "enabled".into(),
+                tokens: "required".into(),
+                hop_limit: 1,
+                state: "applied".into(),
+            }),
+        }
+    }
+
+    pub fn profile(mut self, name: &str) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// The profile was deleted and made again since: the instance holds the old id.
+    pub fn stale_profile_id(mut self, id: &str) -> Self {
+        self.profile_id = Some(id.into());
+        self
+    }
+
+    pub fn association(mut self, state: &str) -> Self {
+        self.association = state.into();
+        self
+    }
+
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    pub fn state(mut self, state: &str) -> Self {
+        self.state = state.into();
+        self
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Metadata options: `enabled` or `disabled`, `required` or `optional`, `applied` or `pending`.
+    pub fn metadata(mut self, endpoint: &str, tokens: &str, state: &str) -> Self {
+        self.metadata =
+            Some(Metadata { endpoint: endpoint.into(), tokens: tokens.into(), hop_limit: 1, state: state.into() });
+        self
+    }
+
+    /// As from an emulator that knows no metadata options.
+    pub fn without_metadata(mut self) -> Self {
+        self.metadata = None;
+        self
+    }
+}
+
+/// An instance profile.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    pub name: String,
+    pub path: String,
+    /// The name of its role, which need not exist.
+    pub role: Option<String>,
+}
+
+impl Profile {
+    /// A profile that holds no role.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), path: "/".into(), role: None }
+    }
+
+    pub fn role(mut self, name: &str) -> Self {
+        self.role = Some(name.into());
+        self
+    }
+
+    /// With the slashes at both ends.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = path.into();
+        self
+    }
+}
+
+/// A trust policy that admits the EC2 service.
+pub const EC2_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// A role. Documents are anything that prints as JSON: a string or a `serde_json::Value`.
+#[derive(Debug, Clone)]
+pub struct Role {
+    pub name: String,
+    pub path: String,
+    pub trust: String,
+    pub inline: Vec<(String, String)>,
+    /// ARNs, or names of policies of the account.
+    pub attached: Vec<String>,
+    pub boundary: Option<String>,
+    pub tags: Vec<(String, String)>,
+}
+
+impl Role {
+    /// A role that EC2 may assume and that may do nothing.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            path: "/".into(),
+            trust: EC2_TRUST.into(),
+            inline: Vec::new(),
+            attached: Vec::new(),
+            boundary: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// With the slashes at both ends.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    pub fn trust(mut self, document: impl ToString) -> Self {
+        self.trust = document.to_string();
+        self
+    }
+
+    pub fn inline(mut self, name: &str, document: impl ToString) -> Self {
+        self.inline.push((name.into(), document.to_string()));
+        self
+    }
+
+    /// Attaches a policy by its ARN, or by its name if it is one of the account.
+    pub fn attach(mut self, policy: &str) -> Self {
+        self.attached.push(policy.into());
+        self
+    }
+
+    /// The permissions boundary, by ARN or name.
+    pub fn boundary(mut self, policy: &str) -> Self {
+        self.boundary = Some(policy.into());
+        self
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
+    }
+}
+
+/// What `AmazonSSMManagedInstanceCore` says.
+pub const SSM_CORE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:DescribeAssociation","ssm:GetDeployablePatchSnapshotForInstance","ssm:GetDocument","ssm:DescribeDocument","ssm:GetManifest","ssm:GetParameter","ssm:GetParameters","ssm:ListAssociations","ssm:ListInstanceAssociations","ssm:PutInventory","ssm:PutComplianceItems","ssm:PutConfigurePackageResult","ssm:UpdateAssociationStatus","ssm:UpdateInstanceAssociationStatus","ssm:UpdateInstanceInformation"],"Resource":"*"},{"Effect":"Allow","Action":["ssmmessages:CreateControlChannel","ssmmessages:CreateDataChannel","ssmmessages:OpenControlChannel","ssmmessages:OpenDataChannel"],"Resource":"*"},{"Effect":"Allow","Action":["ec2messages:AcknowledgeMessage","ec2messages:DeleteMessage","ec2messages:FailMessage","ec2messages:GetEndpoint","ec2messages:GetMessages","ec2messages:SendReply"],"Resource":"*"}]}"#;
+
+/// A managed policy with one version.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub name: String,
+    pub path: String,
+    /// Whether it belongs to AWS and not to the account.
+    pub of_aws: bool,
+    pub version: String,
+    pub document: String,
+}
+
+impl Policy {
+    /// A policy of the account.
+    pub fn new(name: &str, document: impl ToString) -> Self {
+        Self {
+            name: name.into(),
+            path: "/".into(),
+            of_aws: false,
+            version: "v1".into(),
+            document: document.to_string(),
+        }
+    }
+
+    /// A policy of AWS.
+    pub fn of_aws(name: &str, document: impl ToString) -> Self {
+        Self { of_aws: true, ..Self::new(name, document) }
+    }
+
+    /// With the slashes at both ends.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The id of its default version, `v1` if nothing else is said.
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = version.into();
+        self
+    }
+}
+
+/// A KMS key.
+#[derive(Debug, Clone)]
+pub struct Key {
+    pub id: String,
+    pub region: String,
+    /// Names with their `alias/`.
+    pub aliases: Vec<String>,
+}
+
+impl Key {
+    pub fn new(id: &str) -> Self {
+        Self { id: id.into(), region: "us-east-1".into(), aliases: Vec::new() }
+    }
+
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    pub fn alias(mut self, name: &str) -> Self {
+        self.aliases.push(name.into());
+        self
+    }
+}

@@ -1,0 +1,305 @@
+//! The machine report, written down a second time and strictly: a key or a word that is not here fails the test that reads it.
+
+use serde::{Deserialize, Deserializer};
+
+/// The whole report of `-o json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    pub schema_version: u32,
+    pub tool: Tool,
+    pub source: Source,
+    pub summary: Summary,
+    pub results: Vec<Outcome>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub kind: SourceKind,
+    #[serde(deserialize_with = "present")]
+    pub file: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    Live,
+    Snapshot,
+    Documents,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    pub checked: usize,
+    pub ready: usize,
+    pub not_ready: usize,
+    pub unknown: usize,
+    pub skipped: usize,
+}
+
+/// One element of `results`, and one line of `-o ndjson`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    pub target: String,
+    #[serde(deserialize_with = "present")]
+    pub account: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub region: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub instance: Option<Instance>,
+    #[serde(deserialize_with = "present")]
+    pub instance_profile: Option<Profile>,
+    #[serde(deserialize_with = "present")]
+    pub role: Option<Role>,
+    #[serde(deserialize_with = "present")]
+    pub trust: Option<Trust>,
+    pub verdict: Verdict,
+    pub permissions: Vec<Permission>,
+    pub findings: Vec<Finding>,
+    pub not_checked: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    pub id: String,
+    #[serde(deserialize_with = "present")]
+    pub name: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub state: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    #[serde(deserialize_with = "present")]
+    pub arn: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    #[serde(deserialize_with = "present")]
+    pub arn: Option<String>,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    pub principal: String,
+    pub decision: Decision,
+    pub depends_on: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Ready,
+    NotReady,
+    Unknown,
+    Skipped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permission {
+    pub action: String,
+    pub resource: String,
+    pub needed_for: NeededFor,
+    pub decision: Decision,
+    pub decided_by: Vec<DecidedBy>,
+    pub depends_on: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NeededFor {
+    Core,
+    Kms,
+    S3Logs,
+    CloudwatchLogs,
+    Custom,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    Allowed,
+    ExplicitDeny,
+    ImplicitDeny,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecidedBy {
+    pub policy: String,
+    pub kind: PolicyKind,
+    #[serde(deserialize_with = "present")]
+    pub sid: Option<String>,
+    /// `None` where a whole gate decided.
+    #[serde(deserialize_with = "present")]
+    pub statement: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    Inline,
+    Managed,
+    Boundary,
+    Scp,
+    Document,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    pub code: Code,
+    pub severity: Severity,
+    pub message: String,
+    pub remedy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Error,
+    Warning,
+    Info,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    NoInstanceProfile,
+    InstanceProfileMissing,
+    InstanceProfileStale,
+    InstanceProfileEmpty,
+    AssociationPending,
+    RoleMissing,
+    TrustPolicy,
+    MissingPermission,
+    ExplicitDeny,
+    BlockedByBoundary,
+    BlockedByScp,
+    ConditionalPermission,
+    InvalidPolicy,
+    MetadataDisabled,
+    InstanceNotRunning,
+    InstanceTerminated,
+    InstanceNotFound,
+    AccessDenied,
+    AwsError,
+    ManagedByDhmc,
+    DhmcFallbackOff,
+    KmsKeyPolicy,
+    SessionLogs,
+    AgentOffline,
+}
+
+impl Report {
+    /// Reads a report and holds it against the rules that every report keeps.
+    pub fn read(json: &str) -> Self {
+        let report: Self =
+            serde_json::from_str(json).unwrap_or_else(|error| panic!("not a machine report: {error}\n{json}"));
+        assert_eq!(report.schema_version, 1);
+        assert_eq!(report.tool.name, "ssm-profile");
+        let mut summary = Summary { checked: report.results.len(), ..Summary::default() };
+        for outcome in &report.results {
+            outcome.check();
+            match outcome.verdict {
+                Verdict::Ready => summary.ready += 1,
+                Verdict::NotReady => summary.not_ready += 1,
+                Verdict::Unknown => summary.unknown += 1,
+                Verdict::Skipped => summary.skipped += 1,
+            }
+        }
+        assert_eq!(report.summary, summary, "the summary counts the results");
+        report
+    }
+
+    /// The one result of a report on one target.
+    pub fn only(&self) -> &Outcome {
+        assert_eq!(self.results.len(), 1, "one result: {self:?}");
+        &self.results[0]
+    }
+
+    /// The result of this target.
+    pub fn of(&self, target: &str) -> &Outcome {
+        self.results
+            .iter()
+            .find(|outcome| outcome.target == target)
+            .unwrap_or_else(|| panic!("no result of `{target}`: {self:?}"))
+    }
+}
+
+impl Outcome {
+    /// Reads the lines of `-o ndjson`.
+    pub fn read_lines(ndjson: &str) -> Vec<Self> {
+        let read = |line: &str| {
+            let outcome: Self =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("not a result: {error}\n{line}"));
+            outcome.check();
+            outcome
+        };
+        ndjson.lines().map(read).collect()
+    }
+
+    /// The codes of the findings, in their order.
+    pub fn codes(&self) -> Vec<Code> {
+        self.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    /// The finding of this code.
+    pub fn finding(&self, code: Code) -> &Finding {
+        self.findings
+            .iter()
+            .find(|finding| finding.code == code)
+            .unwrap_or_else(|| panic!("no {code:?} in {:?}", self.findings))
+    }
+
+    /// The permission for this action.
+    pub fn permission(&self, action: &str) -> &Permission {
+        self.permissions
+            .iter()
+            .find(|permission| permission.action == action)
+            .unwrap_or_else(|| panic!("no `{action}` in {:?}", self.permissions))
+    }
+
+    fn check(&self) {
+        let has_error = self.findings.iter().any(|finding| finding.severity == Severity::Error);
+        match self.verdict {
+            Verdict::NotReady => assert!(has_error, "`not_ready` comes from an error: {self:?}"),
+            Verdict::Ready | Verdict::Unknown => assert!(!has_error, "an error makes `not_ready`: {self:?}"),
+            Verdict::Skipped => {}
+        }
+        let core_open = |permission: &Permission| {
+            permission.needed_for == NeededFor::Core && permission.decision != Decision::Allowed
+        };
+        if self.verdict == Verdict::Ready {
+            assert!(!self.permissions.iter().any(core_open), "`ready` has all core permissions: {self:?}");
+        }
+        for finding in &self.findings {
+            assert!(!finding.message.is_empty(), "a finding says what is the case: {finding:?}");
+        }
+    }
+}
+
+/// Null is an answer; that the key is missing is a broken promise.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}

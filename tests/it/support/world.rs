@@ -1,0 +1,339 @@
+//! A small account that answers like EC2, IAM, KMS, SSM and instance metadata, and fails where a test wants it to.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::http::decode;
+use super::model::{Instance, Key, Policy, Profile, Role, SSM_CORE};
+use super::stub::{Call, Stub, unknown};
+use super::xml;
+
+/// The instance of [`World::ready`].
+pub const INSTANCE: &str = "i-0123456789abcdef0";
+/// The account of [`World::ready`].
+pub const ACCOUNT: &str = "111122223333";
+
+/// The account. Its fields are open, so that a test can change a ready world where it wants.
+pub struct World {
+    pub account: String,
+    pub partition: String,
+    pub instances: Vec<Instance>,
+    pub profiles: Vec<Profile>,
+    pub roles: Vec<Role>,
+    pub policies: Vec<Policy>,
+    pub keys: Vec<Key>,
+    /// The content of `SSM-SessionManagerRunShell`.
+    pub preferences: Option<Value>,
+    /// The role of the default host management configuration.
+    pub dhmc_role: Option<String>,
+    /// The instance that instance metadata speaks of.
+    pub metadata_of: Option<String>,
+    /// How many elements a list gives at a time.
+    pub page_size: usize,
+    /// How long each answer takes.
+    pub latency: Duration,
+    rules: Vec<Rule>,
+}
+
+type Hook = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
+type Rule = Box<Hook>;
+
+impl World {
+    /// An empty account of the partition `aws`.
+    pub fn new(account: &str) -> Self {
+        Self {
+            account: account.into(),
+            partition: "aws".into(),
+            instances: Vec::new(),
+            profiles: Vec::new(),
+            roles: Vec::new(),
+            policies: Vec::new(),
+            keys: Vec::new(),
+            preferences: None,
+            dhmc_role: None,
+            metadata_of: None,
+            page_size: usize::MAX,
+            latency: Duration::ZERO,
+            rules: Vec::new(),
+        }
+    }
+
+    /// The instance [`INSTANCE`] with profile `web`, whose role `web` has the policy `AmazonSSMManagedInstanceCore`.
+    pub fn ready() -> Self {
+        Self::new(ACCOUNT)
+            .instance(Instance::new(INSTANCE).profile("web").tag("Name", "web-1"))
+            .profile(Profile::new("web").role("web"))
+            .role(Role::new("web").attach("AmazonSSMManagedInstanceCore"))
+            .policy(Policy::of_aws("AmazonSSMManagedInstanceCore", SSM_CORE))
+    }
+
+    pub fn partition(mut self, partition: &str) -> Self {
+        self.partition = partition.into();
+        self
+    }
+
+    pub fn instance(mut self, instance: Instance) -> Self {
+        self.instances.push(instance);
+        self
+    }
+
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profiles.push(profile);
+        self
+    }
+
+    pub fn role(mut self, role: Role) -> Self {
+        self.roles.push(role);
+        self
+    }
+
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
+        self
+    }
+
+    pub fn key(mut self, key: Key) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// The session preferences: the content of the document `SSM-SessionManagerRunShell`.
+    pub fn preferences(mut self, content: Value) -> Self {
+        self.preferences = Some(content);
+        self
+    }
+
+    /// Makes every list come in pages of this many elements.
+    pub fn page_size(mut self, size: usize) -> Self {
+        self.page_size = size;
+        self
+    }
+
+    /// Makes every answer take this long, so that calls made together are seen to be under way together.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Lets instance metadata speak of this instance.
+    pub fn metadata_of(mut self, instance: &str) -> Self {
+        self.metadata_of = Some(instance.into());
+        self
+    }
+
+    /// Answers this action always so.
+    pub fn fail(self, action: &str, answer: Answer) -> Self {
+        let action = action.to_string();
+        self.hook(move |call| (call.action == action).then(|| answer.clone()))
+    }
+
+    /// Answers this action so if a parameter has this value: `.fail_where("GetRole", "RoleName", "web", ...)`.
+    pub fn fail_where(self, action: &str, parameter: &str, value: &str, answer: Answer) -> Self {
+        let (action, parameter, value) = (action.to_string(), parameter.to_string(), value.to_string());
+        self.hook(move |call| (call.action == action && call.parameter(&parameter) == value).then(|| answer.clone()))
+    }
+
+    /// Answers this action so in one Region.
+    pub fn fail_in(self, action: &str, region: &str, answer: Answer) -> Self {
+        let (action, region) = (action.to_string(), region.to_string());
+        self.hook(move |call| (call.action == action && call.region == region).then(|| answer.clone()))
+    }
+
+    /// Answers the first calls of this action by these, one after another, and the later ones as if nothing were wrong.
+    pub fn first(self, action: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+        let action = action.to_string();
+        let answers = Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter());
+        self.hook(move |call| {
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if call.action == action { answers.next() } else { None }
+        })
+    }
+
+    /// Answers by this function where it gives an answer. Hooks are asked in the order in which they were added.
+    pub fn hook(mut self, hook: impl Fn(&Call) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        self.rules.push(Box::new(hook));
+        self
+    }
+
+    /// Serves this account until the stub is dropped.
+    pub fn serve(self) -> Stub {
+        Stub::answering(move |call| {
+            let answer = self.rules.iter().find_map(|rule| rule(call)).unwrap_or_else(|| self.answer(call));
+            if self.latency.is_zero() { answer } else { answer.after(self.latency) }
+        })
+    }
+
+    /// What this account says to a call, were no rule in its way.
+    pub fn answer(&self, call: &Call) -> Answer {
+        match (call.service.as_str(), call.action.as_str()) {
+            ("ec2", "DescribeInstances") => self.describe_instances(call),
+            ("ec2", "DescribeIamInstanceProfileAssociations") => self.describe_associations(call),
+            ("iam", "GetInstanceProfile") => self.get_instance_profile(call.parameter("InstanceProfileName")),
+            ("iam", "GetPolicy" | "GetPolicyVersion") => self.managed_policy(call),
+            ("iam", "GetRole" | "ListAttachedRolePolicies" | "ListRolePolicies" | "GetRolePolicy") => {
+                self.about_role(call)
+            }
+            ("kms", "DescribeKey") => self.describe_key(call),
+            ("ssm", "GetDocument") => self.get_document(call),
+            ("ssm", "GetServiceSetting") => self.get_service_setting(call),
+            ("imds", path) => self.metadata(path),
+            _ => unknown(call),
+        }
+    }
+
+    /// The ARN of something of IAM: `world.arn("role", "/", "web")`.
+    pub fn arn(&self, kind: &str, path: &str, name: &str) -> String {
+        format!("arn:{}:iam::{}:{kind}{path}{name}", self.partition, self.account)
+    }
+
+    /// The ARN of a managed policy.
+    pub fn policy_arn(&self, policy: &Policy) -> String {
+        let owner = if policy.of_aws { "aws" } else { &self.account };
+        format!("arn:{}:iam::{owner}:policy{}{}", self.partition, policy.path, policy.name)
+    }
+
+    fn policy_named(&self, arn_or_name: &str) -> String {
+        let policy = self.policies.iter().find(|policy| policy.name == arn_or_name);
+        policy.map_or_else(|| arn_or_name.to_string(), |policy| self.policy_arn(policy))
+    }
+
+    /// ARN and id of the profile that the instance believes to have.
+    pub fn profile_of(&self, instance: &Instance) -> Option<(String, String)> {
+        let name = instance.profile.as_deref()?;
+        let path = self.profiles.iter().find(|profile| profile.name == name).map_or("/", |profile| &profile.path);
+        let id = instance.profile_id.clone().unwrap_or_else(|| xml::fake_id("AIPA", name));
+        Some((self.arn("instance-profile", path, name), id))
+    }
+
+    fn get_instance_profile(&self, name: &str) -> Answer {
+        let Some(profile) = self.profiles.iter().find(|profile| profile.name.eq_ignore_ascii_case(name)) else {
+            return Answer::no_such_entity(&format!("Instance Profile {name} cannot be found."));
+        };
+        let role = profile.role.as_deref().map(|name| match self.roles.iter().find(|role| role.name == name) {
+            Some(role) => self.shared_of(role),
+            // A role that is not there any more, as after a delete that has not come round yet.
+            None => self.shared_of(&Role::new(name)),
+        });
+        let arn = self.arn("instance-profile", &profile.path, &profile.name);
+        let id = xml::fake_id("AIPA", &profile.name);
+        Answer::xml(xml::get_instance_profile(&profile.name, &profile.path, &arn, &id, role.as_deref()))
+    }
+
+    fn shared_of(&self, role: &Role) -> String {
+        let arn = self.arn("role", &role.path, &role.name);
+        xml::role(&role.name, &role.path, &arn, &xml::fake_id("AROA", &role.name), &role.trust)
+    }
+
+    fn about_role(&self, call: &Call) -> Answer {
+        let name = call.parameter("RoleName");
+        let Some(role) = self.roles.iter().find(|role| role.name.eq_ignore_ascii_case(name)) else {
+            return Answer::no_such_entity(&format!("The role with name {name} cannot be found."));
+        };
+        let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
+        match call.action.as_str() {
+            "GetRole" => {
+                let boundary = role.boundary.as_deref().map(|policy| self.policy_named(policy));
+                Answer::xml(xml::get_role(&self.shared_of(role), boundary.as_deref(), &role.tags))
+            }
+            "ListAttachedRolePolicies" => {
+                let arns = role.attached.iter().map(|policy| self.policy_named(policy));
+                let all: Vec<_> =
+                    arns.map(|arn| (arn.rsplit('/').next().unwrap_or_default().to_string(), arn)).collect();
+                let (page, next) = page(&all, self.page_size, marker, most);
+                Answer::xml(xml::list_attached_role_policies(page, next.as_deref()))
+            }
+            "ListRolePolicies" => {
+                let all: Vec<_> = role.inline.iter().map(|(name, _)| name.clone()).collect();
+                let (page, next) = page(&all, self.page_size, marker, most);
+                Answer::xml(xml::list_role_policies(page, next.as_deref()))
+            }
+            _ => {
+                let wanted = call.parameter("PolicyName");
+                match role.inline.iter().find(|(name, _)| name == wanted) {
+                    Some((name, document)) => Answer::xml(xml::get_role_policy(&role.name, name, document)),
+                    None => Answer::no_such_entity(&format!("The role policy with name {wanted} cannot be found.")),
+                }
+            }
+        }
+    }
+
+    fn managed_policy(&self, call: &Call) -> Answer {
+        let arn = call.parameter("PolicyArn");
+        let Some(policy) = self.policies.iter().find(|policy| self.policy_arn(policy) == arn) else {
+            return Answer::no_such_entity(&format!("Policy {arn} was not found."));
+        };
+        if call.action == "GetPolicy" {
+            return Answer::xml(xml::get_policy(&policy.name, &policy.path, arn, &policy.version));
+        }
+        match call.parameter("VersionId") {
+            version if version == policy.version => Answer::xml(xml::get_policy_version(version, &policy.document)),
+            version => {
+                Answer::no_such_entity(&format!("Policy {arn} version {version} does not exist or is not attachable."))
+            }
+        }
+    }
+
+    fn describe_key(&self, call: &Call) -> Answer {
+        let wanted = call.parameter("KeyId");
+        let prefix = format!("arn:{}:kms:{}:{}:", self.partition, call.region, self.account);
+        let local = wanted.strip_prefix(&prefix).unwrap_or(wanted);
+        let mut here = self.keys.iter().filter(|key| key.region == call.region);
+        match here
+            .find(|key| key.id == local.trim_start_matches("key/") || key.aliases.iter().any(|alias| alias == local))
+        {
+            Some(key) => Answer::json(&json!({
+                "KeyMetadata": {
+                    "AWSAccountId": self.account, "KeyId": key.id, "Arn": format!("{prefix}key/{}", key.id),
+                    "Enabled": true, "KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeyManager": "CUSTOMER",
+                }
+            })),
+            None => Answer::error("NotFoundException", &format!("Key '{wanted}' does not exist")),
+        }
+    }
+
+    fn get_document(&self, call: &Call) -> Answer {
+        let name = call.parameter("Name");
+        match &self.preferences {
+            Some(content) if name == "SSM-SessionManagerRunShell" => Answer::json(&json!({
+                "Name": name, "DocumentVersion": "1", "Status": "Active", "DocumentType": "Session", "DocumentFormat": "JSON",
+                "Content": content.to_string(),
+            })),
+            _ => Answer::error("InvalidDocument", &format!("Document with name {name} does not exist.")),
+        }
+    }
+
+    fn get_service_setting(&self, call: &Call) -> Answer {
+        let id = call.parameter("SettingId");
+        Answer::json(&json!({
+            "ServiceSetting": {
+                "SettingId": id, "SettingValue": self.dhmc_role.as_deref().unwrap_or("$None"),
+                "Status": if self.dhmc_role.is_some() { "Customized" } else { "Default" },
+            }
+        }))
+    }
+
+    fn metadata(&self, path: &str) -> Answer {
+        let instance =
+            self.metadata_of.as_ref().and_then(|id| self.instances.iter().find(|instance| instance.id == *id));
+        match (instance, path) {
+            (Some(_), "PUT /latest/api/token") => Answer::text("token"),
+            (Some(instance), "GET /latest/meta-data/instance-id") => Answer::text(&instance.id),
+            (Some(instance), "GET /latest/meta-data/placement/region") => Answer::text(&instance.region),
+            (Some(instance), "GET /latest/dynamic/instance-identity/document") => Answer::text(
+                json!({ "instanceId": instance.id, "region": instance.region, "accountId": self.account }).to_string(),
+            ),
+            _ => Answer::status(404, "not found"),
+        }
+    }
+}
+
+/// One page, and the token of the next. The token has characters that need encoding, as AWS's have.
+pub fn page<'a, T>(all: &'a [T], size: usize, token: &str, most: &str) -> (&'a [T], Option<String>) {
+    let start = decode(token).trim_start_matches("from/+=").parse().unwrap_or(0).min(all.len());
+    let size = most.parse().unwrap_or(usize::MAX).min(size).max(1);
+    let end = start.saturating_add(size).min(all.len());
+    (&all[start..end], (end < all.len()).then(|| format!("from/+={end}")))
+}

@@ -1,0 +1,214 @@
+//! The XML answers of EC2 and IAM, as the service models have them.
+
+use std::fmt::Display;
+
+use super::http::encode;
+use super::model::Instance;
+
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+const WHEN: &str = "2026-01-01T00:00:00Z";
+
+/// An element around text that needs escaping.
+pub fn element(name: &str, text: impl Display) -> String {
+    format!("<{name}>{}</{name}>", escape(&text.to_string()))
+}
+
+/// An element around elements.
+pub fn within(name: &str, inner: impl Display) -> String {
+    format!("<{name}>{inner}</{name}>")
+}
+
+/// A whole answer of EC2.
+pub fn ec2(action: &str, inner: impl Display) -> String {
+    format!(
+        "{HEAD}<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>stub</requestId>{inner}</{action}Response>"
+    )
+}
+
+/// A whole answer of IAM.
+pub fn iam(action: &str, inner: impl Display) -> String {
+    format!(
+        "{HEAD}<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{action}Result>{inner}</{action}Result>\
+         <ResponseMetadata><RequestId>stub</RequestId></ResponseMetadata></{action}Response>"
+    )
+}
+
+/// An error of EC2.
+pub fn ec2_error(code: &str, message: &str) -> String {
+    let error = within("Error", element("Code", code) + &element("Message", message));
+    format!("{HEAD}<Response><Errors>{error}</Errors><RequestID>stub</RequestID></Response>")
+}
+
+/// An error of IAM or STS.
+pub fn query_error(code: &str, message: &str) -> String {
+    let error = within("Error", element("Type", "Sender") + &element("Code", code) + &element("Message", message));
+    format!(
+        "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">{error}<RequestId>stub</RequestId></ErrorResponse>"
+    )
+}
+
+/// `DescribeInstances`: the items are reservations.
+pub fn describe_instances(reservations: &[String], next: Option<&str>) -> String {
+    ec2("DescribeInstances", within("reservationSet", reservations.concat()) + &optional("nextToken", next))
+}
+
+/// A reservation with one instance. `profile` is its ARN and id.
+pub fn reservation(owner: &str, instance: &Instance, profile: Option<(&str, &str)>) -> String {
+    let code = match instance.state.as_str() {
+        "pending" => 0,
+        "running" => 16,
+        "shutting-down" => 32,
+        "terminated" => 48,
+        "stopping" => 64,
+        _ => 80,
+    };
+    let mut inner = element("instanceId", &instance.id)
+        + &within("instanceState", element("code", code) + &element("name", &instance.state))
+        + &element("instanceType", "t3.micro")
+        + &element("launchTime", WHEN)
+        + &optional("vpcId", instance.vpc.as_deref())
+        + &optional("privateIpAddress", instance.private_ip.as_deref());
+    if let Some((arn, id)) = profile {
+        inner += &within("iamInstanceProfile", element("arn", arn) + &element("id", id));
+    }
+    let tag = |(key, value): &(String, String)| within("item", element("key", key) + &element("value", value));
+    inner += &within("tagSet", instance.tags.iter().map(tag).collect::<String>());
+    if let Some(metadata) = &instance.metadata {
+        inner += &within(
+            "metadataOptions",
+            element("state", &metadata.state)
+                + &element("httpTokens", &metadata.tokens)
+                + &element("httpPutResponseHopLimit", metadata.hop_limit)
+                + &element("httpEndpoint", &metadata.endpoint),
+        );
+    }
+    let instances = within("instancesSet", within("item", inner));
+    within("item", element("reservationId", format!("r-{}", instance.id)) + &element("ownerId", owner) + &instances)
+}
+
+/// `DescribeIamInstanceProfileAssociations`.
+pub fn describe_associations(associations: &[String], next: Option<&str>) -> String {
+    let inner = within("iamInstanceProfileAssociationSet", associations.concat()) + &optional("nextToken", next);
+    ec2("DescribeIamInstanceProfileAssociations", inner)
+}
+
+/// One association.
+pub fn association(instance: &Instance, arn: &str, id: &str) -> String {
+    within(
+        "item",
+        element("associationId", format!("iip-assoc-{}", instance.id))
+            + &element("instanceId", &instance.id)
+            + &within("iamInstanceProfile", element("arn", arn) + &element("id", id))
+            + &element("state", &instance.association),
+    )
+}
+
+/// The part of a role that `GetInstanceProfile` and `GetRole` share.
+pub fn role(name: &str, path: &str, arn: &str, id: &str, trust: &str) -> String {
+    element("Path", path)
+        + &element("RoleName", name)
+        + &element("RoleId", id)
+        + &element("Arn", arn)
+        + &element("CreateDate", WHEN)
+        + &element("AssumeRolePolicyDocument", encode(trust))
+        + &element("MaxSessionDuration", 3600)
+}
+
+/// `GetRole`. `shared` comes from [`role`].
+pub fn get_role(shared: &str, boundary: Option<&str>, tags: &[(String, String)]) -> String {
+    let boundary = boundary.map_or_else(String::new, |arn| {
+        // Not the word of the service model: answers with `Policy` are on record, and nobody should depend on it.
+        within(
+            "PermissionsBoundary",
+            element("PermissionsBoundaryType", "Policy") + &element("PermissionsBoundaryArn", arn),
+        )
+    });
+    let tag = |(key, value): &(String, String)| within("member", element("Key", key) + &element("Value", value));
+    let tags = match tags {
+        [] => String::new(),
+        tags => within("Tags", tags.iter().map(tag).collect::<String>()),
+    };
+    iam("GetRole", within("Role", format!("{shared}{boundary}{tags}")))
+}
+
+/// `GetInstanceProfile`. `role` comes from [`role`].
+pub fn get_instance_profile(name: &str, path: &str, arn: &str, id: &str, role: Option<&str>) -> String {
+    let roles = role.map_or_else(String::new, |role| within("member", role));
+    let inner = element("Path", path)
+        + &element("InstanceProfileName", name)
+        + &element("InstanceProfileId", id)
+        + &element("Arn", arn)
+        + &element("CreateDate", WHEN)
+        + &within("Roles", roles);
+    iam("GetInstanceProfile", within("InstanceProfile", inner))
+}
+
+/// `ListAttachedRolePolicies`, of names and ARNs.
+pub fn list_attached_role_policies(policies: &[(String, String)], marker: Option<&str>) -> String {
+    let member =
+        |(name, arn): &(String, String)| within("member", element("PolicyName", name) + &element("PolicyArn", arn));
+    let members: String = policies.iter().map(member).collect();
+    iam("ListAttachedRolePolicies", within("AttachedPolicies", members) + &page_end(marker))
+}
+
+/// `ListRolePolicies`.
+pub fn list_role_policies(names: &[String], marker: Option<&str>) -> String {
+    let members: String = names.iter().map(|name| element("member", name)).collect();
+    iam("ListRolePolicies", within("PolicyNames", members) + &page_end(marker))
+}
+
+/// `GetRolePolicy`.
+pub fn get_role_policy(role: &str, name: &str, document: &str) -> String {
+    iam(
+        "GetRolePolicy",
+        element("RoleName", role) + &element("PolicyName", name) + &element("PolicyDocument", encode(document)),
+    )
+}
+
+/// `GetPolicy`.
+pub fn get_policy(name: &str, path: &str, arn: &str, version: &str) -> String {
+    let inner = element("PolicyName", name)
+        + &element("PolicyId", fake_id("ANPA", name))
+        + &element("Arn", arn)
+        + &element("Path", path)
+        + &element("DefaultVersionId", version)
+        + &element("AttachmentCount", 1)
+        + &element("IsAttachable", true)
+        + &element("CreateDate", WHEN)
+        + &element("UpdateDate", WHEN);
+    iam("GetPolicy", within("Policy", inner))
+}
+
+/// `GetPolicyVersion`.
+pub fn get_policy_version(version: &str, document: &str) -> String {
+    let inner = element("Document", encode(document))
+        + &element("VersionId", version)
+        + &element("IsDefaultVersion", true)
+        + &element("CreateDate", WHEN);
+    iam("GetPolicyVersion", within("PolicyVersion", inner))
+}
+
+/// An id such as IAM gives, always the same for the same name.
+pub fn fake_id(prefix: &str, name: &str) -> String {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(17).collect();
+    format!("{prefix}{:X<17}", name.to_ascii_uppercase())
+}
+
+/// The text of the first element of this name.
+pub fn text_of(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+}
+
+fn page_end(marker: Option<&str>) -> String {
+    element("IsTruncated", marker.is_some()) + &optional("Marker", marker)
+}
+
+fn optional(name: &str, text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| element(name, text))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
