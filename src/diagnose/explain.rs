@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::needs::{GET_ENCRYPTION_CONFIGURATION, Need, Requirements};
+use crate::needs::{CHANNEL_ACTIONS, GET_ENCRYPTION_CONFIGURATION, Need, Requirements};
 use crate::policy::{Decision, Doubt, GateKind, PolicyKind, Response, ServicePrincipal, StatementReference};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 
@@ -230,7 +230,7 @@ fn conditional(doubt: &Doubt, actions: &[&str]) -> Finding {
         ),
         None => "write the statement so that it does not hang on this".to_owned(),
     };
-    let message = format!("whether {} is allowed hangs on {}", actions_in_words(actions), in_words(doubt));
+    let message = format!("it hangs on {1} whether the role may call {0}", actions_in_words(actions), in_words(doubt));
     warning(Code::ConditionalPermission, message, remedy, true)
 }
 
@@ -306,9 +306,18 @@ fn policy_in_words(kind: PolicyKind, name: &str) -> String {
     }
 }
 
+/// The actions, the four channel actions as one where they come together.
 fn actions_in_words(actions: &[&str]) -> String {
-    let unique: BTreeSet<_> = actions.iter().map(|action| format!("`{action}`")).collect();
-    listed(&unique.into_iter().collect::<Vec<_>>())
+    let mut unique: BTreeSet<&str> = actions.iter().copied().collect();
+    let channels = CHANNEL_ACTIONS.iter().all(|action| unique.contains(action));
+    if channels {
+        unique.retain(|action| !CHANNEL_ACTIONS.contains(action));
+    }
+    let mut words: Vec<String> = unique.iter().map(|action| format!("`{action}`")).collect();
+    if channels {
+        words.push("the four `ssmmessages` channel actions".to_owned());
+    }
+    listed(&words)
 }
 
 fn in_words(doubt: &Doubt) -> String {

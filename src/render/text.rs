@@ -100,16 +100,23 @@ impl Page {
         if !places.is_empty() {
             let _ = write!(line, " in {}", places.join(", "));
         }
-        let reason =
-            outcome.findings.iter().find(|finding| finding.severity == Severity::Error || finding.leaves_unknown);
-        match (reason, outcome.verdict) {
-            (Some(reason), Verdict::NotReady | Verdict::Unknown) => {
-                let _ = write!(line, ": {}", clean(&reason.message));
-            }
-            (_, Verdict::Skipped) => line.push_str(": the instance is terminated"),
-            _ => {}
+        match outcome.verdict {
+            Verdict::Skipped => line.push_str(": the instance is terminated"),
+            Verdict::NotReady | Verdict::Unknown => self.reason(outcome, &mut line),
+            Verdict::Ready => {}
         }
         self.line(0, &line);
+    }
+
+    /// The worst finding: its message where nothing else follows, else its code, since the message stands below.
+    fn reason(&self, outcome: &Outcome, line: &mut String) {
+        let deciding = |finding: &&Finding| finding.severity == Severity::Error || finding.leaves_unknown;
+        if let Some(finding) = outcome.findings.iter().find(deciding) {
+            let _ = match self.layout.detail {
+                Detail::Quiet => write!(line, ": {}", clean(&finding.message)),
+                Detail::Normal | Detail::Verbose => write!(line, ": {}", word(&finding.code)),
+            };
+        }
     }
 
     fn chain(&mut self, outcome: &Outcome) {
@@ -147,7 +154,7 @@ impl Page {
         let by: Vec<String> = permission.decided_by.iter().map(|by| decider(by, verbose)).collect();
         let shown = if verbose { by.len() } else { 1 };
         let mut grounds = by.iter().take(shown).cloned().collect::<Vec<_>>().join("; ");
-        if by.len() > shown {
+        if by.len() > shown && permission.decision != Decision::Allowed {
             let _ = write!(grounds, " and {} more", by.len() - shown);
         }
         if !permission.depends_on.is_empty() {
@@ -217,22 +224,28 @@ fn trust_in_words(trust: &Trust) -> String {
     }
 }
 
+/// A statement or gate that decided: in a few words that fit beside its action, or in full.
 fn decider(by: &DecidedBy, verbose: bool) -> String {
+    let kind = match (by.kind, verbose) {
+        (PolicyKind::Inline, true) => "inline policy ",
+        (PolicyKind::Inline, false) => "inline ",
+        (PolicyKind::Managed, true) => "managed policy ",
+        (PolicyKind::Boundary, true) => "permissions boundary ",
+        (PolicyKind::Boundary, false) => "boundary ",
+        (PolicyKind::Scp, true) => "service control policy ",
+        (PolicyKind::Scp, false) => "SCP ",
+        (PolicyKind::Managed, false) | (PolicyKind::Document, _) => "",
+    };
     let name = match Arn::parse(&by.policy) {
         Some(arn) if !verbose => arn.name().to_owned(),
         _ => by.policy.clone(),
     };
-    let kind = match by.kind {
-        PolicyKind::Inline => "inline policy ",
-        PolicyKind::Managed => "managed policy ",
-        PolicyKind::Boundary => "permissions boundary ",
-        PolicyKind::Scp => "service control policy ",
-        PolicyKind::Document => "",
-    };
     let place = match (&by.sid, by.statement) {
-        (Some(sid), Some(index)) => format!(", statement {index} ({sid})"),
-        (None, Some(index)) => format!(", statement {index}"),
-        (_, None) => String::new(),
+        (Some(sid), Some(index)) if verbose => format!(", statement {index} ({sid})"),
+        (None, Some(index)) if verbose => format!(", statement {index}"),
+        (Some(sid), _) => format!(" ({sid})"),
+        (None, Some(index)) => format!(" #{index}"),
+        (None, None) => String::new(),
     };
     clean(&format!("{kind}{name}{place}")).into_owned()
 }
