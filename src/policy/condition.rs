@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use super::context::{Context, Value, is_multivalued};
-use super::json::Json;
+use super::json::{Json, repeated};
 use super::moment::{Span, compare_spans};
 use super::operator::{Comparison, by_name};
 use super::template::Template;
@@ -73,10 +73,10 @@ impl Condition {
             condition.problems.push(format!("`Condition` is {}, not an object", json.kind()));
             return condition;
         };
-        for (index, (name, keys)) in operators.iter().enumerate() {
-            if operators.iter().take(index).any(|(other, _)| other == name) {
-                condition.problems.push(format!("the condition operator `{name}` stands twice"));
-            }
+        // Whether IAM takes the first of two, the last or both is not known, so neither decides anything.
+        let twice = repeated(operators.iter().map(|(name, _)| name));
+        condition.problems.extend(twice.iter().map(|name| format!("the condition operator `{name}` stands twice")));
+        for (name, keys) in operators.iter().filter(|(name, _)| !twice.contains(name)) {
             let Json::Object(keys) = keys else {
                 condition
                     .problems
@@ -87,10 +87,10 @@ impl Condition {
                 condition.problems.push(format!("unknown condition operator `{name}`"));
                 continue;
             };
-            for (index, (key, values)) in keys.iter().enumerate() {
-                if keys.iter().take(index).any(|(other, _)| other.eq_ignore_ascii_case(key)) {
-                    condition.problems.push(format!("the condition key `{key}` stands twice under `{name}`"));
-                }
+            let twice = repeated(keys.iter().map(|(key, _)| key.to_ascii_lowercase()));
+            let stands_twice = |key| format!("the condition key `{key}` stands twice under `{name}`");
+            condition.problems.extend(twice.iter().map(stands_twice));
+            for (key, values) in keys.iter().filter(|(key, _)| !twice.contains(&key.to_ascii_lowercase())) {
                 match parse_values(values, variables_live) {
                     Some(values) => condition.tests.push(Test { operator, key: key.clone(), values }),
                     None => condition.problems.push(format!("the condition key `{key}` has a value that is no string")),
@@ -152,7 +152,7 @@ impl Test {
                 self.against_any(negated, |policy| comparison.compare(&self.key, value, policy, context))
             })
         };
-        match self.operator {
+        let answer = match self.operator {
             Operator::Null => self.null(false),
             Operator::Compare { quantifier: Quantifier::All, comparison, negated, .. } => {
                 each(comparison, negated).fold(Truth::True, Truth::and)
@@ -167,7 +167,15 @@ impl Test {
                 }
                 each(comparison, negated).fold(Truth::True, Truth::and)
             }
-        }
+        };
+        // To AWS an empty set is no data, and to a set operator an empty string too: the key may count as absent.
+        let no_data = match self.operator {
+            Operator::Null => values.is_empty(),
+            Operator::Compare { quantifier: Quantifier::Single, .. } => false,
+            Operator::Compare { .. } => values.iter().all(|value| value.as_known() == Some("")),
+        };
+        let doubt = || Doubt::note(format!("whether `{}`, which is empty, counts as absent", self.key));
+        if no_data { answer.agree(self.when_absent(), doubt()) } else { answer }
     }
 
     /// The key holds a time that is only known to lie in a span.

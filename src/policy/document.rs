@@ -4,9 +4,11 @@
 //! Documents that IAM would refuse today may still be in force, or come from a file: what is not understood becomes
 //! a problem of its statement and keeps that statement's answer unknown; only what is no policy at all is an error.
 
+use std::collections::BTreeSet;
+
 use super::action::ActionPattern;
 use super::condition::Condition;
-use super::json::Json;
+use super::json::{Json, repeated};
 use super::principal::PrincipalElement;
 use super::resource::ResourceElement;
 use super::template::Template;
@@ -64,7 +66,7 @@ pub enum ActionElement {
     Action(Vec<ActionPattern>),
     /// `NotAction`: none of these may match.
     NotAction(Vec<ActionPattern>),
-    /// There is none.
+    /// There is none that could be read.
     Missing,
 }
 
@@ -80,17 +82,21 @@ impl Document {
         };
         let mut problems = Vec::new();
         let mut versions = Vec::new();
-        let mut statements = None;
+        let mut statements = Vec::new();
         for (name, value) in &members {
             match name.as_str() {
                 "Version" => versions.push(value),
                 "Id" => {}
-                "Statement" if statements.is_some() => problems.push("`Statement` stands twice".to_owned()),
-                "Statement" => statements = Some(value),
+                "Statement" => statements.push(value),
                 other => problems.push(format!("unknown element `{other}`")),
             }
         }
-        let statements = statements.ok_or("it has no `Statement`")?;
+        match statements.len() {
+            0 => return Err("it has no `Statement`".to_owned()),
+            1 => {}
+            // Any of their statements may be in force, or none.
+            _ => problems.push("`Statement` stands twice".to_owned()),
+        }
         let variables_live = match versions.as_slice() {
             [] => false,
             [Json::String(version)] if version == "2012-10-17" => true,
@@ -108,7 +114,7 @@ impl Document {
                 true
             }
         };
-        let statements = statements.one_or_many().iter().map(|statement| match statement {
+        let statements = statements.into_iter().flat_map(Json::one_or_many).map(|statement| match statement {
             Json::Object(members) => Ok(Statement::parse(members, kind, variables_live)),
             other => Err(format!("a statement is {}, not an object", other.kind())),
         });
@@ -133,17 +139,15 @@ impl Statement {
             Json::String(sid) if !sid.is_empty() => Some(sid.clone()),
             _ => None,
         });
-        for (index, (name, _)) in members.iter().enumerate() {
-            let repeated = members.iter().take(index).any(|(other, _)| other == name);
+        let repeated = repeated(members.iter().map(|(name, _)| name.as_str()));
+        let single = ["NotAction", "NotResource", "Condition", "Principal", "NotPrincipal"];
+        let twice = single.into_iter().filter(|name| repeated.contains(name));
+        problems.extend(twice.map(|name| format!("`{name}` stands twice")));
+        for (name, _) in members {
             match (name.as_str(), kind) {
-                ("Sid" | "Effect" | "Action", _) | ("Resource", DocumentKind::Identity) => {}
-                ("NotAction" | "Condition", _)
-                | ("NotResource", DocumentKind::Identity)
-                | ("Principal" | "NotPrincipal", DocumentKind::Trust) => {
-                    if repeated {
-                        problems.push(format!("`{name}` stands twice"));
-                    }
-                }
+                ("Sid" | "Effect" | "Action" | "NotAction" | "Condition", _)
+                | ("Resource" | "NotResource", DocumentKind::Identity)
+                | ("Principal" | "NotPrincipal", DocumentKind::Trust) => {}
                 ("Principal" | "NotPrincipal", DocumentKind::Identity) => {
                     problems.push(format!("`{name}` does not belong in an identity policy"));
                 }
@@ -153,13 +157,13 @@ impl Statement {
                 (other, _) => problems.push(format!("unknown element `{other}`")),
             }
         }
-        let action = parse_action(members, &mut problems);
-        let resource = parse_resource(members, kind, variables_live, &mut problems);
+        let action = parse_action(members, &repeated, &mut problems);
+        let resource = parse_resource(members, kind, variables_live, &repeated, &mut problems);
         let principal = match kind {
             DocumentKind::Trust => PrincipalElement::parse(members, &mut problems),
             DocumentKind::Identity => PrincipalElement::Missing,
         };
-        let condition = members.iter().rev().find(|(name, _)| name == "Condition");
+        let condition = members.iter().find(|(name, _)| name == "Condition" && !repeated.contains("Condition"));
         let condition = condition.map(|(_, json)| Condition::parse(json, variables_live)).unwrap_or_default();
         Statement { sid, effect, principal, action, resource, condition, problems }
     }
@@ -177,27 +181,12 @@ fn parse_effect(members: &[(String, Json)], problems: &mut Vec<String>) -> Optio
     None
 }
 
-fn parse_action(members: &[(String, Json)], problems: &mut Vec<String>) -> ActionElement {
-    let mut patterns = |name| {
-        let texts = strings(members, name, problems)?;
-        Some(texts.iter().map(|text| ActionPattern::parse(text)).collect::<Vec<_>>())
-    };
-    match (patterns("Action"), patterns("NotAction")) {
-        (Some(actions), None) => ActionElement::Action(actions),
-        (None, Some(actions)) => {
-            if actions.is_empty() {
-                problems.push("`NotAction` is empty".to_owned());
-            }
-            ActionElement::NotAction(actions)
-        }
-        (Some(_), Some(_)) => {
-            problems.push("both `Action` and `NotAction`".to_owned());
-            ActionElement::Missing
-        }
-        (None, None) => {
-            problems.push("neither `Action` nor `NotAction`".to_owned());
-            ActionElement::Missing
-        }
+fn parse_action(members: &[(String, Json)], repeated: &BTreeSet<&str>, problems: &mut Vec<String>) -> ActionElement {
+    let patterns = |texts: Vec<String>| texts.iter().map(|text| ActionPattern::parse(text)).collect();
+    match parse_listed(members, "Action", "NotAction", repeated, problems) {
+        Listed::These(texts) => ActionElement::Action(patterns(texts)),
+        Listed::AllBut(texts) => ActionElement::NotAction(patterns(texts)),
+        Listed::Unclear => ActionElement::Missing,
     }
 }
 
@@ -205,32 +194,56 @@ fn parse_resource(
     members: &[(String, Json)],
     kind: DocumentKind,
     variables_live: bool,
+    repeated: &BTreeSet<&str>,
     problems: &mut Vec<String>,
 ) -> ResourceElement {
     if kind == DocumentKind::Trust {
         return ResourceElement::Missing;
     }
-    let mut templates = |name| {
-        let texts = strings(members, name, problems)?;
-        Some(texts.iter().map(|text| Template::parse(text, variables_live)).collect::<Vec<_>>())
-    };
-    match (templates("Resource"), templates("NotResource")) {
-        (Some(resources), None) => ResourceElement::Resource(resources),
-        (None, Some(resources)) => {
-            if resources.is_empty() {
-                problems.push("`NotResource` is empty".to_owned());
+    let templates = |texts: Vec<String>| texts.iter().map(|text| Template::parse(text, variables_live)).collect();
+    match parse_listed(members, "Resource", "NotResource", repeated, problems) {
+        Listed::These(texts) => ResourceElement::Resource(templates(texts)),
+        Listed::AllBut(texts) => ResourceElement::NotResource(templates(texts)),
+        Listed::Unclear => ResourceElement::Missing,
+    }
+}
+
+/// What an element lists, or its opposite leaves out.
+enum Listed {
+    These(Vec<String>),
+    AllBut(Vec<String>),
+    /// It may list anything; there is a problem that says why.
+    Unclear,
+}
+
+fn parse_listed(
+    members: &[(String, Json)],
+    name: &str,
+    opposite: &str,
+    repeated: &BTreeSet<&str>,
+    problems: &mut Vec<String>,
+) -> Listed {
+    let problems_before = problems.len();
+    let listed = match (strings(members, name, problems), strings(members, opposite, problems)) {
+        (Some(texts), None) => Listed::These(texts),
+        (None, Some(texts)) => {
+            if texts.is_empty() {
+                problems.push(format!("`{opposite}` is empty"));
             }
-            ResourceElement::NotResource(resources)
+            Listed::AllBut(texts)
         }
         (Some(_), Some(_)) => {
-            problems.push("both `Resource` and `NotResource`".to_owned());
-            ResourceElement::Missing
+            problems.push(format!("both `{name}` and `{opposite}`"));
+            Listed::Unclear
         }
         (None, None) => {
-            problems.push("neither `Resource` nor `NotResource`".to_owned());
-            ResourceElement::Missing
+            problems.push(format!("neither `{name}` nor `{opposite}`"));
+            Listed::Unclear
         }
-    }
+    };
+    // Old documents merge their lists of what they cover; whether also of what they leave out is not known.
+    let unclear = problems.len() > problems_before || repeated.contains(opposite);
+    if unclear { Listed::Unclear } else { listed }
 }
 
 /// The strings of every element of that name, merged; `None` if there is none.

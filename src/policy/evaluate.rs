@@ -145,11 +145,12 @@ pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
             let mut doubt = Doubt::default();
             for gate in found {
                 doubt = doubt.merge(gate.deny_doubt);
-                decided_by.extend(gate.maybe_denying);
+                let mut undecided = gate.maybe_denying;
                 if gate.allowing.is_empty() {
                     doubt = doubt.merge(gate.allow_doubt);
-                    decided_by.extend(gate.maybe_allowing);
+                    undecided.extend(gate.maybe_allowing);
                 }
+                decided_by.extend(undecided);
             }
             Response { decision: Decision::Unknown, decided_by, closed, doubt }
         }

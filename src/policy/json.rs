@@ -3,6 +3,7 @@
 //! `serde_json::Value` keeps the last of duplicate keys alone. Old IAM policies have them and still run,
 //! so the parser must show them all. Nesting is bounded by serde_json at 128 levels.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -53,6 +54,12 @@ impl Json {
     }
 }
 
+/// The names that come more than once.
+pub fn repeated<T: Clone + Ord>(names: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().filter(|name| !seen.insert(name.clone())).collect()
+}
+
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
         struct JsonVisitor;
@@ -83,7 +90,8 @@ impl<'de> Deserialize<'de> for Json {
             fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
                 // Whole numbers end up here only when they are too large to be kept exactly.
                 let exact = value.abs() < 9_007_199_254_740_992.0;
-                Ok(if exact { Json::Number(value.to_string()) } else { Json::InexactNumber })
+                // `2.0` keeps its point.
+                Ok(if exact { Json::Number(format!("{value:?}")) } else { Json::InexactNumber })
             }
 
             fn visit_str<E>(self, value: &str) -> Result<Json, E> {
@@ -126,6 +134,7 @@ mod tests {
     fn numbers_that_lose_digits_are_not_taken_for_others() {
         assert_eq!(Json::parse("111122223333").unwrap(), Json::Number("111122223333".into()));
         assert_eq!(Json::parse("1.5").unwrap(), Json::Number("1.5".into()));
+        assert_eq!(Json::parse("2.0").unwrap(), Json::Number("2.0".into()));
         assert_eq!(Json::parse("123456789012345678901234567890").unwrap(), Json::InexactNumber);
     }
 

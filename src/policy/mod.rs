@@ -27,3 +27,6 @@ pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resource::Resource;
 pub use text::Text;
 pub use truth::{Doubt, Truth};
+
+#[cfg(test)]
+mod tests;

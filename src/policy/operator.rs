@@ -111,7 +111,7 @@ impl Comparison {
         let Some(value) = value.as_known() else { return Truth::Unknown(context.doubt(key)) };
         let answer = match self {
             Comparison::Number(order) => {
-                number(value).zip(number(&policy)).and_then(|(a, b)| Some(order.holds(a.partial_cmp(&b)?).into()))
+                number(value).zip(number(&policy)).and_then(|(a, b)| Some(order.holds(compare_numbers(a, b)?).into()))
             }
             Comparison::Date(order) => Span::parse(value)
                 .zip(Span::parse(&policy))
@@ -166,7 +166,10 @@ fn compare_arn(key: &str, value: &Text, policy: &Template, context: &Context) ->
         return unsettled(doubt);
     }
     let components: Vec<&[Piece]> = pieces.splitn(6, |piece| *piece == Piece::Char(':')).collect();
-    let Some(values) = value.split_arn() else { return Truth::False };
+    let Some(values) = value.split_arn() else {
+        // Its unknown part may hold the colons that it lacks.
+        return if value.as_known().is_some() { Truth::False } else { unsettled(doubt) };
+    };
     if components.len() < values.len() {
         return Truth::False;
     }
@@ -190,6 +193,11 @@ fn truth(found: Match, doubt: Doubt, key: &str, value: &Text, context: &Context)
 fn number(text: &str) -> Option<f64> {
     let decimal = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse().ok().filter(|_| decimal)
+}
+
+/// How two numbers compare. `None` if they are so large that different ones may look the same.
+fn compare_numbers(a: f64, b: f64) -> Option<Ordering> {
+    a.partial_cmp(&b).filter(|ordering| ordering.is_ne() || a.abs() < 9_007_199_254_740_992.0)
 }
 
 fn bool_of(text: &str) -> Option<bool> {

@@ -88,7 +88,7 @@ impl Pattern {
     }
 
     /// Matches an ARN of a request. A `*` at the end of an ARN segment may run over colons; one in the middle of a
-    /// segment that would have to do so is undocumented, hence `Maybe`.
+    /// segment, or a `?`, that would have to do so is undocumented, hence `Maybe`.
     pub fn matches_arn(&self, text: &Text) -> Match {
         self.relate(text, true)
     }
@@ -171,7 +171,7 @@ enum Reading {
     Possible,
     /// Does it match for every value of them?
     Certain,
-    /// The same, where a `*` in the middle of an ARN segment stays within it.
+    /// The same, where a `?`, and a `*` in the middle of an ARN segment, stay within it.
     CertainArn,
 }
 
@@ -253,7 +253,7 @@ impl States {
         let stay = if binds { &masks.end_runs } else { &masks.runs };
         let mut carry = 0;
         for (((now, moved), ones), stay) in self.now.iter_mut().zip(&self.moved).zip(&masks.ones).zip(stay) {
-            let step = *now & ones;
+            let step = if binds { 0 } else { *now & ones };
             *now = (*now & stay) | moved | (step << 1) | carry;
             carry = step >> 63;
         }

@@ -2,19 +2,19 @@
 //!
 //! Source: [Principal](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 
-use super::json::Json;
+use super::json::{Json, repeated};
 use super::truth::{Doubt, Truth};
 
 /// Whom a statement speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrincipalElement {
-    /// These services; principals of other types never are a service.
+    /// These services, `*` among them if it stands beside them; principals of other types never are a service.
     Services(Vec<String>),
     /// `"*"`, for a service undocumented in effect.
     Everyone,
     /// `NotPrincipal`, for a service undocumented in effect.
     NotPrincipal,
-    /// There is none.
+    /// There is none that could be read.
     Missing,
 }
 
@@ -24,10 +24,14 @@ impl PrincipalElement {
         if members.iter().any(|(name, _)| name == "NotPrincipal") {
             return PrincipalElement::NotPrincipal;
         }
-        let Some((_, principal)) = members.iter().rev().find(|(name, _)| name == "Principal") else {
+        let mut principals = members.iter().filter(|(name, _)| name == "Principal").map(|(_, principal)| principal);
+        let Some(principal) = principals.next() else {
             problems.push("`Principal` is missing".to_owned());
             return PrincipalElement::Missing;
         };
+        if principals.next().is_some() {
+            return PrincipalElement::Missing;
+        }
         let types = match principal {
             Json::String(text) if text == "*" => return PrincipalElement::Everyone,
             Json::Object(types) => types,
@@ -36,13 +40,15 @@ impl PrincipalElement {
                 return PrincipalElement::Missing;
             }
         };
+        let problems_before = problems.len();
+        let twice = repeated(types.iter().map(|(kind, _)| kind));
+        problems.extend(twice.iter().map(|kind| format!("principals of type `{kind}` stand twice")));
         let mut services = Vec::new();
-        let mut everyone = false;
         for (kind, names) in types {
             for name in names.one_or_many() {
                 match (kind.as_str(), name) {
-                    ("Service" | "AWS", Json::String(name)) if name == "*" => everyone = true,
                     ("Service", Json::String(name)) => services.push(name.clone()),
+                    ("AWS", Json::String(name)) if name == "*" => services.push(name.clone()),
                     ("AWS" | "Federated" | "CanonicalUser", Json::String(_)) => {}
                     ("Service" | "AWS" | "Federated" | "CanonicalUser", other) => {
                         problems.push(format!("a principal of type `{kind}` is {}, not a string", other.kind()));
@@ -51,16 +57,22 @@ impl PrincipalElement {
                 }
             }
         }
-        if everyone && services.is_empty() { PrincipalElement::Everyone } else { PrincipalElement::Services(services) }
+        match services.as_slice() {
+            _ if problems.len() > problems_before => PrincipalElement::Missing,
+            [first, rest @ ..] if first == "*" && rest.iter().all(|name| name == "*") => PrincipalElement::Everyone,
+            _ => PrincipalElement::Services(services),
+        }
     }
 
     /// Whether it means the service. Names match exactly.
     ///
     /// China has names of its own, `ec2.amazonaws.com.cn`; whether the plain name works there too is not documented.
     pub(super) fn admits(&self, service: &ServicePrincipal) -> Truth {
+        let everyone = || Truth::Unknown(Doubt::note("what principal `*` means for a service is not documented"));
         match self {
             PrincipalElement::Services(names) if names.contains(&service.name) => Truth::True,
             PrincipalElement::Services(names) => match &service.doubtful_name {
+                _ if names.iter().any(|name| name == "*") => everyone(),
                 Some(doubtful) if names.contains(doubtful) => {
                     let expected = &service.name;
                     Truth::Unknown(Doubt::note(format!(
@@ -69,9 +81,7 @@ impl PrincipalElement {
                 }
                 _ => Truth::False,
             },
-            PrincipalElement::Everyone => {
-                Truth::Unknown(Doubt::note("what principal `*` means for a service is not documented"))
-            }
+            PrincipalElement::Everyone => everyone(),
             PrincipalElement::NotPrincipal => {
                 Truth::Unknown(Doubt::note("what `NotPrincipal` means for a service is not documented"))
             }

@@ -30,8 +30,8 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Whether what holds of a resource text holds of this resource.
-    fn holds(&self, of: impl Fn(&Text) -> Truth) -> Truth {
+    /// Whether patterns match this resource, by how they match a resource text.
+    fn matches(&self, of: impl Fn(&Text) -> Truth) -> Truth {
         match self {
             Resource::Arn(text) => of(text),
             Resource::WildcardOnly { shown_as } => {
@@ -83,8 +83,8 @@ impl ResourceElement {
     /// Whether the statement speaks of this resource.
     pub(super) fn applies_to(&self, resource: &Resource, context: &Context) -> Truth {
         match self {
-            ResourceElement::Resource(patterns) => resource.holds(|text| any_matches(patterns, text, context)),
-            ResourceElement::NotResource(patterns) => resource.holds(|text| !any_matches(patterns, text, context)),
+            ResourceElement::Resource(patterns) => resource.matches(|text| any_matches(patterns, text, context)),
+            ResourceElement::NotResource(patterns) => !resource.matches(|text| any_matches(patterns, text, context)),
             ResourceElement::Missing => Truth::True,
         }
     }

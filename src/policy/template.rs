@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::context::{Context, Value};
+use super::context::{Context, Value, is_multivalued};
 use super::pattern::{Pattern, Piece, piece_of};
 use super::text::Part;
 use super::truth::Doubt;
@@ -82,7 +82,7 @@ impl Template {
                     pieces.push(Piece::Unknown);
                 }
                 TemplatePart::Variable { key, default } => match (context.get(key), default) {
-                    (Value::Present(values), _) if values.len() == 1 => {
+                    (Value::Present(values), _) if values.len() == 1 && !is_multivalued(key) => {
                         for part in values.iter().flat_map(|value| value.parts()) {
                             match part {
                                 Part::Known(text) => pieces.extend(text.chars().map(Piece::Char)),
@@ -129,7 +129,13 @@ fn parse_parts(text: &str) -> Vec<TemplatePart> {
             parts.push(TemplatePart::Broken);
             return parts;
         };
-        parts.push(parse_variable(inside));
+        let part = parse_variable(inside);
+        // Where one that cannot be read ends is not known either.
+        let broken = part == TemplatePart::Broken;
+        parts.push(part);
+        if broken {
+            return parts;
+        }
         rest = behind;
     }
     if !rest.is_empty() {

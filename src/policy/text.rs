@@ -78,7 +78,8 @@ impl Text {
     /// The same with its letters made small, for comparisons that ignore case.
     pub(super) fn to_lowercase(&self) -> Text {
         let lower = |part: &Part| match part {
-            Part::Known(text) => Part::Known(text.to_lowercase()),
+            // Letter by letter, as policies are: a whole string would get a special sigma at its end.
+            Part::Known(text) => Part::Known(text.chars().flat_map(char::to_lowercase).collect()),
             Part::Any => Part::Any,
         };
         Text { parts: self.parts.iter().map(lower).collect() }

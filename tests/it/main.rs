@@ -3,5 +3,10 @@
 //! One binary for all of them, because each test binary links the AWS SDK's dependents anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod live_calls;
+mod live_emulator;
+mod live_errors;
+mod live_stub;
+mod live_targets;
 mod support;
 mod support_works;

@@ -1,0 +1,246 @@
+//! Which calls `check` and `snapshot` make, how many one after another, and that a snapshot says what they said.
+
+use serde_json::{Value, json};
+
+use crate::live_stub::{check, only_reads, policy, with_role};
+use crate::support::answer::Answer;
+use crate::support::command::Sandbox;
+use crate::support::model::{EC2_TRUST, Instance, Key, Policy, Profile, Role, SSM_CORE};
+use crate::support::report::Verdict;
+use crate::support::stub::Stub;
+use crate::support::world::{INSTANCE, World};
+
+/// The ready world, its role with this many policies besides.
+fn with_policies(inline: usize, managed: usize) -> World {
+    let mut role = Role::new("web");
+    for index in 0..inline {
+        role = role.inline(&format!("inline-{index}"), policy("Allow", format!("s3:Get{index}")));
+    }
+    let names: Vec<String> = (0..managed).map(|index| format!("managed-{index}")).collect();
+    let role = names.iter().fold(role, |role, name| role.attach(name));
+    // Only the last one counts, so that each must have been read.
+    let document =
+        |index: usize| if index + 1 == managed { SSM_CORE.to_string() } else { policy("Allow", "s3:*").to_string() };
+    names
+        .iter()
+        .enumerate()
+        .fold(with_role(role), |world, (index, name)| world.policy(Policy::new(name, document(index))))
+}
+
+#[test]
+fn an_instance_costs_five_calls_one_after_another() {
+    let (inline, managed) = (6, 10);
+    let stub = with_policies(inline, managed).key(Key::new("1234").alias("alias/session")).serve();
+    // Each group is held back until all of it has arrived, so that the depth of every call is exact.
+    stub.together(&["DescribeInstances", "DescribeIamInstanceProfileAssociations", "DescribeKey"]);
+    stub.together(&["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"]);
+    stub.together(&[vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed]].concat());
+    stub.together(&vec!["GetPolicyVersion"; managed]);
+    let report = check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session", "--require", "s3:Get5"]);
+    assert!(!report.only().permissions.is_empty());
+    assert_eq!(stub.longest_chain(), 5, "{:?}", stub.counts());
+}
+
+#[test]
+fn many_policies_are_read_together_and_each_once() {
+    let stub = with_policies(30, 10).serve();
+    stub.together(&["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"]);
+    stub.together(&["GetRolePolicy"; 16]);
+    assert_eq!(check(&Sandbox::at(&stub), &[INSTANCE]).only().verdict, Verdict::Ready);
+    let counts = stub.counts();
+    for (action, count) in [("GetRole", 1), ("GetRolePolicy", 30), ("GetPolicy", 10), ("GetPolicyVersion", 10)] {
+        assert_eq!(counts[action], count, "{action}");
+    }
+    only_reads(&stub);
+}
+
+#[test]
+fn a_role_that_many_instances_share_is_read_once() {
+    let ids: Vec<String> = (0..20).map(|index| format!("i-000000000000000{index:02}")).collect();
+    let world = ids.iter().fold(World::ready(), |world, id| world.instance(Instance::new(id).profile("web")));
+    let stub = world
+        .profile(Profile::new("also").role("web"))
+        .instance(Instance::new("i-0000000000000ffff").profile("also"))
+        .serve();
+    let all = check(&Sandbox::at(&stub), &["--all"]);
+    assert_eq!((all.summary.checked, all.summary.ready), (22, 22));
+    let once = [
+        "DescribeInstances",
+        "GetRole",
+        "ListAttachedRolePolicies",
+        "ListRolePolicies",
+        "GetPolicy",
+        "GetPolicyVersion",
+    ];
+    let counts = stub.counts();
+    assert!(once.iter().all(|action| counts[*action] == 1), "{counts:?}");
+    assert_eq!(counts["GetInstanceProfile"], 2);
+
+    let targets: Vec<&str> =
+        ids.iter().map(String::as_str).chain(["profile/web", "role/web", INSTANCE, INSTANCE]).collect();
+    let named = check(&Sandbox::at(&stub), &targets);
+    assert_eq!(named.summary.ready, named.summary.checked);
+    let counts = stub.counts();
+    assert!(once.iter().all(|action| counts[*action] == 2), "{counts:?}");
+    only_reads(&stub);
+}
+
+#[test]
+fn a_policy_that_is_attached_and_the_boundary_too_is_read_once() {
+    let core = "AmazonSSMManagedInstanceCore";
+    let stub = with_role(Role::new("web").attach(core).boundary(core)).serve();
+    assert_eq!(check(&Sandbox::at(&stub), &[INSTANCE]).only().verdict, Verdict::Ready);
+    let counts = stub.counts();
+    assert_eq!((counts["GetPolicy"], counts["GetPolicyVersion"]), (1, 1));
+}
+
+#[test]
+fn a_snapshot_or_documents_are_checked_without_any_call() {
+    let stub = World::ready().metadata_of(INSTANCE).serve();
+    let taken = Sandbox::at(&stub).run(&["snapshot", INSTANCE]).expect(0).stdout;
+    only_reads(&stub);
+    let before = stub.calls().len();
+    let sandbox = Sandbox::at(&stub).with_metadata(&stub).without("AWS_REGION").without("AWS_ACCESS_KEY_ID");
+    sandbox.file("snapshot.json", &taken);
+    sandbox.file("policy.json", SSM_CORE);
+    sandbox.file("trust.json", EC2_TRUST);
+    for arguments in [
+        &["--snapshot", "snapshot.json"][..],
+        &["--snapshot", "snapshot.json", INSTANCE],
+        &["--snapshot", "snapshot.json", "--all"],
+        &["--snapshot", "snapshot.json", "role/web"],
+        &["--policy", "policy.json", "--trust", "trust.json", "--boundary", "policy.json", "--scp", "policy.json"],
+    ] {
+        assert_eq!(check(&sandbox, arguments).only().verdict, Verdict::Ready, "{arguments:?}");
+    }
+    // Whatever key the alias stands for, the role may use none.
+    let outcome = check(&sandbox, &["--snapshot", "snapshot.json", "--kms-key", "alias/a"]).only().clone();
+    assert_eq!(outcome.verdict, Verdict::NotReady);
+    let piped = sandbox.run_with_input(&["check", "--snapshot", "-", "-o", "json"], &taken).expect(0);
+    assert_eq!(piped.report().only().verdict, Verdict::Ready);
+    assert_eq!(stub.calls().len(), before, "{:?}", stub.actions());
+}
+
+/// Worlds in which a snapshot must say what the live account says, each with the verdict on [`INSTANCE`].
+fn worlds() -> Vec<(&'static str, Verdict, World)> {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1234";
+    let decrypt =
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}});
+    let base = move |role: Role| {
+        with_role(role.attach("AmazonSSMManagedInstanceCore").inline("key", &decrypt).tag("team", "a+b <ü>"))
+            .instance(Instance::new("i-00000000000000002").profile("web").metadata("disabled", "optional", "pending"))
+            .instance(Instance::new("i-00000000000000003").profile("gone"))
+            .instance(Instance::new("i-00000000000000004").state("terminated"))
+            .instance(Instance::new("i-00000000000000005").profile("web").stale_profile_id("AIPAOLD").state("stopped"))
+            .profile(Profile::new("empty").path("/a/b/"))
+            .policy(Policy::new("limit", policy("Allow", "*")))
+            .key(Key::new("1234").alias("alias/session"))
+    };
+    let plain = || base(Role::new("web"));
+    let duplicate = r#" {"Version": "2012-10-17", "Statement": {"Effect": "Deny",
+        "Effect": "Allow", "Action": "s3:*", "Action": "ssm:*", "Resource": "*"}}"#;
+    let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "ssm:*", "Resource": "*", "Condition": {
+        "StringLike": {"aws:PrincipalTag/team": "a+b*", "aws:SourceVpce": "vpce-*", "aws:Ec2InstanceSourceVpc": "vpc-0*"},
+    }}});
+    let broken =
+        Role::new("web").trust("{").inline("text", "not JSON").inline("list", " [1, 2]").inline("word", "\"a\"");
+    let associations = "DescribeIamInstanceProfileAssociations";
+    let no_key = Answer::error("NotFoundException", "there is no such key");
+    let mut worlds = vec![
+        ("whole", Verdict::Ready, base(Role::new("web").boundary("limit").inline("duplicate", duplicate))),
+        ("conditional", Verdict::Unknown, base(Role::new("web").inline("deny", deny))),
+        ("broken documents", Verdict::Unknown, base(broken)),
+        ("no instances", Verdict::Unknown, plain().fail("DescribeInstances", Answer::unauthorized())),
+        (associations, Verdict::Unknown, plain().fail(associations, Answer::unauthorized())),
+        ("no such key", Verdict::Unknown, plain().fail("DescribeKey", no_key)),
+        ("unreadable key", Verdict::Unknown, plain().fail("DescribeKey", Answer::denied("kms:DescribeKey"))),
+        ("unreadable profile", Verdict::Unknown, plain().fail("GetInstanceProfile", Answer::garbage())),
+    ];
+    for action in
+        ["GetRole", "ListAttachedRolePolicies", "ListRolePolicies", "GetRolePolicy", "GetPolicy", "GetPolicyVersion"]
+    {
+        let world = base(Role::new("web").boundary("limit")).fail(action, Answer::denied(&format!("iam:{action}")));
+        worlds.push((action, Verdict::Unknown, world));
+    }
+    worlds
+}
+
+fn without_source(report: &Value) -> Value {
+    let mut report = report.clone();
+    report.as_object_mut().unwrap().remove("source");
+    report
+}
+
+#[test]
+fn a_snapshot_is_judged_like_the_live_account() {
+    let named = [
+        INSTANCE,
+        "i-00000000000000002",
+        "i-00000000000000003",
+        "i-00000000000000004",
+        "i-00000000000000005",
+        "i-00000000000000006",
+        "arn:aws:iam::111122223333:instance-profile/a/b/empty",
+        "profile/none",
+        "role/web",
+        "arn:aws:iam::999988887777:role/web",
+        "arn:aws:ec2:eu-west-1:111122223333:instance/i-00000000000000007",
+    ];
+    let key = ["--kms-key", "alias/session"];
+    let more = ["--s3-logs", "bucket/prefix", "--require", "s3:GetObject", "--context", "aws:SourceVpce="];
+    for (name, verdict, world) in worlds() {
+        let stub = world.serve();
+        let sandbox = Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "1");
+        for (targets, needs) in [(&named[..], [&key[..], &more].concat()), (&["--all"], key.to_vec())] {
+            let live = sandbox.run(&[&["check", "-o", "json"], targets, &needs].concat());
+            let report = live.report();
+            if targets == ["--all"] {
+                let outcome =
+                    report.results.iter().find(|outcome| [INSTANCE, "--all in us-east-1"].contains(&&*outcome.target));
+                assert_eq!(outcome.unwrap().verdict, verdict, "{name}: {report:?}");
+            }
+            let taken = sandbox.run(&[&["snapshot"], targets, &key].concat());
+            assert!([0, 3].contains(&taken.code), "{name}: {taken:?}");
+            let elsewhere = Sandbox::new().without("AWS_REGION");
+            elsewhere.file("snapshot.json", &taken.stdout);
+            let again = elsewhere.run(&[&["check", "-o", "json", "--snapshot", "snapshot.json"], &needs[..]].concat());
+            again.report();
+            assert_eq!(again.code, live.code, "{name}, {targets:?}");
+            assert_eq!(without_source(&again.json()), without_source(&live.json()), "{name}, {targets:?}");
+            assert_eq!(again.json()["source"], json!({"kind": "snapshot", "file": "snapshot.json"}));
+            assert_eq!(live.json()["source"], json!({"kind": "live", "file": null}));
+        }
+        only_reads(&stub);
+    }
+}
+
+#[test]
+fn targets_can_be_chosen_from_a_snapshot_of_everything() {
+    let stub = World::ready().instance(Instance::new("i-00000000000000002").tag("env", "a")).serve();
+    let sandbox = Sandbox::at(&stub);
+    let taken = sandbox.run(&["snapshot", "--all"]).expect(0).stdout;
+    sandbox.file("snapshot.json", taken);
+    for targets in
+        [&[INSTANCE][..], &["i-00000000000000002"], &["role/web", "profile/web"], &["--tag", "env=a"], &["--all"]]
+    {
+        let live = sandbox.run(&[&["check", "-o", "json"], targets].concat());
+        let offline = ["check", "-o", "json", "--snapshot", "snapshot.json", "--region", "us-east-1"];
+        let again = sandbox.run(&[&offline, targets].concat());
+        assert_eq!(without_source(&again.json()), without_source(&live.json()), "{targets:?}");
+        assert_eq!(again.code, live.code, "{targets:?}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_slow_call() {
+    for command in [&["check", INSTANCE, "-o", "json"][..], &["snapshot", INSTANCE]] {
+        let stub: Stub = World::ready().serve();
+        // It is never answered while the run lasts, since the other one never comes.
+        stub.together(&["DescribeInstances", "never"]);
+        let running = Sandbox::at(&stub).start(command, b"");
+        stub.wait_for("DescribeInstances");
+        running.interrupt();
+        let output = running.wait().expect(130);
+        assert!(output.stdout.is_empty() && output.stderr.contains("interrupted"), "{output:?}");
+    }
+}
