@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::needs::{CHANNEL_ACTIONS, GET_ENCRYPTION_CONFIGURATION, Need, Requirements};
-use crate::policy::{Decision, Doubt, GateKind, PolicyKind, Response, ServicePrincipal, StatementReference};
+use crate::policy::{
+    Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, ServicePrincipal, StatementReference,
+};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 
 use super::role::JudgedRole;
@@ -123,13 +125,20 @@ pub(super) fn permission(need: &Need, response: &Response) -> Permission {
 
 /// A permission of a role of which nothing is known.
 pub(super) fn unknown_permission(need: &Need) -> Permission {
-    let nothing = Response { decision: Decision::Unknown, decided_by: vec![], closed: vec![], doubt: Doubt::default() };
-    permission(need, &nothing)
+    Permission {
+        action: need.action.clone(),
+        resource: need.resource.to_string(),
+        needed_for: need.needed_for,
+        decision: Decision::Unknown,
+        decided_by: Vec::new(),
+        depends_on: Vec::new(),
+    }
 }
 
 /// The findings for what is not allowed, or not certainly: one for each cause.
 pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
     let mut missing = Vec::new();
+    let mut near_misses = BTreeSet::new();
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, (Doubt, Vec<&str>)> = BTreeMap::new();
@@ -139,8 +148,13 @@ pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> 
             Decision::Allowed => {}
             Decision::ExplicitDeny => {
                 response.decided_by.iter().for_each(|by| denied.entry(by).or_default().push(action));
+                // Without the deny it would still be missing.
+                if response.closed.iter().any(|(kind, _)| *kind == GateKind::Identity) {
+                    missing.push(need);
+                }
             }
             Decision::ImplicitDeny => {
+                near_misses.extend(&response.near_misses);
                 for (kind, name) in &response.closed {
                     match kind {
                         GateKind::Identity => missing.push(need),
@@ -159,14 +173,16 @@ pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> 
         }
     }
     let mut findings = Vec::new();
-    findings.extend(self::missing(judged, &missing));
+    findings.extend(self::missing(judged, &missing, &near_misses));
     findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)));
-    findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions)));
+    findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions, &near_misses)));
     findings.extend(doubtful.values().map(|(doubt, actions)| conditional(doubt, actions)));
     findings
 }
 
-fn missing(judged: &JudgedRole, needs: &[&Need]) -> Option<Finding> {
+type NearMisses<'a> = BTreeSet<&'a NearMiss>;
+
+fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>) -> Option<Finding> {
     if needs.is_empty() {
         return None;
     }
@@ -187,7 +203,28 @@ fn missing(judged: &JudgedRole, needs: &[&Need]) -> Option<Finding> {
     } else {
         "allow these actions in a policy of the role"
     };
-    Some(error(Code::MissingPermission, format!("{whose} allow {}", listed(&actions)), remedy))
+    let near = near(GateKind::Identity, near_misses);
+    Some(error(Code::MissingPermission, format!("{whose} allow {}{near}", listed(&actions)), remedy))
+}
+
+/// The first statement that allows the action and yet does not apply: where people think that it is allowed.
+fn near(gate: GateKind, near_misses: &NearMisses<'_>) -> String {
+    let mut misses = near_misses.iter().filter(|miss| miss.statement.gate == gate);
+    let Some(NearMiss { statement: by, ruled_out_by }) = misses.next() else { return String::new() };
+    let why = match ruled_out_by {
+        RuledOutBy::Resource => "is for other resources".to_owned(),
+        RuledOutBy::Condition(keys) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+            format!("has a condition on {} that does not hold", listed(&keys))
+        }
+    };
+    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+    match gate {
+        GateKind::Boundary => format!("; its statement {}{sid} {why}", by.index),
+        GateKind::Identity | GateKind::Scp => {
+            format!("; statement {}{sid} of {} {why}", by.index, policy_in_words(by.kind, &by.policy))
+        }
+    }
 }
 
 /// A deny in a boundary or an SCP is a finding about the deny and one about whose door it is.
@@ -202,22 +239,23 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
     );
     let gate = match by.gate {
         GateKind::Identity => return vec![explicit],
-        GateKind::Boundary | GateKind::Scp => closed(by.gate, &by.policy, actions),
+        GateKind::Boundary | GateKind::Scp => closed(by.gate, &by.policy, actions, &BTreeSet::new()),
     };
     vec![explicit, gate]
 }
 
-fn closed(kind: GateKind, name: &str, actions: &[&str]) -> Finding {
+fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses<'_>) -> Finding {
     let actions = actions_in_words(actions);
+    let near = near(kind, near_misses);
     match kind {
         GateKind::Scp => error(
             Code::BlockedByScp,
-            format!("the service control policies at `{name}` do not let {actions} through"),
+            format!("the service control policies at `{name}` do not let {actions} through{near}"),
             "ask whoever runs the organisation to allow it for this account; nothing in the role can",
         ),
         GateKind::Boundary | GateKind::Identity => error(
             Code::BlockedByBoundary,
-            format!("the permissions boundary `{name}` does not let {actions} through"),
+            format!("the permissions boundary `{name}` does not let {actions} through{near}"),
             "allow it in the boundary too; no policy of the role can pass its boundary",
         ),
     }

@@ -100,6 +100,12 @@ impl Condition {
         condition
     }
 
+    /// The keys whose tests certainly fail, as the policy writes them.
+    pub(super) fn failing_keys(&self, context: &Context) -> Vec<String> {
+        let failing = self.tests.iter().filter(|test| test.evaluate(context).is_false());
+        failing.map(|test| test.key.clone()).collect()
+    }
+
     /// Whether the conditions hold.
     pub fn evaluate(&self, context: &Context) -> Truth {
         let problems = self.problems.iter().map(|problem| Truth::Unknown(Doubt::note(problem)));

@@ -105,6 +105,24 @@ pub struct StatementReference {
     pub index: usize,
 }
 
+/// An allowing statement that covers the action and yet certainly does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NearMiss {
+    /// The statement.
+    pub statement: StatementReference,
+    /// What rules it out.
+    pub ruled_out_by: RuledOutBy,
+}
+
+/// What keeps a statement from applying.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuledOutBy {
+    /// It speaks of other resources.
+    Resource,
+    /// Its conditions on these keys do not hold.
+    Condition(Vec<String>),
+}
+
 /// The answer to a request, with its grounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -115,8 +133,22 @@ pub struct Response {
     pub decided_by: Vec<StatementReference>,
     /// The gates that are certainly closed: their kind and name.
     pub closed: Vec<(GateKind, String)>,
+    /// The allows that an implicit deny just missed, in the gates that are closed.
+    pub near_misses: Vec<NearMiss>,
     /// What an unknown hangs on.
     pub doubt: Doubt,
+}
+
+impl Response {
+    fn of(decision: Decision) -> Response {
+        Response {
+            decision,
+            decided_by: Vec::new(),
+            closed: Vec::new(),
+            near_misses: Vec::new(),
+            doubt: Doubt::default(),
+        }
+    }
 }
 
 /// Decides a request. Each gate must let it through, and no statement anywhere may deny it.
@@ -125,39 +157,40 @@ pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
     let every = |of: fn(&GateFindings) -> &BTreeSet<StatementReference>| -> Vec<StatementReference> {
         found.iter().flat_map(|gate| of(gate).iter().cloned()).collect()
     };
-    let closed: Vec<_> =
-        found.iter().filter(|gate| gate.is_closed()).map(|gate| (gate.kind, gate.name.clone())).collect();
+    let closed = || found.iter().filter(|gate| gate.is_closed());
+    let closed_names = closed().map(|gate| (gate.kind, gate.name.clone())).collect();
     let denies = found.iter().any(|gate| !gate.denying.is_empty());
     let undecided = found.iter().any(|gate| !gate.is_open() || gate.may_deny());
-    match (denies, !closed.is_empty(), undecided) {
+    match (denies, closed().next().is_some(), undecided) {
         // A deny that certainly applies ends it, whatever else is not known.
-        (true, _, _) => {
-            let decided_by = every(|gate| &gate.denying);
-            Response { decision: Decision::ExplicitDeny, decided_by, closed, doubt: Doubt::default() }
-        }
+        (true, _, _) => Response {
+            decided_by: every(|gate| &gate.denying),
+            closed: closed_names,
+            ..Response::of(Decision::ExplicitDeny)
+        },
         // A gate that certainly lets nothing through: no unknown elsewhere can open it.
-        (false, true, _) => {
-            Response { decision: Decision::ImplicitDeny, decided_by: Vec::new(), closed, doubt: Doubt::default() }
-        }
+        (false, true, _) => Response {
+            near_misses: closed().flat_map(|gate| gate.near_misses.iter().cloned()).collect(),
+            closed: closed_names,
+            ..Response::of(Decision::ImplicitDeny)
+        },
         // Something that is not known may deny, or may be the only thing that allows.
         (false, false, true) => {
-            let mut decided_by = Vec::new();
-            let mut doubt = Doubt::default();
+            let mut response = Response::of(Decision::Unknown);
             for gate in found {
-                doubt = doubt.merge(gate.deny_doubt);
+                response.doubt = response.doubt.merge(gate.deny_doubt);
                 let mut undecided = gate.maybe_denying;
                 if gate.allowing.is_empty() {
-                    doubt = doubt.merge(gate.allow_doubt);
+                    response.doubt = response.doubt.merge(gate.allow_doubt);
                     undecided.extend(gate.maybe_allowing);
                 }
-                decided_by.extend(undecided);
+                response.decided_by.extend(undecided);
             }
-            Response { decision: Decision::Unknown, decided_by, closed, doubt }
+            response
         }
         // Every gate certainly lets it through.
         (false, false, false) => {
-            let decided_by = every(|gate| &gate.allowing);
-            Response { decision: Decision::Allowed, decided_by, closed, doubt: Doubt::default() }
+            Response { decided_by: every(|gate| &gate.allowing), ..Response::of(Decision::Allowed) }
         }
     }
 }
@@ -170,6 +203,7 @@ struct GateFindings {
     allowing: BTreeSet<StatementReference>,
     maybe_denying: BTreeSet<StatementReference>,
     maybe_allowing: BTreeSet<StatementReference>,
+    near_misses: Vec<NearMiss>,
     deny_doubt: Doubt,
     allow_doubt: Doubt,
     /// Whether something unread, or a statement of unknown effect, may deny.
@@ -185,6 +219,7 @@ impl GateFindings {
             allowing: BTreeSet::new(),
             maybe_denying: BTreeSet::new(),
             maybe_allowing: BTreeSet::new(),
+            near_misses: Vec::new(),
             deny_doubt: Doubt::default(),
             allow_doubt: Doubt::default(),
             unread: false,
@@ -194,7 +229,17 @@ impl GateFindings {
             match &policy.document {
                 Ok(document) => {
                     for (index, statement) in document.statements.iter().enumerate() {
-                        findings.add(gate.kind, policy, index, statement, &applies(document, statement, request));
+                        let reference = StatementReference {
+                            gate: gate.kind,
+                            kind: policy.kind,
+                            policy: policy.name.clone(),
+                            sid: statement.sid.clone(),
+                            index,
+                        };
+                        match applies(document, statement, request) {
+                            Truth::False => findings.add_near_miss(reference, statement, request),
+                            possible => findings.add(reference, statement.effect, &possible),
+                        }
                     }
                 }
                 Err(reason) => findings.add_unread(reason),
@@ -209,31 +254,36 @@ impl GateFindings {
         self.allow_doubt.notes.insert(reason.to_owned());
     }
 
-    fn add(&mut self, gate: GateKind, policy: &Policy, index: usize, statement: &Statement, applies: &Truth) {
-        let reference = || StatementReference {
-            gate,
-            kind: policy.kind,
-            policy: policy.name.clone(),
-            sid: statement.sid.clone(),
-            index,
-        };
-        match (statement.effect, applies) {
+    fn add(&mut self, reference: StatementReference, effect: Option<Effect>, applies: &Truth) {
+        match (effect, applies) {
             (_, Truth::False) => {}
-            (Some(Effect::Deny), Truth::True) => drop(self.denying.insert(reference())),
-            (Some(Effect::Allow), Truth::True) => drop(self.allowing.insert(reference())),
+            (Some(Effect::Deny), Truth::True) => drop(self.denying.insert(reference)),
+            (Some(Effect::Allow), Truth::True) => drop(self.allowing.insert(reference)),
             (effect, Truth::Unknown(doubt)) => {
                 if effect != Some(Effect::Allow) {
-                    self.maybe_denying.insert(reference());
+                    self.maybe_denying.insert(reference.clone());
                     self.deny_doubt = std::mem::take(&mut self.deny_doubt).merge(doubt.clone());
                 }
                 if effect != Some(Effect::Deny) {
-                    self.maybe_allowing.insert(reference());
+                    self.maybe_allowing.insert(reference);
                     self.allow_doubt = std::mem::take(&mut self.allow_doubt).merge(doubt.clone());
                 }
             }
             // A statement without a known effect has a problem, so it never certainly applies.
             (None, Truth::True) => self.unread = true,
         }
+    }
+
+    /// Remembers an allow of the very action that its resource or condition rules out: it is what people look for.
+    fn add_near_miss(&mut self, statement: StatementReference, parsed: &Statement, request: &Request) {
+        if parsed.effect != Some(Effect::Allow) || !action_applies(parsed, &request.action).is_true() {
+            return;
+        }
+        let ruled_out_by = match parsed.resource.applies_to(&request.resource, &request.context) {
+            Truth::False => RuledOutBy::Resource,
+            Truth::True | Truth::Unknown(_) => RuledOutBy::Condition(parsed.condition.failing_keys(&request.context)),
+        };
+        self.near_misses.push(NearMiss { statement, ruled_out_by });
     }
 
     fn is_open(&self) -> bool {

@@ -21,7 +21,8 @@ mod truth;
 pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, Statement};
 pub use evaluate::{
-    Decision, Gate, GateKind, Policy, PolicyKind, Request, Response, StatementReference, evaluate, evaluate_trust,
+    Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference,
+    evaluate, evaluate_trust,
 };
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resource::Resource;
