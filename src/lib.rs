@@ -12,10 +12,10 @@
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, arn | a report as text, JSON, JUnit, SARIF, Markdown |
-//! | [`sources`] | facts, target, aws | where facts come from |
+//! | [`sources`] | facts, target, aws, arn | where facts come from |
 //! | [`aws`] | facts, arn | SDK configuration, error classes |
-//! | [`diagnose`] | facts, needs, policy, report | facts to report, a plain function |
-//! | [`needs`], [`agent_context`] | policy, report | what Session Manager needs; what its agent's requests carry |
+//! | [`diagnose`] | facts, needs, agent_context, policy, report, arn | facts to report, a plain function |
+//! | [`needs`], [`agent_context`] | policy, report, arn | what Session Manager needs; what its agent's requests carry |
 //! | [`report`] | policy | what a diagnosis says |
 //! | [`facts`] | | what was read, and the snapshot file |
 //! | [`policy`] | | parse, match, decide, explain |

@@ -24,6 +24,8 @@ use crate::arn::iam_region;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// Calls in all until a throttled or failed one is given up; with the SDK's back-off some ten seconds.
+const ATTEMPTS: u32 = 5;
 
 /// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -162,7 +164,10 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
     }
 }
 
-/// Adaptive retries, unless the environment or the shared config files ask for other ones.
+/// Standard retries, unless the environment or the shared config files ask for other ones.
+///
+/// Adaptive ones learn a rate that AWS bears from many calls. A run of ten calls has none to learn from, and one
+/// throttled answer made it wait for twenty seconds where a retry takes a fraction of one.
 ///
 /// The SDK reads the same settings, but it ends the process over one that it does not understand.
 async fn retry_config(profile: Option<&str>) -> Result<RetryConfig, SettingsError> {
@@ -177,15 +182,15 @@ async fn retry_config(profile: Option<&str>) -> Result<RetryConfig, SettingsErro
         Ok(value) => Some((format!("`{variable}`"), value)),
         Err(_) => in_profile(key).map(|value| (format!("`{key}` in the shared config files"), value)),
     };
-    let mut retry = RetryConfig::adaptive();
+    let mut retry = RetryConfig::standard().with_max_attempts(ATTEMPTS);
     if let Some((name, value)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") {
         retry = retry.with_max_attempts(attempts(&name, &value)?);
     }
     // Only the modes that the SDK has; `legacy` is one of other SDKs.
     if let Some((_, value)) = setting("AWS_RETRY_MODE", "retry_mode")
-        && value.parse::<RetryMode>().is_ok_and(|mode| mode == RetryMode::Standard)
+        && value.parse::<RetryMode>().is_ok_and(|mode| mode == RetryMode::Adaptive)
     {
-        retry = retry.with_retry_mode(RetryMode::Standard);
+        retry = retry.with_retry_mode(RetryMode::Adaptive);
     }
     Ok(retry)
 }

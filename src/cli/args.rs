@@ -44,16 +44,17 @@ pub enum Command {
 
 const TARGETS: &str = "\
 Targets:
-  i-0123456789abcdef0   an instance, also as arn:...:instance/i-...
-  profile/NAME          an instance profile, also as arn:...:instance-profile/PATH/NAME
-  role/NAME             a role, also as arn:...:role/PATH/NAME
-  none                  on an EC2 instance: that instance; on a terminal: a list to pick from
+  i-0123456789abcdef0  an instance, or arn:...:instance/i-...
+  profile/NAME         a profile, or arn:...:instance-profile/PATH/NAME
+  role/NAME            a role, or arn:...:role/PATH/NAME
+  none                 on an EC2 instance: that one; on a terminal: a list
 
 Examples:
   ssm-profile check i-0123456789abcdef0
   ssm-profile check --all -o json
   ssm-profile check --policy role-policy.json --trust trust.json
-  ssm-profile snapshot --all > account.json; ssm-profile check --snapshot account.json";
+  ssm-profile snapshot --all > account.json
+  ssm-profile check --snapshot account.json";
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -144,11 +145,11 @@ pub struct Sources {
     pub policy: Vec<OsString>,
 
     /// The role's trust policy, with --policy
-    #[arg(long, value_name = "FILE", requires = "policy")]
+    #[arg(long, value_name = "FILE")]
     pub trust: Option<OsString>,
 
     /// The role's permissions boundary, with --policy
-    #[arg(long, value_name = "FILE", requires = "policy")]
+    #[arg(long, value_name = "FILE")]
     pub boundary: Option<OsString>,
 
     /// The service control policies: a file for each level from the root down; a JSON array is a level with several
@@ -156,11 +157,11 @@ pub struct Sources {
     pub scp: Vec<OsString>,
 
     /// The account that bare documents are for
-    #[arg(long, value_name = "ID", requires = "policy")]
+    #[arg(long, value_name = "ID")]
     pub account: Option<String>,
 
     /// The instance that bare documents are for
-    #[arg(long, value_name = "ID", requires = "policy")]
+    #[arg(long, value_name = "ID")]
     pub instance_id: Option<String>,
 }
 

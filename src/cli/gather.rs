@@ -17,14 +17,14 @@ use crate::target::{FORMS, Target, TargetKind};
 
 /// The facts of a check, and what names their source in the report.
 pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source), Stop> {
-    let scps = files::read_all(&plan.scps).map_err(Stop::Usage)?;
-    let (mut facts, source) = match &plan.source {
+    let scps = files::read_all(&plan.scps);
+    let (mut facts, scps, source) = match &plan.source {
         Source::Documents(typed) => {
-            let set = read_documents(typed, plan.regions.first().cloned())?;
-            (documents::facts(set, Timestamp::now()), json::Source { kind: "documents", file: None })
+            let (set, scps) = both(read_documents(typed, plan.regions.first().cloned()), scps)?;
+            (documents::facts(set, Timestamp::now()), scps, json::Source { kind: "documents", file: None })
         }
         Source::Snapshot { file, wanted } => {
-            let file = files::read(file).map_err(usage)?;
+            let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
             let facts =
                 snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
             let choice = match wanted {
@@ -32,24 +32,33 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 Wanted::Targets(targets) => Choice::Targets(targets),
                 Wanted::Selection(tags) => Choice::Selection(tags),
             };
-            (choose(facts, choice, &plan.regions), json::Source { kind: "snapshot", file: Some(file.name) })
+            (choose(facts, choice, &plan.regions), scps, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
+            let scps = scps.map_err(Stop::Usage)?;
             let facts = live(wanted.clone(), &plan.regions, plan.requirements.kms_key.clone(), aws).await?;
-            (facts, json::Source { kind: "live", file: None })
+            (facts, scps, json::Source { kind: "live", file: None })
         }
     };
     facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
     Ok((facts, source))
 }
 
+/// Two things that were read, or the mistakes of both.
+fn both<A, B>(one: Result<A, Vec<String>>, other: Result<B, Vec<String>>) -> Result<(A, B), Stop> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => Err(Stop::Usage(one.err().into_iter().chain(other.err()).flatten().collect())),
+    }
+}
+
 fn usage(mistake: String) -> Stop {
     Stop::Usage(vec![mistake])
 }
 
-fn read_documents(typed: &DocumentFiles, region: Option<String>) -> Result<DocumentSet, Stop> {
+fn read_documents(typed: &DocumentFiles, region: Option<String>) -> Result<DocumentSet, Vec<String>> {
     let all = typed.policies.iter().chain(&typed.trust).chain(&typed.boundary);
-    let mut texts = files::read_all(all).map_err(Stop::Usage)?.into_iter();
+    let mut texts = files::read_all(all)?.into_iter();
     Ok(DocumentSet {
         policies: texts.by_ref().take(typed.policies.len()).collect(),
         trust: typed.trust.as_ref().and_then(|_| texts.next()),

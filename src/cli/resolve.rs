@@ -91,6 +91,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         None => Source::Live(wanted),
     };
     let source = if sources.policy.is_empty() {
+        documents_only(sources, &mut mistakes);
         if sources.snapshot.is_none() {
             one_region_for_named(&wanted, &regions, &mut mistakes);
         }
@@ -106,6 +107,20 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
     finish(CheckPlan { source, scps: sources.scp.clone(), regions, requirements }, mistakes)
+}
+
+/// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.
+fn documents_only(sources: &args::Sources, mistakes: &mut Mistakes) {
+    for (flag, given) in [
+        ("--trust", sources.trust.is_some()),
+        ("--boundary", sources.boundary.is_some()),
+        ("--account", sources.account.is_some()),
+        ("--instance-id", sources.instance_id.is_some()),
+    ] {
+        if given {
+            mistakes.push(format!("`{flag}` is for bare documents only; give their policies with `--policy`"));
+        }
+    }
 }
 
 /// Resolves `snapshot`.

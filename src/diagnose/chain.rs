@@ -53,7 +53,7 @@ pub(super) fn instance_not_found(subject: &Subject) -> Finding {
     Finding {
         code: Code::InstanceNotFound,
         severity: Severity::Warning,
-        message: format!("there is no instance `{}` in {region} for these credentials", subject.target),
+        message: format!("there is no instance `{}` in {region}, as far as these facts show", subject.target),
         remedy: "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
         leaves_unknown: true,
     }
@@ -96,9 +96,10 @@ fn metadata(instance: &Instance) -> Option<Finding> {
         Some("enabled") if pending => Some(Finding {
             code: Code::MetadataDisabled,
             severity: Severity::Warning,
-            message: "a change of the metadata options is pending: they may still be switched off".to_owned(),
+            message: "a change of the metadata options is pending: the service may still be switched off".to_owned(),
             remedy: "wait, or start the instance if it is stopped; then check again".to_owned(),
-            leaves_unknown: false,
+            // On a stopped instance the change applies when it starts.
+            leaves_unknown: instance.state == "running",
         }),
         _ => None,
     }
@@ -158,8 +159,19 @@ pub(super) fn no_such_target(code: Code, what: &str, name: &str) -> Vec<Finding>
     };
     vec![
         missing(code, format!("there is no {what} `{name}` in this account")),
-        missing(Code::InstanceNotFound, "the target does not exist for these credentials".to_owned()),
+        missing(Code::InstanceNotFound, "the target does not exist, as far as these facts show".to_owned()),
     ]
+}
+
+/// A profile or role that was named did not come along in the snapshot, so it may exist or not.
+pub(super) fn target_not_in_snapshot(what: &str, name: &str) -> Finding {
+    Finding {
+        code: Code::InstanceNotFound,
+        severity: Severity::Warning,
+        message: format!("the snapshot holds no {what} `{name}`"),
+        remedy: "check the name (without a path), or take the snapshot again with this target".to_owned(),
+        leaves_unknown: true,
+    }
 }
 
 /// A profile that was deleted and made again has a new id, and the instance still holds the old one.

@@ -117,7 +117,11 @@ impl Diagnosis<'_> {
             }
             Some(Fact::Unreadable(reason)) => return (vec![explain::unreadable(reason)], RoleInView::NotKnown),
             None => {
-                return (vec![explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile"))], RoleInView::NotKnown);
+                let finding = match attached {
+                    Some(_) => explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile")),
+                    None => chain::target_not_in_snapshot("instance profile", name),
+                };
+                return (vec![finding], RoleInView::NotKnown);
             }
         };
         if attached.is_none() {
@@ -148,6 +152,7 @@ impl Diagnosis<'_> {
             Some(Fact::Absent) if named => (chain::no_such_target(Code::RoleMissing, "role", name), RoleInView::None),
             Some(Fact::Absent) => (vec![chain::role_missing(name)], RoleInView::None),
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason)], RoleInView::NotKnown),
+            None if named => (vec![chain::target_not_in_snapshot("role", name)], RoleInView::NotKnown),
             None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown),
         }
     }

@@ -57,7 +57,10 @@ pub fn write(facts: &Facts) -> Result<String, serde_json::Error> {
 pub fn read(text: &str) -> Result<Facts, SnapshotError> {
     let malformed = |error: serde_json::Error| SnapshotError::Malformed(error.to_string());
     let Versioned { snapshot_version } = serde_json::from_str(text).map_err(malformed)?;
-    if snapshot_version > VERSION || snapshot_version == 0 {
+    if snapshot_version == 0 {
+        return Err(SnapshotError::Malformed("there is no snapshot version 0".to_owned()));
+    }
+    if snapshot_version > VERSION {
         return Err(SnapshotError::TooNew(snapshot_version));
     }
     let Read { facts, .. } = serde_json::from_str(text).map_err(malformed)?;

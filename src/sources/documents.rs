@@ -39,7 +39,7 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
     facts.scp_levels = scp_levels(&set.scps);
     facts.subjects.push(Subject {
         target: "documents".to_owned(),
-        partition: set.region.as_deref().map_or("aws", partition_of_region).to_owned(),
+        partition: set.region.as_deref().map_or_else(|| partition_named(&set), partition_of_region).to_owned(),
         account: set.account,
         region: set.region,
         from_selection: false,
@@ -51,6 +51,18 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
         })),
     });
     facts
+}
+
+/// Without a Region only the documents tell their partition: the one that their ARNs or service principals name.
+fn partition_named(set: &DocumentSet) -> &'static str {
+    let texts = || set.policies.iter().chain(&set.trust).chain(&set.boundary).map(|text| PolicyText::new(&text.text));
+    let names = |of: &str| texts().any(|text| text.as_str().contains(&format!("arn:{of}:")));
+    match (names("aws"), names("aws-cn"), names("aws-us-gov")) {
+        (false, true, false) => "aws-cn",
+        (false, false, true) => "aws-us-gov",
+        (false, false, false) if texts().any(|text| text.as_str().contains(".amazonaws.com.cn")) => "aws-cn",
+        _ => "aws",
+    }
 }
 
 /// The levels of an organisation's SCPs. A JSON array in a text is a level with several policies. `None` for no text.

@@ -81,7 +81,7 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
     Subject {
         target: target.text.clone(),
         account: account.or(account_of_key).map(str::to_owned),
-        region: region.map(str::to_owned),
+        region: region.or_else(|| only_region(facts)).map(str::to_owned),
         partition: arn
             .map(|arn| arn.partition.clone())
             .or_else(|| beside.map(|subject| subject.partition.clone()))
@@ -89,6 +89,13 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
         from_selection: false,
         kind,
     }
+}
+
+/// The Region that every subject is in: IAM is the same in all, but conditions may look at it.
+fn only_region(facts: &Facts) -> Option<&str> {
+    let mut regions = facts.subjects.iter().filter_map(|subject| subject.region.as_deref());
+    let first = regions.next()?;
+    regions.all(|region| region == first).then_some(first)
 }
 
 fn is_named(subject: &Subject, kind: &TargetKind) -> bool {

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use crate::live_emulator::{REGION, stage};
 use crate::live_stub::{check, core_is, errors, policy};
-use crate::support::answer::Answer;
 use crate::support::aws::AWS_MANAGED_CORE;
 use crate::support::command::Sandbox;
 use crate::support::emulator::{Account, account};
@@ -128,14 +127,7 @@ fn without_a_target_it_is_this_instance() {
     let account = account();
     ready(&account);
     let id = account.run_instance(Some("web"), OTHER);
-    // The SDK takes no token without a word on how long it lasts; only this field lets a header more into an answer.
-    let content_type = "text/plain\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 21600";
-    let token = Answer::Body { status: 200, content_type, body: "token".into() };
-    let metadata = World::new(&account.id)
-        .instance(Instance::new(&id).region(OTHER))
-        .metadata_of(&id)
-        .fail("PUT /latest/api/token", token)
-        .serve();
+    let metadata = World::new(&account.id).instance(Instance::new(&id).region(OTHER)).metadata_of(&id).serve();
     for sandbox in [Sandbox::on(&account), Sandbox::on(&account).without("AWS_REGION")] {
         let outcome = check(&sandbox.with_metadata(&metadata), &[]).only().clone();
         assert_eq!((outcome.target.as_str(), outcome.verdict), (id.as_str(), Verdict::Ready));

@@ -3,10 +3,19 @@
 //! One binary for all of them, because each test binary links the AWS SDK's dependents anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod architecture;
+mod command_line;
+mod document_files;
+mod document_needs;
+mod documents;
 mod live_calls;
 mod live_emulator;
 mod live_errors;
 mod live_stub;
 mod live_targets;
+mod managed_policies;
+mod output_forms;
+mod readme;
+mod snapshot;
 mod support;
 mod support_works;

@@ -211,7 +211,7 @@ async fn selected(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
             subjects.push(subject(id, met.account, Fact::Known(Box::new(met.instance))));
         }
         if let Some(reason) = listed.failure {
-            subjects.push(subject(format!("{} in {region}", selection.as_typed()), None, Fact::Unreadable(reason)));
+            subjects.push(subject(selection.as_typed(), None, Fact::Unreadable(reason)));
         }
     }
     subjects

@@ -320,6 +320,11 @@ fn write_answer(mut stream: &TcpStream, protocol: Protocol, answer: Answer) -> i
         Answer::Truncated(answer) => (false, *answer),
         answer => (true, answer),
     };
+    // The SDK takes no metadata token without a word on how long it lasts.
+    let lifetime = match protocol {
+        Protocol::Plain => "X-Aws-Ec2-Metadata-Token-Ttl-Seconds: 21600\r\n",
+        _ => "",
+    };
     let (status, content_type, body) = match answer {
         Answer::Body { status, content_type, body } => (status, content_type, body),
         Answer::Error { status, code, message } => {
@@ -329,8 +334,10 @@ fn write_answer(mut stream: &TcpStream, protocol: Protocol, answer: Answer) -> i
         // A late or truncated answer within a truncated one makes no sense; to close is the broken answer that it can be.
         Answer::Truncated(_) | Answer::Late(..) | Answer::Closed => return Ok(false),
     };
-    let head =
-        format!("HTTP/1.1 {status} Stub\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} Stub\r\nContent-Type: {content_type}\r\n{lifetime}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     let sent = if whole { body.len() } else { body.len() / 2 };
     stream.write_all(&[head.as_bytes(), &body.as_bytes()[..sent]].concat())?;
     Ok(whole)

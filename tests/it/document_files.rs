@@ -1,0 +1,191 @@
+//! The files that hold bare documents: odd, huge, broken and missing ones.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::documents::{CORE, PLACE, judge};
+use crate::support::command::Sandbox;
+use crate::support::model::{EC2_TRUST, SSM_CORE};
+use crate::support::report::{Code, Decision, PolicyKind, Verdict};
+
+const POLICY: [&str; 2] = ["--policy", "policy.json"];
+
+fn verdict(content: impl Into<String>) -> Verdict {
+    judge(&[("policy.json", content.into())], &POLICY).verdict
+}
+
+/// Encodes every byte, as the strictest encoder would.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn documents_are_read_as_leniently_as_iam_runs_them() {
+    let actions = json!(CORE);
+    for (what, content) in [
+        ("URL-encoded", encoded(SSM_CORE)),
+        ("with a byte order mark", format!("\u{feff}{SSM_CORE}")),
+        ("with white space around", format!("\r\n\t {SSM_CORE}\r\n")),
+        ("a single statement", json!({"Statement": {"Effect": "Allow", "Action": CORE, "Resource": "*"}}).to_string()),
+        (
+            "duplicate keys: the last effect wins, the lists are merged",
+            format!(
+                r#"{{"Statement": [{{"Effect": "Deny", "Effect": "Allow", "Action": "ssm:*", "Action": {actions}, "Resource": "arn:x", "Resource": "*"}}]}}"#
+            ),
+        ),
+        (
+            "an old version, in which variables are text",
+            json!({"Version": "2008-10-17", "Id": "x", "Statement": [{"Sid": "", "Effect": "Allow", "Action": "ssm*:*",
+                "Resource": ["${aws:username}", "*"], "Condition": {}}]})
+            .to_string(),
+        ),
+    ] {
+        assert_eq!(verdict(content), Verdict::Ready, "{what}");
+    }
+    let denied = r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Allow", "Effect": "Deny", "Action": "s3:*", "Action": "ssm:*", "Resource": "*"}]}"#;
+    assert_eq!(verdict(denied), Verdict::NotReady);
+}
+
+#[test]
+fn what_is_no_policy_leaves_the_verdict_open_and_is_named() {
+    let bombs = ["[".repeat(100_000), r#"{"Statement":"#.repeat(100_000)];
+    let texts =
+        ["", " \n", "{}", "[]", "null", "7", "\"text\"", "{\"Version\": \"2012-10-17\"}", "<html>", "{\"Statement\":"];
+    let wrapped = [json!({"Statement": [1]}), json!([{"Statement": []}]), json!({"PolicyDocument": {"Statement": []}})];
+    let all = texts.iter().map(ToString::to_string).chain(wrapped.iter().map(Value::to_string)).chain(bombs);
+    for content in all {
+        let start: String = content.chars().take(40).collect();
+        let outcome = judge(&[("some/half-written.json", content)], &["--policy", "some/half-written.json"]);
+        assert_eq!((outcome.verdict, outcome.codes()), (Verdict::Unknown, vec![Code::InvalidPolicy]), "{start}");
+        assert!(outcome.finding(Code::InvalidPolicy).message.contains("some/half-written.json"), "{start}");
+        assert!(outcome.permissions.iter().all(|permission| permission.decision == Decision::Unknown), "{start}");
+    }
+}
+
+#[test]
+fn one_broken_document_among_good_ones_leaves_the_verdict_open() {
+    let files = |broken: &str| {
+        ["policy.json", "other.json", "trust.json", "boundary.json", "scp.json"].map(|name| {
+            let good = if name == "trust.json" {
+                EC2_TRUST
+            } else {
+                r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#
+            };
+            (name, if name == broken { "{".to_string() } else { good.to_string() })
+        })
+    };
+    let arguments = [
+        &POLICY[..],
+        &["--policy", "other.json", "--trust", "trust.json", "--boundary", "boundary.json", "--scp", "scp.json"],
+    ]
+    .concat();
+    assert_eq!(judge(&files("none"), &arguments).verdict, Verdict::Ready);
+    for broken in ["policy.json", "other.json", "trust.json", "boundary.json", "scp.json"] {
+        let outcome = judge(&files(broken), &arguments);
+        assert_eq!((outcome.verdict, outcome.codes()), (Verdict::Unknown, vec![Code::InvalidPolicy]), "{broken}");
+        assert!(outcome.finding(Code::InvalidPolicy).message.contains(broken));
+    }
+    // What is certain in spite of it stays certain.
+    let mut denied = files("other.json");
+    denied[0].1 = r#"{"Statement": {"Effect": "Deny", "Action": "ssm:*", "Resource": "*"}}"#.to_string();
+    let outcome = judge(&denied, &arguments);
+    assert_eq!(outcome.verdict, Verdict::NotReady);
+    assert!(outcome.codes().contains(&Code::ExplicitDeny) && outcome.codes().contains(&Code::InvalidPolicy));
+}
+
+#[test]
+fn a_nested_value_in_a_statement_is_no_crash() {
+    let nested = format!("{}1{}", "[".repeat(60_000), "]".repeat(60_000));
+    let content =
+        format!(r#"{{"Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {nested}}}]}}"#);
+    assert_eq!(verdict(content), Verdict::Unknown);
+}
+
+#[test]
+fn huge_documents_and_patterns_are_judged() {
+    let noise = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/some/object/key"});
+    let mut statements = vec![noise; 12_000];
+    statements.push(json!({"Effect": "Allow", "Action": CORE, "Resource": "*"}));
+    let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    assert!(document.len() > 1_000_000);
+    let outcome = judge(&[("policy.json", document)], &POLICY);
+    assert_eq!(outcome.verdict, Verdict::Ready);
+    assert_eq!(outcome.permission(CORE[0]).decided_by[0].statement, Some(12_000));
+
+    let document = |action: String, resource: String| {
+        json!({"Statement": {"Effect": "Allow", "Action": action, "Resource": resource}}).to_string()
+    };
+    let stars = "*".repeat(10_000);
+    assert_eq!(verdict(document(format!("ssm{stars}:{stars}"), stars.clone())), Verdict::Ready);
+    let of_one_region = document("ssm*:*".into(), format!("{stars}:eu-west-1:{stars}"));
+    let outcome = judge(&[("policy.json", of_one_region)], &[&POLICY[..], &PLACE].concat());
+    assert_eq!(outcome.verdict, Verdict::NotReady);
+    assert_eq!(verdict(document(format!("ssm*:{}x", "*a".repeat(10_000)), stars)), Verdict::NotReady);
+}
+
+#[test]
+fn a_document_may_come_from_standard_input() {
+    let sandbox = Sandbox::new();
+    sandbox.file("trust.json", EC2_TRUST);
+    let arguments = ["check", "-o", "json", "--policy", "-", "--trust", "trust.json"];
+    let report = sandbox.run_with_input(&arguments, SSM_CORE).expect(0).report();
+    let by = &report.only().permission(CORE[0]).decided_by[0];
+    assert_eq!((by.policy.as_str(), by.kind), ("-", PolicyKind::Document));
+    let report = sandbox.run_with_input(&arguments, "").expect(3).report();
+    assert_eq!(report.only().codes(), [Code::InvalidPolicy]);
+
+    sandbox.file("policy.json", SSM_CORE);
+    for flag in ["--trust", "--boundary", "--scp"] {
+        let arguments = ["check", "-o", "json", "--policy", "policy.json", flag, "-"];
+        let input = if flag == "--trust" { EC2_TRUST } else { SSM_CORE };
+        sandbox.run_with_input(&arguments, input).expect(0);
+        let twice = sandbox.run_with_input(&["check", "--policy", "-", flag, "-"], SSM_CORE).expect(2);
+        assert!(twice.stderr.contains("standard input") && twice.stdout.is_empty(), "{twice:?}");
+    }
+}
+
+#[test]
+fn every_file_that_cannot_be_read_is_named_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.file("directory/policy.json", SSM_CORE);
+    fs::write(sandbox.path().join("latin-1.json"), b"{\"Id\": \"caf\xe9\"}").unwrap();
+    let flags = [
+        ("--policy", "missing-1.json"),
+        ("--policy", "directory"),
+        ("--policy", "latin-1.json"),
+        ("--trust", "missing-2.json"),
+        ("--boundary", "missing-3.json"),
+        ("--scp", "missing-4.json"),
+    ];
+    let arguments: Vec<&str> = flags.iter().flat_map(|(flag, file)| [*flag, *file]).collect();
+    let output = sandbox.run(&[&["check"], &arguments[..]].concat()).expect(2);
+    assert_eq!(output.stdout, "");
+    for (_, file) in flags {
+        assert!(output.stderr.contains(&format!("`{file}`")), "{file}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.file("policy.json", SSM_CORE);
+    let mistakes = [
+        ("--account", "1111"),
+        ("--instance-id", "i-xyz"),
+        ("--region", "us-east-1a"),
+        ("--context", "aws:SourceVpce"),
+        ("--require", "GetObject"),
+        ("--kms-key", "no key"),
+        ("--s3-logs", "s3://bucket/logs"),
+        ("--cloudwatch-logs", "no group"),
+    ];
+    let arguments: Vec<&str> = mistakes.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
+    let output = sandbox.run(&[&["check", "--policy", "policy.json"], &arguments[..]].concat()).expect(2);
+    assert_eq!(output.stdout, "");
+    assert_eq!(output.stderr.matches("error:").count(), mistakes.len(), "{}", output.stderr);
+    for (flag, value) in mistakes {
+        assert!(output.stderr.contains(&format!("`{value}`")), "{flag}: {}", output.stderr);
+    }
+}

@@ -1,0 +1,176 @@
+//! The six forms of a report: each is what readers of that form expect, whatever there is to say.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::snapshot::EXAMPLE;
+use crate::support::command::Sandbox;
+use crate::support::model::SSM_CORE;
+use crate::support::report::{Code, Outcome, Report, Severity, Verdict};
+
+/// Reports of every size and kind: a fleet, one instance, a target that does not exist, nothing at all, documents.
+fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
+    let snapshot = |more: &[&'static str]| [&["check", "--snapshot", EXAMPLE][..], more].concat();
+    vec![
+        ("fleet", snapshot(&["--all", "--kms-key", "alias/sessions"]), 1),
+        ("as taken", snapshot(&[]), 1),
+        ("ready", snapshot(&["i-0a1b2c3d400000001"]), 0),
+        ("nowhere", snapshot(&["i-0000000000000000f"]), 3),
+        ("nothing", snapshot(&["--tag", "Env=none"]), 0),
+        ("documents", vec!["check", "--policy", "policy.json", "--policy", "<&\"'>.json"], 3),
+    ]
+}
+
+fn page(arguments: &[&str], form: &str, code: i32) -> String {
+    let sandbox = Sandbox::new();
+    sandbox.file("policy.json", SSM_CORE);
+    sandbox.file(
+        "<&\"'>.json",
+        json!({"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*",
+        "Sid": "]]>|<b>`\n\u{1b}[2J\u{202e}", "Condition": {"StringEquals": {"aws:SourceVpce": "<x>"}}}}),
+    );
+    sandbox.run(&[arguments, &["-o", form]].concat()).expect(code).stdout
+}
+
+fn report(arguments: &[&str], code: i32) -> Report {
+    Report::read(&page(arguments, "json", code))
+}
+
+/// The start tags of an XML document, which must be well-formed as far as elements and references go.
+fn start_tags(xml: &str) -> Vec<String> {
+    let mut rest = xml.strip_prefix(r#"<?xml version="1.0" encoding="UTF-8"?>"#).expect("it starts with a declaration");
+    let (mut open, mut seen) = (Vec::new(), Vec::new());
+    while let Some((text, more)) = rest.split_once('<') {
+        assert!(!open.is_empty() || text.trim().is_empty(), "text outside of the root: {text}");
+        check_references(text);
+        let (tag, after) = more.split_once('>').expect("a tag ends");
+        rest = after;
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name), "elements nest");
+            continue;
+        }
+        let name: String = tag.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
+        assert!(!name.is_empty(), "an element has a name: <{tag}>");
+        assert!(!seen.is_empty() || open.is_empty());
+        check_references(tag);
+        assert_eq!(tag.matches('"').count() % 2, 0, "attributes are quoted: <{tag}>");
+        if !tag.ends_with('/') {
+            open.push(name);
+        }
+        seen.push(tag.to_string());
+    }
+    assert!(open.is_empty() && rest.trim().is_empty(), "every element ends: {open:?} {rest}");
+    seen
+}
+
+fn check_references(text: &str) {
+    assert!(!text.contains("]]>"), "{text}");
+    assert!(!text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')), "{text:?}");
+    for reference in text.split('&').skip(1) {
+        let name = reference.split(';').next().unwrap();
+        assert!(["amp", "lt", "gt", "quot", "apos"].contains(&name) || name.starts_with('#'), "&{reference}");
+    }
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()
+}
+
+#[test]
+fn json_and_its_lines_say_the_same() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        assert_eq!(Outcome::read_lines(&page(&arguments, "ndjson", code)), report.results, "{what}");
+    }
+}
+
+#[test]
+fn junit_has_a_test_case_for_each_target() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        let tags = start_tags(&page(&arguments, "junit", code));
+        let of = |name: &str| -> Vec<&String> {
+            tags.iter().filter(|tag| tag.split([' ', '/']).next() == Some(name)).collect()
+        };
+        let cases: Vec<&str> = of("testcase").iter().map(|tag| attribute(tag, "name").unwrap()).collect();
+        assert_eq!(cases.len(), report.summary.checked, "{what}");
+        for (case, outcome) in cases.iter().zip(&report.results) {
+            assert!(case.starts_with(&outcome.target), "{case}");
+        }
+        let expected = [
+            ("failure", report.summary.not_ready),
+            ("error", report.summary.unknown),
+            ("skipped", report.summary.skipped),
+        ];
+        for (element, count) in expected {
+            assert_eq!(of(element).len(), count, "{what}: {element}");
+        }
+        let suites = of("testsuites")[0];
+        assert_eq!(attribute(suites, "tests"), Some(report.summary.checked.to_string().as_str()));
+        assert_eq!(attribute(suites, "failures"), Some(report.summary.not_ready.to_string().as_str()));
+        assert_eq!(attribute(suites, "errors"), Some(report.summary.unknown.to_string().as_str()));
+    }
+}
+
+#[test]
+fn sarif_has_a_result_for_each_error_and_warning() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        let sarif: Value = serde_json::from_str(&page(&arguments, "sarif", code)).unwrap();
+        assert_eq!((&sarif["version"], sarif["runs"].as_array().map(Vec::len)), (&json!("2.1.0"), Some(1)));
+        assert!(sarif["$schema"].as_str().unwrap().contains("sarif-2.1.0"));
+        let run = &sarif["runs"][0];
+        assert_eq!(run["tool"]["driver"]["name"], json!("ssm-profile"));
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let rules: BTreeSet<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        for rule in &rules {
+            serde_json::from_value::<Code>(json!(rule)).expect("a rule is a finding code");
+        }
+        let results = run["results"].as_array().unwrap();
+        for result in results {
+            assert!(rules.contains(result["ruleId"].as_str().unwrap()), "{result}");
+            assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()), "{result}");
+            assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+            let location = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+            assert!(location.is_string(), "code scanning takes only results with a place: {result}");
+        }
+        for (severity, level) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+            let count = results.iter().filter(|result| result["level"] == json!(level)).count();
+            let findings = report.results.iter().flat_map(|outcome| &outcome.findings);
+            assert_eq!(count, findings.filter(|finding| finding.severity == severity).count(), "{what}: {level}");
+        }
+    }
+}
+
+#[test]
+fn markdown_has_a_row_for_each_target() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        let markdown = page(&arguments, "markdown", code);
+        for outcome in &report.results {
+            let rows = markdown.lines().filter(|line| line.starts_with(&format!("| `{}` |", outcome.target)));
+            assert_eq!(rows.count(), 1, "{what}: {}", outcome.target);
+        }
+        assert!(!markdown.contains(['\u{1b}', '\u{202e}']) && !markdown.contains("<b>"), "{what}");
+    }
+}
+
+#[test]
+fn text_names_each_target_and_its_verdict() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        let text = page(&arguments, "text", code);
+        for outcome in &report.results {
+            let verdict = match outcome.verdict {
+                Verdict::Ready => "ready",
+                Verdict::NotReady => "not ready",
+                Verdict::Unknown => "unknown",
+                Verdict::Skipped => "skipped",
+            };
+            let heads = text.lines().filter(|line| line.starts_with(&format!("{verdict}  {}", outcome.target)));
+            assert_eq!(heads.count(), 1, "{what}: {}", outcome.target);
+        }
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{what}");
+    }
+}
