@@ -195,8 +195,7 @@ fn a_snapshot_is_judged_like_the_live_account() {
             let live = sandbox.run(&[&["check", "-o", "json"], targets, &needs].concat());
             let report = live.report();
             if targets == ["--all"] {
-                let outcome =
-                    report.results.iter().find(|outcome| [INSTANCE, "--all"].contains(&&*outcome.target));
+                let outcome = report.results.iter().find(|outcome| [INSTANCE, "--all"].contains(&&*outcome.target));
                 assert_eq!(outcome.unwrap().verdict, verdict, "{name}: {report:?}");
             }
             let taken = sandbox.run(&[&["snapshot"], targets, &key].concat());
