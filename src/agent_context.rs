@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::needs::{Need, Place, RequestedRegion};
-use crate::policy::{Context, Text, Value};
+use crate::policy::{Context, Part, Text, Value};
 use crate::report::NeededFor;
 
 /// Who calls: the role's session on the instance, as far as it is known.
@@ -52,10 +52,15 @@ pub fn base(caller: &Caller<'_>) -> Context {
     let text = |value: Option<&str>| Value::Present(vec![Text::of([value])]);
     let known = |value: &str| Value::known(value);
 
-    context.set("aws:PrincipalArn", text(caller.role_arn));
-    context.set("aws:PrincipalAccount", text(place.account));
+    let role_arn = caller.role_arn.map_or_else(|| place.role_arn(), Text::known);
+    context.set("aws:PrincipalArn", Value::Present(vec![role_arn]));
+    context.set("aws:PrincipalAccount", Value::Present(vec![Text::of(place.account_parts())]));
     context.set("aws:PrincipalType", known("AssumedRole"));
-    let session = Text::of([caller.role_id, Some(":"), place.instance_id]);
+    let id = |known: Option<&str>, prefix: &str| {
+        known.map_or_else(|| vec![Part::from(prefix), Part::NAME], |known| vec![Part::from(known)])
+    };
+    let role_id = id(caller.role_id, "AROA").into_iter();
+    let session = Text::of(role_id.chain([Part::from(":")]).chain(id(place.instance_id, "i-")));
     context.set("aws:userid", Value::Present(vec![session]));
     if let Some(tags) = caller.role_tags {
         context.set_absent_prefix("aws:PrincipalTag/");
@@ -101,12 +106,29 @@ pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[(Str
 }
 
 /// The context of EC2's call to assume the role. Beyond the time, EC2 is not documented to send any key.
+///
+/// What the user says of the agent's requests does not hold for this call, which does not come from the instance: a
+/// `aws:SourceVpc` that the agent's requests carry says nothing about it. Only keys of a service's own call count.
 pub fn for_trust(now: Timestamp, given: &[(String, Vec<String>)]) -> Context {
     let mut context = Context::default();
     context.set("aws:CurrentTime", Value::known(format!("{now:.0}")));
     context.set("aws:EpochTime", Value::known(now.as_second().to_string()));
-    add_given(&mut context, given);
+    let of_call: Vec<_> = given.iter().filter(|(key, _)| is_of_service_call(key)).cloned().collect();
+    add_given(&mut context, &of_call);
     context
+}
+
+/// Whether a key can describe a service's call to assume a role, rather than the agent's requests.
+pub fn is_of_service_call(key: &str) -> bool {
+    let keys = [
+        "aws:CurrentTime",
+        "aws:EpochTime",
+        "aws:SourceAccount",
+        "aws:SourceArn",
+        "aws:SourceOrgID",
+        "aws:SourceOrgPaths",
+    ];
+    keys.iter().any(|known| known.eq_ignore_ascii_case(key)) || key.to_ascii_lowercase().starts_with("sts:")
 }
 
 fn add_given(context: &mut Context, given: &[(String, Vec<String>)]) {

@@ -4,7 +4,7 @@
 //! [Create a custom IAM role for Session Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html)
 //! and the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 
-use crate::policy::{Resource, Text};
+use crate::policy::{Part, Resource, Text};
 use crate::report::NeededFor;
 
 /// What the user asked for beyond the core.
@@ -44,7 +44,7 @@ pub struct RequiredAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The partition.
-    pub partition: &'a str,
+    pub partition: Option<&'a str>,
     /// The account.
     pub account: Option<&'a str>,
     /// The Region.
@@ -107,19 +107,40 @@ const DESCRIBE_LOG_GROUPS: &str = "logs:DescribeLogGroups";
 
 impl Place<'_> {
     /// An ARN in this account and Region.
-    fn arn(&self, service: &str, resource: &[Option<&str>]) -> Text {
-        let start = [Some("arn:"), Some(self.partition), Some(":"), Some(service), Some(":"), self.region, Some(":")];
-        Text::of(start.into_iter().chain([self.account, Some(":")]).chain(resource.iter().copied()))
+    fn arn(&self, service: &str, resource: &[Part]) -> Text {
+        let region = self.region.map_or(Part::NAME, Part::from);
+        let start = self.arn_start(service).into_iter().chain([region, Part::from(":")]);
+        Text::of(start.chain(self.account_parts()).chain([Part::from(":")]).chain(resource.iter().cloned()))
+    }
+
+    /// `arn:PARTITION:SERVICE:`
+    fn arn_start(&self, service: &str) -> [Part; 4] {
+        // Every partition's name starts so.
+        let (known, rest) = self.partition.map_or(("aws", Part::REST), |partition| (partition, Part::from("")));
+        [Part::from("arn:"), Part::from(known), rest, Part::from(format!(":{service}:").as_str())]
+    }
+
+    /// An account id, twelve digits if it is not known.
+    pub fn account_parts(&self) -> Vec<Part> {
+        self.account.map_or_else(|| vec![Part::Digit; 12], |account| vec![Part::from(account)])
     }
 
     /// The instance's ARN.
     pub fn instance_arn(&self) -> Text {
-        self.arn("ec2", &[Some("instance/"), self.instance_id])
+        let [start, id] =
+            self.instance_id.map_or([Part::from("i-"), Part::NAME], |id| [Part::from(""), Part::from(id)]);
+        self.arn("ec2", &[Part::from("instance/"), start, id])
     }
 
-    /// The ARN of a key of which only the id is known.
+    /// The ARN of a key of which only the id is known, if that.
     pub fn key_arn(&self, id: Option<&str>) -> Text {
-        self.arn("kms", &[Some("key/"), id])
+        self.arn("kms", &[Part::from("key/"), id.map_or(Part::NAME, Part::from)])
+    }
+
+    /// The ARN of a role of which nothing but its place is known.
+    pub fn role_arn(&self) -> Text {
+        let start = self.arn_start("iam").into_iter().chain([Part::from(":")]);
+        Text::of(start.chain(self.account_parts()).chain([Part::from(":role/"), Part::PATH]))
     }
 }
 
@@ -149,7 +170,7 @@ pub fn all(requirements: &Requirements, place: &Place<'_>, key: Option<&KeyArn>)
 /// `s3:GetEncryptionConfiguration` on any bucket: what the documented minimal policy grants although only S3 logging
 /// needs it.
 pub fn encryption_of_any_bucket(place: &Place<'_>) -> Need {
-    let bucket = Text::of([Some("arn:"), Some(place.partition), Some(":s3:::"), None]);
+    let bucket = Text::of(place.arn_start("s3").into_iter().chain([Part::from("::"), Part::NAME]));
     Need {
         requested_region: RequestedRegion::NotKnown,
         ..need(GET_ENCRYPTION_CONFIGURATION, NeededFor::S3Logs, Some(Resource::Arn(bucket)))
@@ -173,11 +194,14 @@ fn decrypt(key: &KeyArn) -> Need {
 /// See [Logging session data using Amazon S3](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-s3.html).
 fn s3_logs(logs: &S3Logs, place: &Place<'_>) -> [Need; 2] {
     let S3Logs { bucket, prefix } = logs;
-    let arn = format!("arn:{}:s3:::{bucket}", place.partition);
+    let arn = |rest: &[Part]| {
+        let start = place.arn_start("s3").into_iter().chain([Part::from("::"), Part::from(bucket.as_str())]);
+        Text::of(start.chain(rest.iter().cloned()))
+    };
     // The agent joins prefix and file name with a slash.
-    let folder = if prefix.is_empty() { format!("{arn}/") } else { format!("{arn}/{prefix}/") };
-    let object = Text::of([Some(folder.as_str()), None]);
-    [(GET_ENCRYPTION_CONFIGURATION, Text::known(&arn)), ("s3:PutObject", object)].map(|(action, text)| Need {
+    let folder = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
+    let object = arn(&[Part::from(folder.as_str()), Part::PATH]);
+    [(GET_ENCRYPTION_CONFIGURATION, arn(&[])), ("s3:PutObject", object)].map(|(action, text)| Need {
         requested_region: RequestedRegion::NotKnown,
         ..need(action, NeededFor::S3Logs, Some(Resource::Arn(text)))
     })
@@ -185,12 +209,14 @@ fn s3_logs(logs: &S3Logs, place: &Place<'_>) -> [Need; 2] {
 
 /// See [Logging session data using CloudWatch Logs](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-cloudwatch-logs.html).
 fn cloudwatch_logs(group: &str, place: &Place<'_>) -> [Need; 4] {
-    let log_group = |rest: &[Option<&str>]| {
-        let resource: Vec<_> = [Some("log-group:"), Some(group)].into_iter().chain(rest.iter().copied()).collect();
+    let log_group = |rest: &[Part]| {
+        let resource: Vec<_> =
+            [Part::from("log-group:"), Part::from(group)].into_iter().chain(rest.iter().cloned()).collect();
         place.arn("logs", &resource)
     };
-    let group_arn = Resource::LogGroup { with_suffix: log_group(&[Some(":log-stream:")]), bare: log_group(&[]) };
-    let stream = Resource::Arn(log_group(&[Some(":log-stream:"), None]));
+    let streams = Part::from(":log-stream:");
+    let group_arn = Resource::LogGroup { with_suffix: log_group(&[streams.clone()]), bare: log_group(&[]) };
+    let stream = Resource::Arn(log_group(&[streams, Part::PATH]));
     [
         (DESCRIBE_LOG_GROUPS, resource_of(DESCRIBE_LOG_GROUPS, place)),
         ("logs:DescribeLogStreams", Some(group_arn)),
@@ -239,8 +265,8 @@ fn need(action: &str, needed_for: NeededFor, resource: Option<Resource>) -> Need
 /// The resource of an action that has no resource type, with the ARN that AWS's error messages show for it.
 fn resource_of(action: &str, place: &Place<'_>) -> Option<Resource> {
     let shown_as = match action {
-        DESCRIBE_LOG_GROUPS => place.arn("logs", &[Some("log-group::log-stream:")]),
-        _ => place.arn("ssmmessages", &[None]),
+        DESCRIBE_LOG_GROUPS => place.arn("logs", &[Part::from("log-group::log-stream:")]),
+        _ => place.arn("ssmmessages", &[Part::Any]),
     };
     Some(Resource::WildcardOnly { shown_as })
 }
@@ -250,7 +276,7 @@ mod tests {
     use super::*;
 
     const PLACE: Place<'static> = Place {
-        partition: "aws-cn",
+        partition: Some("aws-cn"),
         account: Some("111122223333"),
         region: Some("cn-north-1"),
         instance_id: Some("i-0123456789abcdef0"),
@@ -272,7 +298,7 @@ mod tests {
             "arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-0123456789abcdef0"
         );
         let nowhere = Place { account: None, region: None, instance_id: None, ..PLACE };
-        assert_eq!(core(&nowhere)[4].resource.to_string(), "arn:aws-cn:ec2:*:*:instance/*");
+        assert_eq!(core(&nowhere)[4].resource.to_string(), "arn:aws-cn:ec2:*:*:instance/i-*");
     }
 
     #[test]

@@ -188,9 +188,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it says that something could not be read, rather than what was read.
+    /// Whether it says that something could not be read or found, rather than what was read.
     pub fn is_failure(&self) -> bool {
-        matches!(self.code, Code::AccessDenied | Code::AwsError)
+        matches!(self.code, Code::AccessDenied | Code::AwsError | Code::InstanceNotFound)
     }
 }
 

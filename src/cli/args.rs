@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
 #[derive(Debug, Parser)]
-#[command(name = "ssm-profile", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "ssm-profile", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 ready, 1 not ready, 2 bad usage, 3 unknown or AWS failed, 130 interrupted.")]
 pub struct Cli {
     /// What to do.
@@ -30,10 +30,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Tell whether Session Manager can reach the targets, and if not, exactly why
-    #[command(after_help = TARGETS)]
+    #[command(after_help = CHECK_HELP)]
     Check(Box<Check>),
     /// Save the facts that check reads, to check later and elsewhere
-    #[command(after_help = TARGETS)]
+    #[command(after_help = SNAPSHOT_HELP)]
     Snapshot(Box<Snapshot>),
     /// Print shell completions
     Completions {
@@ -42,19 +42,34 @@ pub enum Command {
     },
 }
 
-const TARGETS: &str = "\
-Targets:
-  i-0123456789abcdef0  an instance, or arn:...:instance/i-...
-  profile/NAME         a profile, or arn:...:instance-profile/PATH/NAME
-  role/NAME            a role, or arn:...:role/PATH/NAME
-  none                 on an EC2 instance: that one; on a terminal: a list
+/// The forms of a target, above a command's examples.
+macro_rules! targets_and {
+    ($examples:literal) => {
+        concat!(
+            "Targets:\n",
+            "  i-0123456789abcdef0  an instance, or arn:...:instance/i-...\n",
+            "  profile/NAME         a profile, or arn:...:instance-profile/PATH/NAME\n",
+            "  role/NAME            a role, or arn:...:role/PATH/NAME\n",
+            "  none                 on an EC2 instance: that one; on a terminal: a list\n\n",
+            "Examples:\n",
+            $examples
+        )
+    };
+}
 
-Examples:
-  ssm-profile check i-0123456789abcdef0
+const CHECK_HELP: &str = targets_and!(
+    "  ssm-profile check i-0123456789abcdef0
   ssm-profile check --all -o json
   ssm-profile check --policy role-policy.json --trust trust.json
   ssm-profile snapshot --all > account.json
-  ssm-profile check --snapshot account.json";
+  ssm-profile check --snapshot account.json"
+);
+
+const SNAPSHOT_HELP: &str = targets_and!(
+    "  ssm-profile snapshot --all > account.json
+  ssm-profile snapshot i-0123456789abcdef0 --kms-key alias/sessions > one.json
+  ssm-profile check --snapshot account.json"
+);
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -97,7 +112,7 @@ pub struct Targets {
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
 
-    /// Every instance of the Region, or of the snapshot
+    /// Every instance of the Region
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
 

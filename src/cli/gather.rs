@@ -131,7 +131,7 @@ async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
         Stop::Failure(format!("cannot list the instances of {region}: `{}`: {}", reason.api, reason.message))
     })?;
     if instances.is_empty() {
-        return Err(usage(format!("there are no instances in {region}; give a target or another `--region`")));
+        return Err(Stop::Failure(format!("there are no instances in {region}; give a target or another `--region`")));
     }
     let rows: Vec<String> = instances.iter().map(output::instance_row).collect();
     let chosen = tokio::task::spawn_blocking(move || {

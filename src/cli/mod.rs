@@ -57,7 +57,12 @@ pub fn run() -> Exit {
         Ok(exit) => exit,
         Err(Stop::Usage(mistakes)) => {
             mistakes.iter().for_each(|mistake| output::error(mistake));
-            output::hint("for more information, try `ssm-profile --help`");
+            let command = match &cli.command {
+                args::Command::Check(_) => "check ",
+                args::Command::Snapshot(_) => "snapshot ",
+                args::Command::Completions { .. } => "completions ",
+            };
+            output::hint(&format!("for more information, try `ssm-profile {command}--help`"));
             Exit::Usage
         }
         Err(Stop::Failure(message)) => {
@@ -78,7 +83,9 @@ async fn command(cli: &args::Cli) -> Result<Exit, Stop> {
         args::Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
-            output::print(&String::from_utf8_lossy(&script))?;
+            // For a name with a hyphen the bash script sets one word for a subcommand and asks for another.
+            let script = String::from_utf8_lossy(&script).replace("ssm__subcmd__profile", "ssm__profile");
+            output::print(&script)?;
             Ok(Exit::Ready)
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
 
-use crate::facts::{AttachedProfile, Fact, Instance, InstanceProfile, Subject};
+use crate::facts::{Fact, Instance, InstanceProfile, Subject};
 use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Severity, Verdict};
 
 use super::explain;
+use super::words::error;
 
 /// An outcome that says whom it is about and nothing else yet.
 pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outcome {
@@ -62,20 +63,34 @@ pub(super) fn instance_not_found(subject: &Subject) -> Finding {
 /// What keeps the instance from having credentials, before its profile is looked at.
 pub(super) fn of_instance(instance: &Instance) -> Vec<Finding> {
     let mut findings: Vec<Finding> = metadata(instance).into_iter().collect();
-    if instance.state != "running" {
-        findings.push(Finding {
-            code: Code::InstanceNotRunning,
-            severity: Severity::Warning,
-            message: format!(
+    findings.extend(not_running(instance));
+    findings.extend(association(instance));
+    findings
+}
+
+/// A role can be judged without the agent running; only an unknown state leaves open whether there is an agent at all.
+fn not_running(instance: &Instance) -> Option<Finding> {
+    let start = format!("`aws ec2 start-instances --instance-ids {}`", instance.id);
+    let remedy = match instance.state.as_str() {
+        "running" => return None,
+        "pending" => "wait until it runs".to_owned(),
+        "stopping" => format!("wait until it is stopped, then start it: {start}"),
+        _ => format!("start it: {start}"),
+    };
+    let known = matches!(instance.state.as_str(), "pending" | "stopping" | "stopped");
+    Some(Finding {
+        code: Code::InstanceNotRunning,
+        severity: Severity::Warning,
+        message: match known {
+            true => format!(
                 "the instance is {}, so its agent does not run; the verdict is about its profile",
                 instance.state
             ),
-            remedy: format!("start it: `aws ec2 start-instances --instance-ids {}`", instance.id),
-            leaves_unknown: false,
-        });
-    }
-    findings.extend(association(instance));
-    findings
+            false => format!("the instance's state is `{}`, which says nothing", instance.state),
+        },
+        remedy,
+        leaves_unknown: !known,
+    })
 }
 
 /// See [Configure the instance metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
@@ -106,45 +121,70 @@ fn metadata(instance: &Instance) -> Option<Finding> {
 }
 
 fn association(instance: &Instance) -> Option<Finding> {
-    let pending = |state: &str, what: &str| {
-        error(
-            Code::AssociationPending,
-            format!("the association of the instance with its profile is `{state}`{what}"),
-            "wait for it to become `associated`, usually within a minute, and check again",
-        )
-    };
     match (&instance.profile, &instance.association) {
+        (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
+        (Some(_), Fact::Absent) => None,
         (None, Fact::Known(association)) if association.state != "disassociated" => {
-            Some(pending(&association.state, ", and the instance does not show a profile"))
+            Some(pending(instance, &association.state, ", and the instance does not show a profile"))
         }
         (None, _) => Some(error(
             Code::NoInstanceProfile,
             "the instance has no instance profile, so its agent has no credentials",
-            format!(
-                "associate a profile whose role has the permissions: `aws ec2 associate-iam-instance-profile \
-                 --instance-id {} --iam-instance-profile Name=NAME`",
-                instance.id
-            ),
+            format!("associate a profile whose role has the permissions: {}", associate(instance, "NAME")),
         )),
         (Some(_), Fact::Known(association)) if association.state != "associated" => {
-            Some(pending(&association.state, ""))
+            Some(pending(instance, &association.state, ""))
         }
         (Some(profile), Fact::Known(association)) => association
             .profile_arn
             .as_ref()
             .filter(|arn| **arn != profile.arn)
-            .map(|arn| pending(&association.state, &format!(" with another profile, `{arn}`"))),
-        (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
-        (Some(_), Fact::Absent) => None,
+            .map(|arn| pending(instance, &association.state, &format!(" with another profile, `{arn}`"))),
     }
 }
 
+fn pending(instance: &Instance, state: &str, what: &str) -> Finding {
+    let wait = "wait for it to become `associated`, usually within a minute, and check again";
+    match state {
+        "" => Finding {
+            code: Code::AssociationPending,
+            severity: Severity::Warning,
+            message: "AWS did not say in which state the association of the instance with its profile is".to_owned(),
+            remedy: "check again".to_owned(),
+            leaves_unknown: true,
+        },
+        "disassociating" | "disassociated" => error(
+            Code::AssociationPending,
+            format!("the instance's profile is being taken away: the association is `{state}`{what}"),
+            format!("once it is gone, associate a profile again: {}", associate(instance, "NAME")),
+        ),
+        _ => error(
+            Code::AssociationPending,
+            format!("the association of the instance with its profile is `{state}`{what}"),
+            wait,
+        ),
+    }
+}
+
+fn associate(instance: &Instance, profile: &str) -> String {
+    let id = &instance.id;
+    format!("`aws ec2 associate-iam-instance-profile --instance-id {id} --iam-instance-profile Name={profile}`")
+}
+
+/// The call that gives an instance another profile in place of the one that it has.
+fn replace(instance: &Instance, profile: &str) -> String {
+    let id = instance.association.known().map_or("ID", |association| association.id.as_str());
+    format!(
+        "`aws ec2 replace-iam-instance-profile-association --association-id {id} --iam-instance-profile Name={profile}`"
+    )
+}
+
 /// The profile that an instance holds was deleted.
-pub(super) fn profile_missing(name: &str) -> Finding {
+pub(super) fn profile_missing(name: &str, instance: &Instance) -> Finding {
     error(
         Code::InstanceProfileMissing,
         format!("the instance's profile `{name}` was deleted: the instance gets no credentials"),
-        "associate a profile that exists: `aws ec2 replace-iam-instance-profile-association`",
+        format!("associate a profile that exists: {}", replace(instance, "NAME")),
     )
 }
 
@@ -176,20 +216,16 @@ pub(super) fn target_not_in_snapshot(what: &str, name: &str) -> Finding {
 
 /// A profile that was deleted and made again has a new id, and the instance still holds the old one.
 /// See [Using instance profiles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html).
-pub(super) fn profile_stale(profile: &InstanceProfile, attached: &AttachedProfile) -> Option<Finding> {
-    let held = attached.id.as_ref().filter(|held| **held != profile.id)?;
+pub(super) fn profile_stale(profile: &InstanceProfile, instance: &Instance) -> Option<Finding> {
+    let held = instance.profile.as_ref()?.id.as_ref().filter(|held| **held != profile.id)?;
+    let InstanceProfile { name, id, .. } = profile;
     Some(error(
         Code::InstanceProfileStale,
         format!(
-            "the profile `{}` was deleted and made again: the instance holds `{held}`, the profile is now `{}`, \
-             and the instance gets no credentials",
-            profile.name, profile.id
+            "the profile `{name}` was deleted and made again: the instance holds `{held}`, the profile is now `{id}`, \
+             and the instance gets no credentials"
         ),
-        format!(
-            "associate it again: `aws ec2 replace-iam-instance-profile-association --association-id ID \
-             --iam-instance-profile Name={}`",
-            profile.name
-        ),
+        format!("associate it again: {}", replace(instance, name)),
     ))
 }
 
@@ -211,8 +247,4 @@ pub(super) fn role_missing(name: &str) -> Finding {
         format!("the role `{name}` of the profile does not exist"),
         "put a role that exists into the profile",
     )
-}
-
-fn error(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
-    Finding { code, severity: Severity::Error, message: message.into(), remedy: remedy.into(), leaves_unknown: false }
 }

@@ -1,7 +1,7 @@
 //! The session key: from what the user gave to the ARN that policies speak of.
 
 use crate::arn::Arn;
-use crate::facts::{Fact, Facts, Unreadable, UnreadableKind, kms_key};
+use crate::facts::{Fact, Facts, kms_key};
 use crate::needs::{KeyArn, Place, Requirements};
 use crate::policy::Text;
 use crate::report::{Code, Finding, Severity};
@@ -31,17 +31,18 @@ pub(super) fn resolve(
         Some(Fact::Unreadable(reason)) => (unresolved, Some(explain::unreadable(reason))),
         // An id is the last part of the ARN of a key of this account and Region.
         None if !is_alias => (KeyArn::Resolved(place.key_arn(Some(given))), None),
-        None => {
-            let reason = Unreadable {
-                api: "kms:DescribeKey".to_owned(),
-                kind: UnreadableKind::NotInSnapshot,
-                message: format!(
-                    "`{given}` is an alias, and only AWS knows which key it stands for; give the key's ARN"
-                ),
-            };
-            (unresolved, Some(explain::unreadable(&reason)))
-        }
+        None => (unresolved, Some(alias_not_resolved(given))),
     })
+}
+
+fn alias_not_resolved(given: &str) -> Finding {
+    Finding {
+        code: Code::KmsKeyPolicy,
+        severity: Severity::Warning,
+        message: format!("`{given}` is an alias, and only AWS knows which key it stands for"),
+        remedy: "give the key's ARN".to_owned(),
+        leaves_unknown: true,
+    }
 }
 
 fn no_such_key(given: &str, region: Option<&str>) -> Finding {

@@ -6,13 +6,16 @@
 mod chain;
 mod explain;
 mod key;
+mod permissions;
 mod role;
+mod words;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::agent_context::{self, Caller};
+use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{self, KeyArn, Need, Place, Requirements};
 use crate::policy::{Decision, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust};
@@ -87,10 +90,11 @@ impl Diagnosis<'_> {
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
-                let account = subject.account.as_deref();
+                let arn = Arn::parse(&attached.arn);
+                let account = subject.account.as_deref().or(arn.as_ref().and_then(Arn::account));
                 let name = attached.arn.rsplit('/').next().unwrap_or_default();
                 let key = crate::facts::key(account, name);
-                let (more, role) = self.through_profile(&key, Some(attached), &mut outcome);
+                let (more, role) = self.through_profile(&key, Some(instance), &mut outcome);
                 findings.extend(more);
                 role
             }
@@ -98,37 +102,37 @@ impl Diagnosis<'_> {
         self.finish(outcome, findings, &role, subject, Some(instance))
     }
 
-    /// What is wrong between a profile and its role, and the role. `attached` is the profile as the instance holds it.
+    /// What is wrong between a profile and its role, and the role. `holder` is the instance that holds it, if one is in view.
     fn through_profile(
         &self,
         key: &str,
-        attached: Option<&crate::facts::AttachedProfile>,
+        holder: Option<&Instance>,
         outcome: &mut Outcome,
     ) -> (Vec<Finding>, RoleInView<'_>) {
         let name = key.rsplit('/').next().unwrap_or(key);
         let profile = match self.facts.profiles.get(key) {
             Some(Fact::Known(profile)) => profile,
             Some(Fact::Absent) => {
-                let findings = match attached {
-                    Some(_) => vec![chain::profile_missing(name)],
+                let findings = match holder {
+                    Some(instance) => vec![chain::profile_missing(name, instance)],
                     None => chain::no_such_target(Code::InstanceProfileMissing, "instance profile", name),
                 };
                 return (findings, RoleInView::None);
             }
             Some(Fact::Unreadable(reason)) => return (vec![explain::unreadable(reason)], RoleInView::NotKnown),
             None => {
-                let finding = match attached {
+                let finding = match holder {
                     Some(_) => explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile")),
                     None => chain::target_not_in_snapshot("instance profile", name),
                 };
                 return (vec![finding], RoleInView::NotKnown);
             }
         };
-        if attached.is_none() {
+        if holder.is_none() {
             outcome.instance_profile = Some(chain::profile_summary(profile));
         }
         let mut findings = Vec::new();
-        findings.extend(attached.and_then(|attached| chain::profile_stale(profile, attached)));
+        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)));
         match &profile.role {
             None => {
                 findings.push(chain::profile_empty(profile));
@@ -179,7 +183,7 @@ impl Diagnosis<'_> {
             RoleInView::None => {}
             RoleInView::NotKnown => {
                 let needs = needs::all(self.requirements, &place, key);
-                outcome.permissions = needs.iter().map(explain::unknown_permission).collect();
+                outcome.permissions = needs.iter().map(permissions::unknown_permission).collect();
                 findings.extend(resolved.and_then(|(_, finding)| finding));
             }
             RoleInView::Judged(judged) => {
@@ -201,7 +205,7 @@ impl Diagnosis<'_> {
 
     fn judge_trust(&self, judged: &JudgedRole, subject: &Subject, outcome: &mut Outcome) -> Option<Finding> {
         let document = judged.trust.as_ref()?;
-        let service = ServicePrincipal::ec2(&subject.partition);
+        let service = ServicePrincipal::ec2(subject.partition.as_deref());
         let context = agent_context::for_trust(self.now, &self.requirements.context);
         let truth = match document {
             Ok(document) => evaluate_trust(document, &service, &context),
@@ -239,13 +243,13 @@ impl Diagnosis<'_> {
             }
             answers.push((need, response));
         }
-        outcome.permissions = answers.iter().map(|(need, response)| explain::permission(need, response)).collect();
-        let mut findings = explain::permissions(judged, &answers);
+        outcome.permissions = answers.iter().map(|(need, response)| permissions::permission(need, response)).collect();
+        let mut findings = permissions::permissions(judged, &answers);
         let key_usable = |(need, response): &(Need, Response)| {
             need.needed_for == NeededFor::Kms && response.decision == Decision::Allowed
         };
         if answers.iter().any(key_usable) {
-            findings.push(explain::key_policy_not_read());
+            findings.push(permissions::key_policy_not_read());
         }
         findings
     }
@@ -261,7 +265,7 @@ impl Diagnosis<'_> {
         let context = agent_context::for_need(&base, &need, caller.place.region, &self.requirements.context);
         let request = Request { action: need.action, resource: need.resource, context };
         match evaluate(&judged.gates, &request).decision {
-            Decision::ImplicitDeny | Decision::ExplicitDeny => Some(explain::optional_encryption()),
+            Decision::ImplicitDeny | Decision::ExplicitDeny => Some(permissions::optional_encryption()),
             Decision::Allowed | Decision::Unknown => None,
         }
     }
@@ -288,7 +292,7 @@ fn place_of<'a>(subject: &'a Subject, instance: Option<&'a Instance>) -> Place<'
         _ => None,
     };
     Place {
-        partition: &subject.partition,
+        partition: subject.partition.as_deref(),
         account: subject.account.as_deref(),
         region: subject.region.as_deref(),
         instance_id: instance.map(|instance| instance.id.as_str()).or(documents),

@@ -70,6 +70,8 @@ pub enum UnreadableKind {
     Network,
     /// The thing asked for lives in another account than the credentials.
     OtherAccount,
+    /// There is no such thing, only another of its name.
+    OtherPath,
     /// The snapshot does not hold it.
     NotInSnapshot,
     /// Any other error of AWS.
@@ -136,8 +138,8 @@ pub struct Subject {
     pub account: Option<String>,
     /// The Region, where known.
     pub region: Option<String>,
-    /// The partition.
-    pub partition: String,
+    /// The partition, where known.
+    pub partition: Option<String>,
     /// Whether a selection over a fleet met it, rather than somebody naming it.
     pub from_selection: bool,
     /// What it is.

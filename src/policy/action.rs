@@ -27,7 +27,7 @@ enum Kind {
 impl ActionPattern {
     /// Reads one pattern.
     pub fn parse(text: &str) -> ActionPattern {
-        let pattern = || Pattern::wildcards(&text.to_lowercase());
+        let pattern = || Pattern::wildcards(&text.to_ascii_lowercase());
         let kind = match text.split_once(':') {
             _ if text.contains(char::is_whitespace) || text.is_empty() => Kind::Nothing,
             Some((_, "")) => Kind::Nothing,
@@ -54,6 +54,6 @@ impl ActionPattern {
 
 /// Whether any of the patterns matches the action `SERVICE:NAME`, in any case.
 pub(super) fn any_matches(patterns: &[ActionPattern], action: &str) -> Truth {
-    let action = Text::known(action.to_lowercase());
+    let action = Text::known(action.to_ascii_lowercase());
     patterns.iter().map(|pattern| pattern.matches(&action)).fold(Truth::False, Truth::or)
 }

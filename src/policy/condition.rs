@@ -93,7 +93,9 @@ impl Condition {
             for (key, values) in keys.iter().filter(|(key, _)| !twice.contains(&key.to_ascii_lowercase())) {
                 match parse_values(values, variables_live) {
                     Some(values) => condition.tests.push(Test { operator, key: key.clone(), values }),
-                    None => condition.problems.push(format!("the condition key `{key}` has a value that is no string")),
+                    None => condition
+                        .problems
+                        .push(format!("the condition key `{key}` has no value, or one that is no string")),
                 }
             }
         }
@@ -169,7 +171,10 @@ impl Test {
             Operator::Compare { quantifier: Quantifier::Single, comparison, negated, .. } => {
                 if values.len() != 1 || is_multivalued(&self.key) {
                     let note = format!("`{}` may hold several values, and its operator is for one", self.key);
-                    return Truth::Unknown(context.doubt(&self.key).merge(Doubt::note(note)));
+                    // No value of the key settles what its operator means.
+                    let given = values.iter().all(|value| value.as_known().is_some());
+                    let key = if given { Doubt::default() } else { context.doubt(&self.key) };
+                    return Truth::Unknown(key.merge(Doubt::note(note)));
                 }
                 each(comparison, negated).fold(Truth::True, Truth::and)
             }

@@ -26,7 +26,7 @@ pub use evaluate::{
 };
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resource::Resource;
-pub use text::Text;
+pub use text::{Part, Text};
 pub use truth::{Doubt, Truth};
 
 #[cfg(test)]

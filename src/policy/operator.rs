@@ -210,5 +210,9 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// A CIDR block, or a single address.
 fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| address(text).map(IpNet::from))
+    match text.split_once('/') {
+        // The standard library is stricter on addresses than the CIDR parser: `010.0.0.1` is none.
+        Some((start, length)) => IpNet::new(address(start)?, length.parse().ok()?).ok(),
+        None => address(text).map(IpNet::from),
+    }
 }

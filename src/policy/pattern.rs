@@ -120,7 +120,7 @@ impl Pattern {
     fn run(&self, text: &Text, reading: Reading) -> bool {
         let length: usize = text.parts().iter().map(known_length).sum();
         let least = self.pieces.iter().filter(|piece| **piece != Piece::Run).count();
-        let has_unknown = text.parts().contains(&Part::Any);
+        let has_unknown = text.as_known().is_none();
         if least > length && (!has_unknown || reading != Reading::Possible) {
             return false;
         }
@@ -131,6 +131,20 @@ impl Pattern {
             match part {
                 Part::Any if reading == Reading::Possible => states.anywhere_ahead(),
                 Part::Any => states.only_runs(masks),
+                Part::Within { slashes, may_be_empty } if reading == Reading::Possible => {
+                    let fits = |c: char| c != ':' && (*slashes || c != '/');
+                    states.anywhere_by(&self.pieces, fits, *may_be_empty);
+                }
+                Part::Within { may_be_empty, .. } => {
+                    if !may_be_empty {
+                        states.advance_by_unknown(masks);
+                    }
+                    states.only_runs(masks);
+                }
+                Part::Digit if reading == Reading::Possible => {
+                    states.advance_by_some(masks, &self.places, |c| c.is_ascii_digit());
+                }
+                Part::Digit => states.advance_by_unknown(masks),
                 Part::Known(known) => {
                     for c in known.chars() {
                         colons += usize::from(c == ':');
@@ -160,7 +174,8 @@ pub(super) fn piece_of(c: char) -> Piece {
 fn known_length(part: &Part) -> usize {
     match part {
         Part::Known(text) => text.chars().count(),
-        Part::Any => 0,
+        Part::Digit | Part::Within { may_be_empty: false, .. } => 1,
+        Part::Any | Part::Within { .. } => 0,
     }
 }
 
@@ -250,14 +265,67 @@ impl States {
                 set(&mut self.moved, place + 1);
             }
         }
-        let stay = if binds { &masks.end_runs } else { &masks.runs };
+        if binds {
+            // Neither a `?` nor a run in the middle of a segment takes the colon.
+            for ((now, moved), stay) in self.now.iter_mut().zip(&self.moved).zip(&masks.end_runs) {
+                *now = (*now & stay) | moved;
+            }
+            self.skip_runs(masks);
+        } else {
+            self.finish(masks);
+        }
+    }
+
+    /// Adds to what has moved over a literal what moves over a `?`, and what stays in a run.
+    fn finish(&mut self, masks: &Masks) {
         let mut carry = 0;
-        for (((now, moved), ones), stay) in self.now.iter_mut().zip(&self.moved).zip(&masks.ones).zip(stay) {
-            let step = if binds { 0 } else { *now & ones };
-            *now = (*now & stay) | moved | (step << 1) | carry;
+        for (((now, moved), ones), runs) in self.now.iter_mut().zip(&self.moved).zip(&masks.ones).zip(&masks.runs) {
+            let step = *now & ones;
+            *now = (*now & runs) | moved | (step << 1) | carry;
             carry = step >> 63;
         }
         self.skip_runs(masks);
+    }
+
+    /// One character of which nothing is known: only `?` and `*` take it for certain.
+    fn advance_by_unknown(&mut self, masks: &Masks) {
+        self.moved.iter_mut().for_each(|word| *word = 0);
+        self.finish(masks);
+    }
+
+    /// One character that may be any of those that fit.
+    fn advance_by_some(&mut self, masks: &Masks, places: &HashMap<char, Vec<usize>>, fits: impl Fn(char) -> bool) {
+        self.moved.iter_mut().for_each(|word| *word = 0);
+        let fitting = places.iter().filter(|(c, _)| fits(**c)).flat_map(|(_, places)| places);
+        for place in fitting.filter(|place| get(&self.now, **place)) {
+            set(&mut self.moved, place + 1);
+        }
+        self.finish(masks);
+    }
+
+    /// A run of characters that fit. Every state lies behind the one that it comes from, so one pass is all.
+    fn anywhere_by(&mut self, pieces: &[Piece], fits: impl Fn(char) -> bool, may_be_empty: bool) {
+        let mut behind = vec![0; self.now.len()];
+        for (index, piece) in pieces.iter().enumerate() {
+            let here = get(&self.now, index);
+            let reached = get(&behind, index);
+            match piece {
+                Piece::Run | Piece::Unknown => {
+                    if here || reached {
+                        set(&mut behind, index);
+                        set(&mut behind, index + 1);
+                    }
+                }
+                Piece::One if here || reached => set(&mut behind, index + 1),
+                Piece::Char(c) if (here || reached) && fits(*c) => set(&mut behind, index + 1),
+                Piece::One | Piece::Char(_) => {}
+            }
+        }
+        if may_be_empty {
+            self.now.iter_mut().zip(&behind).for_each(|(now, behind)| *now |= behind);
+        } else {
+            self.now = behind;
+        }
     }
 
     /// An unknown part may be what brings the match to any later state.
@@ -352,6 +420,46 @@ mod tests {
     }
 
     #[test]
+    fn unknown_parts_hold_no_colon_where_they_are_names() {
+        let account = || std::iter::repeat_n(Part::Digit, 12);
+        let instance = |tail: &[Part]| {
+            let start = [Part::from("arn:aws:ec2:"), Part::NAME, Part::from(":")].into_iter();
+            Text::of(start.chain(account()).chain([Part::from(":instance/i-")]).chain(tail.iter().cloned()))
+        };
+        let any = instance(&[Part::NAME]);
+        for (pattern, expected) in [
+            ("arn:aws:ec2:*:*:instance/*", Always),
+            ("arn:aws:ec2:*:*:instance/i-*", Always),
+            ("arn:aws:ec2:?*:????????????:instance/i-?*", Always),
+            ("arn:aws:ec2:*:???????????:instance/*", Never),
+            ("arn:aws:ec2:*:*:volume/*", Never),
+            ("arn:aws:ec2:*:*:instance/mi-*", Never),
+            ("arn:aws:ec2:us-east-1:111122223333:instance/*", Maybe),
+            ("arn:aws:ec2:*:11112222333x:instance/*", Never),
+            ("arn:aws:ec2:*:*:instance/i-0*", Maybe),
+            ("arn:aws:ec2:*:*:instance/i-a/b", Never),
+            ("arn:aws:ec2:*:*:instance/i-", Never),
+        ] {
+            assert_eq!(Pattern::wildcards(pattern).matches_arn(&any), expected, "{pattern}");
+        }
+        let role = Text::of([Part::from("arn:aws:iam::1:role/"), Part::PATH]);
+        for (pattern, expected) in
+            [("arn:aws:iam::*:root", Never), ("arn:aws:iam::*:role/a/b", Maybe), ("arn:aws:iam::*:role/?*", Always)]
+        {
+            assert_eq!(Pattern::wildcards(pattern).matches(&role), expected, "{pattern}");
+        }
+        let partition = Text::of([Part::from("arn:aws"), Part::REST, Part::from(":s3:::b")]);
+        for (pattern, expected) in [
+            ("arn:aws:s3:::b", Maybe),
+            ("arn:aws-cn:s3:::b", Maybe),
+            ("arn:*:s3:::b", Always),
+            ("arn:aws*:s3:::b", Always),
+        ] {
+            assert_eq!(Pattern::wildcards(pattern).matches(&partition), expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn an_unknown_variable_never_matches_for_certain() {
         let pattern = Pattern::new([Piece::Char('a'), Piece::Unknown, Piece::Char('z')]);
         for (text, expected) in [("az", Maybe), ("abz", Maybe), ("ab", Never)] {
@@ -419,6 +527,14 @@ mod tests {
             let before = Pattern::wildcards(&pattern).matches(&Text::with_wildcards(&text));
             let after = plain(&pattern, &text.replace('*', &value));
             prop_assert!(before == Maybe || before == after, "{:?} became {:?}", before, after);
+        }
+
+        #[test]
+        fn filling_in_a_name_only_settles_the_answer(pattern in "[a:*?/]{0,8}", before in "[a:]{0,3}", name in "[a1]{1,3}", digit in "[0-9]") {
+            let text = Text::of([Part::from(before.as_str()), Part::NAME, Part::Digit, Part::REST]);
+            let unsettled = Pattern::wildcards(&pattern).matches(&text);
+            let settled = plain(&pattern, &format!("{before}{name}{digit}"));
+            prop_assert!(unsettled == Maybe || unsettled == settled, "{:?} became {:?}", unsettled, settled);
         }
 
         #[test]

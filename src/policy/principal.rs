@@ -100,12 +100,17 @@ pub struct ServicePrincipal {
 }
 
 impl ServicePrincipal {
-    /// The EC2 service in a partition.
-    pub fn ec2(partition: &str) -> ServicePrincipal {
+    /// The EC2 service in a partition, or in one that is not known.
+    pub fn ec2(partition: Option<&str>) -> ServicePrincipal {
         let plain = "ec2.amazonaws.com".to_owned();
+        let doubtful = |name: &str| Some(name.to_owned());
         match partition {
-            "aws-cn" => ServicePrincipal { name: format!("{plain}.cn"), doubtful_name: Some(plain) },
-            _ => ServicePrincipal { name: plain, doubtful_name: None },
+            Some("aws-cn") => ServicePrincipal { name: format!("{plain}.cn"), doubtful_name: Some(plain) },
+            // What stands for EC2 in these is not in the public documentation.
+            Some("aws-iso") => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.c2s.ic.gov") },
+            Some("aws-iso-b") => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.sc2s.sgov.gov") },
+            Some(_) => ServicePrincipal { name: plain, doubtful_name: None },
+            None => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.amazonaws.com.cn") },
         }
     }
 }

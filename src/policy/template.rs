@@ -86,7 +86,7 @@ impl Template {
                         for part in values.iter().flat_map(|value| value.parts()) {
                             match part {
                                 Part::Known(text) => pieces.extend(text.chars().map(Piece::Char)),
-                                Part::Any => {
+                                Part::Any | Part::Within { .. } | Part::Digit => {
                                     doubt = doubt.merge(context.doubt(key));
                                     pieces.push(Piece::Unknown);
                                 }

@@ -12,11 +12,46 @@ pub struct Text {
 
 /// A part of a [`Text`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub enum Part {
     /// These characters.
     Known(String),
     /// Any run of characters, of any length.
     Any,
+    /// A run of characters without a colon, and without a slash unless `slashes`.
+    Within {
+        /// Whether it may hold slashes.
+        slashes: bool,
+        /// Whether it may be empty.
+        may_be_empty: bool,
+    },
+    /// One digit.
+    Digit,
+}
+
+impl Part {
+    /// A name: at least one character, no colon and no slash.
+    pub const NAME: Part = Part::Within { slashes: false, may_be_empty: false };
+    /// A path with a name at its end: at least one character, no colon.
+    pub const PATH: Part = Part::Within { slashes: true, may_be_empty: false };
+    /// What may follow a name: nothing, or more of it.
+    pub const REST: Part = Part::Within { slashes: false, may_be_empty: true };
+
+    fn is_known(&self) -> bool {
+        matches!(self, Part::Known(_))
+    }
+}
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Part {
+        Part::Known(text.to_owned())
+    }
+}
+
+/// `None` is a part of which nothing is known.
+impl From<Option<&str>> for Part {
+    fn from(text: Option<&str>) -> Part {
+        text.map_or(Part::Any, Part::from)
+    }
 }
 
 impl Text {
@@ -30,15 +65,14 @@ impl Text {
         Text { parts: vec![Part::Any] }
     }
 
-    /// The parts one after another; `None` is an unknown one.
-    pub fn of<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> Text {
+    /// The parts one after another.
+    pub fn of<P: Into<Part>>(parts: impl IntoIterator<Item = P>) -> Text {
         let mut text = Text { parts: Vec::new() };
         for part in parts {
-            match (part, text.parts.last_mut()) {
-                (Some(more), Some(Part::Known(known))) => known.push_str(more),
-                (Some(more), _) => text.parts.push(Part::Known(more.to_owned())),
-                (None, Some(Part::Any)) => {}
-                (None, _) => text.parts.push(Part::Any),
+            match (part.into(), text.parts.last_mut()) {
+                (Part::Known(more), Some(Part::Known(known))) => known.push_str(&more),
+                (Part::Any, Some(Part::Any)) => {}
+                (part, _) => text.parts.push(part),
             }
         }
         text
@@ -80,7 +114,7 @@ impl Text {
         let lower = |part: &Part| match part {
             // Letter by letter, as policies are: a whole string would get a special sigma at its end.
             Part::Known(text) => Part::Known(text.chars().flat_map(char::to_lowercase).collect()),
-            Part::Any => Part::Any,
+            unknown => unknown.clone(),
         };
         Text { parts: self.parts.iter().map(lower).collect() }
     }
@@ -88,17 +122,17 @@ impl Text {
     /// Splits at the first five colons of the known parts, as an ARN is split; an unknown part holds none.
     /// `None` if there are fewer.
     pub(super) fn split_arn(&self) -> Option<[Text; 6]> {
-        let mut components: [Vec<Option<&str>>; 6] = Default::default();
+        let mut components: [Vec<Part>; 6] = Default::default();
         let mut at = 0;
         for part in &self.parts {
             match part {
-                Part::Any => components.get_mut(at)?.push(None),
                 Part::Known(text) => {
                     for (index, piece) in text.splitn(6 - at, ':').enumerate() {
                         at += usize::from(index > 0);
-                        components.get_mut(at)?.push(Some(piece));
+                        components.get_mut(at)?.push(Part::from(piece));
                     }
                 }
+                unknown => components.get_mut(at)?.push(unknown.clone()),
             }
         }
         (at == 5).then(|| components.map(Text::of))
@@ -107,9 +141,15 @@ impl Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.parts.iter().try_for_each(|part| match part {
-            Part::Known(text) => f.write_str(text),
-            Part::Any => f.write_str("*"),
+        // Unknown parts that touch show as one.
+        let mut before = true;
+        self.parts.iter().try_for_each(|part| {
+            let known = std::mem::replace(&mut before, part.is_known());
+            match part {
+                Part::Known(text) => f.write_str(text),
+                _ if known => f.write_str("*"),
+                _ => Ok(()),
+            }
         })
     }
 }
@@ -121,6 +161,10 @@ mod tests {
     #[test]
     fn parts_that_touch_become_one() {
         assert_eq!(Text::of([Some("a"), Some("b"), None, None, Some("c")]), Text::with_wildcards("ab**c"));
+        assert_eq!(
+            Text::of([Part::from("a"), Part::Digit, Part::Digit, Part::NAME, Part::from("b")]).to_string(),
+            "a*b"
+        );
         assert_eq!(Text::of([Some("a"), Some("b")]).as_known(), Some("ab"));
         assert_eq!(Text::with_wildcards("*a*").to_string(), "*a*");
         assert_eq!(Text::with_wildcards("").as_known(), Some(""));

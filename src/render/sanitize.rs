@@ -90,7 +90,7 @@ fn push_reference(safe: &mut String, character: char) {
 /// The controls, the line and paragraph separators, Unicode's `Default_Ignorable_Code_Point` (bidirectional controls,
 /// zero-width characters, variation selectors, tags), the other format controls without a glyph, and the
 /// noncharacters.
-fn is_unseen(character: char) -> bool {
+pub(super) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -1,5 +1,6 @@
 //! The report for a person: verdict first, then the chain, the permissions, what was found, what was not checked.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -38,17 +39,20 @@ const STRONG: Style = Style::new().bold();
 
 /// The report as text with ANSI styles, which whoever prints it keeps or strips.
 pub fn render(report: &Report, layout: Layout) -> String {
-    let mut page = Page { text: String::new(), layout };
+    // A line for each result is folded by nobody but the terminal.
+    let width = layout.width.filter(|_| layout.detail != Detail::Quiet);
+    let mut page = Page { text: String::new(), layout: Layout { width, ..layout }, alone: report.results.len() == 1 };
+    let mut long_before = false;
     for (index, outcome) in report.results.iter().enumerate() {
-        if index > 0 && layout.detail != Detail::Quiet {
+        let long = page.tells_all(outcome);
+        if index > 0 && (long || long_before) {
             page.text.push('\n');
         }
         page.outcome(outcome);
+        long_before = long;
     }
-    if report.results.len() != 1 {
-        if layout.detail != Detail::Quiet && !report.results.is_empty() {
-            page.text.push('\n');
-        }
+    if !page.alone {
+        page.not_checked(report);
         page.line(0, &summary(report.summary()));
     }
     page.text
@@ -57,29 +61,63 @@ pub fn render(report: &Report, layout: Layout) -> String {
 struct Page {
     text: String,
     layout: Layout,
+    /// Whether there is one result only.
+    alone: bool,
 }
 
 impl Page {
+    /// Whether a result gets more than its first line: beside others, one that is fine does not.
+    fn tells_all(&self, outcome: &Outcome) -> bool {
+        let fine = matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped)
+            && outcome.findings.iter().all(|finding| finding.severity == Severity::Info);
+        match self.layout.detail {
+            Detail::Quiet => false,
+            Detail::Normal => self.alone || !fine,
+            Detail::Verbose => true,
+        }
+    }
+
     fn outcome(&mut self, outcome: &Outcome) {
         self.headline(outcome);
-        if self.layout.detail == Detail::Quiet {
+        if !self.tells_all(outcome) {
             return;
         }
         self.chain(outcome);
-        if !outcome.permissions.is_empty() {
+        // Where no policy was read there is nothing to say of each permission.
+        let read =
+            |permission: &Permission| permission.decision != Decision::Unknown || !permission.decided_by.is_empty();
+        if outcome.role.is_some() || outcome.permissions.iter().any(read) {
             self.heading("permissions");
             let width = outcome.permissions.iter().map(|permission| permission.action.chars().count()).max();
             for permission in &outcome.permissions {
                 self.permission(permission, width.unwrap_or_default());
             }
         }
-        if !outcome.findings.is_empty() {
+        let telling = |finding: &&Finding| {
+            finding.severity != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
+        };
+        let findings: Vec<&Finding> = outcome.findings.iter().filter(telling).collect();
+        if !findings.is_empty() {
             self.heading("findings");
-            outcome.findings.iter().for_each(|finding| self.finding(finding));
+            findings.into_iter().for_each(|finding| self.finding(finding));
         }
-        if !outcome.not_checked.is_empty() {
+        if self.alone && !outcome.not_checked.is_empty() {
             self.heading("not checked");
             outcome.not_checked.iter().for_each(|line| self.item(line));
+        }
+    }
+
+    /// What no verdict of several speaks of, once.
+    fn not_checked(&mut self, report: &Report) {
+        if self.layout.detail == Detail::Quiet || report.results.is_empty() {
+            return;
+        }
+        let lines: BTreeSet<&String> = report.results.iter().flat_map(|outcome| &outcome.not_checked).collect();
+        self.text.push('\n');
+        if !lines.is_empty() {
+            self.line(0, &format!("{DIM}not checked{DIM:#}"));
+            lines.into_iter().for_each(|line| self.line(2, &clean(line)));
+            self.text.push('\n');
         }
     }
 
@@ -108,14 +146,11 @@ impl Page {
         self.line(0, &line);
     }
 
-    /// The worst finding: its message where nothing else follows, else its code, since the message stands below.
+    /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
         let deciding = |finding: &&Finding| finding.severity == Severity::Error || finding.leaves_unknown;
         if let Some(finding) = outcome.findings.iter().find(deciding) {
-            let _ = match self.layout.detail {
-                Detail::Quiet => write!(line, ": {}", clean(&finding.message)),
-                Detail::Normal | Detail::Verbose => write!(line, ": {}", word(&finding.code)),
-            };
+            let _ = write!(line, ": {}", clean(&finding.message));
         }
     }
 
@@ -203,7 +238,9 @@ impl Page {
                 let options = textwrap::Options::new(width.max(40))
                     .initial_indent(&first)
                     .subsequent_indent(&rest)
-                    .word_splitter(textwrap::WordSplitter::NoHyphenation);
+                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
+                    .word_separator(textwrap::WordSeparator::AsciiSpace)
+                    .break_words(false);
                 for line in textwrap::wrap(content, options) {
                     let _ = writeln!(self.text, "{line}");
                 }

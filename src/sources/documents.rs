@@ -1,5 +1,7 @@
 //! Facts from bare policy documents: no account, no AWS call.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::arn::partition_of_region;
@@ -39,7 +41,10 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
     facts.scp_levels = scp_levels(&set.scps);
     facts.subjects.push(Subject {
         target: "documents".to_owned(),
-        partition: set.region.as_deref().map_or_else(|| partition_named(&set), partition_of_region).to_owned(),
+        partition: match &set.region {
+            Some(region) => Some(partition_of_region(region).to_owned()),
+            None => partition_named(&set),
+        },
         account: set.account,
         region: set.region,
         from_selection: false,
@@ -54,14 +59,24 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
 }
 
 /// Without a Region only the documents tell their partition: the one that their ARNs or service principals name.
-fn partition_named(set: &DocumentSet) -> &'static str {
-    let texts = || set.policies.iter().chain(&set.trust).chain(&set.boundary).map(|text| PolicyText::new(&text.text));
-    let names = |of: &str| texts().any(|text| text.as_str().contains(&format!("arn:{of}:")));
-    match (names("aws"), names("aws-cn"), names("aws-us-gov")) {
-        (false, true, false) => "aws-cn",
-        (false, false, true) => "aws-us-gov",
-        (false, false, false) if texts().any(|text| text.as_str().contains(".amazonaws.com.cn")) => "aws-cn",
-        _ => "aws",
+/// Those that name none are for `aws`; of those that name several it is not known.
+fn partition_named(set: &DocumentSet) -> Option<String> {
+    let texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(&set.scps);
+    let mut named = BTreeSet::new();
+    for text in texts {
+        let document = PolicyText::new(&text.text);
+        let arns = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
+        named.extend(
+            arns.filter(|partition| partition.starts_with("aws") && !partition.contains('*')).map(str::to_owned),
+        );
+        if document.as_str().contains(".amazonaws.com.cn") {
+            named.insert("aws-cn".to_owned());
+        }
+    }
+    match named.len() {
+        0 => Some("aws".to_owned()),
+        1 => named.pop_first(),
+        _ => None,
     }
 }
 

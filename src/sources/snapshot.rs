@@ -1,5 +1,6 @@
 //! Subjects chosen from a snapshot, as they would have been from a live account.
 
+use crate::arn::Arn;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::target::{Target, TargetKind};
 
@@ -53,8 +54,10 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
     let account = arn.and_then(|arn| arn.account());
     let region = arn.and_then(|arn| arn.region()).or(regions.first().map(String::as_str));
     let agrees = |wanted: Option<&str>, has: Option<&str>| wanted.is_none() || has.is_none() || wanted == has;
+    let is_other_path = |kind: &SubjectKind| arn.is_some_and(|arn| has_other_path(facts, kind, arn));
     let fits = |subject: &&Subject| {
         is_named(subject, &target.kind)
+            && !is_other_path(&subject.kind)
             && agrees(account, subject.account.as_deref())
             && agrees(region, subject.region.as_deref())
     };
@@ -73,6 +76,16 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
         TargetKind::Profile(name) => SubjectKind::Profile(key_of(facts.profiles.keys().collect(), name)),
         TargetKind::Role(name) => SubjectKind::Role(key_of(facts.roles.keys().collect(), name)),
     };
+    // A profile or role of that name but of another path is not the one that is meant.
+    let kind = match (kind, arn) {
+        (SubjectKind::Profile(key), Some(arn)) if has_other_path(facts, &SubjectKind::Profile(key.clone()), arn) => {
+            SubjectKind::Profile(crate::facts::key(account, arn.resource.as_str()))
+        }
+        (SubjectKind::Role(key), Some(arn)) if has_other_path(facts, &SubjectKind::Role(key.clone()), arn) => {
+            SubjectKind::Role(crate::facts::key(account, arn.resource.as_str()))
+        }
+        (kind, _) => kind,
+    };
     let account_of_key = match &kind {
         SubjectKind::Profile(key) | SubjectKind::Role(key) => key.rsplit_once('/').map(|(account, _)| account),
         SubjectKind::Instance(_) | SubjectKind::Documents(_) => None,
@@ -84,11 +97,20 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
         region: region.or_else(|| only_region(facts)).map(str::to_owned),
         partition: arn
             .map(|arn| arn.partition.clone())
-            .or_else(|| beside.map(|subject| subject.partition.clone()))
-            .unwrap_or_else(|| "aws".to_owned()),
+            .or_else(|| beside.and_then(|subject| subject.partition.clone())),
         from_selection: false,
         kind,
     }
+}
+
+/// Whether a profile or role has another ARN than the one that was typed.
+fn has_other_path(facts: &Facts, kind: &SubjectKind, arn: &Arn) -> bool {
+    let known = match kind {
+        SubjectKind::Profile(key) => facts.profiles.get(key).and_then(Fact::known).map(|profile| profile.arn.as_str()),
+        SubjectKind::Role(key) => facts.roles.get(key).and_then(Fact::known).and_then(|role| role.arn.as_deref()),
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) => None,
+    };
+    known.is_some_and(|known| known != arn.to_string())
 }
 
 /// The Region that every subject is in: IAM is the same in all, but conditions may look at it.

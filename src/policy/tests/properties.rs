@@ -275,7 +275,7 @@ fn within_segments(symbols: &[Symbol], text: &str, colons: usize) -> bool {
 /// Parses and, where there is something to ask, asks.
 fn survive(text: &str) {
     if let Ok(document) = Document::parse(text, DocumentKind::Trust) {
-        evaluate_trust(&document, &ServicePrincipal::ec2("aws-cn"), &Context::default());
+        evaluate_trust(&document, &ServicePrincipal::ec2(Some("aws-cn")), &Context::default());
     }
     let Ok(document) = Document::parse(text, DocumentKind::Identity) else { return };
     document.all_problems();

@@ -11,7 +11,11 @@ fn trusts_in(partition: &str, text: &str, context: &Context) -> Applies {
     let text = text.replace("ASSUME", r#""Effect": "Allow", "Action": "sts:AssumeRole""#);
     let text = text.replace("REFUSE", r#""Effect": "Deny", "Action": "sts:AssumeRole""#).replace("INSTANCES", EC2);
     let document = Document::parse(&text, DocumentKind::Trust).unwrap_or_else(|error| panic!("{error}: {text}"));
-    match evaluate_trust(&document, &ServicePrincipal::ec2(partition), context) {
+    match evaluate_trust(
+        &document,
+        &ServicePrincipal::ec2(Some(partition).filter(|partition| !partition.is_empty())),
+        context,
+    ) {
         Truth::True => Applies::Yes,
         Truth::False => Applies::No,
         Truth::Unknown(_) => Applies::Unknown,
@@ -143,6 +147,8 @@ fn names_of_the_service_by_partition() {
         ("aws-us-gov", plain, Yes),
         ("aws-cn", chinese, Yes),
         ("aws-cn", plain, Unknown),
+        ("", plain, Yes),
+        ("", chinese, Unknown),
     ] {
         assert_eq!(trusts_in(partition, text, &Context::default()), expected, "{partition}: {text}");
     }

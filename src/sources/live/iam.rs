@@ -117,9 +117,10 @@ impl Expected<'_> {
             );
         }
         match self.arn {
-            Some(arn) if arn.path() != found.path() => {
-                reason(UnreadableKind::Other, format!("there is no {what} `{arn}`; the one of that name is `{found}`"))
-            }
+            Some(arn) if arn.path() != found.path() => reason(
+                UnreadableKind::OtherPath,
+                format!("there is no {what} `{arn}`; the one of that name is `{found}`"),
+            ),
             _ => None,
         }
     }

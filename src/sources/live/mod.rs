@@ -143,7 +143,7 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
         target: target.text.clone(),
         account,
         region: first.filter(|region| partition_of_region(region) == partition).map(str::to_owned),
-        partition: partition.to_owned(),
+        partition: Some(partition.to_owned()),
         from_selection: false,
         kind: kind(key),
     })
@@ -184,7 +184,7 @@ fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answe
         target: target.text.clone(),
         account: named_account.or(owner).map(str::to_owned),
         region: region.map(str::to_owned),
-        partition: partition.to_owned(),
+        partition: Some(partition.to_owned()),
         from_selection: false,
         kind: SubjectKind::Instance(fact),
     }
@@ -203,7 +203,7 @@ async fn selected(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
             target,
             account,
             region: Some(region.to_owned()),
-            partition: partition_of_region(region).to_owned(),
+            partition: Some(partition_of_region(region).to_owned()),
             from_selection: true,
             kind: SubjectKind::Instance(fact),
         };

@@ -99,7 +99,7 @@ async fn read(reader: &Reader<'_>, partition: &str, name: &str) -> RoleReading {
     let inline = async {
         let names = list_inline(reader, partition, name).await?;
         let policies = join_all(names.into_iter().map(|policy| get_inline(reader, partition, name, policy))).await;
-        Ok(policies.into_iter().flatten().collect())
+        Ok(policies)
     };
     let (found, attached, inline) = join3(found, attached, inline).await;
     RoleReading { found, attached, inline }
@@ -195,18 +195,17 @@ fn finished<T>(api: &str, more: bool, list: T) -> Result<T, Failure> {
     if more { Err(Failure::incomplete(api, "its further pages")) } else { Ok(list) }
 }
 
-/// One inline policy; `None` if it was deleted after it was listed.
-async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: String) -> Option<InlinePolicy> {
+/// One inline policy. One that was listed and is not there now may be new and not everywhere yet, or just gone.
+async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: String) -> InlinePolicy {
     let request = reader.connection.iam(partition).get_role_policy().role_name(role).policy_name(&name);
     let document = match reader.call(GET_INLINE, request.send()).await {
         Ok(answer) => match document(Some(answer.policy_document())) {
             Some(document) => Fact::Known(document),
             None => Failure::incomplete(GET_INLINE, "the document").into_fact(),
         },
-        Err(Failure::NotFound(_)) => return None,
-        Err(Failure::Failed(reason)) => Fact::Unreadable(reason),
+        Err(Failure::NotFound(reason) | Failure::Failed(reason)) => Fact::Unreadable(reason),
     };
-    Some(InlinePolicy { name, document })
+    InlinePolicy { name, document }
 }
 
 /// Reads a managed policy, unless somebody else does.

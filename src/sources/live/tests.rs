@@ -30,7 +30,7 @@ fn what_belongs_to_another_account_is_never_judged() {
         ("arn:aws:iam::111122223333:role/a/web", None),
         ("arn:aws:iam::111122223333:role/a/WEB", None),
         ("arn:aws:iam::444455556666:role/a/web", Some(UnreadableKind::OtherAccount)),
-        ("arn:aws:iam::111122223333:role/web", Some(UnreadableKind::Other)),
+        ("arn:aws:iam::111122223333:role/web", Some(UnreadableKind::OtherPath)),
     ] {
         let reason = expected.mismatch("iam:GetRole", "role", &arn(found));
         assert_eq!(reason.map(|reason| reason.kind), kind, "{found}");

@@ -1,0 +1,251 @@
+//! Decisions in words: the permissions of the report, and a finding for each cause of what is not allowed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::needs::{GET_ENCRYPTION_CONFIGURATION, Need};
+use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, StatementReference};
+use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
+
+use super::role::JudgedRole;
+use super::words::{actions_in_words, error, in_words, listed, policy_in_words, warning};
+
+/// A permission as the report shows it.
+pub(super) fn permission(need: &Need, response: &Response) -> Permission {
+    let mut decided_by: Vec<DecidedBy> = response.decided_by.iter().map(statement).collect();
+    if response.decision == Decision::ImplicitDeny {
+        let gates = response.closed.iter().filter(|(kind, _)| *kind != GateKind::Identity);
+        decided_by.extend(gates.map(|(kind, name)| DecidedBy {
+            policy: name.clone(),
+            kind: if *kind == GateKind::Scp { PolicyKind::Scp } else { PolicyKind::Boundary },
+            sid: None,
+            statement: None,
+        }));
+    }
+    Permission {
+        action: need.action.clone(),
+        resource: need.resource.to_string(),
+        needed_for: need.needed_for,
+        decision: response.decision,
+        decided_by,
+        depends_on: response.doubt.keys.iter().cloned().collect(),
+    }
+}
+
+/// A permission of a role of which nothing is known.
+pub(super) fn unknown_permission(need: &Need) -> Permission {
+    Permission {
+        action: need.action.clone(),
+        resource: need.resource.to_string(),
+        needed_for: need.needed_for,
+        decision: Decision::Unknown,
+        decided_by: Vec::new(),
+        depends_on: Vec::new(),
+    }
+}
+
+/// The findings for what is not allowed, or not certainly: one for each cause.
+pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
+    let mut missing = Vec::new();
+    let mut near_misses = BTreeSet::new();
+    let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
+    let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
+    let mut doubtful: BTreeMap<String, (Doubt, Vec<&str>)> = BTreeMap::new();
+    for (need, response) in answers {
+        let action = need.action.as_str();
+        match response.decision {
+            Decision::Allowed => {}
+            Decision::ExplicitDeny => {
+                response.decided_by.iter().for_each(|by| denied.entry(by).or_default().push(action));
+                // Without the deny it would still be missing.
+                if response.closed.iter().any(|(kind, _)| *kind == GateKind::Identity) {
+                    missing.push(need);
+                }
+            }
+            Decision::ImplicitDeny => {
+                near_misses.extend(&response.near_misses);
+                for (kind, name) in &response.closed {
+                    match kind {
+                        GateKind::Identity => missing.push(need),
+                        GateKind::Boundary | GateKind::Scp => closed.entry((*kind, name)).or_default().push(action),
+                    }
+                }
+            }
+            Decision::Unknown => {
+                let mut doubt = response.doubt.clone();
+                // What could not be read has a finding of its own, and so has a key that could not be looked up.
+                doubt.notes.retain(|note| !judged.unread.contains(note));
+                if doubt != Doubt::default() && !(need.unresolved && doubt.keys.is_empty()) {
+                    doubtful.entry(in_words(&doubt)).or_insert((doubt, Vec::new())).1.push(action);
+                }
+            }
+        }
+    }
+    let mut findings = Vec::new();
+    findings.extend(self::missing(judged, &missing, &near_misses));
+    findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)));
+    findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions, &near_misses)));
+    findings.extend(doubtful.values().map(|(doubt, actions)| conditional(judged, doubt, actions)));
+    findings
+}
+
+type NearMisses<'a> = BTreeSet<&'a NearMiss>;
+
+fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>) -> Option<Finding> {
+    if needs.is_empty() {
+        return None;
+    }
+    let whose = match judged.name.as_str() {
+        "" => "the documents do not".to_owned(),
+        name => format!("the policies of role `{name}` do not"),
+    };
+    let mut everywhere = Vec::new();
+    let mut somewhere = Vec::new();
+    for need in needs {
+        match need.resource.to_string().as_str() {
+            "*" => everywhere.push(need.action.as_str()),
+            resource => somewhere.push(format!("`{}` on `{resource}`", need.action)),
+        }
+    }
+    let everywhere = (!everywhere.is_empty()).then(|| actions_in_words(&everywhere));
+    let actions: Vec<String> = everywhere.into_iter().chain(somewhere).collect();
+    let only_core = needs.iter().all(|need| need.needed_for == NeededFor::Core);
+    let remedy = if only_core {
+        "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
+    } else {
+        "allow these actions in a policy of the role"
+    };
+    let near = near(GateKind::Identity, near_misses);
+    Some(error(Code::MissingPermission, format!("{whose} allow {}{near}", listed(&actions)), remedy))
+}
+
+/// The first statement that allows the action and yet does not apply: where people think that it is allowed.
+fn near(gate: GateKind, near_misses: &NearMisses<'_>) -> String {
+    let mut misses = near_misses.iter().filter(|miss| miss.statement.gate == gate);
+    let Some(NearMiss { statement: by, ruled_out_by }) = misses.next() else { return String::new() };
+    let why = match ruled_out_by {
+        RuledOutBy::Resource => "is for other resources".to_owned(),
+        RuledOutBy::Condition(keys) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+            format!("has a condition on {} that does not hold", listed(&keys))
+        }
+    };
+    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+    match gate {
+        GateKind::Boundary => format!("; its statement {}{sid} {why}", by.index),
+        GateKind::Identity | GateKind::Scp => {
+            format!("; statement {}{sid} of {} {why}", by.index, policy_in_words(by.kind, &by.policy))
+        }
+    }
+}
+
+/// A deny in a boundary or an SCP is a finding about the deny and one about whose door it is.
+fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
+    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+    let policy = policy_in_words(by.kind, &by.policy);
+    let message = format!("statement {}{sid} of {policy} denies {}", by.index, actions_in_words(actions));
+    let explicit = error(
+        Code::ExplicitDeny,
+        message,
+        "a deny wins over every allow: narrow that statement or except this role from it",
+    );
+    let gate = match by.gate {
+        GateKind::Identity => return vec![explicit],
+        GateKind::Boundary => error(
+            Code::BlockedByBoundary,
+            format!("the permissions boundary `{}` denies {}", by.policy, actions_in_words(actions)),
+            "narrow the deny in the boundary; no policy of the role can pass its boundary",
+        ),
+        GateKind::Scp => error(
+            Code::BlockedByScp,
+            format!("the service control policy `{}` denies {}", by.policy, actions_in_words(actions)),
+            "ask whoever runs the organisation to narrow the deny; nothing in the role can pass it",
+        ),
+    };
+    vec![explicit, gate]
+}
+
+fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses<'_>) -> Finding {
+    let actions = actions_in_words(actions);
+    let near = near(kind, near_misses);
+    match kind {
+        GateKind::Scp => error(
+            Code::BlockedByScp,
+            format!("the service control policies at `{name}` do not let {actions} through{near}"),
+            "ask whoever runs the organisation to allow it for this account; nothing in the role can",
+        ),
+        GateKind::Boundary | GateKind::Identity => error(
+            Code::BlockedByBoundary,
+            format!("the permissions boundary `{name}` does not let {actions} through{near}"),
+            "allow it in the boundary too; no policy of the role can pass its boundary",
+        ),
+    }
+}
+
+/// Keys that every request of the agent carries: their value may be missing, but never they themselves.
+const ALWAYS_THERE: [&str; 8] = [
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:RequestedRegion",
+    "aws:userid",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceARN",
+];
+
+fn conditional(judged: &JudgedRole, doubt: &Doubt, actions: &[&str]) -> Finding {
+    let remedy = if doubt.keys.is_empty() {
+        "write the statement so that it does not hang on this".to_owned()
+    } else {
+        let documents = judged.name.is_empty();
+        let flags: BTreeSet<String> = doubt.keys.iter().map(|key| flag_for(key, documents)).collect();
+        let flags: Vec<String> = flags.into_iter().collect();
+        let absent = match doubt.keys.iter().find(|key| !ALWAYS_THERE.contains(&key.as_str())) {
+            Some(key) => format!(" (`--context {key}=` if requests do not carry it)"),
+            None => String::new(),
+        };
+        format!("give what you know: {}{absent}", listed(&flags))
+    };
+    let message = format!("it hangs on {} whether the role may call {}", in_words(doubt), actions_in_words(actions));
+    warning(Code::ConditionalPermission, message, remedy, true)
+}
+
+/// The flag that says what a condition key holds.
+fn flag_for(key: &str, documents: bool) -> String {
+    match key {
+        "aws:RequestedRegion" if documents => "`--region REGION`".to_owned(),
+        "aws:PrincipalAccount" if documents => "`--account ID`".to_owned(),
+        "ec2:SourceInstanceARN" if documents => "`--account ID --region REGION --instance-id ID`".to_owned(),
+        key => format!("`--context {key}=VALUE`"),
+    }
+}
+
+/// The documented policy grants it, but only logs to S3 need it.
+pub(super) fn optional_encryption() -> Finding {
+    Finding {
+        code: Code::MissingPermission,
+        severity: Severity::Info,
+        message: format!("`{GET_ENCRYPTION_CONFIGURATION}` is not allowed; only session logs in S3 need it"),
+        remedy: "nothing to do without S3 session logs; with them, check with `--s3-logs BUCKET`".to_owned(),
+        leaves_unknown: false,
+    }
+}
+
+/// An identity policy lets a role use a key only if the key's own policy says so.
+/// See [Key policies](https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html).
+pub(super) fn key_policy_not_read() -> Finding {
+    Finding {
+        code: Code::KmsKeyPolicy,
+        severity: Severity::Info,
+        message:
+            "the key's own policy was not read; the role's permission counts only if that policy lets IAM policies \
+                  decide, or names the role"
+                .to_owned(),
+        remedy: "see that the key policy allows the account's root, or the role, to use the key".to_owned(),
+        leaves_unknown: false,
+    }
+}
+
+fn statement(by: &StatementReference) -> DecidedBy {
+    DecidedBy { policy: by.policy.clone(), kind: by.kind, sid: by.sid.clone(), statement: Some(by.index) }
+}

@@ -1,0 +1,59 @@
+//! Words that several findings share.
+
+use std::collections::BTreeSet;
+
+use crate::needs::CHANNEL_ACTIONS;
+use crate::policy::{Doubt, PolicyKind};
+use crate::report::{Code, Finding, Severity};
+
+pub(super) fn policy_in_words(kind: PolicyKind, name: &str) -> String {
+    match kind {
+        PolicyKind::Inline => format!("the inline policy `{name}`"),
+        PolicyKind::Managed => format!("the managed policy `{name}`"),
+        PolicyKind::Boundary => format!("the permissions boundary `{name}`"),
+        PolicyKind::Scp => format!("the service control policy `{name}`"),
+        PolicyKind::Document => format!("`{name}`"),
+    }
+}
+
+/// The actions, the four channel actions as one where they come together.
+pub(super) fn actions_in_words(actions: &[&str]) -> String {
+    let mut unique: BTreeSet<&str> = actions.iter().copied().collect();
+    let channels = CHANNEL_ACTIONS.iter().all(|action| unique.contains(action));
+    if channels {
+        unique.retain(|action| !CHANNEL_ACTIONS.contains(action));
+    }
+    let mut words: Vec<String> = unique.iter().map(|action| format!("`{action}`")).collect();
+    if channels {
+        words.push("the four `ssmmessages` channel actions".to_owned());
+    }
+    listed(&words)
+}
+
+pub(super) fn in_words(doubt: &Doubt) -> String {
+    let keys = doubt.keys.iter().map(|key| format!("`{key}`"));
+    listed(&keys.chain(doubt.notes.iter().cloned()).collect::<Vec<_>>())
+}
+
+pub(super) fn listed(items: &[String]) -> String {
+    match items {
+        [] => "nothing that can be named".to_owned(),
+        [one] => one.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}
+
+/// What certainly keeps Session Manager out.
+pub(super) fn error(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { code, severity: Severity::Error, message: message.into(), remedy: remedy.into(), leaves_unknown: false }
+}
+
+/// What may keep it out; `leaves_unknown` says whether the verdict hangs on it.
+pub(super) fn warning(
+    code: Code,
+    message: impl Into<String>,
+    remedy: impl Into<String>,
+    leaves_unknown: bool,
+) -> Finding {
+    Finding { code, severity: Severity::Warning, message: message.into(), remedy: remedy.into(), leaves_unknown }
+}
