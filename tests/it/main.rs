@@ -16,6 +16,7 @@ mod live_targets;
 mod managed_policies;
 mod output_forms;
 mod readme;
+mod regressions;
 mod snapshot;
 mod support;
 mod support_works;

@@ -1,0 +1,135 @@
+//! What once went wrong, each named after what it guards.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::documents::{PLACE, allow, core, judge, judge_policy, policy, statement, with};
+use crate::support::command::Sandbox;
+use crate::support::model::EC2_TRUST;
+use crate::support::report::{Code, Decision, Verdict};
+
+fn example() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/examples/account.json").to_owned()
+}
+
+/// Regions, accounts and ids that are not known hold no colon, and an account has twelve digits.
+#[test]
+fn a_pattern_for_another_kind_of_resource_settles_without_an_instance_in_view() {
+    let full = allow("*");
+    for (extra, arguments, expected) in [
+        (statement("Deny", "*", "arn:aws:ec2:*:*:volume/*"), &[][..], Verdict::Ready),
+        (statement("Deny", "*", "arn:aws:ec2:*:*:instance/mi-*"), &[], Verdict::Ready),
+        (statement("Deny", "*", "arn:aws:ec2:us-east-1:999999999999:instance/*"), &PLACE[..2], Verdict::Ready),
+        (statement("Deny", "*", "arn:aws:ec2:us-east-1:111122223333:instance/i-*"), &PLACE[..4], Verdict::NotReady),
+        (statement("Deny", "*", "arn:aws:ec2:*:????????????:instance/*"), &[], Verdict::NotReady),
+        (statement("Deny", "*", "arn:aws:ec2:*:*:instance/i-0*"), &[], Verdict::Unknown),
+    ] {
+        let document = policy(vec![full.clone(), extra.clone()]);
+        assert_eq!(judge_policy(&document, arguments).verdict, expected, "{extra} {arguments:?}");
+    }
+}
+
+/// The guardrail that denies the root user everything says nothing about a role, whatever its name.
+#[test]
+fn a_deny_for_the_root_user_is_none_for_a_role() {
+    let key = "aws:PrincipalArn";
+    for (operator, value, expected) in [
+        ("StringLike", "arn:aws:iam::*:root", Verdict::Ready),
+        ("ArnLike", "arn:aws:iam::*:user/*", Verdict::Ready),
+        ("StringLike", "arn:aws:sts::*:assumed-role/*", Verdict::Ready),
+        ("ArnLike", "arn:aws:iam::*:role/*", Verdict::NotReady),
+        ("ArnLike", "arn:aws:iam::*:role/admin", Verdict::Unknown),
+    ] {
+        let deny = with(statement("Deny", "*", "*"), "Condition", json!({operator: {key: value}}));
+        let files = [("policy.json", core().to_string()), ("scp.json", policy(vec![allow("*"), deny]).to_string())];
+        let outcome = judge(&files, &["--policy", "policy.json", "--scp", "scp.json"]);
+        assert_eq!(outcome.verdict, expected, "{operator} {value}");
+    }
+}
+
+/// EC2's call to assume the role does not come from the instance's network, nor from the role itself.
+#[test]
+fn what_is_said_of_the_agents_requests_does_not_settle_a_trust_policy() {
+    for (key, value) in [("aws:SourceVpc", "vpc-1"), ("aws:PrincipalArn", "arn:aws:iam::111122223333:role/web")] {
+        let mut trust: Value = serde_json::from_str(EC2_TRUST).unwrap();
+        trust["Statement"][0]["Condition"] = json!({"StringEquals": {key: value}});
+        let files = [("policy.json", core().to_string()), ("trust.json", trust.to_string())];
+        let given = format!("{key}={value}");
+        let outcome = judge(&files, &["--policy", "policy.json", "--trust", "trust.json", "--context", &given]);
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{given}");
+        assert_eq!(outcome.trust.unwrap().depends_on, [key]);
+    }
+}
+
+#[test]
+fn documents_that_name_several_partitions_are_denied_by_none_of_them() {
+    let instances = |partition: &str| format!("arn:{partition}:ec2:*:*:instance/*");
+    let both = policy(vec![
+        allow("ssmmessages:*"),
+        statement("Allow", "ssm:*", vec![instances("aws"), instances("aws-cn")]),
+        statement("Deny", "ssm:*", instances("aws-us-gov")),
+    ]);
+    let update =
+        |arguments: &[&str]| judge_policy(&both, arguments).permission("ssm:UpdateInstanceInformation").decision;
+    assert_eq!(update(&[]), Decision::Unknown);
+    assert_eq!(update(&["--region", "us-gov-west-1"]), Decision::ExplicitDeny);
+    assert_eq!(update(&["--region", "cn-north-1"]), Decision::Allowed);
+}
+
+#[test]
+fn an_alias_that_cannot_be_looked_up_is_no_failure_of_aws() {
+    let outcome = judge_policy(&policy(allow("*")), &["--kms-key", "alias/sessions"]);
+    assert_eq!((outcome.verdict, outcome.codes()), (Verdict::Unknown, vec![Code::KmsKeyPolicy]));
+    assert!(outcome.findings[0].remedy.contains("ARN"));
+}
+
+/// Keys that every request carries can be named, never left out.
+#[test]
+fn no_remedy_says_that_a_key_is_absent_that_is_always_there() {
+    for (key, value, flag) in [
+        ("aws:RequestedRegion", "us-east-1", "--region"),
+        ("aws:PrincipalAccount", "111122223333", "--account"),
+        ("aws:SourceVpc", "vpc-1", "=`"),
+    ] {
+        let allow = with(allow("*"), "Condition", json!({"StringEquals": {key: value}}));
+        let outcome = judge_policy(&policy(allow), &[]);
+        let remedy = &outcome.finding(Code::ConditionalPermission).remedy;
+        assert!(remedy.contains(flag), "{remedy}");
+        assert_eq!(remedy.contains("do not carry"), key == "aws:SourceVpc", "{remedy}");
+    }
+}
+
+#[test]
+fn an_arn_of_another_path_is_not_the_one_of_that_name() {
+    for target in ["role/wrong/web", "role/web", "instance-profile/x/web"] {
+        let arn = format!("arn:aws:iam::111122223333:{target}");
+        let output = Sandbox::new().run(&["check", "--snapshot", &example(), &arn, "-o", "json"]).expect(3);
+        let outcome = output.report().only().clone();
+        assert_eq!((outcome.verdict, &outcome.role), (Verdict::Unknown, &None), "{target}");
+        outcome.finding(Code::InstanceNotFound);
+    }
+}
+
+#[test]
+fn a_selection_tells_what_is_not_checked_once_and_what_is_fine_in_a_line() {
+    let output = Sandbox::new().run(&["check", "--snapshot", &example(), "--all"]).expect(1);
+    assert_eq!(output.stdout.matches("not checked").count(), 1);
+    assert_eq!(output.stdout.matches("s3:GetEncryptionConfiguration").count(), 0);
+    let fine: Vec<_> = output.stdout.split("\n\n").filter(|block| block.starts_with("ready")).collect();
+    assert!(fine.iter().any(|block| block.lines().count() == 1), "{fine:?}");
+}
+
+/// Words of a subcommand complete only if the script asks for the very word that it sets.
+#[test]
+fn completions_of_bash_reach_the_subcommands() {
+    let sandbox = Sandbox::new();
+    let script = sandbox.run(&["completions", "bash"]).expect(0).stdout;
+    let file = sandbox.file("completions.bash", script);
+    let ask = format!(
+        "source {}; COMP_WORDS=(ssm-profile check --ou); COMP_CWORD=2; _ssm__profile ssm-profile --ou check; echo ${{COMPREPLY[@]}}",
+        file.display()
+    );
+    let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "--output");
+}
