@@ -215,7 +215,7 @@ fn cloudwatch_logs(group: &str, place: &Place<'_>) -> [Need; 4] {
         place.arn("logs", &resource)
     };
     let streams = Part::from(":log-stream:");
-    let group_arn = Resource::LogGroup { with_suffix: log_group(&[streams.clone()]), bare: log_group(&[]) };
+    let group_arn = Resource::LogGroup { with_suffix: log_group(std::slice::from_ref(&streams)), bare: log_group(&[]) };
     let stream = Resource::Arn(log_group(&[streams, Part::PATH]));
     [
         (DESCRIBE_LOG_GROUPS, resource_of(DESCRIBE_LOG_GROUPS, place)),

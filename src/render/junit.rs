@@ -84,24 +84,9 @@ fn class_name(outcome: &Outcome) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::outcome;
     use super::*;
     use crate::report::{Code, InstanceSummary};
-
-    fn outcome(target: &str, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
-        Outcome {
-            target: target.to_owned(),
-            account: Some("111122223333".to_owned()),
-            region: Some("us-east-1".to_owned()),
-            instance: None,
-            instance_profile: None,
-            role: None,
-            trust: None,
-            verdict,
-            permissions: Vec::new(),
-            findings,
-            not_checked: Vec::new(),
-        }
-    }
 
     fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
         Finding { code, severity, message: message.to_owned(), remedy: remedy.to_owned(), leaves_unknown: false }

@@ -246,17 +246,9 @@ mod tests {
 
     fn outcome(target: &str, name: Option<&str>, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
         Outcome {
-            target: target.to_owned(),
-            account: Some("111122223333".to_owned()),
-            region: Some("us-east-1".to_owned()),
             instance: Some(InstanceSummary { id: target.to_owned(), name: name.map(str::to_owned), state: None }),
-            instance_profile: None,
-            role: None,
-            trust: None,
-            verdict,
-            permissions: Vec::new(),
-            findings,
             not_checked: vec!["the network between agent and service".to_owned()],
+            ..super::super::sample::outcome(target, verdict, findings)
         }
     }
 

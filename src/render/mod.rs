@@ -6,3 +6,25 @@ pub mod markdown;
 pub mod sanitize;
 pub mod sarif;
 pub mod text;
+
+#[cfg(test)]
+mod sample {
+    use crate::report::{Finding, Outcome, Verdict};
+
+    /// An outcome in some account and Region, with nothing else in it.
+    pub fn outcome(target: &str, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
+        Outcome {
+            target: target.to_owned(),
+            account: Some("111122223333".to_owned()),
+            region: Some("us-east-1".to_owned()),
+            instance: None,
+            instance_profile: None,
+            role: None,
+            trust: None,
+            verdict,
+            permissions: Vec::new(),
+            findings,
+            not_checked: Vec::new(),
+        }
+    }
+}

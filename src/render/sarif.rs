@@ -179,19 +179,7 @@ mod tests {
     use crate::report::Verdict;
 
     fn outcome(target: &str, findings: Vec<Finding>) -> Outcome {
-        Outcome {
-            target: target.to_owned(),
-            account: Some("111122223333".to_owned()),
-            region: Some("us-east-1".to_owned()),
-            instance: None,
-            instance_profile: None,
-            role: None,
-            trust: None,
-            verdict: Verdict::NotReady,
-            permissions: Vec::new(),
-            findings,
-            not_checked: Vec::new(),
-        }
+        super::super::sample::outcome(target, Verdict::NotReady, findings)
     }
 
     fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
