@@ -69,7 +69,16 @@ pub(super) async fn role(
     let reading = reader.roles.get(partition, name, || read(reader, partition, name)).await;
     let known_arn = reading.found.as_ref().map(|(found, ..)| &found.arn).ok().or(embedded.map(|role| &role.arn));
     let (stored, fact) = match known_arn {
-        None => (expected.unseen(name), compose(name, reading, None)),
+        None => {
+            // The lists are of the role of that name in the caller's account; without its ARN nothing says whether that
+            // is the one that was typed.
+            let unconfirmed = expected.arn.and(reading.found.as_ref().err().cloned());
+            let fact = match (compose(name, reading, None), unconfirmed) {
+                (Fact::Known(_), Some(failure)) => Fact::Unreadable(failure.into_unreadable()),
+                (fact, _) => fact,
+            };
+            (expected.unseen(name), fact)
+        }
         Some(arn) => match expected.mismatch(GET, "role", arn) {
             Some(reason) => (expected.apart(name, arn), Fact::Unreadable(reason)),
             None => (expected.seen(name, arn), compose(name, reading, embedded)),
