@@ -13,6 +13,7 @@ use crate::diagnose::diagnose;
 use crate::facts::snapshot;
 use crate::needs::Requirements;
 use crate::report::Severity;
+use crate::target::Target;
 
 pub use exit::Exit;
 
@@ -34,6 +35,7 @@ pub fn run() -> Exit {
         Err(error) => {
             // Help and version come this way too, and are no errors.
             let _ = error.print();
+            propose_check(&error);
             return if error.use_stderr() { Exit::Usage } else { Exit::Ready };
         }
     };
@@ -73,6 +75,14 @@ pub fn run() -> Exit {
             output::error("interrupted; nothing was changed");
             Exit::Interrupted
         }
+    }
+}
+
+/// A target in the place of a command is what people type first.
+fn propose_check(error: &clap::Error) {
+    let typed = std::env::args().nth(1).unwrap_or_default();
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand && Target::parse(&typed).is_ok() {
+        output::hint(&format!("did you mean `ssm-profile check {typed}`?"));
     }
 }
 

@@ -124,6 +124,7 @@ fn what_is_mistyped_gets_the_right_word_proposed() {
     for (arguments, proposed) in [
         (&["chek"][..], "'check'"),
         (&["snapshoot"], "'snapshot'"),
+        (&["role/web"], "ssm-profile check role/web"),
         (&["check", "--polcy", "policy.json"], "'--policy'"),
         (&["check", "--kms", "x"], "'--kms-key'"),
         (&["snapshot", "--al"], "'--all'"),
