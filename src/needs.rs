@@ -4,6 +4,9 @@
 //! [Create a custom IAM role for Session Manager](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html)
 //! and the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 
+use std::collections::BTreeSet;
+
+use crate::arn::{Arn, partition_of_region};
 use crate::policy::{Part, Resource, Text};
 use crate::report::NeededFor;
 
@@ -20,6 +23,19 @@ pub struct Requirements {
     pub actions: Vec<RequiredAction>,
     /// Condition keys as the user knows them: their values, or none for a key that is absent.
     pub context: Vec<(String, Vec<String>)>,
+}
+
+impl Requirements {
+    /// The partitions that the user's own words name: ARNs, and the Region of the requests.
+    pub fn partitions(&self) -> BTreeSet<String> {
+        let resources = self.actions.iter().filter_map(|action| action.resource.as_deref());
+        let given = self.context.iter().flat_map(|(_, values)| values).map(String::as_str);
+        let arns = self.kms_key.as_deref().into_iter().chain(resources).chain(given).filter_map(Arn::parse);
+        let mut partitions: BTreeSet<String> = arns.map(|arn| arn.partition).collect();
+        let regions = self.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case("aws:RequestedRegion"));
+        partitions.extend(regions.flat_map(|(_, values)| values).map(|region| partition_of_region(region).to_owned()));
+        partitions
+    }
 }
 
 /// A bucket for session logs.
@@ -246,7 +262,7 @@ fn custom(required: &RequiredAction, place: &Place<'_>) -> Need {
 
 /// The Region in an ARN, unless it is left out or open.
 fn region_of_arn(text: &str) -> Option<RequestedRegion> {
-    let arn = crate::arn::Arn::parse(text)?;
+    let arn = Arn::parse(text)?;
     Some(RequestedRegion::Named(arn.region)).filter(
         |region| !matches!(region, RequestedRegion::Named(name) if name.is_empty() || name.contains(['*', '?'])),
     )

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::arn::{Arn, is_account_id, is_iam_name, is_instance_id};
+use crate::arn::{Arn, is_account_id, is_iam_name, is_instance_id, partition_of_region};
 
 /// The forms of a target, for messages.
 pub const FORMS: &str = "an instance (`i-0123456789abcdef0`), `profile/NAME`, `role/NAME`, or the ARN of one of these";
@@ -104,6 +104,13 @@ fn from_arn(text: &str, arn: Arn) -> Result<Target, TargetError> {
                     "`{text}` is not the ARN of an instance, `arn:PARTITION:ec2:REGION:ACCOUNT:instance/ID`"
                 )));
             }
+            if partition_of_region(&arn.region) != arn.partition {
+                return Err(TargetError(format!(
+                    "`{text}` names the Region `{}`, which is in the partition `{}`",
+                    arn.region,
+                    partition_of_region(&arn.region)
+                )));
+            }
             TargetKind::Instance(arn.name().to_owned())
         }
         ("iam", "instance-profile") => TargetKind::Profile(name_of(text, "profile", arn.name(), 128)?),
@@ -168,6 +175,7 @@ mod tests {
             ("arn:aws:iam", "complete ARN"),
             ("arn:aws:iam::1:role/web", "12 digits"),
             ("arn:aws:ec2::111122223333:instance/i-01234567", "REGION"),
+            ("arn:aws-us-gov:ec2:us-east-1:111122223333:instance/i-01234567", "partition `aws`"),
             ("", "give an instance"),
         ] {
             let error = Target::parse(text).unwrap_err().to_string();

@@ -20,7 +20,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     let scps = files::read_all(&plan.scps);
     let (mut facts, scps, source) = match &plan.source {
         Source::Documents(typed) => {
-            let (set, scps) = both(read_documents(typed, plan.regions.first().cloned()), scps)?;
+            let (set, scps) = both(read_documents(typed, plan), scps)?;
+            let set = DocumentSet { scps: scps.clone(), ..set };
             (documents::facts(set, Timestamp::now()), scps, json::Source { kind: "documents", file: None })
         }
         Source::Snapshot { file, wanted } => {
@@ -32,7 +33,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 Wanted::Targets(targets) => Choice::Targets(targets),
                 Wanted::Selection(tags) => Choice::Selection(tags),
             };
-            (choose(facts, choice, &plan.regions), scps, json::Source { kind: "snapshot", file: Some(file.name) })
+            let facts = choose(facts, choice, &plan.regions).map_err(Stop::Usage)?;
+            (facts, scps, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
             let scps = scps.map_err(Stop::Usage)?;
@@ -56,7 +58,7 @@ fn usage(mistake: String) -> Stop {
     Stop::Usage(vec![mistake])
 }
 
-fn read_documents(typed: &DocumentFiles, region: Option<String>) -> Result<DocumentSet, Vec<String>> {
+fn read_documents(typed: &DocumentFiles, plan: &CheckPlan) -> Result<DocumentSet, Vec<String>> {
     let all = typed.policies.iter().chain(&typed.trust).chain(&typed.boundary);
     let mut texts = files::read_all(all)?.into_iter();
     Ok(DocumentSet {
@@ -65,8 +67,9 @@ fn read_documents(typed: &DocumentFiles, region: Option<String>) -> Result<Docum
         boundary: typed.boundary.as_ref().and_then(|_| texts.next()),
         scps: Vec::new(),
         account: typed.account.clone(),
-        region,
+        region: plan.regions.first().cloned(),
         instance_id: typed.instance_id.clone(),
+        partitions: plan.requirements.partitions(),
     })
 }
 

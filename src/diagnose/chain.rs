@@ -124,6 +124,10 @@ fn association(instance: &Instance) -> Option<Finding> {
     match (&instance.profile, &instance.association) {
         (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
         (Some(_), Fact::Absent) => None,
+        // The two were read a moment apart: something changed in between.
+        (None, Fact::Known(association)) if association.state == "associated" => {
+            Some(disagreement("the instance shows no profile, and its association with one is `associated`".to_owned()))
+        }
         (None, Fact::Known(association)) if association.state != "disassociated" => {
             Some(pending(instance, &association.state, ", and the instance does not show a profile"))
         }
@@ -135,11 +139,21 @@ fn association(instance: &Instance) -> Option<Finding> {
         (Some(_), Fact::Known(association)) if association.state != "associated" => {
             Some(pending(instance, &association.state, ""))
         }
-        (Some(profile), Fact::Known(association)) => association
-            .profile_arn
-            .as_ref()
-            .filter(|arn| **arn != profile.arn)
-            .map(|arn| pending(instance, &association.state, &format!(" with another profile, `{arn}`"))),
+        (Some(profile), Fact::Known(association)) => {
+            association.profile_arn.as_ref().filter(|arn| **arn != profile.arn).map(|arn| {
+                disagreement(format!("the instance shows one profile, and is `associated` with another, `{arn}`"))
+            })
+        }
+    }
+}
+
+fn disagreement(message: String) -> Finding {
+    Finding {
+        code: Code::AssociationPending,
+        severity: Severity::Warning,
+        message,
+        remedy: "its profile is just being changed; check again".to_owned(),
+        leaves_unknown: true,
     }
 }
 

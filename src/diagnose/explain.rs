@@ -108,6 +108,12 @@ pub(super) fn not_checked(facts: &Facts, requirements: &Requirements, subject: &
         if documents.boundary.is_none() {
             lines.push("a permissions boundary: give it with --boundary".to_owned());
         }
+        if subject.region.is_none() {
+            lines.push(match &subject.partition {
+                Some(partition) => format!("the partition: taken to be `{partition}`; give --region"),
+                None => "the partition: the documents name another than `aws`; give --region".to_owned(),
+            });
+        }
         lines.push(
             "whatever stands outside the documents: the instance, its network path and agent, VPC endpoint policies, \
              account settings of Systems Manager"

@@ -44,7 +44,10 @@ fn judge(facts: &Facts, role: &Role) -> JudgedRole {
         Fact::Known(tags) => Some(tags.clone()),
         Fact::Absent => Some(BTreeMap::new()),
         Fact::Unreadable(reason) => {
-            judged.note(reason);
+            // Only a condition on a tag depends on them, and then names its key; the boundary comes by the same call.
+            if role.boundary.unreadable() != Some(reason) {
+                judged.findings.push(Finding { leaves_unknown: false, ..explain::unreadable(reason) });
+            }
             None
         }
     };

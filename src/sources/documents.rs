@@ -33,6 +33,8 @@ pub struct DocumentSet {
     pub region: Option<String>,
     /// The instance.
     pub instance_id: Option<String>,
+    /// The partitions that the user named otherwise, in ARNs of flags.
+    pub partitions: BTreeSet<String>,
 }
 
 /// The one subject that stands for the documents together.
@@ -58,26 +60,20 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
     facts
 }
 
-/// Without a Region only the documents tell their partition: the one that their ARNs or service principals name.
-/// Those that name none are for `aws`; of those that name several it is not known.
+/// The partition of documents that no Region is given for: the one that the user named in another way, or else `aws`.
+///
+/// Documents that name another partition may be for that one or only deny it, so then it is not known.
 fn partition_named(set: &DocumentSet) -> Option<String> {
-    let texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(&set.scps);
-    let mut named = BTreeSet::new();
-    for text in texts {
+    if let Some(said) = set.partitions.first() {
+        return Some(said.clone()).filter(|_| set.partitions.len() == 1);
+    }
+    let mut texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(&set.scps);
+    let names_another = |text: &Text| {
         let document = PolicyText::new(&text.text);
-        let arns = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
-        named.extend(
-            arns.filter(|partition| partition.starts_with("aws") && !partition.contains('*')).map(str::to_owned),
-        );
-        if document.as_str().contains(".amazonaws.com.cn") {
-            named.insert("aws-cn".to_owned());
-        }
-    }
-    match named.len() {
-        0 => Some("aws".to_owned()),
-        1 => named.pop_first(),
-        _ => None,
-    }
+        let mut partitions = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
+        partitions.any(|partition| partition.starts_with("aws-")) || document.as_str().contains(".amazonaws.com.cn")
+    };
+    (!texts.any(names_another)).then(|| "aws".to_owned())
 }
 
 /// The levels of an organisation's SCPs. A JSON array in a text is a level with several policies. `None` for no text.

@@ -16,7 +16,16 @@ pub enum Choice<'a> {
 }
 
 /// Narrows the facts to the chosen subjects, in the Regions given, or in any if none is.
-pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Facts {
+///
+/// # Errors
+/// A message for each target of which the snapshot holds several.
+pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Result<Facts, Vec<String>> {
+    if let Choice::Targets(targets) = choice {
+        let mistakes: Vec<String> = targets.iter().filter_map(|target| ambiguity(&facts, target)).collect();
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+    }
     let in_regions = |subject: &Subject| match &subject.region {
         Some(region) => regions.is_empty() || regions.contains(region),
         None => true,
@@ -31,7 +40,22 @@ pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Facts
             .collect(),
         Choice::Targets(targets) => targets.iter().map(|target| find(&facts, target, regions)).collect(),
     };
-    facts
+    Ok(facts)
+}
+
+/// Why a name alone does not say which profile or role is meant: several accounts have one of that name.
+fn ambiguity(facts: &Facts, target: &Target) -> Option<String> {
+    let (name, keys): (_, Vec<&String>) = match &target.kind {
+        TargetKind::Profile(name) => (name, facts.profiles.keys().collect()),
+        TargetKind::Role(name) => (name, facts.roles.keys().collect()),
+        TargetKind::Instance(_) => return None,
+    };
+    let accounts = keys.iter().filter_map(|key| key.split_once('/')).filter(|(_, last)| last == name);
+    let accounts: Vec<&str> = accounts.map(|(account, _)| account).collect();
+    let ambiguous = target.arn.is_none() && accounts.len() > 1;
+    ambiguous.then(|| {
+        format!("`{}` is in several accounts of the snapshot ({}); give its ARN", target.text, accounts.join(", "))
+    })
 }
 
 fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {

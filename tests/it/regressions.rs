@@ -77,6 +77,51 @@ fn documents_that_name_several_partitions_are_denied_by_none_of_them() {
     assert_eq!(update(&["--region", "cn-north-1"]), Decision::Allowed);
 }
 
+/// What the user names in a flag tells the partition; what a document denies does not.
+#[test]
+fn documents_without_a_region_are_for_the_partition_that_the_user_named() {
+    let instances = |partition: &str| format!("arn:{partition}:ec2:*:*:instance/*");
+    let commercial = policy(vec![allow("ssmmessages:*"), statement("Allow", "ssm:*", instances("aws"))]);
+    for (flag, value, expected) in [
+        ("--context", "aws:SourceVpc=vpc-1", Decision::Allowed),
+        ("--context", "aws:RequestedRegion=cn-north-1", Decision::ImplicitDeny),
+        ("--context", "aws:PrincipalArn=arn:aws-cn:iam::111122223333:role/x", Decision::ImplicitDeny),
+        ("--require", "s3:GetObject=arn:aws-cn:s3:::b/k", Decision::ImplicitDeny),
+    ] {
+        let outcome = judge_policy(&commercial, &[flag, value]);
+        assert_eq!(outcome.permission("ssm:UpdateInstanceInformation").decision, expected, "{flag} {value}");
+    }
+    let deny = policy(vec![allow("*"), statement("Deny", "ssm:*", instances("aws-cn"))]);
+    for (flag, rest) in [("--policy", None), ("--boundary", Some(core())), ("--scp", Some(core()))] {
+        let files = [("deny.json", deny.to_string()), ("core.json", rest.unwrap_or_else(|| deny.clone()).to_string())];
+        let outcome = judge(&files, &["--policy", "core.json", flag, "deny.json"]);
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{flag}");
+    }
+}
+
+#[test]
+fn a_name_that_two_accounts_of_a_snapshot_share_is_not_guessed() {
+    let mut snapshot: Value = serde_json::from_str(&std::fs::read_to_string(example()).unwrap()).unwrap();
+    let role = snapshot["facts"]["roles"]["111122223333/web"].clone();
+    snapshot["facts"]["roles"]["222233334444/web"] = role;
+    let sandbox = Sandbox::new();
+    sandbox.file("two.json", &snapshot);
+    let refused = sandbox.run(&["check", "--snapshot", "two.json", "role/web"]).expect(2);
+    assert!(refused.stderr.contains("222233334444") && refused.stdout.is_empty(), "{refused:?}");
+    sandbox.run(&["check", "--snapshot", "two.json", "arn:aws:iam::111122223333:role/apps/web"]).expect(0);
+}
+
+#[test]
+fn role_tags_that_no_policy_looks_at_may_be_unread() {
+    let mut snapshot: Value = serde_json::from_str(&std::fs::read_to_string(example()).unwrap()).unwrap();
+    let unreadable = json!({"unreadable": {"api": "iam:ListRoleTags", "kind": "denied", "message": "no"}});
+    snapshot["facts"]["roles"]["111122223333/web"]["known"]["tags"] = unreadable;
+    let sandbox = Sandbox::new();
+    sandbox.file("tags.json", &snapshot);
+    let report = sandbox.run(&["check", "--snapshot", "tags.json", "role/web", "-o", "json"]).expect(0).report();
+    report.only().finding(Code::AccessDenied);
+}
+
 #[test]
 fn an_alias_that_cannot_be_looked_up_is_no_failure_of_aws() {
     let outcome = judge_policy(&policy(allow("*")), &["--kms-key", "alias/sessions"]);
