@@ -180,7 +180,9 @@ impl Page {
         let (word, style) = match permission.decision {
             Decision::Allowed => ("allowed", GOOD),
             Decision::ExplicitDeny => ("denied", BAD),
-            Decision::ImplicitDeny => ("missing", BAD),
+            // A closed boundary or SCP level is named; for the role's own policies nothing is.
+            Decision::ImplicitDeny if permission.decided_by.is_empty() => ("missing", BAD),
+            Decision::ImplicitDeny => ("blocked", BAD),
             Decision::Unknown => ("unknown", OPEN),
         };
         let verbose = self.layout.detail == Detail::Verbose;
