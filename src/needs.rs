@@ -31,7 +31,9 @@ impl Requirements {
         let resources = self.actions.iter().filter_map(|action| action.resource.as_deref());
         let given = self.context.iter().flat_map(|(_, values)| values).map(String::as_str);
         let arns = self.kms_key.as_deref().into_iter().chain(resources).chain(given).filter_map(Arn::parse);
-        let mut partitions: BTreeSet<String> = arns.map(|arn| arn.partition).collect();
+        // `arn:*:s3:::b` names none.
+        let is_name = |name: &String| name == "aws" || name.starts_with("aws-") && !name.contains(['*', '?']);
+        let mut partitions: BTreeSet<String> = arns.map(|arn| arn.partition).filter(is_name).collect();
         let regions = self.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case("aws:RequestedRegion"));
         partitions.extend(regions.flat_map(|(_, values)| values).map(|region| partition_of_region(region).to_owned()));
         partitions
@@ -201,7 +203,7 @@ fn decrypt(key: &KeyArn) -> Need {
     };
     Need {
         // A key that was given without its Region is one of the instance's Region.
-        requested_region: text.as_known().and_then(region_of_arn).unwrap_or(RequestedRegion::OfInstance),
+        requested_region: region_of_arn(&text.to_string()).unwrap_or(RequestedRegion::OfInstance),
         unresolved,
         ..need("kms:Decrypt", NeededFor::Kms, Some(Resource::Arn(text)))
     }

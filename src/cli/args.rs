@@ -147,7 +147,7 @@ pub struct Needs {
     pub context: Vec<String>,
 }
 
-/// Sources other than a live account. None of them makes an AWS call; `-` is standard input.
+/// Sources other than a live account, which make no AWS call, and SCPs, which go with any source; `-` is standard input.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
 pub struct Sources {
@@ -168,7 +168,7 @@ pub struct Sources {
     pub boundary: Option<OsString>,
 
     /// The service control policies: a file for each level from the root down; a JSON array is a level with several
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Service control policies, with any source")]
     pub scp: Vec<OsString>,
 
     /// The account that bare documents are for

@@ -140,7 +140,13 @@ async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
     let chosen = tokio::task::spawn_blocking(move || {
         dialoguer::FuzzySelect::new().with_prompt("instance").items(&rows).default(0).interact_opt()
     });
-    let chosen = chosen.await.ok().and_then(Result::ok).flatten().ok_or(Stop::Interrupted)?;
+    let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot show the list: {error}; give a target"));
+    let chosen = match chosen.await.map_err(|error| failed(&error))? {
+        Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => None,
+        Err(error) => return Err(failed(&error)),
+        Ok(chosen) => chosen,
+    };
+    let chosen = chosen.ok_or(Stop::Interrupted)?;
     let instance = instances.get(chosen).ok_or(Stop::Interrupted)?;
     Ok(Target { text: instance.id.clone(), kind: TargetKind::Instance(instance.id.clone()), arn: None })
 }

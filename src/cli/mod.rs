@@ -49,6 +49,8 @@ pub fn run() -> Exit {
     };
     let ended = runtime.block_on(async {
         tokio::select! {
+            // The command first: until it waits for something, Control-C keeps its default meaning.
+            biased;
             ended = command(&cli) => ended,
             _ = tokio::signal::ctrl_c() => Err(Stop::Interrupted),
         }
@@ -80,7 +82,7 @@ pub fn run() -> Exit {
 
 /// A target in the place of a command is what people type first.
 fn propose_check(error: &clap::Error) {
-    let typed = std::env::args().nth(1).unwrap_or_default();
+    let typed = std::env::args_os().nth(1).and_then(|typed| typed.into_string().ok()).unwrap_or_default();
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand && Target::parse(&typed).is_ok() {
         output::hint(&format!("did you mean `ssm-profile check {typed}`?"));
     }
@@ -119,6 +121,9 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
     let facts = gather::live(plan.wanted, &plan.regions, plan.kms_key.clone(), &typed.aws).await?;
+    if facts.subjects.is_empty() {
+        output::warning("no instance was selected, so the snapshot is empty");
+    }
     let text = snapshot::write(&facts).map_err(|error| Stop::Failure(format!("cannot write the snapshot: {error}")))?;
     output::print(&text)?;
     // What could not be read is in the snapshot with its reason, and is said here too.

@@ -92,7 +92,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     };
     let source = if sources.policy.is_empty() {
         documents_only(sources, &mut mistakes);
-        if sources.snapshot.is_none() {
+        if sources.snapshot.is_none() || matches!(wanted, Wanted::Targets(_)) {
             one_region_for_named(&wanted, &regions, &mut mistakes);
         }
         live_or_snapshot(&sources.snapshot, wanted)

@@ -6,7 +6,7 @@ use crate::facts::{Fact, Instance, InstanceProfile, Subject};
 use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Severity, Verdict};
 
 use super::explain;
-use super::words::error;
+use super::words::{error, warning};
 
 /// An outcome that says whom it is about and nothing else yet.
 pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outcome {
@@ -51,13 +51,12 @@ pub(super) fn instance_terminated(instance: &Instance) -> Finding {
 /// By the contract a target that does not exist is unknown, not unready: the id may be mistyped, or elsewhere.
 pub(super) fn instance_not_found(subject: &Subject) -> Finding {
     let region = subject.region.as_deref().unwrap_or("this Region");
-    Finding {
-        code: Code::InstanceNotFound,
-        severity: Severity::Warning,
-        message: format!("there is no instance `{}` in {region}, as far as these facts show", subject.target),
-        remedy: "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
-        leaves_unknown: true,
-    }
+    warning(
+        Code::InstanceNotFound,
+        format!("there is no instance `{}` in {region}, as far as these facts show", subject.target),
+        "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
+        true,
+    )
 }
 
 /// What keeps the instance from having credentials, before its profile is looked at.
@@ -77,20 +76,13 @@ fn not_running(instance: &Instance) -> Option<Finding> {
         "stopping" => format!("wait until it is stopped, then start it: {start}"),
         _ => format!("start it: {start}"),
     };
-    let known = matches!(instance.state.as_str(), "pending" | "stopping" | "stopped");
-    Some(Finding {
-        code: Code::InstanceNotRunning,
-        severity: Severity::Warning,
-        message: match known {
-            true => format!(
-                "the instance is {}, so its agent does not run; the verdict is about its profile",
-                instance.state
-            ),
-            false => format!("the instance's state is `{}`, which says nothing", instance.state),
-        },
-        remedy,
-        leaves_unknown: !known,
-    })
+    let state = &instance.state;
+    let known = matches!(state.as_str(), "pending" | "stopping" | "stopped");
+    let message = match known {
+        true => format!("the instance is {state}, so its agent does not run; the verdict is about its profile"),
+        false => format!("the instance's state is `{state}`, which says nothing"),
+    };
+    Some(warning(Code::InstanceNotRunning, message, remedy, !known))
 }
 
 /// See [Configure the instance metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
@@ -108,18 +100,19 @@ fn metadata(instance: &Instance) -> Option<Finding> {
             ),
             format!("switch it on: {enable}"),
         )),
-        Some("enabled") if pending => Some(Finding {
-            code: Code::MetadataDisabled,
-            severity: Severity::Warning,
-            message: "a change of the metadata options is pending: the service may still be switched off".to_owned(),
-            remedy: "wait, or start the instance if it is stopped; then check again".to_owned(),
-            // On a stopped instance the change applies when it starts.
-            leaves_unknown: instance.state == "running",
-        }),
+        // On a stopped instance the change applies when it starts.
+        Some("enabled") if pending => Some(warning(
+            Code::MetadataDisabled,
+            "a change of the metadata options is pending: the service may still be switched off",
+            "wait, or start the instance if it is stopped; then check again",
+            instance.state == "running",
+        )),
         _ => None,
     }
 }
 
+/// See [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
+/// for what an instance without a profile can still have.
 fn association(instance: &Instance) -> Option<Finding> {
     match (&instance.profile, &instance.association) {
         (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
@@ -133,7 +126,8 @@ fn association(instance: &Instance) -> Option<Finding> {
         }
         (None, _) => Some(error(
             Code::NoInstanceProfile,
-            "the instance has no instance profile, so its agent has no credentials",
+            "the instance has no instance profile; without one only Default Host Management Configuration could let its \
+             agent in, and that was not read",
             format!("associate a profile whose role has the permissions: {}", associate(instance, "NAME")),
         )),
         (Some(_), Fact::Known(association)) if association.state != "associated" => {
@@ -148,34 +142,28 @@ fn association(instance: &Instance) -> Option<Finding> {
 }
 
 fn disagreement(message: String) -> Finding {
-    Finding {
-        code: Code::AssociationPending,
-        severity: Severity::Warning,
-        message,
-        remedy: "its profile is just being changed; check again".to_owned(),
-        leaves_unknown: true,
-    }
+    warning(Code::AssociationPending, message, "its profile is just being changed; check again", true)
 }
 
 fn pending(instance: &Instance, state: &str, what: &str) -> Finding {
-    let wait = "wait for it to become `associated`, usually within a minute, and check again";
     match state {
-        "" => Finding {
-            code: Code::AssociationPending,
-            severity: Severity::Warning,
-            message: "AWS did not say in which state the association of the instance with its profile is".to_owned(),
-            remedy: "check again".to_owned(),
-            leaves_unknown: true,
-        },
+        "associating" => error(
+            Code::AssociationPending,
+            format!("the association of the instance with its profile is `{state}`{what}"),
+            "wait for it to become `associated`, usually within a minute, and check again",
+        ),
         "disassociating" | "disassociated" => error(
             Code::AssociationPending,
             format!("the instance's profile is being taken away: the association is `{state}`{what}"),
             format!("once it is gone, associate a profile again: {}", associate(instance, "NAME")),
         ),
-        _ => error(
+        _ => warning(
             Code::AssociationPending,
-            format!("the association of the instance with its profile is `{state}`{what}"),
-            wait,
+            format!(
+                "AWS did not say in words that are known how the association of the instance stands: `{state}`{what}"
+            ),
+            "check again",
+            true,
         ),
     }
 }
@@ -219,13 +207,12 @@ pub(super) fn no_such_target(code: Code, what: &str, name: &str) -> Vec<Finding>
 
 /// A profile or role that was named did not come along in the snapshot, so it may exist or not.
 pub(super) fn target_not_in_snapshot(what: &str, name: &str) -> Finding {
-    Finding {
-        code: Code::InstanceNotFound,
-        severity: Severity::Warning,
-        message: format!("the snapshot holds no {what} `{name}`"),
-        remedy: "check the name (without a path), or take the snapshot again with this target".to_owned(),
-        leaves_unknown: true,
-    }
+    warning(
+        Code::InstanceNotFound,
+        format!("the snapshot holds no {what} `{name}`"),
+        "check the name (without a path), or take the snapshot again with this target".to_owned(),
+        true,
+    )
 }
 
 /// A profile that was deleted and made again has a new id, and the instance still holds the old one.

@@ -4,9 +4,10 @@ use crate::arn::Arn;
 use crate::facts::{Fact, Facts, kms_key};
 use crate::needs::{KeyArn, Place, Requirements};
 use crate::policy::Text;
-use crate::report::{Code, Finding, Severity};
+use crate::report::{Code, Finding};
 
 use super::explain;
+use super::words::warning;
 
 /// The key that is required, with a finding if it could not be resolved; `None` if none is required.
 ///
@@ -24,7 +25,12 @@ pub(super) fn resolve(
     }
     let region = arn.as_ref().and_then(Arn::region).or(place.region);
     let is_alias = arn.is_some() || given.starts_with("alias/");
-    let unresolved = KeyArn::Unresolved(place.key_arn(if is_alias { None } else { Some(given) }));
+    // A key is of its alias's own partition, account and Region.
+    let of_key = match &arn {
+        Some(arn) => Place { partition: Some(&arn.partition), account: arn.account(), region: arn.region(), ..*place },
+        None => *place,
+    };
+    let unresolved = KeyArn::Unresolved(of_key.key_arn(if is_alias { None } else { Some(given) }));
     Some(match facts.kms_keys.get(&kms_key(region, given)) {
         Some(Fact::Known(key)) => (KeyArn::Resolved(Text::known(&key.arn)), None),
         Some(Fact::Absent) => (unresolved, Some(no_such_key(given, region))),
@@ -36,24 +42,20 @@ pub(super) fn resolve(
 }
 
 fn alias_not_resolved(given: &str) -> Finding {
-    Finding {
-        code: Code::KmsKeyPolicy,
-        severity: Severity::Warning,
-        message: format!("`{given}` is an alias, and only AWS knows which key it stands for"),
-        remedy: "give the key's ARN".to_owned(),
-        leaves_unknown: true,
-    }
+    warning(
+        Code::KmsKeyPolicy,
+        format!("`{given}` is an alias, and only AWS knows which key it stands for"),
+        "give the key's ARN".to_owned(),
+        true,
+    )
 }
 
 fn no_such_key(given: &str, region: Option<&str>) -> Finding {
     let place = region.map(|region| format!(" in {region}")).unwrap_or_default();
-    Finding {
-        code: Code::KmsKeyPolicy,
-        severity: Severity::Warning,
-        message: format!(
-            "there is no KMS key `{given}`{place}, so it is not known which key the role must be allowed to use"
-        ),
-        remedy: "give the ARN of the key that the session preferences name".to_owned(),
-        leaves_unknown: true,
-    }
+    warning(
+        Code::KmsKeyPolicy,
+        format!("there is no KMS key `{given}`{place}, so it is not known which key the role must be allowed to use"),
+        "give the ARN of the key that the session preferences name".to_owned(),
+        true,
+    )
 }

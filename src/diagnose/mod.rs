@@ -322,6 +322,6 @@ fn not_in_snapshot(api: &str) -> Unreadable {
     Unreadable {
         api: api.to_owned(),
         kind: crate::facts::UnreadableKind::NotInSnapshot,
-        message: "the snapshot does not hold it".to_owned(),
+        message: format!("the answer to `{api}` is not among the facts"),
     }
 }

@@ -117,8 +117,12 @@ impl JudgedRole {
                 for policy in inline {
                     let document = match &policy.document {
                         Fact::Known(text) => self.parse(&format!("the inline policy `{}`", policy.name), text),
-                        // It went away between the list and the read.
-                        Fact::Absent => continue,
+                        // Its name was listed, so there is or was one, and what it says is not known.
+                        Fact::Absent => Err(self.note(&Unreadable {
+                            api: "iam:GetRolePolicy".to_owned(),
+                            kind: UnreadableKind::Other,
+                            message: format!("the inline policy `{}` was listed and is not there", policy.name),
+                        })),
                         Fact::Unreadable(reason) => Err(self.note(reason)),
                     };
                     gate.policies.push(Policy { name: policy.name.clone(), kind: PolicyKind::Inline, document });

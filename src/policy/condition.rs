@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::context::{Context, Value, is_multivalued};
 use super::json::{Json, repeated};
-use super::moment::{Span, compare_spans};
+use super::moment::{compare_spans, parse_moments};
 use super::operator::{Comparison, by_name};
 use super::template::Template;
 use super::text::Text;
@@ -193,7 +193,7 @@ impl Test {
     fn when_between(&self, span: (Timestamp, Timestamp), context: &Context) -> Truth {
         match self.operator {
             Operator::Compare { comparison: Comparison::Date(order), negated, .. } => {
-                self.against_any(negated, |policy| match policy.as_plain().as_deref().and_then(Span::parse) {
+                self.against_any(negated, |policy| match policy.as_plain().as_deref().and_then(parse_moments) {
                     Some(moment) => compare_spans(order, span, moment, || context.doubt(&self.key)),
                     None => Truth::Unknown(Doubt::note(format!("a value for `{}` that is no date", self.key))),
                 })

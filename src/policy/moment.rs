@@ -14,39 +14,34 @@ use super::truth::{Doubt, Truth};
 /// From when until when, both included.
 pub(super) type Moments = (Timestamp, Timestamp);
 
-/// A point in time, or the span that it lies in.
-pub(super) struct Span;
-
-impl Span {
-    /// Reads a date of a policy or a request. `None` if it is none.
-    ///
-    /// A date without a time zone is a span: AWS does not say which zone it means.
-    pub fn parse(text: &str) -> Option<Moments> {
-        if let Ok(point) = text.parse::<Timestamp>() {
-            return Some((point, point));
-        }
-        // `2020` is a year to ISO 8601 and a time in 1970 to a clock, so shorter numbers are no answer.
-        if text.len() > 4
-            && let Ok(seconds) = text.parse::<f64>()
-            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        {
-            let point = Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()?;
-            return Some((point, point));
-        }
-        // The profile allows a time of hours and minutes.
-        if let Some((start, zone)) = text.split_once('T').and_then(|(date, time)| {
-            let at = time.find(['Z', '+', '-'])?;
-            Some((format!("{date}T{}:00", time.get(..at)?), time.get(at..)?))
-        }) && let Ok(point) = format!("{start}{zone}").parse::<Timestamp>()
-        {
-            return Some((point, point));
-        }
-        let civil =
-            text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.to_datetime(Default::default())));
-        let utc = civil.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-        let widest = SignedDuration::from_hours(14);
-        Some((utc.checked_sub(widest).ok()?, utc.checked_add(widest).ok()?))
+/// Reads a date of a policy or a request. `None` if it is none.
+///
+/// A date without a time zone is a span: AWS does not say which zone it means.
+pub(super) fn parse_moments(text: &str) -> Option<Moments> {
+    if let Ok(point) = text.parse::<Timestamp>() {
+        return Some((point, point));
     }
+    // `2020` is a year to ISO 8601 and a time in 1970 to a clock, so shorter numbers are no answer.
+    if text.len() > 4
+        && let Ok(seconds) = text.parse::<f64>()
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    {
+        let point = Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()?;
+        return Some((point, point));
+    }
+    // The profile allows a time of hours and minutes.
+    if let Some((start, zone)) = text.split_once('T').and_then(|(date, time)| {
+        let at = time.find(['Z', '+', '-'])?;
+        Some((format!("{date}T{}:00", time.get(..at)?), time.get(at..)?))
+    }) && let Ok(point) = format!("{start}{zone}").parse::<Timestamp>()
+    {
+        return Some((point, point));
+    }
+    let civil =
+        text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.to_datetime(Default::default())));
+    let utc = civil.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    let widest = SignedDuration::from_hours(14);
+    Some((utc.checked_sub(widest).ok()?, utc.checked_add(widest).ok()?))
 }
 
 /// Whether `order` holds between a request's and a policy's moment: unknown if it hangs on where in the spans they lie.
@@ -70,7 +65,7 @@ mod tests {
     use super::*;
 
     fn span(text: &str) -> Option<(i64, i64)> {
-        Span::parse(text).map(|(from, until)| (from.as_second(), until.as_second()))
+        parse_moments(text).map(|(from, until)| (from.as_second(), until.as_second()))
     }
 
     #[test]

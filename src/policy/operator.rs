@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ipnet::IpNet;
 
 use super::context::Context;
-use super::moment::{Span, compare_spans};
+use super::moment::{compare_spans, parse_moments};
 use super::pattern::{Match, Pattern, Piece};
 use super::template::Template;
 use super::text::Text;
@@ -113,8 +113,8 @@ impl Comparison {
             Comparison::Number(order) => {
                 number(value).zip(number(&policy)).and_then(|(a, b)| Some(order.holds(compare_numbers(a, b)?).into()))
             }
-            Comparison::Date(order) => Span::parse(value)
-                .zip(Span::parse(&policy))
+            Comparison::Date(order) => parse_moments(value)
+                .zip(parse_moments(&policy))
                 .map(|(a, b)| compare_spans(order, a, b, || context.doubt(key))),
             Comparison::Bool => bool_of(value).zip(bool_of(&policy)).map(|(a, b)| (a == b).into()),
             Comparison::Binary => {

@@ -178,3 +178,44 @@ fn completions_of_bash_reach_the_subcommands() {
     let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "--output");
 }
+
+/// A key is of its alias's account and Region, whatever the instance's are.
+#[test]
+fn an_alias_of_another_account_is_not_judged_as_a_key_of_this_one() {
+    let key = "arn:aws:kms:eu-west-1:999988887777:key/*";
+    let document = policy(vec![core()["Statement"].clone(), statement("Allow", "kms:Decrypt", key)]);
+    let alias = ["--kms-key", "arn:aws:kms:eu-west-1:999988887777:alias/x"];
+    let outcome = judge_policy(&document, &[&PLACE[..], &alias].concat());
+    assert_eq!((outcome.verdict, outcome.permission("kms:Decrypt").resource.as_str()), (Verdict::Unknown, key));
+}
+
+#[test]
+fn an_open_partition_in_a_flag_names_none() {
+    let outcome = judge_policy(&policy(allow("*")), &["--require", "s3:GetObject=arn:*:s3:::b/*"]);
+    assert_eq!(outcome.verdict, Verdict::Ready);
+}
+
+#[test]
+fn an_inline_policy_that_was_listed_and_is_not_there_is_not_taken_for_none() {
+    let mut snapshot: Value = serde_json::from_str(&std::fs::read_to_string(example()).unwrap()).unwrap();
+    snapshot["facts"]["roles"]["111122223333/locked"]["known"]["inline"]["known"][0]["document"] = json!("absent");
+    let sandbox = Sandbox::new();
+    sandbox.file("absent.json", &snapshot);
+    sandbox.run(&["check", "--snapshot", "absent.json", "role/locked"]).expect(3);
+}
+
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let typed = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = Command::new(env!("CARGO_BIN_EXE_ssm-profile")).arg(typed).env_clear().output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn several_regions_are_refused_for_named_targets_of_a_snapshot_too() {
+    let target = "i-0a1b2c3d400000001";
+    let regions = ["--region", "eu-west-1", "--region", "us-east-1"];
+    let refused = Sandbox::new().run(&[&["check", "--snapshot", &example(), target][..], &regions].concat()).expect(2);
+    assert!(refused.stderr.contains("--region"), "{refused:?}");
+}

@@ -243,11 +243,10 @@ fn met_in(reservation: &sdk::Reservation) -> impl Iterator<Item = Met> {
 fn convert(instance: &sdk::Instance) -> Option<Instance> {
     let tag = |tag: &sdk::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     let tags: BTreeMap<String, String> = instance.tags().iter().filter_map(tag).collect();
-    let profile = instance.iam_instance_profile().and_then(|profile| {
-        Some(AttachedProfile {
-            arn: profile.arn()?.to_owned(),
-            id: profile.id().filter(|id| !id.is_empty()).map(str::to_owned),
-        })
+    // One without its ARN is still a profile: it cannot be read, and that is not the same as having none.
+    let profile = instance.iam_instance_profile().map(|profile| AttachedProfile {
+        arn: profile.arn().unwrap_or_default().to_owned(),
+        id: profile.id().filter(|id| !id.is_empty()).map(str::to_owned),
     });
     let metadata = instance.metadata_options().map(|options| MetadataOptions {
         http_endpoint: options.http_endpoint().map(|endpoint| endpoint.as_str().to_owned()),
