@@ -21,8 +21,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     let (mut facts, scps, source) = match &plan.source {
         Source::Documents(typed) => {
             let (set, scps) = both(read_documents(typed, plan), scps)?;
-            let set = DocumentSet { scps: scps.clone(), ..set };
-            (documents::facts(set, Timestamp::now()), scps, json::Source { kind: "documents", file: None })
+            let facts = documents::facts(DocumentSet { scps, ..set }, Timestamp::now());
+            return Ok((facts, json::Source { kind: "documents", file: None }));
         }
         Source::Snapshot { file, wanted } => {
             let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
@@ -42,6 +42,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             (facts, scps, json::Source { kind: "live", file: None })
         }
     };
+    // SCPs that were given win over those that a snapshot holds.
     facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
     Ok((facts, source))
 }
@@ -65,11 +66,11 @@ fn read_documents(typed: &DocumentFiles, plan: &CheckPlan) -> Result<DocumentSet
         policies: texts.by_ref().take(typed.policies.len()).collect(),
         trust: typed.trust.as_ref().and_then(|_| texts.next()),
         boundary: typed.boundary.as_ref().and_then(|_| texts.next()),
-        scps: Vec::new(),
         account: typed.account.clone(),
         region: plan.regions.first().cloned(),
         instance_id: typed.instance_id.clone(),
         partitions: plan.requirements.partitions(),
+        ..DocumentSet::default()
     })
 }
 

@@ -3,7 +3,7 @@
 //! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
 
 use crate::facts::{Fact, Instance, InstanceProfile, Subject};
-use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Severity, Verdict};
+use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Verdict};
 
 use super::explain;
 use super::words::{error, warning};
@@ -54,7 +54,7 @@ pub(super) fn instance_not_found(subject: &Subject) -> Finding {
     warning(
         Code::InstanceNotFound,
         format!("there is no instance `{}` in {region}, as far as these facts show", subject.target),
-        "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
+        "check the id, the Region (`--region`) and the account (`--profile`)",
         true,
     )
 }
@@ -192,13 +192,8 @@ pub(super) fn profile_missing(name: &str, instance: &Instance) -> Finding {
 
 /// A profile or role that was named does not exist: the code for any missing target, and the one for what is missing.
 pub(super) fn no_such_target(code: Code, what: &str, name: &str) -> Vec<Finding> {
-    let missing = |code, message| Finding {
-        code,
-        severity: Severity::Warning,
-        message,
-        remedy: "check the name (without a path) and the account (`--profile`)".to_owned(),
-        leaves_unknown: true,
-    };
+    let remedy = "check the name (without a path) and the account (`--profile`)";
+    let missing = |code, message: String| warning(code, message, remedy, true);
     vec![
         missing(code, format!("there is no {what} `{name}` in this account")),
         missing(Code::InstanceNotFound, "the target does not exist, as far as these facts show".to_owned()),
@@ -210,7 +205,7 @@ pub(super) fn target_not_in_snapshot(what: &str, name: &str) -> Finding {
     warning(
         Code::InstanceNotFound,
         format!("the snapshot holds no {what} `{name}`"),
-        "check the name (without a path), or take the snapshot again with this target".to_owned(),
+        "check the name (without a path), or take the snapshot again with this target",
         true,
     )
 }

@@ -45,7 +45,7 @@ fn alias_not_resolved(given: &str) -> Finding {
     warning(
         Code::KmsKeyPolicy,
         format!("`{given}` is an alias, and only AWS knows which key it stands for"),
-        "give the key's ARN".to_owned(),
+        "give the key's ARN",
         true,
     )
 }
@@ -55,7 +55,7 @@ fn no_such_key(given: &str, region: Option<&str>) -> Finding {
     warning(
         Code::KmsKeyPolicy,
         format!("there is no KMS key `{given}`{place}, so it is not known which key the role must be allowed to use"),
-        "give the ARN of the key that the session preferences name".to_owned(),
+        "give the ARN of the key that the session preferences name",
         true,
     )
 }

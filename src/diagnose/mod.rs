@@ -18,7 +18,7 @@ use crate::agent_context::{self, Caller};
 use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{self, KeyArn, Need, Place, Requirements};
-use crate::policy::{Decision, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust};
+use crate::policy::{Context, Decision, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust};
 use crate::report::{Code, Finding, NeededFor, Outcome, Permission, Report, RoleSummary, Severity, Trust, Verdict};
 
 use role::JudgedRole;
@@ -148,16 +148,18 @@ impl Diagnosis<'_> {
 
     fn through_role(&self, key: &str, named: bool) -> (Vec<Finding>, RoleInView<'_>) {
         let name = key.rsplit('/').next().unwrap_or(key);
+        if let Some(judged) = self.roles.get(key) {
+            return (Vec::new(), RoleInView::Judged(judged));
+        }
         match self.facts.roles.get(key) {
-            Some(Fact::Known(_)) => match self.roles.get(key) {
-                Some(judged) => (Vec::new(), RoleInView::Judged(judged)),
-                None => (Vec::new(), RoleInView::NotKnown),
-            },
             Some(Fact::Absent) if named => (chain::no_such_target(Code::RoleMissing, "role", name), RoleInView::None),
             Some(Fact::Absent) => (vec![chain::role_missing(name)], RoleInView::None),
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason)], RoleInView::NotKnown),
             None if named => (vec![chain::target_not_in_snapshot("role", name)], RoleInView::NotKnown),
-            None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown),
+            // Every role that is known is judged already.
+            Some(Fact::Known(_)) | None => {
+                (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown)
+            }
         }
     }
 
@@ -233,16 +235,16 @@ impl Diagnosis<'_> {
     ) -> Vec<Finding> {
         let base = agent_context::base(caller);
         let needs = needs::all(self.requirements, &caller.place, key);
-        let mut answers = Vec::new();
-        for need in needs {
-            let context = agent_context::for_need(&base, &need, caller.place.region, &self.requirements.context);
-            let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
-            let mut response = evaluate(&judged.gates, &request);
-            if need.unresolved && response.decision == Decision::Allowed {
-                response.decision = Decision::Unknown;
-            }
-            answers.push((need, response));
-        }
+        let answers: Vec<(Need, Response)> = needs
+            .into_iter()
+            .map(|need| {
+                let mut response = self.ask(judged, &base, caller, &need);
+                if need.unresolved && response.decision == Decision::Allowed {
+                    response.decision = Decision::Unknown;
+                }
+                (need, response)
+            })
+            .collect();
         outcome.permissions = answers.iter().map(|(need, response)| permissions::permission(need, response)).collect();
         let mut findings = permissions::permissions(judged, &answers);
         let key_usable = |(need, response): &(Need, Response)| {
@@ -260,14 +262,18 @@ impl Diagnosis<'_> {
         if self.requirements.s3_logs.is_some() {
             return None;
         }
-        let need: Need = needs::encryption_of_any_bucket(&caller.place);
-        let base = agent_context::base(caller);
-        let context = agent_context::for_need(&base, &need, caller.place.region, &self.requirements.context);
-        let request = Request { action: need.action, resource: need.resource, context };
-        match evaluate(&judged.gates, &request).decision {
+        let need = needs::encryption_of_any_bucket(&caller.place);
+        match self.ask(judged, &agent_context::base(caller), caller, &need).decision {
             Decision::ImplicitDeny | Decision::ExplicitDeny => Some(permissions::optional_encryption()),
             Decision::Allowed | Decision::Unknown => None,
         }
+    }
+
+    /// What the role's policies say to one need, in the context that the agent's call for it carries.
+    fn ask(&self, judged: &JudgedRole, base: &Context, caller: &Caller<'_>, need: &Need) -> Response {
+        let context = agent_context::for_need(base, need, caller.place.region, &self.requirements.context);
+        let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
+        evaluate(&judged.gates, &request)
     }
 }
 

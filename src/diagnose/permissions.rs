@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::needs::{GET_ENCRYPTION_CONFIGURATION, Need};
 use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, StatementReference};
-use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
+use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission};
 
 use super::role::JudgedRole;
-use super::words::{actions_in_words, error, in_words, listed, policy_in_words, warning};
+use super::words::{actions_in_words, error, in_words, info, listed, policy_in_words, warning};
 
 /// A permission as the report shows it.
 pub(super) fn permission(need: &Need, response: &Response) -> Permission {
@@ -22,12 +22,10 @@ pub(super) fn permission(need: &Need, response: &Response) -> Permission {
         }));
     }
     Permission {
-        action: need.action.clone(),
-        resource: need.resource.to_string(),
-        needed_for: need.needed_for,
         decision: response.decision,
         decided_by,
         depends_on: response.doubt.keys.iter().cloned().collect(),
+        ..unknown_permission(need)
     }
 }
 
@@ -222,28 +220,22 @@ fn flag_for(key: &str, documents: bool) -> String {
 
 /// The documented policy grants it, but only logs to S3 need it.
 pub(super) fn optional_encryption() -> Finding {
-    Finding {
-        code: Code::MissingPermission,
-        severity: Severity::Info,
-        message: format!("`{GET_ENCRYPTION_CONFIGURATION}` is not allowed; only session logs in S3 need it"),
-        remedy: "nothing to do without S3 session logs; with them, check with `--s3-logs BUCKET`".to_owned(),
-        leaves_unknown: false,
-    }
+    info(
+        Code::MissingPermission,
+        format!("`{GET_ENCRYPTION_CONFIGURATION}` is not allowed; only session logs in S3 need it"),
+        "nothing to do without S3 session logs; with them, check with `--s3-logs BUCKET`",
+    )
 }
 
 /// An identity policy lets a role use a key only if the key's own policy says so.
 /// See [Key policies](https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html).
 pub(super) fn key_policy_not_read() -> Finding {
-    Finding {
-        code: Code::KmsKeyPolicy,
-        severity: Severity::Info,
-        message:
-            "the key's own policy was not read; the role's permission counts only if that policy lets IAM policies \
-                  decide, or names the role"
-                .to_owned(),
-        remedy: "see that the key policy allows the account's root, or the role, to use the key".to_owned(),
-        leaves_unknown: false,
-    }
+    info(
+        Code::KmsKeyPolicy,
+        "the key's own policy was not read; the role's permission counts only if that policy lets IAM policies decide, \
+         or names the role",
+        "see that the key policy allows the account's root, or the role, to use the key",
+    )
 }
 
 fn statement(by: &StatementReference) -> DecidedBy {

@@ -6,6 +6,7 @@ use crate::needs::CHANNEL_ACTIONS;
 use crate::policy::{Doubt, PolicyKind};
 use crate::report::{Code, Finding, Severity};
 
+/// A policy by its kind and name.
 pub(super) fn policy_in_words(kind: PolicyKind, name: &str) -> String {
     match kind {
         PolicyKind::Inline => format!("the inline policy `{name}`"),
@@ -30,11 +31,13 @@ pub(super) fn actions_in_words(actions: &[&str]) -> String {
     listed(&words)
 }
 
+/// What a doubt hangs on.
 pub(super) fn in_words(doubt: &Doubt) -> String {
     let keys = doubt.keys.iter().map(|key| format!("`{key}`"));
     listed(&keys.chain(doubt.notes.iter().cloned()).collect::<Vec<_>>())
 }
 
+/// `a, b and c`.
 pub(super) fn listed(items: &[String]) -> String {
     match items {
         [] => "nothing that can be named".to_owned(),
@@ -56,4 +59,9 @@ pub(super) fn warning(
     leaves_unknown: bool,
 ) -> Finding {
     Finding { code, severity: Severity::Warning, message: message.into(), remedy: remedy.into(), leaves_unknown }
+}
+
+/// What is good to know and changes no verdict.
+pub(super) fn info(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { code, severity: Severity::Info, message: message.into(), remedy: remedy.into(), leaves_unknown: false }
 }

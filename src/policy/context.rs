@@ -25,11 +25,6 @@ impl Value {
     pub fn known(text: impl Into<String>) -> Value {
         Value::Present(vec![Text::known(text)])
     }
-
-    /// A single value of which nothing is known but that it is there.
-    pub fn present() -> Value {
-        Value::Present(vec![Text::any()])
-    }
 }
 
 /// The condition keys of a request. A key that was not set is unknowable.

@@ -38,7 +38,9 @@ pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Resul
             .filter(|subject| in_regions(subject) && has_tags(subject, tags))
             .map(|subject| Subject { from_selection: true, ..subject })
             .collect(),
-        Choice::Targets(targets) => targets.iter().map(|target| find(&facts, target, regions)).collect(),
+        Choice::Targets(targets) => {
+            targets.iter().map(|target| find(&facts, target, regions.first().map(String::as_str))).collect()
+        }
     };
     Ok(facts)
 }
@@ -73,10 +75,10 @@ fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {
 }
 
 /// The subject that a target names: one that was taken, a profile or role that came along, or one that is not there.
-fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
+fn find(facts: &Facts, target: &Target, region: Option<&str>) -> Subject {
     let arn = target.arn.as_ref();
     let account = arn.and_then(|arn| arn.account());
-    let region = arn.and_then(|arn| arn.region()).or(regions.first().map(String::as_str));
+    let region = arn.and_then(|arn| arn.region()).or(region);
     let agrees = |wanted: Option<&str>, has: Option<&str>| wanted.is_none() || has.is_none() || wanted == has;
     let is_other_path = |kind: &SubjectKind| arn.is_some_and(|arn| has_other_path(facts, kind, arn));
     let fits = |subject: &&Subject| {
@@ -101,14 +103,9 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
         TargetKind::Role(name) => SubjectKind::Role(key_of(facts.roles.keys().collect(), name)),
     };
     // A profile or role of that name but of another path is not the one that is meant.
-    let kind = match (kind, arn) {
-        (SubjectKind::Profile(key), Some(arn)) if has_other_path(facts, &SubjectKind::Profile(key.clone()), arn) => {
-            SubjectKind::Profile(crate::facts::key(account, arn.resource.as_str()))
-        }
-        (SubjectKind::Role(key), Some(arn)) if has_other_path(facts, &SubjectKind::Role(key.clone()), arn) => {
-            SubjectKind::Role(crate::facts::key(account, arn.resource.as_str()))
-        }
-        (kind, _) => kind,
+    let kind = match arn.filter(|_| is_other_path(&kind)) {
+        Some(arn) => kind_with_key(&kind, crate::facts::key(account, &arn.resource)),
+        None => kind,
     };
     let account_of_key = match &kind {
         SubjectKind::Profile(key) | SubjectKind::Role(key) => key.rsplit_once('/').map(|(account, _)| account),
@@ -124,6 +121,15 @@ fn find(facts: &Facts, target: &Target, regions: &[String]) -> Subject {
             .or_else(|| beside.and_then(|subject| subject.partition.clone())),
         from_selection: false,
         kind,
+    }
+}
+
+/// A subject of the same kind, under another key.
+fn kind_with_key(kind: &SubjectKind, key: String) -> SubjectKind {
+    match kind {
+        SubjectKind::Profile(_) => SubjectKind::Profile(key),
+        SubjectKind::Role(_) => SubjectKind::Role(key),
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) => kind.clone(),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::documents::CORE;
 use crate::snapshot::EXAMPLE;
 use crate::support::answer::Answer;
 use crate::support::command::{Output, Sandbox};
+use crate::support::model::CORE;
 use crate::support::model::SSM_CORE;
 use crate::support::stub::{Stub, unknown};
 use crate::support::world::{INSTANCE, World};

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::documents::{CORE, PLACE, judge};
+use crate::documents::{PLACE, judge};
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, SSM_CORE};
+use crate::support::model::{CORE, EC2_TRUST, SSM_CORE};
 use crate::support::report::{Code, Decision, PolicyKind, Verdict};
 
 const POLICY: [&str; 2] = ["--policy", "policy.json"];

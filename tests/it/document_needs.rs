@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::documents::{CORE, PLACE, actions_for, allow, core, judge_policy, policy, statement, with};
+use crate::documents::{PLACE, actions_for, allow, core, judge_policy, policy, statement, with};
+use crate::support::model::CORE;
 use crate::support::report::{Code, Decision, NeededFor, Verdict};
 
 const KEY_ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -3,17 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, SSM_CORE};
+use crate::support::model::{CORE, EC2_TRUST, SSM_CORE};
 use crate::support::report::{Code, Decision, NeededFor, Outcome, PolicyKind, Severity, SourceKind, Verdict};
 use crate::support::stub::{Stub, unknown};
 
-pub const CORE: [&str; 5] = [
-    "ssm:UpdateInstanceInformation",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-];
 const UPDATE: &str = CORE[0];
 const INSTANCE: &str = "i-0123456789abcdef0";
 const INSTANCE_ARN: &str = "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0";

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::live_stub::{CORE, allow_if, check, core_is, core_is_but, errors, policy, trust};
+use crate::live_stub::{allow_if, check, core_is, core_is_but, errors, policy, trust};
 use crate::support::aws::AWS_MANAGED_CORE;
 use crate::support::command::Sandbox;
 use crate::support::emulator::{Account, account};
-use crate::support::model::{EC2_TRUST, SSM_CORE};
+use crate::support::model::{CORE, EC2_TRUST, SSM_CORE};
 use crate::support::report::{Code, Decision, Outcome, PolicyKind, Severity, Verdict};
 
 /// The default Region of the sandbox.

@@ -4,20 +4,11 @@ use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, Instance, Policy, Profile, Role, SSM_CORE};
+use crate::support::model::{CORE, EC2_TRUST, Instance, Policy, Profile, Role, SSM_CORE};
 use crate::support::report::{Code, Decision, Outcome, PolicyKind, Report, Severity, Verdict};
 use crate::support::stub::Stub;
 use crate::support::world::{ACCOUNT, INSTANCE, World};
 use crate::support::xml;
-
-/// The five actions that every session needs.
-pub const CORE: [&str; 5] = [
-    "ssm:UpdateInstanceInformation",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-];
 
 /// Runs `check -o json`, and holds the exit code against the report.
 pub fn check(sandbox: &Sandbox, arguments: &[&str]) -> Report {

@@ -6,8 +6,9 @@ use std::process::Command;
 use serde_json::Value;
 use ssm_profile::policy::{Document, DocumentKind};
 
-use crate::documents::{CORE, PLACE, judge};
+use crate::documents::{PLACE, judge};
 use crate::support::install;
+use crate::support::model::CORE;
 use crate::support::report::{Decision, Verdict};
 
 /// Prints the documents by name. They stand in the source of a function, each behind its name.

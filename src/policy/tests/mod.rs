@@ -113,3 +113,8 @@ fn applies(version: &str, elements: &str, request: &Request) -> Applies {
 fn holds(condition: &str, context: Context) -> Applies {
     applies("2012-10-17", &format!(r#"{EVERYTHING}, "Condition": {condition}"#), &request(context))
 }
+
+/// A value of which nothing is known but that it is there.
+fn there() -> Value {
+    Value::Present(vec![Text::any()])
+}

@@ -56,7 +56,7 @@ impl Asked {
         for (key, blur) in keys().zip(&self.blur) {
             match (blur, self.facts.get(key).map(Vec::as_slice)) {
                 (0, _) => request.context.set(key, Value::Unknowable),
-                (1, Some([_])) => request.context.set(key, Value::present()),
+                (1, Some([_])) => request.context.set(key, there()),
                 (2, Some([text])) => request.context.set(key, Value::Present(vec![Text::of([text.get(..1), None])])),
                 _ => {}
             }
@@ -281,7 +281,7 @@ fn survive(text: &str) {
     document.all_problems();
     let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Document, document: Ok(Arc::new(document)) };
     let gate = Gate { kind: GateKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
-    for value in [Value::Absent, Value::present(), Value::known("a"), values(&[]), Value::Unknowable] {
+    for value in [Value::Absent, there(), Value::known("a"), values(&[]), Value::Unknowable] {
         let asked =
             Request { action: "ssm:Get".to_owned(), resource: arn("*"), context: context(&[("k:text", value)]) };
         evaluate(std::slice::from_ref(&gate), &asked);

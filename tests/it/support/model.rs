@@ -253,3 +253,12 @@ impl Key {
         self
     }
 }
+
+/// The five actions that every session needs.
+pub const CORE: [&str; 5] = [
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+];
