@@ -1,5 +1,7 @@
 //! Which calls `check` and `snapshot` make, how many one after another, and that a snapshot says what they said.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::live_stub::{check, only_reads, policy, with_role};
@@ -242,4 +244,18 @@ fn an_interrupt_ends_a_slow_call() {
         let output = running.wait().expect(130);
         assert!(output.stdout.is_empty() && output.stderr.contains("interrupted"), "{output:?}");
     }
+}
+
+/// The policy that the README gives to callers is what a check of everything calls, and no more.
+#[test]
+fn the_readme_names_the_calls_that_a_check_makes() {
+    let readme = include_str!("../../README.md");
+    let policy = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let policy: Value = serde_json::from_str(policy).unwrap();
+    let promised: Vec<&str> =
+        policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
+    let stub = with_policies(1, 1).key(Key::new("1234").alias("alias/session")).serve();
+    check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session"]);
+    let made: BTreeSet<String> = stub.calls().iter().map(|call| format!("{}:{}", call.service, call.action)).collect();
+    assert_eq!(made, promised.iter().map(ToString::to_string).collect());
 }
