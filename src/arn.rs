@@ -4,10 +4,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An Amazon Resource Name, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
 ///
 /// Region and account may be empty; the resource may contain colons and slashes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Arn {
     /// The partition, for example `aws-cn`.
     pub partition: String,
@@ -61,6 +64,20 @@ impl Arn {
     /// The Region, unless the ARN leaves it out.
     pub fn region(&self) -> Option<&str> {
         Some(self.region.as_str()).filter(|region| !region.is_empty())
+    }
+}
+
+impl From<Arn> for String {
+    fn from(arn: Arn) -> String {
+        arn.to_string()
+    }
+}
+
+impl TryFrom<String> for Arn {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Arn, String> {
+        Arn::parse(&text).ok_or_else(|| format!("`{text}` is not an ARN"))
     }
 }
 

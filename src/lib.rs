@@ -14,6 +14,7 @@
 //! | [`render`] | report, arn | a report as text, JSON, JUnit, SARIF, Markdown |
 //! | [`sources`] | facts, target, aws, arn | where facts come from |
 //! | [`aws`] | facts, arn | SDK configuration, error classes |
+//! | [`fix`] | diagnose, facts, needs, policy, report, arn | from facts to changes, a plain function |
 //! | [`diagnose`] | facts, needs, agent_context, policy, report, arn | facts to report, a plain function |
 //! | [`needs`], [`agent_context`] | policy, report, arn | what Session Manager needs; what its agent's requests carry |
 //! | [`report`] | policy | what a diagnosis says |
@@ -33,6 +34,7 @@ pub mod aws;
 pub mod cli;
 pub mod diagnose;
 pub mod facts;
+pub mod fix;
 pub mod needs;
 pub mod policy;
 pub mod render;
