@@ -53,7 +53,7 @@ impl Arn {
     pub fn path(&self) -> &str {
         let start = self.resource.find('/').unwrap_or(0);
         let end = self.resource.rfind('/').map_or(0, |at| at + 1);
-        self.resource.get(start..end).unwrap_or("/")
+        self.resource.get(start..end).filter(|path| !path.is_empty()).unwrap_or("/")
     }
 
     /// The account, unless the ARN leaves it out.

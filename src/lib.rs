@@ -11,10 +11,13 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, arn | a report as text, JSON, JUnit, SARIF, Markdown |
-//! | [`sources`] | facts, target, aws, arn | where facts come from |
+//! | [`render`] | report, fix, facts, arn | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`sources`] | fix, facts, target, aws, arn | where facts come from |
+//! | [`apply`] | fix, facts, aws, arn | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, arn | SDK configuration, error classes |
+//! | [`emit`] | fix, facts, arn | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, policy, report, arn | from facts to changes, a plain function |
+//! | [`caller`] | | what the caller must be allowed |
 //! | [`diagnose`] | facts, needs, agent_context, policy, report, arn | facts to report, a plain function |
 //! | [`needs`], [`agent_context`] | policy, report, arn | what Session Manager needs; what its agent's requests carry |
 //! | [`report`] | policy | what a diagnosis says |
@@ -23,16 +26,19 @@
 //! | [`target`] | arn | what a person can point the tool at |
 //! | [`arn`] | | names that AWS gives |
 //!
-//! `policy`, `needs`, `agent_context`, `facts`, `report` and `diagnose` know no AWS SDK, no file system, no clock and
-//! no terminal.
+//! `policy`, `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix` and `emit` know no AWS SDK, no file system,
+//! no clock and no terminal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod agent_context;
+pub mod apply;
 pub mod arn;
 pub mod aws;
+pub mod caller;
 pub mod cli;
 pub mod diagnose;
+pub mod emit;
 pub mod facts;
 pub mod fix;
 pub mod needs;

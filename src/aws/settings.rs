@@ -20,7 +20,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::credentials::{self, PATIENCE};
 use super::error::{Failure, classify};
 use super::whole::WholeAnswer;
-use crate::arn::iam_region;
+use crate::arn::{iam_region, partition_of_region};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -126,11 +126,37 @@ impl Connection {
         })
     }
 
+    /// A client for writing to EC2 in `region`: each call is tried once, because whoever writes looks before trying again.
+    pub fn writing_ec2(&self, region: &str) -> aws_sdk_ec2::Client {
+        let config = self.ec2(region).config().to_builder().retry_config(RetryConfig::disabled());
+        aws_sdk_ec2::Client::from_conf(config.build())
+    }
+
+    /// A client for writing to IAM in `partition`; as [`Connection::writing_ec2`].
+    pub fn writing_iam(&self, partition: &str) -> aws_sdk_iam::Client {
+        let config = self.iam(partition).config().to_builder().retry_config(RetryConfig::disabled());
+        aws_sdk_iam::Client::from_conf(config.build())
+    }
+
     /// A client for KMS in `region`.
     pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         client(&self.kms, region, |region| {
             aws_sdk_kms::Client::from_conf(aws_sdk_kms::config::Builder::from(&self.config).region(region).build())
         })
+    }
+
+    /// The account of the credentials. This needs no permission.
+    ///
+    /// # Errors
+    /// If there are no credentials, or AWS could not be asked.
+    pub async fn caller_account(&self, partition: &str) -> Result<String, Failure> {
+        let api = "sts:GetCallerIdentity";
+        let region = self.region.clone().filter(|region| partition_of_region(region) == partition);
+        let region = Region::new(region.unwrap_or_else(|| iam_region(partition).to_owned()));
+        let config = aws_sdk_sts::config::Builder::from(&self.config).region(region);
+        let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
+        let answer = answer.map_err(|error| self.failure(api, &error))?;
+        answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))
     }
 
     /// What the failure of a call to `api` (`iam:GetRole`) means.

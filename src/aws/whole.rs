@@ -10,12 +10,13 @@ use aws_sdk_iam::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 
 /// The element that an empty list stands in, for each operation whose empty list means something.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 6] = [
     ("DescribeInstances", "reservationSet"),
     ("DescribeIamInstanceProfileAssociations", "iamInstanceProfileAssociationSet"),
     ("GetInstanceProfile", "Roles"),
     ("ListRolePolicies", "PolicyNames"),
     ("ListAttachedRolePolicies", "AttachedPolicies"),
+    ("ListInstanceProfilesForRole", "InstanceProfiles"),
 ];
 
 /// The check, as an interceptor for clients of services that answer in XML.

@@ -28,12 +28,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
             let facts =
                 snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
-            let choice = match wanted {
-                Wanted::Unsaid => Choice::AsTaken,
-                Wanted::Targets(targets) => Choice::Targets(targets),
-                Wanted::Selection(tags) => Choice::Selection(tags),
-            };
-            let facts = choose(facts, choice, &plan.regions).map_err(Stop::Usage)?;
+            let facts = choose(facts, choice(wanted), &plan.regions).map_err(Stop::Usage)?;
             (facts, scps, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
@@ -45,6 +40,15 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     // SCPs that were given win over those that a snapshot holds.
     facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
     Ok((facts, source))
+}
+
+/// Which of a snapshot's subjects are wanted.
+pub fn choice(wanted: &Wanted) -> Choice<'_> {
+    match wanted {
+        Wanted::Unsaid => Choice::AsTaken,
+        Wanted::Targets(targets) => Choice::Targets(targets),
+        Wanted::Selection(tags) => Choice::Selection(tags),
+    }
 }
 
 /// Two things that were read, or the mistakes of both.
@@ -74,8 +78,42 @@ fn read_documents(typed: &DocumentFiles, plan: &CheckPlan) -> Result<DocumentSet
     })
 }
 
+/// A way to an account, and what to read there.
+pub struct Live {
+    /// The way.
+    pub connection: Connection,
+    query: Query,
+}
+
+impl Live {
+    /// Reads it.
+    pub async fn read(&self) -> Facts {
+        let progress = output::Progress::start("reading AWS");
+        let facts = live::load(&self.connection, &self.query).await;
+        progress.finish();
+        facts
+    }
+}
+
 /// The facts of a live account.
 pub async fn live(wanted: Wanted, regions: &[String], kms_key: Option<String>, aws: &args::Aws) -> Result<Facts, Stop> {
+    Ok(open_live(wanted, regions, kms_key, aws).await?.read().await)
+}
+
+/// A way to AWS, in this Region or the one that is set.
+pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connection, Stop> {
+    let (profile, endpoint_url) = (aws.profile.clone(), aws.endpoint_url.clone());
+    open(Settings { profile, endpoint_url, region: region.cloned() }).await
+}
+
+/// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
+/// picks.
+pub async fn open_live(
+    wanted: Wanted,
+    regions: &[String],
+    kms_key: Option<String>,
+    aws: &args::Aws,
+) -> Result<Live, Stop> {
     let settings = Settings {
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
@@ -112,10 +150,7 @@ pub async fn live(wanted: Wanted, regions: &[String], kms_key: Option<String>, a
         }
     }
     let query = Query { targets, selection, regions, kms_key };
-    let progress = output::Progress::start("reading AWS");
-    let facts = live::load(&connection, &query).await;
-    progress.finish();
-    Ok(facts)
+    Ok(Live { connection, query })
 }
 
 async fn open(settings: Settings) -> Result<Connection, Stop> {

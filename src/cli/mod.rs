@@ -1,14 +1,19 @@
 //! The command line: what was typed becomes a plan of the run, the plan is run, the exit code comes out.
 
 mod args;
+mod confirm;
 mod exit;
 mod files;
+mod fix;
 mod gather;
 mod output;
+mod policy;
 mod resolve;
+mod undo;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::apply::Interrupt;
 use crate::diagnose::diagnose;
 use crate::facts::snapshot;
 use crate::needs::Requirements;
@@ -48,11 +53,19 @@ pub fn run() -> Exit {
         }
     };
     let ended = runtime.block_on(async {
-        tokio::select! {
-            // The command first: until it waits for something, Control-C keeps its default meaning.
-            biased;
-            ended = command(&cli) => ended,
-            _ = tokio::signal::ctrl_c() => Err(Stop::Interrupted),
+        let interrupt = Interrupt::default();
+        let mut command = std::pin::pin!(command(&cli, &interrupt));
+        loop {
+            tokio::select! {
+                // The command first: until it waits for something, Control-C keeps its default meaning.
+                biased;
+                ended = &mut command => break ended,
+                // Whoever writes ends by itself, between two calls.
+                _ = tokio::signal::ctrl_c() => match interrupt.is_deferred() {
+                    true => interrupt.set(),
+                    false => break Err(Stop::Interrupted),
+                },
+            }
         }
     });
     // A picker or a lookup that still waits must not hold up the end.
@@ -63,6 +76,9 @@ pub fn run() -> Exit {
             mistakes.iter().for_each(|mistake| output::error(mistake));
             let command = match &cli.command {
                 args::Command::Check(_) => "check ",
+                args::Command::Fix(_) => "fix ",
+                args::Command::Undo(_) => "undo ",
+                args::Command::Policy(_) => "policy ",
                 args::Command::Snapshot(_) => "snapshot ",
                 args::Command::Completions { .. } => "completions ",
             };
@@ -88,9 +104,12 @@ fn propose_check(error: &clap::Error) {
     }
 }
 
-async fn command(cli: &args::Cli) -> Result<Exit, Stop> {
+async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
     match &cli.command {
         args::Command::Check(typed) => check(cli, typed).await,
+        args::Command::Fix(typed) => fix::fix(cli, typed, interrupt).await,
+        args::Command::Undo(typed) => undo::undo(cli, typed, interrupt).await,
+        args::Command::Policy(typed) => policy::policy(typed),
         args::Command::Snapshot(typed) => save(typed).await,
         args::Command::Completions { shell } => {
             let mut script = Vec::new();

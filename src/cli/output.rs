@@ -6,10 +6,12 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::{Stop, args};
+use crate::apply::run::Watcher;
 use crate::facts::Instance;
+use crate::fix::{Change, Record};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
-use crate::render::{json, junit, markdown, sarif, text};
+use crate::render::{changes_json, json, junit, markdown, sarif, text};
 use crate::report::{Report, Severity};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -47,7 +49,7 @@ pub fn report(
 ) -> Result<(), Stop> {
     let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the report: {error}"));
     let page = match form {
-        args::Output::Text => text::render(report, Layout { detail, width: width() }),
+        args::Output::Text => text::render(report, layout(detail)),
         args::Output::Json => json::render(report, source).map_err(|error| failed(&error))?,
         args::Output::Ndjson => json::render_lines(report).map_err(|error| failed(&error))?,
         args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
@@ -58,6 +60,17 @@ pub fn report(
         args::Output::Text => print_styled(&page),
         _ => print(&page),
     }
+}
+
+/// Prints what a run of `fix` or `undo` planned and did, as JSON.
+pub fn record(command: &'static str, record: &Record, report: Option<&Report>) -> Result<(), Stop> {
+    let page = changes_json::render(command, record, report);
+    print(&page.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")))?)
+}
+
+/// How to lay text out here.
+pub fn layout(detail: Detail) -> Layout {
+    Layout { detail, width: width() }
 }
 
 /// The width to fold text at: a terminal's, and none for pipes and files.
@@ -75,7 +88,8 @@ pub fn print(text: &str) -> Result<(), Stop> {
     settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-fn print_styled(text: &str) -> Result<(), Stop> {
+/// Prints styled text to standard output.
+pub fn print_styled(text: &str) -> Result<(), Stop> {
     let mut out = anstream::stdout().lock();
     settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
@@ -88,6 +102,11 @@ fn settle(written: io::Result<()>) -> Result<(), Stop> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints styled text to standard error, where standard output is for a machine.
+pub fn note(text: &str) {
+    let _ = write!(anstream::stderr(), "{text}");
 }
 
 /// Prints an error to standard error.
@@ -129,5 +148,38 @@ impl Progress {
         if let Some(bar) = self.0 {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A sign of life on a terminal while changes are made; nothing elsewhere.
+pub struct Steps(Option<indicatif::ProgressBar>);
+
+impl Steps {
+    /// Begins.
+    pub fn start() -> Steps {
+        Steps(Progress::start("making changes").0)
+    }
+
+    /// Takes it away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, what: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(clean(&what).into_owned());
+        }
+    }
+}
+
+impl Watcher for Steps {
+    fn starts(&self, change: &Change) {
+        self.say(format!("{} {}", change.action().name(), change.thing().target()));
+    }
+
+    fn waits(&self, change: &Change, why: &str) {
+        self.say(format!("{} is tried again: {why}", change.action().name()));
     }
 }

@@ -3,6 +3,7 @@
 //! It walks the chain that credentials take, instance to profile to role, then asks the policy engine for each
 //! permission that Session Manager needs, and puts what it found into words.
 
+mod answers;
 mod chain;
 mod explain;
 mod key;
@@ -18,9 +19,12 @@ use crate::agent_context::{self, Caller};
 use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{self, KeyArn, Need, Place, Requirements};
-use crate::policy::{Context, Decision, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust};
+use crate::policy::{
+    Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
+};
 use crate::report::{Code, Finding, NeededFor, Outcome, Permission, Report, RoleSummary, Severity, Trust, Verdict};
 
+pub use answers::{Answers, answers};
 use role::JudgedRole;
 
 /// Judges every subject of the facts.
@@ -207,23 +211,27 @@ impl Diagnosis<'_> {
 
     fn judge_trust(&self, judged: &JudgedRole, subject: &Subject, outcome: &mut Outcome) -> Option<Finding> {
         let document = judged.trust.as_ref()?;
-        let service = ServicePrincipal::ec2(subject.partition.as_deref());
-        let context = agent_context::for_trust(self.now, &self.requirements.context);
-        let truth = match document {
-            Ok(document) => evaluate_trust(document, &service, &context),
-            Err(()) => Truth::Unknown(crate::policy::Doubt::default()),
+        let (service, decision, doubt) = match document {
+            Ok(document) => self.trust_of(document, subject),
+            Err(()) => (ServicePrincipal::ec2(subject.partition.as_deref()), Decision::Unknown, Doubt::default()),
         };
-        let decision = match &truth {
-            Truth::True => Decision::Allowed,
-            Truth::False => Decision::ImplicitDeny,
-            Truth::Unknown(_) => Decision::Unknown,
-        };
-        let doubt = if let Truth::Unknown(doubt) = truth { doubt } else { Default::default() };
         outcome.trust =
             Some(Trust { principal: service.name.clone(), decision, depends_on: doubt.keys.iter().cloned().collect() });
         // A trust policy that could not be read or parsed has a finding of its own already.
         document.as_ref().ok()?;
         explain::trust(judged, &service, decision, &doubt)
+    }
+
+    /// Whether a trust policy admits EC2 in the subject's partition, and what leaves that open.
+    fn trust_of(&self, document: &Document, subject: &Subject) -> (ServicePrincipal, Decision, Doubt) {
+        let service = ServicePrincipal::ec2(subject.partition.as_deref());
+        let context = agent_context::for_trust(self.now, &self.requirements.context);
+        let (decision, doubt) = match evaluate_trust(document, &service, &context) {
+            Truth::True => (Decision::Allowed, Doubt::default()),
+            Truth::False => (Decision::ImplicitDeny, Doubt::default()),
+            Truth::Unknown(doubt) => (Decision::Unknown, doubt),
+        };
+        (service, decision, doubt)
     }
 
     fn judge_permissions(

@@ -36,7 +36,8 @@ pub(super) fn judge_all(facts: &Facts) -> BTreeMap<&str, JudgedRole> {
     known.map(|(key, role)| (key, judge(facts, role))).collect()
 }
 
-fn judge(facts: &Facts, role: &Role) -> JudgedRole {
+/// Makes one role ready.
+pub(super) fn judge(facts: &Facts, role: &Role) -> JudgedRole {
     let mut judged = JudgedRole::new(role.name.clone());
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();

@@ -35,7 +35,7 @@ impl Serialize for PolicyText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // A JSON string would come back as its content, so only objects and arrays stand as they are.
         match serde_json::from_str::<&RawValue>(&self.0) {
-            Ok(raw) if raw.get().starts_with(['{', '[']) => raw.serialize(serializer),
+            Ok(raw) if raw.get() == self.0 && self.0.starts_with(['{', '[']) => raw.serialize(serializer),
             _ => serializer.serialize_str(&self.0),
         }
     }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_keeps_every_character() {
-        for text in [r#"{"Effect": "Deny",  "Effect": "Allow"}"#, "[1 ]", "{broken", "\"text\"", "", "7"] {
+        for text in [r#"{"Effect": "Deny",  "Effect": "Allow"}"#, "[1 ]", "{}\n", "{broken", "\"text\"", "", "7"] {
             let stored = serde_json::to_string(&PolicyText(text.to_owned())).unwrap();
             assert_eq!(serde_json::from_str::<PolicyText>(&stored).unwrap().as_str(), text, "{stored}");
         }

@@ -230,6 +230,9 @@ pub struct InstanceProfile {
     pub name: String,
     /// The key of its role in [`Facts::roles`]; `None` if it holds none.
     pub role: Option<String>,
+    /// Its tags; `None` where they were not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// A role and what is attached to it.

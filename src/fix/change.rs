@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::same::same_document;
 use crate::arn::Arn;
 use crate::facts::PolicyText;
 
@@ -61,6 +62,8 @@ pub enum State {
         /// Its id (`AROA...`); `None` before it is created.
         id: Option<String>,
     },
+    /// A role or instance profile of that name that this tool did not make.
+    Foreign,
     /// A document with this text.
     Document(PolicyText),
     /// The policy is attached.
@@ -87,8 +90,9 @@ impl State {
         let same_id = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
         match (self, expected) {
             (State::Role { trust, id }, State::Role { trust: expected, id: expected_id }) => {
-                trust == expected && same_id(id, expected_id)
+                same_document(trust, expected) && same_id(id, expected_id)
             }
+            (State::Document(text), State::Document(expected)) => same_document(text, expected),
             (State::InstanceProfile { id }, State::InstanceProfile { id: expected }) => same_id(id, expected),
             (State::Has { profile, id }, State::Has { profile: expected, id: expected_id }) => {
                 profile == expected && same_id(id, expected_id)

@@ -3,20 +3,22 @@
 //! Nothing here writes. A plan is shown, confirmed and then handed to whoever applies it.
 
 mod change;
+pub mod document;
+mod draft;
+mod foresee;
+pub mod grant;
+pub mod owner;
+mod plan;
+pub mod quota;
 mod record;
 mod refusal;
+mod same;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
+pub use owner::is_ours;
+pub use plan::{Options, Plan, Wanted, plan, wanted};
 pub use record::{Reach, Record, Status, Step};
 pub use refusal::{Reason, Refusal};
 
-/// What to do, and what not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// The changes, in the order to make them.
-    pub changes: Vec<Change>,
-    /// The targets that stay as they are although they are not ready.
-    pub refusals: Vec<Refusal>,
-    /// What a person should know before saying yes.
-    pub warnings: Vec<String>,
-}
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub struct Reach {
     pub role: String,
     /// The ARNs of all its instance profiles.
     pub instance_profiles: Vec<String>,
-    /// The ids of the running instances that have one of them and are no targets of this run.
+    /// The ids of the instances, terminated ones apart, that have one of them and are no targets of this run.
     pub other_instances: Vec<String>,
     /// The Regions in which instances were looked for.
     pub regions: Vec<String>,

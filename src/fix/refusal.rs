@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::facts::Subject;
+
 /// Why nothing is changed for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -20,6 +22,8 @@ pub enum Reason {
     QuotaExceeded,
     /// No change of the role can help: a deny, a boundary, an SCP, the instance itself.
     OutOfReach,
+    /// Somebody changed it since the fix that is to be undone.
+    ChangedSince,
     /// Something needed is not known, so that no change is certain to help.
     Unknown,
 }
@@ -35,4 +39,38 @@ pub struct Refusal {
     pub message: String,
     /// What a person has to do instead.
     pub remedy: String,
+}
+
+/// Something that the plan hangs on is not known.
+pub(super) fn unknown(subject: &Subject, message: String) -> Refusal {
+    let remedy = format!("see what is not known: `ssm-profile check -v {}`", subject.target);
+    Refusal { target: subject.target.clone(), reason: Reason::Unknown, message, remedy }
+}
+
+/// Something that the plan hangs on could not be read.
+pub(super) fn unread(subject: &Subject, api: &str, message: &str) -> Refusal {
+    Refusal {
+        target: subject.target.clone(),
+        reason: Reason::Unknown,
+        message: format!("`{api}` gave no answer: {message}"),
+        remedy: format!("allow the caller `{api}`, and fix again"),
+    }
+}
+
+/// A role or profile of the name to create is somebody else's.
+pub(super) fn name_taken(subject: &Subject, what: &str, name: &str) -> Refusal {
+    Refusal {
+        target: subject.target.clone(),
+        reason: Reason::NameTaken,
+        message: format!("there is an {what} `{name}` that this tool did not make").replace("an role", "a role"),
+        remedy: match what {
+            "role" => format!(
+                "give another name with `--create-profile`; or, if its permissions are what the instance shall have, add it \
+                 yourself: `aws iam add-role-to-instance-profile --instance-profile-name PROFILE --role-name {name}`"
+            ),
+            _ => "give another name with `--create-profile`, or associate that profile yourself: \
+                 `aws ec2 associate-iam-instance-profile`"
+                .to_owned(),
+        },
+    }
 }

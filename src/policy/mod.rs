@@ -24,6 +24,7 @@ pub use evaluate::{
     Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference,
     evaluate, evaluate_trust,
 };
+pub(crate) use json::Json;
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resource::Resource;
 pub use text::{Part, Text};

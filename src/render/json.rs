@@ -17,20 +17,47 @@ pub struct Source {
     pub file: Option<String>,
 }
 
+/// What every machine report starts with.
+#[derive(Serialize)]
+pub(super) struct Heading {
+    schema_version: u32,
+    tool: Tool,
+}
+
 #[derive(Serialize)]
 struct Tool {
     name: &'static str,
     version: &'static str,
 }
 
+impl Heading {
+    pub(super) fn new() -> Heading {
+        let tool = Tool { name: "ssm-profile", version: env!("CARGO_PKG_VERSION") };
+        Heading { schema_version: SCHEMA_VERSION, tool }
+    }
+}
+
+/// The verdicts: how many of each, and each.
 #[derive(Serialize)]
-struct Envelope<'a> {
-    schema_version: u32,
-    tool: Tool,
-    source: &'a Source,
+pub(super) struct Verdicts<'a> {
     summary: Summary,
     #[serde(flatten)]
     report: &'a Report,
+}
+
+impl<'a> Verdicts<'a> {
+    pub(super) fn new(report: &'a Report) -> Verdicts<'a> {
+        Verdicts { summary: report.summary(), report }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(flatten)]
+    heading: Heading,
+    source: &'a Source,
+    #[serde(flatten)]
+    verdicts: Verdicts<'a>,
 }
 
 /// The report as one indented JSON object with a newline at its end.
@@ -38,21 +65,30 @@ struct Envelope<'a> {
 /// # Errors
 /// Only if a value cannot be written as JSON.
 pub fn render(report: &Report, source: &Source) -> Result<String, serde_json::Error> {
-    let tool = Tool { name: "ssm-profile", version: env!("CARGO_PKG_VERSION") };
-    let envelope = Envelope { schema_version: SCHEMA_VERSION, tool, source, summary: report.summary(), report };
-    Ok(escape_unseen(&serde_json::to_string_pretty(&envelope)?) + "\n")
+    pretty(&Envelope { heading: Heading::new(), source, verdicts: Verdicts::new(report) })
 }
 
-/// Escapes what a terminal could obey or hide. Outside of strings JSON holds no such character but the newline.
+/// One indented JSON object with a newline at its end.
+pub(super) fn pretty(object: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(escape_unseen(&serde_json::to_string_pretty(object)?) + "\n")
+}
+
+/// Escapes what a terminal could obey or hide.
+///
+/// Outside of strings JSON holds no such character but white space, and inside of strings none of that. A carriage
+/// return between the values of a document, which could hide the rest of its line, becomes a space.
 fn escape_unseen(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
-        if character != '\n' && is_unseen(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+        match character {
+            '\n' | '\t' => escaped.push(character),
+            '\r' => escaped.push(' '),
+            _ if is_unseen(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    escaped.push_str(&format!("\\u{unit:04x}"));
+                }
             }
-        } else {
-            escaped.push(character);
+            _ => escaped.push(character),
         }
     }
     escaped

@@ -1,8 +1,12 @@
 //! A report in words: for people, for scripts, for CI. Nothing here evaluates or decides.
 
+pub mod changes;
+pub mod changes_json;
+mod difference;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod page;
 pub mod sanitize;
 pub mod sarif;
 pub mod text;

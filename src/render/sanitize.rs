@@ -68,6 +68,36 @@ pub fn markdown(text: &str) -> String {
     safe
 }
 
+/// A file's name as a word of a command line that a person can copy into a shell.
+///
+/// What cannot be seen is written as octal bytes in `$'...'`, which bash, zsh and ksh read back.
+pub fn shell(name: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:,+@%".contains(character);
+    // Quoted or not, it would be taken for an option.
+    let mut word = String::from(if name.starts_with('-') { "./" } else { "" });
+    if name.contains(is_unseen) {
+        word.push_str("$'");
+        for character in name.chars() {
+            match character {
+                '\\' | '\'' => word.extend(['\\', character]),
+                _ if is_unseen(character) => {
+                    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                        // Writing to a string does not fail.
+                        let _ = write!(word, "\\{byte:03o}");
+                    }
+                }
+                _ => word.push(character),
+            }
+        }
+        word.push('\'');
+    } else if !name.is_empty() && name.chars().all(plain) {
+        word.push_str(name);
+    } else {
+        let _ = write!(word, "'{}'", name.replace('\'', r"'\''"));
+    }
+    word
+}
+
 /// The machine report's word for a value of a closed set, such as a finding code.
 pub fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
@@ -165,6 +195,25 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_reads_a_file_name_back() {
+        for (name, word) in [
+            ("ssm-profile-undo-1.json", "ssm-profile-undo-1.json"),
+            ("/home/me/a b.json", "'/home/me/a b.json'"),
+            ("it's $HOME.json", r"'it'\''s $HOME.json'"),
+            ("~/x", "'~/x'"),
+            (r"C:\x.json", r"'C:\x.json'"),
+            ("Bücher", "'Bücher'"),
+            ("", "''"),
+            ("-x", "./-x"),
+            ("- x", "./'- x'"),
+            ("a\n'\\b\u{202e}", r"$'a\012\'\\b\342\200\256'"),
+            ("-\u{1b}[2J", r"./$'-\033[2J'"),
+        ] {
+            assert_eq!(shell(name), word);
+        }
+    }
+
+    #[test]
     fn words_are_those_of_the_machine_report() {
         assert_eq!(word(&crate::report::Code::NoInstanceProfile), "no-instance-profile");
         assert_eq!(word(&crate::report::Severity::Warning), "warning");
@@ -175,6 +224,7 @@ mod tests {
         #[test]
         fn nothing_unseen_is_left(text in any::<String>()) {
             prop_assert!(!terminal(&text).contains(is_unseen));
+            prop_assert!(!shell(&text).contains(is_unseen));
             let safe = markdown(&text);
             prop_assert!(!safe.contains(is_unseen));
             prop_assert!(!safe.contains(['|', '`', '*', '[', ']', '\\', '~']));

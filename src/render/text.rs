@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-
+use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use crate::arn::Arn;
 use crate::report::{
@@ -30,12 +29,6 @@ pub struct Layout {
     /// The columns to fold long lines at; `None` to leave them whole.
     pub width: Option<usize>,
 }
-
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const OPEN: Style = AnsiColor::Yellow.on_default().bold();
-const DIM: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
 
 /// The report as text with ANSI styles, which whoever prints it keeps or strips.
 pub fn render(report: &Report, layout: Layout) -> String {
@@ -230,24 +223,8 @@ impl Page {
 
     /// Writes a line, folded with a hanging indent where there is a width.
     fn line(&mut self, indent: usize, content: &str) {
-        let first = " ".repeat(indent);
-        match self.layout.width {
-            None => {
-                let _ = writeln!(self.text, "{first}{content}");
-            }
-            Some(width) => {
-                let rest = " ".repeat(indent + 2);
-                let options = textwrap::Options::new(width.max(40))
-                    .initial_indent(&first)
-                    .subsequent_indent(&rest)
-                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
-                    .word_separator(textwrap::WordSeparator::AsciiSpace)
-                    .break_words(false);
-                for line in textwrap::wrap(content, options) {
-                    let _ = writeln!(self.text, "{line}");
-                }
-            }
-        }
+        let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
+        fold(&mut self.text, self.layout.width, LongWords::Whole, [&first, &rest], content);
     }
 }
 

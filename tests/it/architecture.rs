@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// These rooms decide, and know nothing of the world.
-const PURE: [&str; 6] = ["policy", "needs", "agent_context", "facts", "report", "diagnose"];
+const PURE: [&str; 8] = ["policy", "needs", "agent_context", "facts", "report", "diagnose", "fix", "emit"];
 const WORLD: [&str; 18] = [
     "aws_config",
     "aws_credential",

@@ -20,3 +20,4 @@ mod regressions;
 mod snapshot;
 mod support;
 mod support_works;
+mod support_writes;

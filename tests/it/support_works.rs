@@ -25,7 +25,8 @@ fn request(service: &str, region: &str) -> Request {
     Request::post("/", "").header("Authorization", &scope)
 }
 
-fn query(stub: &Stub, service: &str, action: &str, parameters: &[(&str, &str)]) -> io::Result<Response> {
+/// Calls an action of EC2 or IAM, in `us-east-1`.
+pub fn query(stub: &Stub, service: &str, action: &str, parameters: &[(&str, &str)]) -> io::Result<Response> {
     let body = form(&[&[("Action", action)], parameters].concat());
     http::send(&stub.address(), &Request { body: body.into(), ..request(service, "us-east-1") })
 }

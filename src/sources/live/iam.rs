@@ -1,5 +1,7 @@
 //! Instance profiles.
 
+use std::collections::BTreeMap;
+
 use super::reader::Reader;
 use super::role::{self, Embedded};
 use crate::arn::Arn;
@@ -31,6 +33,7 @@ pub(super) struct ProfileReading {
     id: String,
     name: String,
     role: Option<Embedded>,
+    tags: BTreeMap<String, String>,
 }
 
 /// Reads a profile and its role, and puts the facts where instances and subjects look for them.
@@ -51,8 +54,8 @@ pub(super) async fn profile(reader: &Reader<'_>, partition: &str, name: &str, ex
                     }
                     None => None,
                 };
-                let ProfileReading { arn, id, name, .. } = reading;
-                (stored, Fact::Known(InstanceProfile { arn: arn.to_string(), id, name, role }))
+                let ProfileReading { arn, id, name, tags, .. } = reading;
+                (stored, Fact::Known(InstanceProfile { arn: arn.to_string(), id, name, role, tags: Some(tags) }))
             }
         },
     };
@@ -73,7 +76,8 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
         Some(role) => Some(Embedded::new(role).ok_or_else(|| lacks("the role's ARN"))?),
         None => None,
     };
-    Ok(ProfileReading { name: arn.name().to_owned(), id: profile.instance_profile_id().to_owned(), arn, role })
+    let tags = profile.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    Ok(ProfileReading { name: arn.name().to_owned(), id: profile.instance_profile_id().to_owned(), arn, role, tags })
 }
 
 impl Expected<'_> {

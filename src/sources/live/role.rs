@@ -218,7 +218,7 @@ async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: Stri
 }
 
 /// Reads a managed policy, unless somebody else does.
-async fn policy(reader: &Reader<'_>, partition: &str, arn: &str) {
+pub(super) async fn policy(reader: &Reader<'_>, partition: &str, arn: &str) {
     if reader.claim(arn) {
         let fact = known(get_policy(reader, partition, arn).await);
         reader.facts().policies.insert(arn.to_owned(), fact);

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::emulator::Account;
-use super::http::{self, Request, form};
-use super::xml::text_of;
+use super::http::{self, Request, Response, decode, form};
+use super::xml::{all_of, tags_of, text_of};
 
 /// The one AWS managed policy among those that the emulator knows which allows all that a session needs and little else.
 pub const AWS_MANAGED_CORE: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
@@ -14,6 +14,24 @@ pub const AWS_MANAGED_CORE: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInst
 impl Account {
     /// Calls an action of EC2, IAM or STS; gives the XML of the answer. An error fails the test.
     pub fn query(&self, service: &str, region: &str, action: &str, parameters: &[(&str, &str)]) -> String {
+        let answer = self.call(service, region, action, parameters);
+        assert_eq!(answer.status, 200, "{action} on the emulator: {}", answer.body);
+        answer.body
+    }
+
+    /// Calls an action of EC2, IAM or STS; gives the XML of the answer, or the code of the error.
+    pub fn try_query(
+        &self,
+        service: &str,
+        region: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let answer = self.call(service, region, action, parameters);
+        if answer.status == 200 { Ok(answer.body) } else { Err(found(&answer.body, "Code")) }
+    }
+
+    fn call(&self, service: &str, region: &str, action: &str, parameters: &[(&str, &str)]) -> Response {
         let version = match service {
             "ec2" => "2016-11-15",
             "sts" => "2011-06-15",
@@ -24,6 +42,15 @@ impl Account {
         self.send(action, &request)
     }
 
+    /// The answer to a read of IAM; `None` if there is no such thing.
+    fn read(&self, action: &str, parameters: &[(&str, &str)]) -> Option<String> {
+        match self.try_query("iam", "us-east-1", action, parameters) {
+            Ok(answer) => Some(answer),
+            Err(code) if code == "NoSuchEntity" => None,
+            Err(code) => panic!("{action} on the emulator: {code}"),
+        }
+    }
+
     /// Calls an action of KMS or SSM; gives the JSON of the answer. An error fails the test.
     pub fn json(&self, service: &str, region: &str, action: &str, parameters: &Value) -> Value {
         let prefix = if service == "kms" { "TrentService" } else { "AmazonSSM" };
@@ -32,7 +59,8 @@ impl Account {
             .header("Content-Type", "application/x-amz-json-1.1")
             .header("X-Amz-Target", &format!("{prefix}.{action}"));
         let answer = self.send(action, &request);
-        serde_json::from_str(&answer).unwrap_or(Value::Null)
+        assert_eq!(answer.status, 200, "{action} on the emulator: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap_or(Value::Null)
     }
 
     fn request(&self, service: &str, region: &str, body: String) -> Request {
@@ -41,11 +69,9 @@ impl Account {
             .header("Authorization", &format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=x"))
     }
 
-    fn send(&self, action: &str, request: &Request) -> String {
+    fn send(&self, action: &str, request: &Request) -> Response {
         let address = self.endpoint.trim_start_matches("http://");
-        let answer = http::send(address, request).unwrap_or_else(|error| panic!("{action} on the emulator: {error}"));
-        assert_eq!(answer.status, 200, "{action} on the emulator: {}", answer.body);
-        answer.body
+        http::send(address, request).unwrap_or_else(|error| panic!("{action} on the emulator: {error}"))
     }
 
     fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> String {
@@ -181,6 +207,59 @@ impl Account {
 
     pub fn disassociate_instance_profile(&self, association: &str, region: &str) {
         self.query("ec2", region, "DisassociateIamInstanceProfile", &[("AssociationId", association)]);
+    }
+
+    /// An inline policy, exactly as it is stored.
+    pub fn role_policy(&self, role: &str, name: &str) -> Option<String> {
+        let answer = self.read("GetRolePolicy", &[("RoleName", role), ("PolicyName", name)])?;
+        Some(decode(&found(&answer, "PolicyDocument")))
+    }
+
+    /// The names of the inline policies.
+    pub fn role_policies(&self, role: &str) -> Vec<String> {
+        let answer = self.iam("ListRolePolicies", &[("RoleName", role)]);
+        all_of(&answer, "member").into_iter().map(ToString::to_string).collect()
+    }
+
+    /// The trust policy, exactly as it is stored.
+    pub fn trust_of(&self, role: &str) -> String {
+        decode(&found(&self.iam("GetRole", &[("RoleName", role)]), "AssumeRolePolicyDocument"))
+    }
+
+    /// The ARNs of the attached policies.
+    pub fn attached(&self, role: &str) -> Vec<String> {
+        let answer = self.iam("ListAttachedRolePolicies", &[("RoleName", role)]);
+        all_of(&answer, "PolicyArn").into_iter().map(ToString::to_string).collect()
+    }
+
+    pub fn role_exists(&self, name: &str) -> bool {
+        self.read("GetRole", &[("RoleName", name)]).is_some()
+    }
+
+    /// Keys and values.
+    pub fn role_tags(&self, name: &str) -> Vec<(String, String)> {
+        tags_of(&self.iam("GetRole", &[("RoleName", name)]))
+    }
+
+    pub fn instance_profile_exists(&self, name: &str) -> bool {
+        self.read("GetInstanceProfile", &[("InstanceProfileName", name)]).is_some()
+    }
+
+    /// The name of the role in an instance profile.
+    pub fn role_of_profile(&self, name: &str) -> Option<String> {
+        text_of(&self.iam("GetInstanceProfile", &[("InstanceProfileName", name)]), "RoleName")
+    }
+
+    /// Keys and values.
+    pub fn instance_profile_tags(&self, name: &str) -> Vec<(String, String)> {
+        // Not from `GetInstanceProfile`: its role may have tags as well.
+        tags_of(&self.iam("ListInstanceProfileTags", &[("InstanceProfileName", name)]))
+    }
+
+    /// The ARN of the profile that an instance has.
+    pub fn profile_of_instance(&self, id: &str, region: &str) -> Option<String> {
+        let answer = self.query("ec2", region, "DescribeInstances", &[("InstanceId.1", id)]);
+        text_of(all_of(&answer, "iamInstanceProfile").first()?, "arn")
     }
 
     /// Gives the key's ARN.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::stub::Stub;
 use super::world::ACCOUNT;
 
 /// Only against hanging for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A home directory of its own and the environment variables to run with.
 pub struct Sandbox {
@@ -37,7 +38,22 @@ pub struct Output {
 /// A run that has not ended yet.
 pub struct Running {
     process: Child,
-    streams: Receiver<(bool, Vec<u8>)>,
+    said: Arc<Said>,
+}
+
+/// What a run has written so far.
+#[derive(Default)]
+struct Said {
+    streams: Mutex<Streams>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Streams {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// How many of the two have come to their end.
+    ended: usize,
 }
 
 impl Sandbox {
@@ -101,6 +117,11 @@ impl Sandbox {
         path
     }
 
+    /// The environment variables that the binary runs with.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
     /// Runs the binary with nothing on standard input.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.start(arguments, b"").wait()
@@ -123,22 +144,55 @@ impl Sandbox {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let (sender, streams) = mpsc::channel();
+        let said = Arc::<Said>::default();
         let (mut stdin, input) = (process.stdin.take().expect("stdin is piped"), input.to_vec());
         // A binary that does not read its input closes it: no fault of the test.
         thread::spawn(move || stdin.write_all(&input));
-        collect(process.stdout.take().expect("stdout is piped"), true, sender.clone());
-        collect(process.stderr.take().expect("stderr is piped"), false, sender);
-        Running { process, streams }
+        collect(process.stdout.take().expect("stdout is piped"), Arc::clone(&said), |streams| &mut streams.stdout);
+        collect(process.stderr.take().expect("stderr is piped"), Arc::clone(&said), |streams| &mut streams.stderr);
+        Running { process, said }
     }
 }
 
-fn collect(mut stream: impl Read + Send + 'static, standard: bool, sender: mpsc::Sender<(bool, Vec<u8>)>) {
+fn collect(mut stream: impl Read + Send + 'static, said: Arc<Said>, which: fn(&mut Streams) -> &mut Vec<u8>) {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        sender.send((standard, bytes))
+        let mut chunk = [0; 4096];
+        loop {
+            let read = match stream.read(&mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.unwrap_or(0),
+            };
+            let mut streams = said.streams();
+            which(&mut streams).extend_from_slice(&chunk[..read]);
+            streams.ended += usize::from(read == 0);
+            said.changed.notify_all();
+            if read == 0 {
+                return;
+            }
+        }
     });
+}
+
+impl Said {
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for this or for the end of patience.
+    fn wait_until(&self, condition: impl Fn(&Streams) -> bool) -> MutexGuard<'_, Streams> {
+        let waited = self.changed.wait_timeout_while(self.streams(), PATIENCE, |streams| !condition(streams));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Streams {
+    fn have(&self, text: &str) -> bool {
+        [&self.stdout, &self.stderr].into_iter().any(|stream| String::from_utf8_lossy(stream).contains(text))
+    }
+
+    fn all(&self) -> String {
+        format!("{}\n{}", String::from_utf8_lossy(&self.stdout), String::from_utf8_lossy(&self.stderr))
+    }
 }
 
 impl Running {
@@ -148,15 +202,18 @@ impl Running {
         assert!(status.is_ok_and(|status| status.success()), "`kill` can send the signal");
     }
 
+    /// Waits until it has written this text, on either stream.
+    pub fn wait_for(&self, text: &str) {
+        let streams = self.said.wait_until(|streams| streams.have(text) || streams.ended == 2);
+        assert!(streams.have(text), "the binary did not write `{text}`, but\n{}", streams.all());
+    }
+
     /// Waits for its end.
     pub fn wait(mut self) -> Output {
-        let mut output = Output { code: -1, stdout: String::new(), stderr: String::new() };
-        for _ in 0..2 {
-            let received = self.streams.recv_timeout(PATIENCE);
-            let (standard, bytes) = received.unwrap_or_else(|_| panic!("the binary did not end; so far {output:?}"));
-            let text = String::from_utf8(bytes).expect("the binary writes UTF-8");
-            *(if standard { &mut output.stdout } else { &mut output.stderr }) = text;
-        }
+        let streams = mem::take(&mut *self.said.wait_until(|streams| streams.ended == 2));
+        assert!(streams.ended == 2, "the binary did not end; so far it wrote\n{}", streams.all());
+        let text = |bytes| String::from_utf8(bytes).expect("the binary writes UTF-8");
+        let mut output = Output { code: -1, stdout: text(streams.stdout), stderr: text(streams.stderr) };
         let status = self.process.wait().expect("the binary can be waited for");
         output.code = status.code().unwrap_or_else(|| panic!("the binary ended by a signal: {status}; {output:?}"));
         output

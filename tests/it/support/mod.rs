@@ -3,8 +3,9 @@
 //! - `emulator`: ministack, an AWS emulator, started once for a test process; each test has its own account there.
 //! - `aws`: stages things in such an account.
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
-//!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls.
-//! - `command`: runs the real binary, shut off from the environment of whoever runs the tests.
+//!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
+//!   written to it (`world_writes`).
+//! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
 //! - `report`: a strict second definition of the machine report, so that a change of the contract fails a test.
 #![allow(dead_code)]
 
@@ -17,6 +18,8 @@ pub mod install;
 pub mod model;
 pub mod report;
 pub mod stub;
+pub mod terminal;
 pub mod world;
 pub mod world_ec2;
+pub mod world_writes;
 pub mod xml;

@@ -1,7 +1,9 @@
 //! The things of a small account, as Rust values.
 
+use super::xml::fake_id;
+
 /// An EC2 instance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     pub id: String,
     pub region: String,
@@ -13,13 +15,17 @@ pub struct Instance {
     pub profile: Option<String>,
     /// The profile's id as the instance knows it, where it differs from what IAM says.
     pub profile_id: Option<String>,
+    /// The profile's path as the instance knows it, where it differs from what IAM says.
+    pub profile_path: Option<String>,
     /// The state of the profile's association.
     pub association: String,
+    /// The id of the profile's association, which says something only while there is a profile.
+    pub association_id: String,
     pub metadata: Option<Metadata>,
 }
 
 /// The metadata options of an instance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     pub endpoint: String,
     pub tokens: String,
@@ -39,7 +45,9 @@ impl Instance {
             private_ip: Some("10.0.0.10".into()),
             profile: None,
             profile_id: None,
+            profile_path: None,
             association: "associated".into(),
+            association_id: format!("iip-assoc-{id}"),
             metadata: Some(Metadata {
                 endpoint: "enabled".into(),
                 tokens: "required".into(),
@@ -95,18 +103,26 @@ impl Instance {
 }
 
 /// An instance profile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,
     pub path: String,
+    /// `AIPA...`; one that is made while the stub runs gets an id that none had before.
+    pub id: String,
     /// The name of its role, which need not exist.
     pub role: Option<String>,
+    pub tags: Vec<(String, String)>,
 }
 
 impl Profile {
     /// A profile that holds no role.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), path: "/".into(), role: None }
+        Self { name: name.into(), path: "/".into(), id: fake_id("AIPA", name), role: None, tags: Vec::new() }
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
     }
 
     pub fn role(mut self, name: &str) -> Self {
@@ -125,10 +141,12 @@ impl Profile {
 pub const EC2_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// A role. Documents are anything that prints as JSON: a string or a `serde_json::Value`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub name: String,
     pub path: String,
+    /// `AROA...`; one that is made while the stub runs gets an id that none had before.
+    pub id: String,
     pub trust: String,
     pub inline: Vec<(String, String)>,
     /// ARNs, or names of policies of the account.
@@ -143,6 +161,7 @@ impl Role {
         Self {
             name: name.into(),
             path: "/".into(),
+            id: fake_id("AROA", name),
             trust: EC2_TRUST.into(),
             inline: Vec::new(),
             attached: Vec::new(),
@@ -165,6 +184,11 @@ impl Role {
     pub fn inline(mut self, name: &str, document: impl ToString) -> Self {
         self.inline.push((name.into(), document.to_string()));
         self
+    }
+
+    /// The text of an inline policy, exactly as it was sent.
+    pub fn document(&self, name: &str) -> Option<&str> {
+        self.inline.iter().find(|(known, _)| known == name).map(|(_, document)| document.as_str())
     }
 
     /// Attaches a policy by its ARN, or by its name if it is one of the account.

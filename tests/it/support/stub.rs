@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::{Bound, RangeBounds};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use super::answer::{Answer, Protocol, error_body};
 use super::http::{self, Request};
+use super::model::{Instance, Profile, Role};
+use super::world::World;
 
 /// Only against hanging for ever, where the tool does not call what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +28,8 @@ pub struct Call {
     pub access_key_id: String,
     /// For example `GetRole`; for instance metadata method and path, for example `PUT /latest/api/token`.
     pub action: String,
+    /// Which call of its action this is, counted from 1; what the SDK sends again counts again.
+    pub nth: usize,
     /// The form fields, or the top level of the JSON body with strings unquoted.
     pub parameters: BTreeMap<String, String>,
     /// The `User-Agent` that was sent.
@@ -51,6 +56,11 @@ impl Call {
         (1..).map_while(|index| self.parameters.get(&format!("{prefix}.{index}"))).map(String::as_str).collect()
     }
 
+    /// Whether it changes something: all but `Get...`, `List...`, `Describe...` and instance metadata.
+    pub fn is_write(&self) -> bool {
+        self.service != "imds" && !["Get", "List", "Describe"].iter().any(|read| self.action.starts_with(read))
+    }
+
     /// How the called service writes its errors.
     pub fn protocol(&self) -> Protocol {
         match self.service.as_str() {
@@ -62,12 +72,32 @@ impl Call {
     }
 }
 
+/// Some calls of one action, by their number: `..` for all of them, `1..=1` for the first, `2..` for all but the first.
+#[derive(Debug, Clone)]
+pub struct Which {
+    action: String,
+    numbers: (Bound<usize>, Bound<usize>),
+}
+
+impl Which {
+    pub fn of(action: &str, numbers: impl RangeBounds<usize>) -> Self {
+        Self { action: action.into(), numbers: (numbers.start_bound().cloned(), numbers.end_bound().cloned()) }
+    }
+
+    /// Whether this call is among them.
+    pub fn has(&self, call: &Call) -> bool {
+        self.action == call.action && self.numbers.contains(&call.nth)
+    }
+}
+
 type Handler = dyn Fn(&Call) -> Answer + Send + Sync;
 
 /// A running stub; it stops when it is dropped.
 pub struct Stub {
     address: SocketAddr,
     shared: Arc<Shared>,
+    /// The account behind it, if it serves one.
+    world: Option<Arc<Mutex<World>>>,
 }
 
 struct Shared {
@@ -85,6 +115,10 @@ struct State {
     deepest_ended: usize,
     /// Groups of actions of which none is answered before all have arrived.
     gates: Vec<Vec<String>>,
+    /// Calls whose answers wait for [`Stub::release`].
+    holds: Vec<Which>,
+    /// The actions of which an answer is held right now.
+    held: Vec<String>,
 }
 
 impl Stub {
@@ -109,7 +143,13 @@ impl Stub {
                 thread::spawn(move || stream.and_then(|stream| server.serve(&stream)));
             }
         });
-        Self { address, shared }
+        Self { address, shared, world: None }
+    }
+
+    /// Lets [`Stub::world`] look into this account, which the handler answers for.
+    pub fn of(mut self, world: Arc<Mutex<World>>) -> Self {
+        self.world = Some(world);
+        self
     }
 
     /// Answers each action by its list in turn; the last answer of a list stays. Other actions are an error.
@@ -144,6 +184,52 @@ impl Stub {
         self.shared.state().gates.push(actions.iter().map(ToString::to_string).collect());
     }
 
+    /// Holds back the answers to these calls until [`Stub::release`]: what they do has been done when they are held. A call
+    /// that is never released is answered by an error in the end.
+    pub fn hold(&self, action: &str, numbers: impl RangeBounds<usize>) {
+        self.shared.state().holds.push(Which::of(action, numbers));
+    }
+
+    /// Waits until an answer to this action is held.
+    pub fn wait_for_held(&self, action: &str) {
+        let held = |state: &State| state.held.iter().any(|held| held == action);
+        let arrived = self.shared.wait_until(self.shared.state(), held);
+        assert!(arrived, "no answer to `{action}` is held; the calls were {:?}", self.actions());
+    }
+
+    /// Lets all answers go that are held, and holds none from now on.
+    pub fn release(&self) {
+        self.shared.state().holds.clear();
+        self.shared.changed.notify_all();
+    }
+
+    /// Looks at the account as it is now, or changes it from outside. Do not run anything in here that calls the stub.
+    pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let world = self.world.as_ref().expect("this stub serves a world");
+        look(&mut world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A role as it is now.
+    pub fn role(&self, name: &str) -> Option<Role> {
+        self.world(|world| world.roles.iter().find(|role| role.name == name).cloned())
+    }
+
+    /// An instance profile as it is now.
+    pub fn profile(&self, name: &str) -> Option<Profile> {
+        self.world(|world| world.profiles.iter().find(|profile| profile.name == name).cloned())
+    }
+
+    /// An instance as it is now.
+    pub fn instance(&self, id: &str) -> Option<Instance> {
+        self.world(|world| world.instances.iter().find(|instance| instance.id == id).cloned())
+    }
+
+    /// ARN and id of the profile that an instance has now, in its own belief.
+    pub fn profile_of(&self, id: &str) -> Option<(String, String)> {
+        let instance = self.instance(id)?;
+        self.world(|world| world.profile_of(&instance))
+    }
+
     /// Waits until this action has arrived.
     pub fn wait_for(&self, action: &str) {
         let arrived = self.shared.wait_until(self.shared.state(), |state| state.count(action) > 0);
@@ -163,6 +249,11 @@ impl Stub {
     /// The actions, in the order in which they arrived.
     pub fn actions(&self) -> Vec<String> {
         self.calls().into_iter().map(|call| call.action).collect()
+    }
+
+    /// The actions that change something, in the order in which they arrived.
+    pub fn writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(Call::is_write).map(|call| call.action).collect()
     }
 
     /// How often each action was called.
@@ -188,6 +279,7 @@ impl Stub {
 impl Drop for Stub {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
+        self.release();
         // Wakes the accepting thread, which then sees that it should stop.
         let _ = TcpStream::connect(self.address);
     }
@@ -201,6 +293,10 @@ pub fn unknown(call: &Call) -> Answer {
 impl State {
     fn count(&self, action: &str) -> usize {
         self.calls.iter().filter(|call| call.action == action).count()
+    }
+
+    fn holds(&self, call: &Call) -> bool {
+        self.holds.iter().any(|which| which.has(call))
     }
 
     /// Whether all gates that this action stands in are open.
@@ -240,6 +336,9 @@ impl Shared {
                 thread::sleep(delay);
                 answer = *later;
             }
+            if !self.hold(&call) {
+                answer = Answer::error("InvalidAction", "the stub waited in vain to be told to release this answer");
+            }
             // Before the answer is sent: what the client does next, it does after this.
             self.end(index);
             if !write_answer(stream, call.protocol(), answer)? {
@@ -249,9 +348,26 @@ impl Shared {
         Ok(())
     }
 
+    /// Says whether the answer may be sent, as soon as that is so.
+    fn hold(&self, call: &Call) -> bool {
+        let mut state = self.state();
+        if !state.holds(call) {
+            return true;
+        }
+        state.held.push(call.action.clone());
+        self.changed.notify_all();
+        let released = self.wait_until(state, |state| !state.holds(call));
+        let mut state = self.state();
+        if let Some(index) = state.held.iter().position(|action| *action == call.action) {
+            state.held.swap_remove(index);
+        }
+        released
+    }
+
     fn start(&self, request: &Request) -> (usize, Call) {
         let mut call = read_call(request);
         let mut state = self.state();
+        call.nth = state.count(&call.action) + 1;
         state.clock += 1;
         state.under_way += 1;
         call.started = state.clock;
@@ -299,6 +415,7 @@ fn read_call(request: &Request) -> Call {
         region,
         access_key_id,
         action,
+        nth: 0,
         parameters,
         user_agent,
         started: 0,

@@ -1,6 +1,10 @@
 //! A small account that answers like EC2, IAM, KMS, SSM and instance metadata, and fails where a test wants it to.
+//!
+//! It keeps what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
-use std::sync::{Mutex, PoisonError};
+use std::mem;
+use std::ops::RangeBounds;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,8 +12,8 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::http::decode;
 use super::model::{Instance, Key, Policy, Profile, Role, SSM_CORE};
-use super::stub::{Call, Stub, unknown};
-use super::xml;
+use super::stub::{Call, Stub, Which, unknown};
+use super::xml::{self, within};
 
 /// The instance of [`World::ready`].
 pub const INSTANCE: &str = "i-0123456789abcdef0";
@@ -35,11 +39,22 @@ pub struct World {
     pub page_size: usize,
     /// How long each answer takes.
     pub latency: Duration,
-    rules: Vec<Rule>,
+    /// How many ids this account has given so far.
+    pub made: usize,
+    faults: Faults,
 }
 
 type Hook = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
-type Rule = Box<Hook>;
+type Change = dyn Fn(&mut World) + Send + Sync;
+
+/// What stands between the calls and the account.
+#[derive(Default)]
+struct Faults {
+    rules: Vec<Box<Hook>>,
+    before: Vec<(Which, Box<Change>)>,
+    after: Vec<(Which, Box<Change>)>,
+    cut_after: Vec<Which>,
+}
 
 impl World {
     /// An empty account of the partition `aws`.
@@ -57,7 +72,8 @@ impl World {
             metadata_of: None,
             page_size: usize::MAX,
             latency: Duration::ZERO,
-            rules: Vec::new(),
+            made: 0,
+            faults: Faults::default(),
         }
     }
 
@@ -130,6 +146,50 @@ impl World {
         self.hook(move |call| (call.action == action).then(|| answer.clone()))
     }
 
+    /// Answers these calls of the action so: `.fail_some("PutRolePolicy", 2..=2, ...)` is the second one.
+    pub fn fail_some(self, action: &str, numbers: impl RangeBounds<usize>, answer: Answer) -> Self {
+        let which = Which::of(action, numbers);
+        self.hook(move |call| which.has(call).then(|| answer.clone()))
+    }
+
+    /// Answers the first `count` calls of this action so, as where something made just now has not come round yet.
+    pub fn not_yet(self, action: &str, count: usize, answer: Answer) -> Self {
+        self.fail_some(action, ..=count, answer)
+    }
+
+    /// Ends the connection at these calls without an answer, and without having done what they ask for. The SDK tries again.
+    pub fn cut_before(self, action: &str, numbers: impl RangeBounds<usize>) -> Self {
+        self.fail_some(action, numbers, Answer::Closed)
+    }
+
+    /// Does what these calls ask for and then ends the connection without an answer. The SDK tries again.
+    pub fn cut_after(mut self, action: &str, numbers: impl RangeBounds<usize>) -> Self {
+        self.faults.cut_after.push(Which::of(action, numbers));
+        self
+    }
+
+    /// Changes the account when these calls have arrived, before they are dealt with: somebody else was faster.
+    pub fn before(
+        mut self,
+        action: &str,
+        numbers: impl RangeBounds<usize>,
+        change: impl Fn(&mut World) + Send + Sync + 'static,
+    ) -> Self {
+        self.faults.before.push((Which::of(action, numbers), Box::new(change)));
+        self
+    }
+
+    /// Changes the account when these calls have been dealt with, before their answers are sent.
+    pub fn after(
+        mut self,
+        action: &str,
+        numbers: impl RangeBounds<usize>,
+        change: impl Fn(&mut World) + Send + Sync + 'static,
+    ) -> Self {
+        self.faults.after.push((Which::of(action, numbers), Box::new(change)));
+        self
+    }
+
     /// Answers this action so if a parameter has this value: `.fail_where("GetRole", "RoleName", "web", ...)`.
     pub fn fail_where(self, action: &str, parameter: &str, value: &str, answer: Answer) -> Self {
         let (action, parameter, value) = (action.to_string(), parameter.to_string(), value.to_string());
@@ -154,24 +214,39 @@ impl World {
 
     /// Answers by this function where it gives an answer. Hooks are asked in the order in which they were added.
     pub fn hook(mut self, hook: impl Fn(&Call) -> Option<Answer> + Send + Sync + 'static) -> Self {
-        self.rules.push(Box::new(hook));
+        self.faults.rules.push(Box::new(hook));
         self
     }
 
     /// Serves this account until the stub is dropped.
-    pub fn serve(self) -> Stub {
-        Stub::answering(move |call| {
-            let answer = self.rules.iter().find_map(|rule| rule(call)).unwrap_or_else(|| self.answer(call));
-            if self.latency.is_zero() { answer } else { answer.after(self.latency) }
-        })
+    pub fn serve(mut self) -> Stub {
+        self.spell_out();
+        let (faults, latency) = (mem::take(&mut self.faults), self.latency);
+        let world = Arc::new(Mutex::new(self));
+        let served = Arc::clone(&world);
+        let stub = Stub::answering(move |call| {
+            let answer = faults.answer(call, &served);
+            if latency.is_zero() { answer } else { answer.after(latency) }
+        });
+        stub.of(world)
     }
 
-    /// What this account says to a call, were no rule in its way.
+    /// Puts the ARNs in the place of the names of policies, as the writes leave them.
+    fn spell_out(&mut self) {
+        let mut roles = mem::take(&mut self.roles);
+        for policy in roles.iter_mut().flat_map(|role| role.attached.iter_mut().chain(&mut role.boundary)) {
+            *policy = self.policy_named(policy);
+        }
+        self.roles = roles;
+    }
+
+    /// What this account says to a call that only reads, were no fault in its way.
     pub fn answer(&self, call: &Call) -> Answer {
         match (call.service.as_str(), call.action.as_str()) {
             ("ec2", "DescribeInstances") => self.describe_instances(call),
             ("ec2", "DescribeIamInstanceProfileAssociations") => self.describe_associations(call),
             ("iam", "GetInstanceProfile") => self.get_instance_profile(call.parameter("InstanceProfileName")),
+            ("iam", "ListInstanceProfilesForRole") => self.list_instance_profiles_for_role(call),
             ("iam", "GetPolicy" | "GetPolicyVersion") => self.managed_policy(call),
             ("iam", "GetRole" | "ListAttachedRolePolicies" | "ListRolePolicies" | "GetRolePolicy") => {
                 self.about_role(call)
@@ -195,7 +270,8 @@ impl World {
         format!("arn:{}:iam::{owner}:policy{}{}", self.partition, policy.path, policy.name)
     }
 
-    fn policy_named(&self, arn_or_name: &str) -> String {
+    /// The ARN of a policy that is given by its ARN or its name.
+    pub fn policy_named(&self, arn_or_name: &str) -> String {
         let policy = self.policies.iter().find(|policy| policy.name == arn_or_name);
         policy.map_or_else(|| arn_or_name.to_string(), |policy| self.policy_arn(policy))
     }
@@ -203,40 +279,60 @@ impl World {
     /// ARN and id of the profile that the instance believes to have.
     pub fn profile_of(&self, instance: &Instance) -> Option<(String, String)> {
         let name = instance.profile.as_deref()?;
-        let path = self.profiles.iter().find(|profile| profile.name == name).map_or("/", |profile| &profile.path);
-        let id = instance.profile_id.clone().unwrap_or_else(|| xml::fake_id("AIPA", name));
-        Some((self.arn("instance-profile", path, name), id))
+        let profile = self.profiles.iter().find(|profile| profile.name == name);
+        let path = instance.profile_path.as_deref().or(profile.map(|profile| profile.path.as_str())).unwrap_or("/");
+        let id = instance.profile_id.clone().or(profile.map(|profile| profile.id.clone()));
+        Some((self.arn("instance-profile", path, name), id.unwrap_or_else(|| xml::fake_id("AIPA", name))))
     }
 
     fn get_instance_profile(&self, name: &str) -> Answer {
-        let Some(profile) = self.profiles.iter().find(|profile| profile.name.eq_ignore_ascii_case(name)) else {
-            return Answer::no_such_entity(&format!("Instance Profile {name} cannot be found."));
+        match self.profiles.iter().find(|profile| profile.name.eq_ignore_ascii_case(name)) {
+            Some(profile) => {
+                let profile = within("InstanceProfile", self.whole_profile(profile));
+                Answer::xml(xml::iam("GetInstanceProfile", profile))
+            }
+            None => no_such_profile(name),
+        }
+    }
+
+    fn list_instance_profiles_for_role(&self, call: &Call) -> Answer {
+        let name = call.parameter("RoleName");
+        let Some(role) = self.roles.iter().find(|role| role.name.eq_ignore_ascii_case(name)) else {
+            return no_such_role(name);
         };
+        let holding = self.profiles.iter().filter(|profile| profile.role.as_ref() == Some(&role.name));
+        let all: Vec<_> = holding.map(|profile| self.whole_profile(profile)).collect();
+        let (page, next) = page(&all, self.page_size, call.parameter("Marker"), call.parameter("MaxItems"));
+        Answer::xml(xml::list_instance_profiles_for_role(page, next.as_deref()))
+    }
+
+    /// What IAM says of an instance profile and the role in it.
+    pub fn whole_profile(&self, profile: &Profile) -> String {
         let role = profile.role.as_deref().map(|name| match self.roles.iter().find(|role| role.name == name) {
             Some(role) => self.shared_of(role),
             // A role that is not there any more, as after a delete that has not come round yet.
             None => self.shared_of(&Role::new(name)),
         });
         let arn = self.arn("instance-profile", &profile.path, &profile.name);
-        let id = xml::fake_id("AIPA", &profile.name);
-        Answer::xml(xml::get_instance_profile(&profile.name, &profile.path, &arn, &id, role.as_deref()))
+        xml::instance_profile(profile, &arn, role.as_deref())
     }
 
-    fn shared_of(&self, role: &Role) -> String {
+    /// What IAM says of a role in every answer.
+    pub fn shared_of(&self, role: &Role) -> String {
         let arn = self.arn("role", &role.path, &role.name);
-        xml::role(&role.name, &role.path, &arn, &xml::fake_id("AROA", &role.name), &role.trust)
+        xml::role(&role.name, &role.path, &arn, &role.id, &role.trust)
     }
 
     fn about_role(&self, call: &Call) -> Answer {
         let name = call.parameter("RoleName");
         let Some(role) = self.roles.iter().find(|role| role.name.eq_ignore_ascii_case(name)) else {
-            return Answer::no_such_entity(&format!("The role with name {name} cannot be found."));
+            return no_such_role(name);
         };
         let (marker, most) = (call.parameter("Marker"), call.parameter("MaxItems"));
         match call.action.as_str() {
             "GetRole" => {
                 let boundary = role.boundary.as_deref().map(|policy| self.policy_named(policy));
-                Answer::xml(xml::get_role(&self.shared_of(role), boundary.as_deref(), &role.tags))
+                Answer::xml(xml::whole_role("GetRole", &self.shared_of(role), boundary.as_deref(), &role.tags))
             }
             "ListAttachedRolePolicies" => {
                 let arns = role.attached.iter().map(|policy| self.policy_named(policy));
@@ -254,7 +350,7 @@ impl World {
                 let wanted = call.parameter("PolicyName");
                 match role.inline.iter().find(|(name, _)| name == wanted) {
                     Some((name, document)) => Answer::xml(xml::get_role_policy(&role.name, name, document)),
-                    None => Answer::no_such_entity(&format!("The role policy with name {wanted} cannot be found.")),
+                    None => no_such_role_policy(wanted),
                 }
             }
         }
@@ -328,6 +424,37 @@ impl World {
             _ => Answer::status(404, "not found"),
         }
     }
+}
+
+impl Faults {
+    /// What the account says to a call, or what stands in the way of that.
+    fn answer(&self, call: &Call, world: &Mutex<World>) -> Answer {
+        // Without the lock: a rule may take its time.
+        let ruled = self.rules.iter().find_map(|rule| rule(call));
+        let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+        let change = |world: &mut World, changes: &[(Which, Box<Change>)]| {
+            changes.iter().filter(|(which, _)| which.has(call)).for_each(|(_, change)| change(world));
+        };
+        change(&mut world, &self.before);
+        let answer = ruled.unwrap_or_else(|| {
+            let answer = world.perform(call);
+            if self.cut_after.iter().any(|which| which.has(call)) { Answer::Closed } else { answer }
+        });
+        change(&mut world, &self.after);
+        answer
+    }
+}
+
+pub fn no_such_role(name: &str) -> Answer {
+    Answer::no_such_entity(&format!("The role with name {name} cannot be found."))
+}
+
+pub fn no_such_role_policy(name: &str) -> Answer {
+    Answer::no_such_entity(&format!("The role policy with name {name} cannot be found."))
+}
+
+pub fn no_such_profile(name: &str) -> Answer {
+    Answer::no_such_entity(&format!("Instance Profile {name} cannot be found."))
 }
 
 /// One page, and the token of the next. The token has characters that need encoding, as AWS's have.

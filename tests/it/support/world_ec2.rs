@@ -1,4 +1,4 @@
-//! What a world answers as EC2.
+//! What a world answers to the reads of EC2.
 
 use super::answer::Answer;
 use super::model::Instance;
@@ -7,7 +7,8 @@ use super::world::{World, page};
 use super::xml;
 
 /// The filters of `DescribeInstances` that a world knows, beside `tag:KEY`.
-const FILTERS: [&str; 4] = ["instance-id", "instance-state-name", "vpc-id", "iam-instance-profile.arn"];
+const FILTERS: [&str; 5] =
+    ["instance-id", "instance-state-name", "vpc-id", "iam-instance-profile.arn", "iam-instance-profile.id"];
 
 impl World {
     pub fn describe_instances(&self, call: &Call) -> Answer {
@@ -20,12 +21,8 @@ impl World {
             );
         }
         for id in &ids {
-            let digits = id.strip_prefix("i-").unwrap_or_default();
-            if !matches!(digits.len(), 8 | 17) || !digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
-                return Answer::error("InvalidInstanceID.Malformed", &format!("Invalid id: \"{id}\""));
-            }
-            if !here().any(|instance| instance.id == *id) {
-                return Answer::error("InvalidInstanceID.NotFound", &format!("The instance ID '{id}' does not exist"));
+            if let Err(refusal) = self.instance_at(id, &call.region) {
+                return refusal;
             }
         }
         let mut found: Vec<&Instance> =
@@ -36,6 +33,7 @@ impl World {
                 "instance-state-name" => Some(instance.state.clone()),
                 "vpc-id" => instance.vpc.clone(),
                 "iam-instance-profile.arn" => self.profile_of(instance).map(|(arn, _)| arn),
+                "iam-instance-profile.id" => self.profile_of(instance).map(|(_, id)| id),
                 name => {
                     let key = name.strip_prefix("tag:")?;
                     instance.tags.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
@@ -59,10 +57,33 @@ impl World {
         Answer::xml(xml::describe_instances(page, next.as_deref()))
     }
 
+    /// The place of an instance in the list of instances.
+    pub fn instance_at(&self, id: &str, region: &str) -> Result<usize, Answer> {
+        let digits = id.strip_prefix("i-").unwrap_or_default();
+        if !matches!(digits.len(), 8 | 17) || !digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Answer::error("InvalidInstanceID.Malformed", &format!("Invalid id: \"{id}\"")));
+        }
+        let place = self.instances.iter().position(|instance| instance.region == region && instance.id == id);
+        let message = format!("The instance ID '{id}' does not exist");
+        place.ok_or_else(|| Answer::error("InvalidInstanceID.NotFound", &message))
+    }
+
+    /// The place of the instance whose profile is associated by this id.
+    pub fn associated_at(&self, association: &str, region: &str) -> Result<usize, Answer> {
+        let has = |instance: &Instance| instance.profile.is_some() && instance.association_id == association;
+        let place = self.instances.iter().position(|instance| instance.region == region && has(instance));
+        let message = format!("The association ID '{association}' does not exist");
+        place.ok_or_else(|| Answer::error("InvalidAssociationID.NotFound", &message))
+    }
+
     pub fn describe_associations(&self, call: &Call) -> Answer {
-        let filters = filters(call);
+        let (filters, ids) = (filters(call), call.list("AssociationId"));
+        if let Some(refusal) = ids.iter().find_map(|id| self.associated_at(id, &call.region).err()) {
+            return refusal;
+        }
         let matches = |instance: &&Instance| {
             instance.region == call.region
+                && (ids.is_empty() || ids.contains(&instance.association_id.as_str()))
                 && filters.iter().all(|(name, values)| match name.as_str() {
                     "instance-id" => values.contains(&instance.id),
                     "state" => values.contains(&instance.association),

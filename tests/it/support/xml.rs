@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::http::encode;
-use super::model::Instance;
+use super::model::{Instance, Profile};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 const WHEN: &str = "2026-01-01T00:00:00Z";
@@ -92,15 +92,21 @@ pub fn describe_associations(associations: &[String], next: Option<&str>) -> Str
     ec2("DescribeIamInstanceProfileAssociations", inner)
 }
 
-/// One association.
+/// One association of a list.
 pub fn association(instance: &Instance, arn: &str, id: &str) -> String {
-    within(
-        "item",
-        element("associationId", format!("iip-assoc-{}", instance.id))
-            + &element("instanceId", &instance.id)
-            + &within("iamInstanceProfile", element("arn", arn) + &element("id", id))
-            + &element("state", &instance.association),
-    )
+    within("item", association_fields(instance, arn, id, &instance.association))
+}
+
+/// `AssociateIamInstanceProfile` and its like. Their answers say what goes on and not what will be.
+pub fn changed_association(action: &str, instance: &Instance, arn: &str, id: &str, state: &str) -> String {
+    ec2(action, within("iamInstanceProfileAssociation", association_fields(instance, arn, id, state)))
+}
+
+fn association_fields(instance: &Instance, arn: &str, id: &str, state: &str) -> String {
+    element("associationId", &instance.association_id)
+        + &element("instanceId", &instance.id)
+        + &within("iamInstanceProfile", element("arn", arn) + &element("id", id))
+        + &element("state", state)
 }
 
 /// The part of a role that `GetInstanceProfile` and `GetRole` share.
@@ -114,8 +120,8 @@ pub fn role(name: &str, path: &str, arn: &str, id: &str, trust: &str) -> String 
         + &element("MaxSessionDuration", 3600)
 }
 
-/// `GetRole`. `shared` comes from [`role`].
-pub fn get_role(shared: &str, boundary: Option<&str>, tags: &[(String, String)]) -> String {
+/// `GetRole` or `CreateRole`. `shared` comes from [`role`].
+pub fn whole_role(action: &str, shared: &str, boundary: Option<&str>, tags: &[(String, String)]) -> String {
     let boundary = boundary.map_or_else(String::new, |arn| {
         // Not the word of the service model: answers with `Policy` are on record, and nobody should depend on it.
         within(
@@ -123,24 +129,39 @@ pub fn get_role(shared: &str, boundary: Option<&str>, tags: &[(String, String)])
             element("PermissionsBoundaryType", "Policy") + &element("PermissionsBoundaryArn", arn),
         )
     });
-    let tag = |(key, value): &(String, String)| within("member", element("Key", key) + &element("Value", value));
-    let tags = match tags {
-        [] => String::new(),
-        tags => within("Tags", tags.iter().map(tag).collect::<String>()),
-    };
-    iam("GetRole", within("Role", format!("{shared}{boundary}{tags}")))
+    let tags = if tags.is_empty() { String::new() } else { tag_list(tags) };
+    iam(action, within("Role", format!("{shared}{boundary}{tags}")))
 }
 
-/// `GetInstanceProfile`. `role` comes from [`role`].
-pub fn get_instance_profile(name: &str, path: &str, arn: &str, id: &str, role: Option<&str>) -> String {
+/// An answer of IAM to a call that gives nothing back.
+pub fn iam_done(action: &str) -> String {
+    format!(
+        "{HEAD}<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+         <ResponseMetadata><RequestId>stub</RequestId></ResponseMetadata></{action}Response>"
+    )
+}
+
+/// What all answers say of an instance profile. `role` comes from [`role`].
+pub fn instance_profile(profile: &Profile, arn: &str, role: Option<&str>) -> String {
     let roles = role.map_or_else(String::new, |role| within("member", role));
-    let inner = element("Path", path)
-        + &element("InstanceProfileName", name)
-        + &element("InstanceProfileId", id)
+    element("Path", &profile.path)
+        + &element("InstanceProfileName", &profile.name)
+        + &element("InstanceProfileId", &profile.id)
         + &element("Arn", arn)
         + &element("CreateDate", WHEN)
-        + &within("Roles", roles);
-    iam("GetInstanceProfile", within("InstanceProfile", inner))
+        + &within("Roles", roles)
+        + &tag_list(&profile.tags)
+}
+
+/// `ListInstanceProfilesForRole`. The profiles come from [`instance_profile`].
+pub fn list_instance_profiles_for_role(profiles: &[String], marker: Option<&str>) -> String {
+    let members: String = profiles.iter().map(|profile| within("member", profile)).collect();
+    iam("ListInstanceProfilesForRole", within("InstanceProfiles", members) + &page_end(marker))
+}
+
+fn tag_list(tags: &[(String, String)]) -> String {
+    let tag = |(key, value): &(String, String)| within("member", element("Key", key) + &element("Value", value));
+    within("Tags", tags.iter().map(tag).collect::<String>())
 }
 
 /// `ListAttachedRolePolicies`, of names and ARNs.
@@ -196,9 +217,30 @@ pub fn fake_id(prefix: &str, name: &str) -> String {
 
 /// The text of the first element of this name.
 pub fn text_of(xml: &str, name: &str) -> Option<String> {
+    inside(xml, name).map(|(text, _)| unescape(text))
+}
+
+/// What stands in the elements of this name, one after another; elements in them stay as they are.
+pub fn all_of<'a>(mut xml: &'a str, name: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    while let Some((inner, rest)) = inside(xml, name) {
+        found.push(inner);
+        xml = rest;
+    }
+    found
+}
+
+/// The `Key` and `Value` pairs of the first list of tags.
+pub fn tags_of(xml: &str) -> Vec<(String, String)> {
+    let tags = inside(xml, "Tags").map_or("", |(inner, _)| inner);
+    let tag = |member: &str| Some((text_of(member, "Key")?, text_of(member, "Value")?));
+    all_of(tags, "member").into_iter().filter_map(tag).collect()
+}
+
+/// What is inside of the first element of this name, and what follows it.
+fn inside<'a>(xml: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+    rest.split_once(&format!("</{name}>"))
 }
 
 fn page_end(marker: Option<&str>) -> String {
@@ -207,6 +249,10 @@ fn page_end(marker: Option<&str>) -> String {
 
 fn optional(name: &str, text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| element(name, text))
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
 fn escape(text: &str) -> String {

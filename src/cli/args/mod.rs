@@ -1,8 +1,13 @@
 //! What can be typed. Nothing behind `cli` sees these types.
 
+mod fix;
+
 use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
+use fix::{FIX_HELP, POLICY_HELP, UNDO_HELP};
 
 /// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
 #[derive(Debug, Parser)]
@@ -32,6 +37,15 @@ pub enum Command {
     /// Tell whether Session Manager can reach the targets, and if not, exactly why
     #[command(after_help = CHECK_HELP)]
     Check(Box<Check>),
+    /// Make the targets reachable: plan, show, confirm, apply, verify
+    #[command(after_help = FIX_HELP)]
+    Fix(Box<Fix>),
+    /// Put back what a fix changed
+    #[command(after_help = UNDO_HELP)]
+    Undo(Undo),
+    /// Print the policy that an instance role needs, or that the caller of check or fix needs
+    #[command(after_help = POLICY_HELP)]
+    Policy(Box<Policy>),
     /// Save the facts that check reads, to check later and elsewhere
     #[command(after_help = SNAPSHOT_HELP)]
     Snapshot(Box<Snapshot>),
@@ -57,6 +71,8 @@ macro_rules! targets_and {
     };
 }
 
+use targets_and;
+
 const CHECK_HELP: &str = targets_and!(
     "  ssm-profile check i-0123456789abcdef0
   ssm-profile check --all -o json
@@ -78,6 +94,8 @@ pub struct Check {
     pub targets: Targets,
     #[command(flatten)]
     pub needs: Needs,
+    #[command(flatten)]
+    pub circumstances: Circumstances,
     #[command(flatten)]
     pub sources: Sources,
     #[command(flatten)]
@@ -121,7 +139,7 @@ pub struct Targets {
     pub tag: Vec<String>,
 }
 
-/// What the role must be allowed, and under what circumstances.
+/// What the role must be allowed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the role must be allowed, beyond the core")]
 pub struct Needs {
@@ -140,7 +158,12 @@ pub struct Needs {
     /// Any IAM action; repeatable. A `*` in the resource stands for any
     #[arg(long, value_name = "ACTION[=RESOURCE]")]
     pub require: Vec<String>,
+}
 
+/// Under what circumstances it is asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the role must be allowed, beyond the core")]
+pub struct Circumstances {
     /// A condition key that cannot be known from here; repeatable. `KEY=` says that requests do not carry it; a comma
     /// in a value is written `\,`
     #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]

@@ -1,11 +1,15 @@
 //! From what was typed to a plan of the run. Every mistake is reported, not the first alone.
 
+mod fix;
+
 use std::ffi::OsString;
 
 use super::args;
 use crate::arn::{Arn, is_account_id, is_instance_id};
 use crate::needs::{RequiredAction, Requirements, S3Logs};
 use crate::target::Target;
+
+pub use fix::{FixPlan, FixSource, PolicyPlan, fix, policy, undo};
 
 /// Where the facts of a run come from.
 #[derive(Debug)]
@@ -82,7 +86,7 @@ pub type Mistakes = Vec<String>;
 /// Every mistake that was found.
 pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let requirements = requirements(&typed.needs, &mut mistakes);
+    let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
     let wanted = wanted(&typed.targets, &mut mistakes);
     let sources = &typed.sources;
     let regions = regions(&typed.aws.region, &mut mistakes);
@@ -185,13 +189,13 @@ fn regions(typed: &[String], mistakes: &mut Mistakes) -> Vec<String> {
     regions
 }
 
-fn requirements(typed: &args::Needs, mistakes: &mut Mistakes) -> Requirements {
+fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mistakes: &mut Mistakes) -> Requirements {
     Requirements {
         kms_key: typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), mistakes)),
         s3_logs: typed.s3_logs.as_deref().and_then(|logs| noted(s3_logs(logs), mistakes)),
         cloudwatch_logs: typed.cloudwatch_logs.as_deref().and_then(|group| noted(log_group(group), mistakes)),
         actions: typed.require.iter().filter_map(|text| noted(required_action(text), mistakes)).collect(),
-        context: context(&typed.context, mistakes),
+        context: context(&circumstances.context, mistakes),
     }
 }
 

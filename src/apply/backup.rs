@@ -1,0 +1,185 @@
+//! The backup file: what a fix changes, as it was before, written before the first write.
+//!
+//! It holds the changes themselves, each with the state before and after, so that `undo` can see whether a thing is still
+//! as the fix left it.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::run::Journal;
+use crate::fix::{Change, State, Thing};
+
+/// The version of the format that this tool writes.
+pub const VERSION: u32 = 1;
+
+/// What a fix changed, for `undo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    backup_version: u32,
+    /// When the fix ran.
+    pub taken_at: Timestamp,
+    /// The changes, in the order in which they were to be made.
+    pub changes: Vec<Entry>,
+}
+
+/// One change of a fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// How far it came.
+    pub progress: Progress,
+    /// The change, with the ids that AWS gave.
+    pub change: Change,
+}
+
+/// How far a change came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// It was not tried.
+    Planned,
+    /// It was tried, and nobody was left to see what became of it.
+    Tried,
+    /// It was made.
+    Made,
+    /// It was taken back by the fix itself, or by an undo.
+    TakenBack,
+}
+
+/// Only the version, so that a newer file gets an answer that says so.
+#[derive(Deserialize)]
+struct Versioned {
+    backup_version: u32,
+}
+
+impl Backup {
+    /// A backup of changes that are yet to be made.
+    pub fn new(taken_at: Timestamp, changes: impl IntoIterator<Item = Change>) -> Backup {
+        let changes = changes.into_iter().map(|change| Entry { progress: Progress::Planned, change }).collect();
+        Backup { backup_version: VERSION, taken_at, changes }
+    }
+
+    /// The account and the partition that the changes are of.
+    pub fn account(&self) -> Option<(String, String)> {
+        let mut arns = self.changes.iter().filter_map(|entry| match (entry.change.thing(), entry.change.after()) {
+            (Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn), _) => Some(arn),
+            (Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) => Some(profile),
+            (thing, _) => thing.role(),
+        });
+        arns.find_map(|arn| Some((arn.account()?.to_owned(), arn.partition.clone())))
+    }
+
+    /// Reads the text of a backup file.
+    ///
+    /// # Errors
+    /// In words, if it is none or of a newer format.
+    pub fn read(text: &str) -> Result<Backup, String> {
+        let malformed = |error: serde_json::Error| format!("it is not a backup of `ssm-profile fix`: {error}");
+        let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
+        match backup_version {
+            VERSION => serde_json::from_str(text).map_err(malformed),
+            newer => Err(format!(
+                "it has backup version {newer}, and this tool reads version {VERSION}; use the `ssm-profile` that wrote it"
+            )),
+        }
+    }
+}
+
+/// A backup and the file that it is kept in.
+#[derive(Debug)]
+pub struct BackupFile {
+    path: PathBuf,
+    /// What the file holds after the next [`BackupFile::save`].
+    pub backup: Backup,
+}
+
+impl BackupFile {
+    /// Writes a new file, readable by its owner only. It never overwrites one.
+    ///
+    /// # Errors
+    /// If it cannot be written, or there is one.
+    pub fn create(path: &Path, backup: Backup) -> io::Result<BackupFile> {
+        let file = temporary(path, &backup)?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        sync_directory(path);
+        Ok(BackupFile { path: path.to_owned(), backup })
+    }
+
+    /// A backup that was read from this file.
+    pub fn of(path: &Path, backup: Backup) -> BackupFile {
+        BackupFile { path: path.to_owned(), backup }
+    }
+
+    /// Writes what is now known, all of it or nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written; the file is then as it was.
+    pub fn save(&self) -> io::Result<()> {
+        temporary(&self.path, &self.backup)?.persist(&self.path).map_err(|error| error.error)?;
+        sync_directory(&self.path);
+        Ok(())
+    }
+
+    /// Takes the file away: nothing that it speaks of was tried.
+    pub fn remove(self) {
+        // One that stays is harmless: its changes are all `planned`.
+        let _ = fs::remove_file(&self.path);
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Journal for BackupFile {
+    fn note(&mut self, index: usize, progress: Progress, change: &Change) -> io::Result<()> {
+        if let Some(entry) = self.backup.changes.get_mut(index) {
+            *entry = Entry { progress, change: change.clone() };
+        }
+        self.save()
+    }
+}
+
+/// A file beside `path`, readable by its owner only, with the backup in it.
+fn temporary(path: &Path, backup: &Backup) -> io::Result<tempfile::NamedTempFile> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    serde_json::to_writer_pretty(&mut file, backup)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// A file that was renamed is there after a power cut only if its directory was written too. Not every system can do that.
+fn sync_directory(path: &Path) {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(directory) = fs::File::open(directory) {
+        let _ = directory.sync_all();
+    }
+}
+
+/// Where backups are kept unless somebody says otherwise: `ssm-profile` below the user's state directory.
+///
+/// # Errors
+/// In words, if there is no home directory or the directory cannot be made.
+pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
+    let base =
+        etcetera::choose_base_strategy().map_err(|_| "there is no home directory; give `--backup FILE`".to_owned())?;
+    let directory = base.state_dir().unwrap_or_else(|| base.data_dir()).join("ssm-profile");
+    let cannot = |error: io::Error| format!("cannot make `{}`: {error}; give `--backup FILE`", directory.display());
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&directory).map_err(cannot)?;
+    // With the process in the name: two runs at the same time keep one each.
+    let time = now.strftime("%Y%m%dT%H%M%SZ");
+    Ok(directory.join(format!("{time}-{account}-{}.json", std::process::id())))
+}

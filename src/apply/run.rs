@@ -1,0 +1,288 @@
+//! Makes changes one after another: look, write, and on any doubt look again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backup::Progress;
+use super::patience::Patience;
+use super::rollback::roll_back;
+use super::write::{NotWritten, write};
+use super::{Interrupt, look};
+use crate::aws::Connection;
+use crate::fix::{Action, Change, State, Status, Step, Thing};
+
+/// IAM has no way to write a document only if it is still the same. Whoever else read it before this run wrote it, and writes
+/// it right after looking as this tool does, has written by then; so the document is looked at once more.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What is told of a run that is under way.
+pub trait Watcher {
+    /// A change is about to be made.
+    fn starts(&self, change: &Change);
+    /// A call failed for now, and is tried again.
+    fn waits(&self, change: &Change, why: &str);
+}
+
+/// Where it is written down how far each change came, before and after each write.
+pub trait Journal {
+    /// Writes down that the change with this index came so far; `change` has the ids that AWS gave.
+    ///
+    /// # Errors
+    /// If that could not be written.
+    fn note(&mut self, index: usize, progress: Progress, change: &Change) -> std::io::Result<()>;
+}
+
+/// A run of changes.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What became of each change, in order, with the ids that AWS gave.
+    pub steps: Vec<Step>,
+    /// Why the run stopped before its end, if it did.
+    pub stopped: Option<String>,
+    /// Whether it stopped because somebody asked.
+    pub interrupted: bool,
+}
+
+/// What a run works with.
+pub struct Run<'a, W> {
+    /// The way to AWS.
+    pub connection: &'a Connection,
+    /// What is before, on disk.
+    pub journal: &'a mut dyn Journal,
+    /// Whether somebody asks for the end.
+    pub interrupt: &'a Interrupt,
+    /// Who is told.
+    pub watcher: &'a W,
+}
+
+/// How a change ended.
+enum Made {
+    /// It is made; the thing is now so. `certain` if this run has done it, and nobody else can have.
+    Done { state: State, certain: bool },
+    /// It was so already, and nothing was written.
+    Already,
+    /// Nothing was written, and nothing must be: the thing is not as the plan saw it, say.
+    Stopped(String),
+    /// It was tried and is not made, or that is not known.
+    Failed(String),
+    /// Somebody asked for the end before it was made.
+    Interrupted,
+}
+
+/// Makes the changes in order, and stops at the first that fails.
+///
+/// What was created in a run that stopped is removed again, unless a target already uses it.
+pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome {
+    let planned = changes.iter().cloned();
+    let mut steps: Vec<Step> = planned.map(|change| Step { change, status: Status::NotDone, note: None }).collect();
+    let mut certain = vec![false; steps.len()];
+    let mut stopped = None;
+    let mut last_document = None;
+    for index in 0..steps.len() {
+        let Some(change) = steps.get(index).map(|step| step.change.clone()) else { break };
+        let made = if run.interrupt.is_set() { Made::Interrupted } else { run.make(index, &change, &steps).await };
+        let Some(step) = steps.get_mut(index) else { break };
+        match made {
+            Made::Done { state, certain: by_us } => {
+                step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
+                step.status = Status::Done;
+                if let Some(flag) = certain.get_mut(index) {
+                    *flag = by_us;
+                }
+                // The file on disk is only late, not wrong: an undo looks before it writes.
+                let _ = run.journal.note(index, Progress::Made, &step.change);
+                if matches!(step.change.after(), State::Document(_)) {
+                    last_document = Some(Instant::now());
+                }
+            }
+            Made::Already => {
+                step.status = Status::Done;
+                step.note = Some("it was so already; nothing was written".to_owned());
+            }
+            Made::Stopped(why) => {
+                step.note = Some(why.clone());
+                stopped = Some(why);
+            }
+            Made::Failed(why) => {
+                step.status = Status::Failed;
+                step.note = Some(why.clone());
+                stopped = Some(format!("`{}` failed: {why}", change.action().name()));
+            }
+            Made::Interrupted => stopped = Some("interrupted".to_owned()),
+        }
+        if stopped.is_some() {
+            break;
+        }
+    }
+    if stopped.is_some() {
+        roll_back(&mut run, &mut steps, &certain).await;
+    } else if let Some(last) = last_document {
+        stopped = run.settled(&mut steps, last).await;
+    }
+    Outcome { steps, stopped, interrupted: run.interrupt.is_set() }
+}
+
+impl<W: Watcher> Run<'_, W> {
+    /// Makes one change. Every write comes right after a look that saw the thing as it was before.
+    async fn make(&mut self, index: usize, change: &Change, earlier: &[Step]) -> Made {
+        self.watcher.starts(change);
+        let expected = expected_before(change, earlier);
+        let fresh = earlier.iter().any(|step| step.status == Status::Done);
+        let mut patience = if fresh { Patience::long() } else { Patience::short() };
+        let mut tried = false;
+        loop {
+            let seen = match look(self.connection, change.thing()).await {
+                Ok(seen) => seen,
+                Err(failure) => {
+                    let reason = failure.into_unreadable();
+                    let why = format!("`{}` gave no answer: {}", reason.api, reason.message);
+                    return match tried {
+                        true => Made::Failed(format!("{why}; it is not known whether the change was made")),
+                        false => Made::Failed(format!("{why}; nothing was written")),
+                    };
+                }
+            };
+            if !seen.is(&expected) {
+                return match seen.is(change.after()) {
+                    // Tried, without an answer, and there: it was made, most likely by this run.
+                    true if tried => Made::Done { state: seen, certain: false },
+                    true => Made::Already,
+                    false if tried => {
+                        Made::Failed("changed since the plan: somebody else changed it meanwhile".to_owned())
+                    }
+                    false => Made::Stopped(changed(change, &seen)),
+                };
+            }
+            if self.interrupt.is_set() {
+                return Made::Interrupted;
+            }
+            if !tried && let Err(error) = self.journal.note(index, Progress::Tried, change) {
+                return Made::Stopped(format!(
+                    "the backup cannot be written: {error}; nothing was changed by this step"
+                ));
+            }
+            tried = true;
+            let refused = match write(self.connection, change).await {
+                Ok(state) => return self.made(change, state).await,
+                Err(refused) => refused,
+            };
+            let again = may_pass(&refused, change) && {
+                self.watcher.waits(change, &refused.reason.message);
+                patience.wait(self.interrupt).await
+            };
+            if !again {
+                return self.given_up(change, &expected, refused).await;
+            }
+        }
+    }
+
+    /// After a success: a profile that was taken from an instance is gone only when EC2 shows it no more.
+    async fn made(&self, change: &Change, state: State) -> Made {
+        if change.action() == Action::DisassociateIamInstanceProfile {
+            let mut patience = Patience::long();
+            while !look(self.connection, change.thing()).await.is_ok_and(|seen| seen == State::Absent) {
+                if !patience.wait(self.interrupt).await {
+                    break;
+                }
+            }
+        }
+        Made::Done { state, certain: true }
+    }
+
+    /// The last look after a failure: an answer that was lost is no proof that nothing was done.
+    async fn given_up(&self, change: &Change, expected: &State, refused: NotWritten) -> Made {
+        let why = refused.reason.message;
+        match look(self.connection, change.thing()).await {
+            Ok(seen) if seen.is(change.after()) && !seen.is(expected) => Made::Done { state: seen, certain: false },
+            Ok(seen) if seen.is(expected) => Made::Failed(why),
+            Ok(_) => Made::Failed(format!("{why}; and somebody else changed it meanwhile")),
+            Err(_) => Made::Failed(format!("{why}; it is not known whether the change was made")),
+        }
+    }
+
+    /// Takes a change of this run back; the error says why it is still there.
+    pub(super) async fn take_back(&mut self, index: usize, change: &Change) -> Result<(), String> {
+        let Some(inverse) = change.inverse() else { return Err("nothing takes this back".to_owned()) };
+        let mut patience = Patience::short();
+        loop {
+            match look(self.connection, inverse.thing()).await {
+                Ok(seen) if seen.is(inverse.before()) => {}
+                Ok(seen) if seen.is(inverse.after()) => break,
+                Ok(_) => return Err("somebody else changed it meanwhile".to_owned()),
+                Err(failure) => return Err(failure.into_unreadable().message),
+            }
+            match write(self.connection, &inverse).await {
+                Ok(_) => break,
+                // Whoever asked for the end waits for this: it is what the end is.
+                Err(refused) if may_pass(&refused, &inverse) && patience.wait(&Interrupt::default()).await => {}
+                Err(refused) => return Err(refused.reason.message),
+            }
+        }
+        let _ = self.journal.note(index, Progress::TakenBack, change);
+        Ok(())
+    }
+
+    /// Looks at the written documents once more; says what somebody else has written over.
+    async fn settled(&self, steps: &mut [Step], last: Instant) -> Option<String> {
+        tokio::time::sleep_until(last + SETTLE).await;
+        let mut stopped = None;
+        let documents = steps.iter_mut().filter(|step| step.note.is_none());
+        for step in documents.filter(|step| matches!(step.change.after(), State::Document(_))) {
+            let mut patience = Patience::long();
+            loop {
+                match look(self.connection, step.change.thing()).await {
+                    Ok(seen) if seen.is(step.change.after()) => break,
+                    // What was before may still be what some part of IAM answers.
+                    Ok(seen) if seen.is(step.change.before()) && patience.wait(self.interrupt).await => {}
+                    Ok(_) => {
+                        let why = "changed since the plan: somebody else has written it after this run";
+                        step.status = Status::Failed;
+                        step.note = Some(why.to_owned());
+                        stopped = Some(format!("{} was {why}", step.change.thing().target()));
+                        break;
+                    }
+                    // It was written; the report that follows says what can be read.
+                    Err(_) => break,
+                }
+            }
+        }
+        stopped
+    }
+}
+
+/// How a thing must be before its change: as the plan saw it, with the ids that this run has learnt.
+fn expected_before(change: &Change, earlier: &[Step]) -> State {
+    let same = earlier.iter().rev().find(|step| step.status == Status::Done && step.change.thing() == change.thing());
+    same.map_or(change.before(), |step| step.change.after()).clone()
+}
+
+/// Whether a failure may pass by itself: it never reached AWS, AWS failed or throttles, or what was just made is not
+/// everywhere yet.
+fn may_pass(refused: &NotWritten, change: &Change) -> bool {
+    let Some(code) = refused.code.as_deref() else { return refused.may_be_lost };
+    let association = matches!(change.thing(), Thing::ProfileOfInstance { .. });
+    match code {
+        // A profile that is not there also gives this; the bound on patience ends it.
+        "InvalidParameterValue" | "IncorrectState" | "IncorrectInstanceState" => association,
+        "NoSuchEntity" | "NoSuchEntityException" => change.before() == &State::Absent,
+        "ConcurrentModification" | "ConcurrentModificationException" => true,
+        "ServiceFailure"
+        | "ServiceFailureException"
+        | "InternalFailure"
+        | "InternalError"
+        | "ServiceUnavailable"
+        | "Unavailable" => true,
+        _ => refused.reason.kind == crate::facts::UnreadableKind::Throttled,
+    }
+}
+
+fn changed(change: &Change, seen: &State) -> String {
+    let what = match (change.thing(), seen) {
+        (_, State::Foreign) => "there is one of that name now that this tool did not make",
+        (_, State::Absent) => "it is not there any more",
+        (Thing::TrustPolicy(_) | Thing::InlinePolicy { .. }, _) => "the document is another one now",
+        _ => "it is not as it was",
+    };
+    format!("changed since the plan: {what}; nothing was written here, run the command again")
+}

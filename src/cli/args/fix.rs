@@ -1,0 +1,195 @@
+//! What can be typed of the commands that fix.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum};
+
+use super::{Aws, Circumstances, Needs, Targets, targets_and};
+
+pub(super) const FIX_HELP: &str = targets_and!(
+    "  ssm-profile fix i-0123456789abcdef0 --dry-run
+  ssm-profile fix i-0123456789abcdef0 --kms-key alias/sessions
+  ssm-profile fix i-0123456789abcdef0 --create-profile web-sessions
+  ssm-profile fix role/web --attach-managed --yes -o json
+  ssm-profile fix role/web --emit terraform
+
+Exit codes: 0 every target is ready now, 1 something is not ready or a dry run has something to do,
+2 bad usage or not confirmed, 3 a step failed, 130 interrupted."
+);
+
+pub(super) const UNDO_HELP: &str = "\
+Nothing is put back if somebody changed in between what the fix had changed. The file stays, and a second undo has
+nothing to do.
+
+Exit codes: 0 everything is as before, 1 refused or a dry run has something to do, 2 bad usage or not confirmed,
+3 a step failed, 130 interrupted.";
+
+pub(super) const POLICY_HELP: &str = "\
+Makes no AWS call.
+
+Examples:
+  ssm-profile policy > SessionManagerPermissions.json
+  ssm-profile policy --kms-key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  ssm-profile policy --s3-logs session-logs/prod --region eu-west-1 -o terraform
+  ssm-profile policy --for check";
+
+/// `fix`.
+#[derive(Debug, Args)]
+pub struct Fix {
+    #[command(flatten)]
+    pub targets: Targets,
+    #[command(flatten)]
+    pub needs: Needs,
+    #[command(flatten)]
+    pub circumstances: Circumstances,
+    #[command(flatten)]
+    pub how: How,
+    #[command(flatten)]
+    pub writing: Writing,
+
+    /// Print the changes instead of making them, as commands or for infrastructure code
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with_all = ["yes", "backup"], help_heading = "What to write, and whether")]
+    pub emit: Option<Emit>,
+
+    /// Keep the state before in this file, which must not exist; default: a file in the state directory, named at the end
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "What to write, and whether")]
+    pub backup: Option<OsString>,
+
+    /// The facts of an earlier run, with --dry-run or --emit: makes no AWS call
+    #[arg(long, value_name = "FILE", help_heading = "AWS")]
+    pub snapshot: Option<OsString>,
+
+    /// The service control policies: a file for each level from the root down; a JSON array is a level with several
+    #[arg(long, value_name = "FILE", help_heading = "AWS")]
+    pub scp: Vec<OsString>,
+
+    #[command(flatten)]
+    pub aws: Aws,
+}
+
+/// How to fix.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to fix")]
+pub struct How {
+    /// The name of the inline policy
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_POLICY_NAME)]
+    pub policy_name: String,
+
+    /// Attach AmazonSSMManagedInstanceCore instead; the inline policy then has only what that does not cover
+    #[arg(long)]
+    pub attach_managed: bool,
+
+    /// Create a role and an instance profile of this name for an instance that has none
+    #[arg(long, value_name = "NAME")]
+    pub create_profile: Option<String>,
+
+    /// Change roles too that CloudFormation, Terraform or the like manages, and may change back
+    #[arg(long)]
+    pub force_managed_elsewhere: bool,
+}
+
+/// The name that the user guide proposes for the inline policy.
+pub const DEFAULT_POLICY_NAME: &str = "SessionManagerPermissions";
+
+/// Whether to write, and what to print.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to write, and whether")]
+pub struct Writing {
+    /// Show the plan and make no change
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub yes: bool,
+
+    /// The form of what is printed
+    #[arg(short, long, value_enum, default_value_t = RecordOutput::Text, value_name = "FORM")]
+    pub output: RecordOutput,
+}
+
+/// `undo`.
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// The backup file that a fix has written
+    pub backup: OsString,
+    #[command(flatten)]
+    pub writing: Writing,
+    #[command(flatten)]
+    pub aws: Aws,
+}
+
+/// `policy`.
+#[derive(Debug, Args)]
+pub struct Policy {
+    #[command(flatten)]
+    pub needs: Needs,
+
+    /// Print what the caller of this command needs instead; with the flags that fix will be given
+    #[arg(long = "for", value_enum, value_name = "COMMAND")]
+    pub caller_of: Option<CallerOf>,
+
+    /// The form of the policy
+    #[arg(short, long, value_enum, default_value_t = PolicyOutput::Json, value_name = "FORM", visible_alias = "format")]
+    pub output: PolicyOutput,
+
+    /// The policy's name, in Terraform and CloudFormation
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_POLICY_NAME)]
+    pub policy_name: String,
+
+    /// With --for fix: what --attach-managed needs
+    #[arg(long)]
+    pub attach_managed: bool,
+
+    /// With --for fix: what --create-profile needs
+    #[arg(long, value_name = "NAME")]
+    pub create_profile: Option<String>,
+
+    /// The Region that the policy is for
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// The account that the policy is for
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+}
+
+/// The forms of a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordOutput {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// The forms of changes for people whose roles live in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// Commands of the AWS CLI
+    Cli,
+    /// Terraform
+    Terraform,
+    /// A CloudFormation template
+    Cloudformation,
+}
+
+/// The forms of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyOutput {
+    /// The document
+    Json,
+    /// A Terraform resource
+    Terraform,
+    /// A CloudFormation template
+    Cloudformation,
+}
+
+/// Whose permissions a policy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CallerOf {
+    /// Whoever checks
+    Check,
+    /// Whoever fixes, and undoes
+    Fix,
+}

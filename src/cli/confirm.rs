@@ -1,0 +1,42 @@
+//! The question before anything is written.
+
+use std::io::IsTerminal as _;
+
+use super::Stop;
+use crate::fix::Step;
+
+/// Why the run must not go on without `--yes`: nobody is there to be asked.
+pub fn needs_yes(yes: bool) -> Option<Stop> {
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    (!yes && !somebody).then(|| {
+        Stop::Usage(vec![
+            "this is not a terminal, so nobody can be asked; give `--yes` to apply, or `--dry-run` to look; nothing was changed"
+                .to_owned(),
+        ])
+    })
+}
+
+/// The question.
+pub fn question(steps: &[Step]) -> String {
+    match steps.len() {
+        1 => "make this change?".to_owned(),
+        count => format!("make these {count} changes?"),
+    }
+}
+
+/// Asks; anything but a yes ends the run with nothing changed.
+pub async fn ask(question: &str) -> Result<(), Stop> {
+    let prompt = question.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        dialoguer::Confirm::new().with_prompt(prompt).default(false).wait_for_newline(true).interact_opt()
+    });
+    match asked.await {
+        Ok(Ok(Some(true))) => Ok(()),
+        Ok(Ok(_)) => Err(Stop::Usage(vec!["not confirmed; nothing was changed".to_owned()])),
+        Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
+            Err(Stop::Interrupted)
+        }
+        Ok(Err(error)) => Err(Stop::Usage(vec![format!("cannot ask: {error}; give `--yes`; nothing was changed")])),
+        Err(error) => Err(Stop::Failure(format!("cannot ask: {error}; give `--yes`; nothing was changed"))),
+    }
+}

@@ -1,0 +1,138 @@
+//! From what was typed of `fix`, `undo` and `policy` to a plan of the run.
+
+use std::ffi::OsString;
+
+use super::{Mistakes, Wanted, finish, one_region_for_named, regions, requirements, wanted};
+use crate::arn::{is_account_id, is_iam_name};
+use crate::cli::args;
+use crate::fix::Options;
+use crate::fix::quota::is_policy_name;
+use crate::needs::Requirements;
+
+/// Where the facts of a fix come from.
+#[derive(Debug)]
+pub enum FixSource {
+    /// An AWS account.
+    Live(Wanted),
+    /// A snapshot file, for a dry run.
+    Snapshot {
+        /// The file.
+        file: OsString,
+        /// What to fix of it.
+        wanted: Wanted,
+    },
+}
+
+/// A run of `fix`, resolved.
+#[derive(Debug)]
+pub struct FixPlan {
+    /// Where the facts come from.
+    pub source: FixSource,
+    /// SCP levels, from the root down.
+    pub scps: Vec<OsString>,
+    /// The Regions given.
+    pub regions: Vec<String>,
+    /// What the role must be allowed.
+    pub requirements: Requirements,
+    /// How to fix.
+    pub options: Options,
+    /// Where to keep the state before.
+    pub backup: Option<OsString>,
+}
+
+/// Resolves `fix`.
+///
+/// # Errors
+/// Every mistake that was found.
+pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
+    let mut mistakes = Mistakes::new();
+    let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
+    let wanted = wanted(&typed.targets, &mut mistakes);
+    let regions = regions(&typed.aws.region, &mut mistakes);
+    if typed.snapshot.is_none() || matches!(wanted, Wanted::Targets(_)) {
+        one_region_for_named(&wanted, &regions, &mut mistakes);
+    }
+    if typed.snapshot.is_some() && !typed.writing.dry_run && typed.emit.is_none() {
+        mistakes
+            .push("a snapshot cannot be fixed; give `--dry-run` or `--emit`, or leave `--snapshot` away".to_owned());
+    }
+    if typed.emit.is_some() && typed.writing.output != args::RecordOutput::Text {
+        mistakes.push("`--emit` prints the changes alone; leave `--output` away".to_owned());
+    }
+    if typed.scp.iter().chain(&typed.snapshot).filter(|file| *file == "-").count() > 1 {
+        mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
+    }
+    let how = &typed.how;
+    policy_name(&how.policy_name, &mut mistakes);
+    if let Some(name) = how.create_profile.as_deref().filter(|name| !is_iam_name(name, 64)) {
+        mistakes.push(format!("`{name}` cannot name a role: 1 to 64 letters, digits and `_+=,.@-` are expected"));
+    }
+    let options = Options {
+        policy_name: how.policy_name.clone(),
+        attach_managed: how.attach_managed,
+        create_profile: how.create_profile.clone(),
+        force_managed_elsewhere: how.force_managed_elsewhere,
+    };
+    let source = match &typed.snapshot {
+        Some(file) => FixSource::Snapshot { file: file.clone(), wanted },
+        None => FixSource::Live(wanted),
+    };
+    let (scps, backup) = (typed.scp.clone(), typed.backup.clone());
+    finish(FixPlan { source, scps, regions, requirements, options, backup }, mistakes)
+}
+
+/// Resolves the Region of `undo`.
+///
+/// # Errors
+/// Every mistake that was found.
+pub fn undo(typed: &args::Undo) -> Result<Vec<String>, Mistakes> {
+    let mut mistakes = Mistakes::new();
+    if typed.backup == "-" {
+        mistakes.push("the backup must be a file, in which `undo` notes what it has put back".to_owned());
+    }
+    let regions = regions(&typed.aws.region, &mut mistakes);
+    if regions.len() > 1 {
+        mistakes.push("give `--region` once; the backup says where its instances are".to_owned());
+    }
+    finish(regions, mistakes)
+}
+
+/// A run of `policy`, resolved.
+#[derive(Debug)]
+pub struct PolicyPlan {
+    /// What the role must be allowed.
+    pub requirements: Requirements,
+    /// The Region that the policy is for.
+    pub region: Option<String>,
+}
+
+/// Resolves `policy`.
+///
+/// # Errors
+/// Every mistake that was found.
+pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
+    let mut mistakes = Mistakes::new();
+    let requirements = requirements(&typed.needs, &args::Circumstances { context: Vec::new() }, &mut mistakes);
+    let regions = regions(typed.region.as_slice(), &mut mistakes);
+    policy_name(&typed.policy_name, &mut mistakes);
+    if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
+        mistakes.push(format!("`{account}` is not an account id of 12 digits"));
+    }
+    if typed.caller_of != Some(args::CallerOf::Fix) {
+        for (flag, given) in
+            [("--attach-managed", typed.attach_managed), ("--create-profile", typed.create_profile.is_some())]
+        {
+            if given {
+                mistakes.push(format!("`{flag}` says what the caller of a fix needs; give `--for fix`"));
+            }
+        }
+    }
+    finish(PolicyPlan { requirements, region: regions.into_iter().next() }, mistakes)
+}
+
+/// See [IAM name requirements](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+fn policy_name(name: &str, mistakes: &mut Mistakes) {
+    if !is_policy_name(name) {
+        mistakes.push(format!("`{name}` cannot name a policy: 1 to 128 letters, digits and `_+=,.@-` are expected"));
+    }
+}

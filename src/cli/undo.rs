@@ -1,0 +1,112 @@
+//! `undo`: what a fix changed, put back.
+
+use super::fix::Show;
+use super::{Exit, Stop, args, confirm, files, gather, output};
+use crate::apply::Interrupt;
+use crate::apply::backup::{Backup, BackupFile};
+use crate::apply::run::{Run, run};
+use crate::apply::undo::{UndoJournal, plan};
+use crate::fix::{Record, Status, Step};
+
+/// Runs `undo`.
+pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
+    let regions = super::resolve::undo(typed).map_err(Stop::Usage)?;
+    let file = files::read(&typed.backup).map_err(|mistake| Stop::Usage(vec![mistake]))?;
+    let backup = Backup::read(&file.text)
+        .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
+    let connection = gather::connect(&typed.aws, regions.first()).await?;
+    let progress = output::Progress::start("looking at what the fix changed");
+    let looked = async {
+        same_account(&connection, &backup).await?;
+        plan(&connection, &backup).await.map_err(|failure| {
+            let reason = failure.into_unreadable();
+            Stop::Failure(format!(
+                "cannot see how things are: `{}`: {}; nothing was changed",
+                reason.api, reason.message
+            ))
+        })
+    };
+    let looked = looked.await;
+    progress.finish();
+    let looked = looked?;
+    let steps = looked.changes.iter().cloned().map(|change| Step { change, status: Status::Planned, note: None });
+    let mut record = Record {
+        dry_run: typed.writing.dry_run,
+        steps: steps.collect(),
+        refusals: looked.refusals,
+        warnings: looked.warnings,
+        backup: None,
+        ..Record::default()
+    };
+    let show = Show { form: typed.writing.output, detail: output::detail(cli) };
+    let end = |record: &Record| match show.form {
+        args::RecordOutput::Json => output::record("undo", record, None),
+        args::RecordOutput::Text => {
+            output::print_styled(&format!("\n{}", crate::render::changes::result(record, output::layout(show.detail))))
+        }
+    };
+    if !record.refusals.is_empty() {
+        // All or nothing: half of it would be a state that nobody has seen.
+        record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
+        record.stopped = Some("somebody changed what the fix had changed; nothing is put back".to_owned());
+        show.plan(&record)?;
+        if show.form == args::RecordOutput::Json {
+            end(&record)?;
+        }
+        return Ok(Exit::NotReady);
+    }
+    if record.dry_run || record.steps.is_empty() {
+        show.plan(&record)?;
+        if show.form == args::RecordOutput::Json {
+            end(&record)?;
+        }
+        return Ok(if record.steps.is_empty() { Exit::Ready } else { Exit::NotReady });
+    }
+    if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
+        show.plan(&record)?;
+        return Err(stop);
+    }
+    match (typed.writing.yes, show.form) {
+        (false, args::RecordOutput::Json) => output::note(&show.plan_text(&record)),
+        _ => show.plan(&record)?,
+    }
+    if !typed.writing.yes {
+        confirm::ask(&confirm::question(&record.steps)).await?;
+    }
+    let file = BackupFile::of(std::path::Path::new(&typed.backup), backup);
+    let mut journal = UndoJournal { file, entries: looked.entries };
+    interrupt.defer();
+    let watcher = output::Steps::start();
+    let ended =
+        run(Run { connection: &connection, journal: &mut journal, interrupt, watcher: &watcher }, &looked.changes)
+            .await;
+    watcher.finish();
+    record.steps = ended.steps;
+    record.stopped = ended.stopped;
+    if record.stopped.is_some() {
+        record.next.push("run the same undo again: it goes on from what is there now".to_owned());
+    }
+    end(&record)?;
+    Ok(match (&record.stopped, ended.interrupted) {
+        (_, true) => Exit::Interrupted,
+        (Some(_), false) => Exit::Unknown,
+        (None, false) => Exit::Ready,
+    })
+}
+
+/// With credentials of another account everything would seem to be gone already.
+async fn same_account(connection: &crate::aws::Connection, backup: &Backup) -> Result<(), Stop> {
+    let Some((account, partition)) = backup.account() else {
+        return Err(Stop::Usage(vec!["the backup names no account; it holds nothing that can be put back".to_owned()]));
+    };
+    let caller = connection.caller_account(&partition).await.map_err(|failure| {
+        let reason = failure.into_unreadable();
+        Stop::Failure(format!("cannot see whose credentials these are: {}; nothing was changed", reason.message))
+    })?;
+    if caller != account {
+        return Err(Stop::Usage(vec![format!(
+            "the backup is of account {account}, and the credentials are of account {caller}; give those of {account}; nothing was changed"
+        )]));
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What a role's policies say, need by need: the grounds for a fix.
+
+use jiff::Timestamp;
+
+use super::{Diagnosis, caller_of, key, place_of, role};
+use crate::agent_context;
+use crate::facts::{Fact, Facts, Subject, SubjectKind};
+use crate::needs::{self, Need, Requirements};
+use crate::policy::{Decision, Doubt, Response};
+
+/// What one role is asked for, on behalf of one subject, and what its documents answer.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// Everything that the role must be allowed.
+    pub needs: Vec<(Need, Response)>,
+    /// `s3:GetEncryptionConfiguration` on any bucket, which the documented policy grants although only logs need it.
+    pub encryption_of_any_bucket: (Need, Response),
+    /// Whether EC2 may assume the role, and what leaves that open; `None` if the trust policy is not known.
+    pub trust: Option<(Decision, Doubt)>,
+}
+
+/// Asks the role with `role_key` for everything that `subject` needs of it; `None` if the role is not known.
+///
+/// `now` is the time that conditions on the clock are judged at.
+pub fn answers(
+    facts: &Facts,
+    requirements: &Requirements,
+    now: Timestamp,
+    role_key: &str,
+    subject: &Subject,
+) -> Option<Answers> {
+    let judged = role::judge(facts, facts.roles.get(role_key)?.known()?);
+    let diagnosis = Diagnosis { facts, requirements, now, roles: Default::default() };
+    let instance = match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => Some(instance.as_ref()),
+        _ => None,
+    };
+    let place = place_of(subject, instance);
+    let caller = caller_of(&judged, place, instance, now);
+    let base = agent_context::base(&caller);
+    let resolved = key::resolve(facts, requirements, &place);
+    let ask = |need: Need| {
+        let response = diagnosis.ask(&judged, &base, &caller, &need);
+        (need, response)
+    };
+    let needs = needs::all(requirements, &place, resolved.as_ref().map(|(key, _)| key));
+    Some(Answers {
+        needs: needs.into_iter().map(ask).collect(),
+        encryption_of_any_bucket: ask(needs::encryption_of_any_bucket(&place)),
+        trust: judged.trust.as_ref().and_then(|document| document.as_ref().ok()).map(|document| {
+            let (_, decision, doubt) = diagnosis.trust_of(document, subject);
+            (decision, doubt)
+        }),
+    })
+}

@@ -1,0 +1,146 @@
+//! What becomes of a policy document in another language.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::CannotEmit;
+
+/// The document with what not every program takes or shows written as JSON escapes. `None` if it is not JSON.
+///
+/// It is the same JSON to the last key. IAM takes no character above U+00FF, Terraform composes accents, and a terminal
+/// obeys or hides some. In JSON all of these stand inside of strings, where an escape means the same.
+pub(super) fn escaped(document: &str) -> Option<String> {
+    serde_json::from_str::<IgnoredAny>(document).ok()?;
+    let mut escaped = String::with_capacity(document.len());
+    for character in document.chars() {
+        match character {
+            '\0'..='~' | '¡'..='¬' | '®'..='ÿ' => escaped.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    escaped.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    Some(escaped)
+}
+
+/// `json` without the white space between its tokens, which is all that it can lose.
+pub(super) fn compact(json: &str) -> String {
+    let (mut in_string, mut after_backslash) = (false, false);
+    let keep = |character: &char| {
+        if in_string {
+            in_string = after_backslash || *character != '"';
+            after_backslash = !after_backslash && *character == '\\';
+            return true;
+        }
+        in_string = *character == '"';
+        !character.is_ascii_whitespace()
+    };
+    json.chars().filter(keep).collect()
+}
+
+/// The document, [`escaped`], for a language whose parser takes JSON objects and keeps one of repeated keys.
+///
+/// `what` is the document for the message, as in `the trust policy of role X`.
+pub(super) fn object(what: &str, document: &str, language: &'static str) -> Result<(String, Oddities), CannotEmit> {
+    let not_an_object = || CannotEmit::NotAnObject { document: what.to_owned(), language };
+    let json = escaped(document.trim_matches([' ', '\t', '\r', '\n']))
+        .filter(|json| json.starts_with('{'))
+        .ok_or_else(not_an_object)?;
+    let mut oddities: Oddities = serde_json::from_str(&json).map_err(|_| not_an_object())?;
+    match oddities.repeated.take() {
+        Some(key) => Err(CannotEmit::RepeatedKey { document: what.to_owned(), key, language }),
+        None => Ok((json, oddities)),
+    }
+}
+
+/// What a JSON text has that another language drops, or acts on: the first of each kind.
+#[derive(Default)]
+pub(super) struct Oddities {
+    /// A key that comes twice in one object.
+    pub(super) repeated: Option<String>,
+    /// A key that is the name of a function in CloudFormation.
+    pub(super) function: Option<String>,
+    /// A text with a reference that CloudFormation resolves.
+    pub(super) reference: Option<String>,
+    /// Whether there is a `null`, which CloudFormation refuses.
+    pub(super) null: bool,
+}
+
+impl Oddities {
+    fn of_text(text: &str) -> Oddities {
+        let reference = text.contains("{{resolve:").then(|| text.to_owned());
+        Oddities { reference, ..Oddities::default() }
+    }
+
+    fn and(self, other: Oddities) -> Oddities {
+        Oddities {
+            repeated: self.repeated.or(other.repeated),
+            function: self.function.or(other.function),
+            reference: self.reference.or(other.reference),
+            null: self.null || other.null,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Oddities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Oddities, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Oddities;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Oddities, E> {
+        Ok(Oddities { null: true, ..Oddities::default() })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Oddities, E> {
+        Ok(Oddities::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Oddities, E> {
+        Ok(Oddities::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Oddities, E> {
+        Ok(Oddities::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Oddities, E> {
+        Ok(Oddities::default())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Oddities, E> {
+        Ok(Oddities::of_text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Oddities, A::Error> {
+        let mut all = Oddities::default();
+        while let Some(element) = elements.next_element()? {
+            all = all.and(element);
+        }
+        Ok(all)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Oddities, A::Error> {
+        let (mut all, mut keys) = (Oddities::default(), BTreeSet::new());
+        while let Some((key, value)) = members.next_entry::<String, Oddities>()? {
+            let function = (key == "Ref" || key.starts_with("Fn::")).then(|| key.clone());
+            let repeated = keys.contains(&key).then(|| key.clone());
+            all = all.and(Oddities { repeated, function, ..Oddities::of_text(&key) }).and(value);
+            keys.insert(key);
+        }
+        Ok(all)
+    }
+}

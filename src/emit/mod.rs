@@ -1,0 +1,136 @@
+//! Changes as text, for people whose roles live in code: commands of the AWS CLI, Terraform, CloudFormation.
+//!
+//! Nothing here reads, writes or decides. The text says what the changes say, and refuses where it could not.
+
+mod cloudformation;
+mod document;
+mod shell;
+mod terraform;
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::arn::Arn;
+use crate::facts::PolicyText;
+use crate::fix::{Change, State, Thing};
+
+pub use cloudformation::{cloudformation, policy_cloudformation};
+pub use shell::shell;
+pub use terraform::{policy_terraform, terraform};
+
+/// Why changes or a policy cannot stand in a language without loss.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CannotEmit {
+    /// The language takes only JSON objects, and the document is none.
+    #[error("{document} is not a JSON object, and {language} takes nothing else; correct the document first")]
+    NotAnObject {
+        /// The document, by the policy that it is.
+        document: String,
+        /// The language.
+        language: &'static str,
+    },
+    /// The document repeats a key, which IAM keeps and the language's JSON parser does not.
+    #[error(
+        "{document} has the key `{key}` twice in one object, and {language} would drop one of them; \
+         make them one, or use the AWS CLI commands instead"
+    )]
+    RepeatedKey {
+        /// The document, by the policy that it is.
+        document: String,
+        /// The key.
+        key: String,
+        /// The language.
+        language: &'static str,
+    },
+    /// The document holds what CloudFormation acts on instead of passing it on.
+    #[error(
+        "{document} has {part}, which CloudFormation does not pass on as it stands; use the AWS CLI commands instead"
+    )]
+    Interpreted {
+        /// The document, by the policy that it is.
+        document: String,
+        /// What CloudFormation acts on.
+        part: String,
+    },
+}
+
+/// A change, taken apart by the AWS call that makes it.
+enum Call<'a> {
+    CreateRole { role: &'a Arn, trust: &'a PolicyText },
+    DeleteRole { role: &'a Arn },
+    UpdateTrust { role: &'a Arn, document: &'a PolicyText },
+    PutPolicy { role: &'a Arn, name: &'a str, document: &'a PolicyText, replaces: bool },
+    DeletePolicy { role: &'a Arn, name: &'a str },
+    Attach { role: &'a Arn, policy: &'a Arn },
+    Detach { role: &'a Arn, policy: &'a Arn },
+    CreateProfile { profile: &'a Arn },
+    DeleteProfile { profile: &'a Arn },
+    AddRole { profile: &'a Arn, role: &'a Arn },
+    RemoveRole { profile: &'a Arn, role: &'a Arn },
+    Associate { instance: &'a str, region: &'a str, profile: &'a Arn },
+    Replace { instance: &'a str, region: &'a str, profile: &'a Arn },
+    Disassociate { instance: &'a str, region: &'a str },
+}
+
+/// The calls of changes, in their order.
+fn calls(changes: &[Change]) -> Vec<Call<'_>> {
+    changes.iter().filter_map(call).collect()
+}
+
+/// The call of a change. There is one for every change, since `Change::new` makes no others.
+fn call(change: &Change) -> Option<Call<'_>> {
+    Some(match (change.thing(), change.before(), change.after()) {
+        (Thing::Role(role), _, State::Role { trust, .. }) => Call::CreateRole { role, trust },
+        (Thing::Role(role), _, State::Absent) => Call::DeleteRole { role },
+        (Thing::TrustPolicy(role), _, State::Document(document)) => Call::UpdateTrust { role, document },
+        (Thing::InlinePolicy { role, name }, before, State::Document(document)) => {
+            Call::PutPolicy { role, name, document, replaces: *before != State::Absent }
+        }
+        (Thing::InlinePolicy { role, name }, _, State::Absent) => Call::DeletePolicy { role, name },
+        (Thing::AttachedPolicy { role, policy }, _, State::Attached) => Call::Attach { role, policy },
+        (Thing::AttachedPolicy { role, policy }, _, State::Absent) => Call::Detach { role, policy },
+        (Thing::InstanceProfile(profile), _, State::InstanceProfile { .. }) => Call::CreateProfile { profile },
+        (Thing::InstanceProfile(profile), _, State::Absent) => Call::DeleteProfile { profile },
+        (Thing::RoleOfProfile(profile), _, State::Holds(role)) => Call::AddRole { profile, role },
+        (Thing::RoleOfProfile(profile), State::Holds(role), State::Absent) => Call::RemoveRole { profile, role },
+        (Thing::ProfileOfInstance { instance, region }, State::Absent, State::Has { profile, .. }) => {
+            Call::Associate { instance, region, profile }
+        }
+        (Thing::ProfileOfInstance { instance, region }, _, State::Has { profile, .. }) => {
+            Call::Replace { instance, region, profile }
+        }
+        (Thing::ProfileOfInstance { instance, region }, _, State::Absent) => Call::Disassociate { instance, region },
+        _ => return None,
+    })
+}
+
+/// Names that are given once, each in its kind.
+#[derive(Default)]
+struct Names(BTreeSet<(String, String)>);
+
+impl Names {
+    /// `base`, or where that is given already, the first of `base` with a number that is not.
+    fn unique(&mut self, kind: &str, base: &str, separator: &str) -> String {
+        let mut name = base.to_owned();
+        let mut number = 1;
+        while !self.0.insert((kind.to_owned(), name.clone())) {
+            number += 1;
+            name = format!("{base}{separator}{number}");
+        }
+        name
+    }
+}
+
+/// The trust policy of a role, for a sentence.
+fn trust_policy(role: &Arn) -> String {
+    format!("the trust policy of role `{}`", role.name())
+}
+
+/// An inline policy of a role, for a sentence.
+fn inline_policy(role: &Arn, name: &str) -> String {
+    format!("inline policy `{name}` of role `{}`", role.name())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! The changes for one target: along the chain from the instance to its profile, its role, and what the role allows.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::document::{self, NewStatement};
+use super::owner::{self, Owner};
+use super::plan::{Options, profile_of};
+use super::refusal::{Reason, Refusal, name_taken, unknown, unread};
+use super::{Change, State, Thing, foresee, grant, quota};
+use crate::arn::{Arn, is_iam_name, partition_of_region};
+use crate::diagnose::{self, Answers};
+use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
+use crate::needs::Requirements;
+use crate::policy::{Decision, ServicePrincipal};
+use crate::report::NeededFor;
+
+/// The changes for the one subject of `view`, each made in `view` as soon as it is written.
+pub(super) struct Draft<'a> {
+    pub(super) view: Facts,
+    pub(super) changes: Vec<Change>,
+    pub(super) warnings: Vec<String>,
+    requirements: &'a Requirements,
+    options: &'a Options,
+    now: Timestamp,
+}
+
+/// The managed policy that `--attach-managed` attaches, in the subject's partition.
+pub(super) fn managed_core(subject: &Subject) -> Option<Arn> {
+    let partition = subject.partition.as_deref().or(subject.region.as_deref().map(partition_of_region))?;
+    Arn::parse(&format!("arn:{partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"))
+}
+
+type Written = Result<(), Refusal>;
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(view: Facts, requirements: &'a Requirements, options: &'a Options, now: Timestamp) -> Draft<'a> {
+        Draft { view, changes: Vec::new(), warnings: Vec::new(), requirements, options, now }
+    }
+
+    /// Writes the changes. What it does not know how to mend it leaves; whoever judges the result sees it.
+    pub(super) fn write(&mut self) -> Written {
+        let Some(subject) = self.view.subjects.first().cloned() else { return Ok(()) };
+        match &subject.kind {
+            SubjectKind::Instance(Fact::Known(instance)) => self.instance(&subject, instance),
+            SubjectKind::Profile(key) => match self.view.profiles.get(key).cloned() {
+                Some(Fact::Known(profile)) => self.profile(&subject, &profile),
+                _ => Ok(()),
+            },
+            SubjectKind::Role(key) => self.role(&subject, &key.clone()),
+            SubjectKind::Instance(_) | SubjectKind::Documents(_) => Ok(()),
+        }
+    }
+
+    fn instance(&mut self, subject: &Subject, instance: &Instance) -> Written {
+        // Whatever is under way has to end first; the verdict says so.
+        let settled = instance.association.known().is_none_or(|association| association.state == "associated");
+        if !settled || matches!(instance.state.as_str(), "terminated" | "shutting-down") {
+            return Ok(());
+        }
+        let Some(held) = &instance.profile else { return self.new_profile(subject, instance, None) };
+        let Some(held_arn) = Arn::parse(&held.arn) else { return Ok(()) };
+        let now_has = State::Has { profile: held_arn.clone(), id: held.id.clone() };
+        match profile_of(subject).and_then(|key| self.view.profiles.get(&key).cloned()) {
+            Some(Fact::Absent) => self.new_profile(subject, instance, Some(now_has)),
+            Some(Fact::Known(profile)) => {
+                self.profile(subject, &profile)?;
+                if held.id.as_ref().is_some_and(|held| *held != profile.id) {
+                    let fresh = State::Has { profile: held_arn, id: Some(profile.id.clone()) };
+                    self.associate(subject, instance, Some(now_has), fresh)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a profile needs so that its role is ready.
+    fn profile(&mut self, subject: &Subject, profile: &InstanceProfile) -> Written {
+        if let Some(role) = &profile.role {
+            return self.role(subject, &role.clone());
+        }
+        let Some(arn) = Arn::parse(&profile.arn) else { return Ok(()) };
+        if let Some(tags) = &profile.tags {
+            self.owned(subject, &arn, tags)?;
+        }
+        let name = self.options.create_profile.clone().unwrap_or_else(|| profile.name.clone());
+        if !is_iam_name(&name, 64) {
+            return Err(Refusal {
+                target: subject.target.clone(),
+                reason: Reason::NameTaken,
+                message: format!("`{name}` is too long for the name of a role"),
+                remedy: "give the role another name with `--create-profile`".to_owned(),
+            });
+        }
+        let role = self.new_role(subject, &name, &arn)?;
+        self.push(Thing::RoleOfProfile(arn), State::Absent, State::Holds(role));
+        Ok(())
+    }
+
+    /// A profile and a role of the name that was given, and their association with the instance.
+    fn new_profile(&mut self, subject: &Subject, instance: &Instance, held: Option<State>) -> Written {
+        let Some(name) = self.options.create_profile.clone() else {
+            let what = match &held {
+                Some(_) => "the instance's profile was deleted",
+                None => "the instance has no instance profile",
+            };
+            return Err(Refusal {
+                target: subject.target.clone(),
+                reason: Reason::NeedsProfile,
+                message: what.to_owned(),
+                remedy: format!(
+                    "create one for it: `ssm-profile fix {} --create-profile NAME`; or associate one that exists: \
+                     `aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile Name=NAME`",
+                    subject.target, instance.id
+                ),
+            });
+        };
+        let (Some(partition), Some(account)) = (subject.partition.as_deref(), subject.account.as_deref()) else {
+            return Err(unknown(subject, "the account of the instance is not known".to_owned()));
+        };
+        let Some(arn) = Arn::parse(&format!("arn:{partition}:iam::{account}:instance-profile/{name}")) else {
+            return Ok(());
+        };
+        let role = self.new_role(subject, &name, &arn)?;
+        let (arn, id) = match self.view.profiles.get(&key(Some(account), &name)).cloned() {
+            Some(Fact::Known(profile)) if profile.tags.as_ref().is_some_and(owner::is_ours) => {
+                let found = Arn::parse(&profile.arn).unwrap_or(arn);
+                match &profile.role {
+                    None => self.push(Thing::RoleOfProfile(found.clone()), State::Absent, State::Holds(role)),
+                    Some(held) if *held == key(role.account(), role.name()) => {}
+                    Some(_) => return Err(name_taken(subject, "instance profile", &name)),
+                }
+                (found, Some(profile.id))
+            }
+            Some(Fact::Known(_)) => return Err(name_taken(subject, "instance profile", &name)),
+            Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
+            Some(Fact::Absent) | None => {
+                self.push(Thing::InstanceProfile(arn.clone()), State::Absent, State::InstanceProfile { id: None });
+                self.push(Thing::RoleOfProfile(arn.clone()), State::Absent, State::Holds(role));
+                (arn, None)
+            }
+        };
+        self.associate(subject, instance, held, State::Has { profile: arn, id })
+    }
+
+    /// A role of this name for the profile: a new one, or one that an earlier run of this tool made and left.
+    fn new_role(&mut self, subject: &Subject, name: &str, profile: &Arn) -> Result<Arn, Refusal> {
+        let role_key = key(profile.account(), name);
+        let arn = match self.view.roles.get(&role_key) {
+            Some(Fact::Known(Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if owner::is_ours(tags) => {
+                Arn::parse(arn)
+            }
+            Some(Fact::Known(_)) => return Err(name_taken(subject, "role", name)),
+            Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
+            Some(Fact::Absent) | None => {
+                let partition = &profile.partition;
+                let arn = Arn::parse(&format!("arn:{partition}:iam::{}:role/{name}", profile.account));
+                if let Some(arn) = &arn {
+                    let trust = self.with(subject, "the trust policy", None, &[admission(subject)])?;
+                    self.push(Thing::Role(arn.clone()), State::Absent, State::Role { trust, id: None });
+                }
+                arn
+            }
+        };
+        let arn = arn.ok_or_else(|| unknown(subject, format!("the ARN of the role `{name}` is not known")))?;
+        self.role(subject, &role_key)?;
+        Ok(arn)
+    }
+
+    fn associate(&mut self, subject: &Subject, instance: &Instance, held: Option<State>, has: State) -> Written {
+        let Some(region) = subject.region.clone() else {
+            return Err(unknown(subject, "the Region of the instance is not known".to_owned()));
+        };
+        let thing = Thing::ProfileOfInstance { instance: instance.id.clone(), region };
+        match (held, instance.state.as_str()) {
+            (None, _) => self.push(thing, State::Absent, has),
+            (Some(held), "running") => self.push(thing, held, has),
+            // On a stopped instance a profile cannot be replaced:
+            // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceIamInstanceProfileAssociation.html
+            (Some(held), "stopped") => {
+                self.push(thing.clone(), held, State::Absent);
+                self.push(thing, State::Absent, has);
+            }
+            (Some(_), state) => {
+                return Err(Refusal {
+                    target: subject.target.clone(),
+                    reason: Reason::OutOfReach,
+                    message: format!(
+                        "the instance is {state}, and its profile can be replaced only while it runs or is stopped"
+                    ),
+                    remedy: "wait until it is running or stopped, and fix again".to_owned(),
+                });
+            }
+        }
+        if let Some(group) = instance.tags.get("aws:autoscaling:groupName") {
+            self.warnings.push(format!(
+                "`{}` belongs to the Auto Scaling group `{group}`: instances that it launches later do not get the profile; \
+                 set it in the launch template too",
+                instance.id
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the role lacks: EC2 in its trust policy, and permissions.
+    fn role(&mut self, subject: &Subject, role_key: &str) -> Written {
+        let Some(answers) = diagnose::answers(&self.view, self.requirements, self.now, role_key, subject) else {
+            return Ok(());
+        };
+        let Some(Fact::Known(role)) = self.view.roles.get(role_key).cloned() else { return Ok(()) };
+        let untrusted = answers.trust.as_ref().is_some_and(|(decision, doubt)| match decision {
+            Decision::Allowed => false,
+            Decision::ImplicitDeny | Decision::ExplicitDeny => true,
+            // Only what AWS does not document, not a condition that somebody wrote.
+            Decision::Unknown => doubt.keys.is_empty() && !doubt.notes.is_empty(),
+        });
+        let lacking = answers.needs.iter().any(|(need, response)| grant::lacks(need, response));
+        if !untrusted && !lacking {
+            return Ok(());
+        }
+        let Some(arn) = role.arn.as_deref().and_then(Arn::parse) else {
+            return Err(unknown(subject, format!("the ARN of the role `{}` is not known", role.name)));
+        };
+        match &role.tags {
+            Fact::Known(tags) => self.owned(subject, &arn, tags)?,
+            Fact::Absent => self.owned(subject, &arn, &BTreeMap::new())?,
+            Fact::Unreadable(reason) => return Err(unread(subject, &reason.api, &reason.message)),
+        }
+        if untrusted {
+            self.admit(subject, &role, &arn)?;
+        }
+        if lacking {
+            self.allow(subject, &role, &arn, &answers)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to change what something else owns, or warns where the user wants it all the same.
+    fn owned(&mut self, subject: &Subject, arn: &Arn, tags: &BTreeMap<String, String>) -> Written {
+        let Some(owner) = owner::of_role(arn, tags) else { return Ok(()) };
+        let (name, evidence, undone_by) = (owner.name(), owner.evidence(), owner.undone_by());
+        match owner {
+            Owner::Reserved { .. } => Err(Refusal {
+                target: subject.target.clone(),
+                reason: Reason::ReservedRole,
+                message: format!("`{arn}` cannot be edited: it belongs to {name} ({evidence})"),
+                remedy: "give the instance another role".to_owned(),
+            }),
+            Owner::Elsewhere { .. } if self.options.force_managed_elsewhere => {
+                self.warnings.push(format!(
+                    "`{arn}` is managed by {name} ({evidence}): {undone_by} may undo this change; make it there too"
+                ));
+                Ok(())
+            }
+            Owner::Elsewhere { .. } => Err(Refusal {
+                target: subject.target.clone(),
+                reason: Reason::ManagedElsewhere,
+                message: format!(
+                    "`{arn}` is managed by {name} ({evidence}), and {undone_by} may undo a change made here"
+                ),
+                remedy: "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or give \
+                         `--force-managed-elsewhere`"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn admit(&mut self, subject: &Subject, role: &Role, arn: &Arn) -> Written {
+        let Fact::Known(trust) = &role.trust else { return Ok(()) };
+        let what = format!("the trust policy of role `{}`", role.name);
+        let after = self.with(subject, &what, Some(trust), &[admission(subject)])?;
+        let size = quota::size(&after);
+        if size > quota::TRUST_POLICY {
+            self.warnings.push(format!(
+                "the trust policy of role `{}` gets {size} characters; unless the quota was raised, IAM takes {}",
+                role.name,
+                quota::TRUST_POLICY
+            ));
+        }
+        self.push(Thing::TrustPolicy(arn.clone()), State::Document(trust.clone()), State::Document(after));
+        Ok(())
+    }
+
+    fn allow(&mut self, subject: &Subject, role: &Role, arn: &Arn, answers: &Answers) -> Written {
+        let lacks_core = answers
+            .needs
+            .iter()
+            .any(|(need, response)| need.needed_for == NeededFor::Core && grant::lacks(need, response));
+        let managed = self.options.attach_managed && lacks_core;
+        if managed && let Some(policy) = managed_core(subject) {
+            // Whoever reads no document of it takes it to allow what AWS says it does.
+            self.view.policies.entry(policy.to_string()).or_insert_with(documented_core);
+            self.push(Thing::AttachedPolicy { role: arn.clone(), policy }, State::Absent, State::Attached);
+        }
+        let statements = grant::statements(answers, managed)
+            .map_err(|cannot| unknown(subject, format!("`{}` cannot be granted: {}", cannot.action, cannot.why)))?;
+        if statements.is_empty() {
+            return Ok(());
+        }
+        // Names are unique whatever their case.
+        let inline = role.inline.known().map(Vec::as_slice).unwrap_or_default();
+        let existing = inline.iter().find(|policy| policy.name.eq_ignore_ascii_case(&self.options.policy_name));
+        let name = existing.map_or(&self.options.policy_name, |policy| &policy.name).clone();
+        let before = match existing.map(|policy| &policy.document) {
+            None => None,
+            Some(Fact::Known(text)) => Some(text.clone()),
+            Some(Fact::Absent | Fact::Unreadable(_)) => {
+                return Err(unknown(
+                    subject,
+                    format!("the inline policy `{name}` of role `{}` could not be read", role.name),
+                ));
+            }
+        };
+        let what = format!("the inline policy `{name}` of role `{}`", role.name);
+        let after = self.with(subject, &what, before.as_ref(), &statements)?;
+        let others = inline.iter().filter(|policy| policy.name != name).filter_map(|policy| policy.document.known());
+        let total = quota::inline_total(others.chain([&after]));
+        if total > quota::INLINE_POLICIES {
+            return Err(Refusal {
+                target: subject.target.clone(),
+                reason: Reason::QuotaExceeded,
+                message: format!(
+                    "the inline policies of role `{}` would have {total} characters without white space, and IAM takes {}",
+                    role.name,
+                    quota::INLINE_POLICIES
+                ),
+                remedy: "move inline policies of the role into managed ones, or give `--attach-managed`".to_owned(),
+            });
+        }
+        let before = before.map_or(State::Absent, State::Document);
+        self.push(Thing::InlinePolicy { role: arn.clone(), name }, before, State::Document(after));
+        Ok(())
+    }
+
+    /// The document with the statements added; a refusal if it is none that can be added to.
+    fn with(
+        &self,
+        subject: &Subject,
+        what: &str,
+        existing: Option<&PolicyText>,
+        statements: &[NewStatement],
+    ) -> Result<PolicyText, Refusal> {
+        document::with_statements(existing, statements).map_err(|unfit| Refusal {
+            target: subject.target.clone(),
+            reason: Reason::InvalidPolicy,
+            message: format!("{what} is not changed: {unfit}"),
+            remedy: "correct the document by hand, or give another `--policy-name`, and fix again".to_owned(),
+        })
+    }
+
+    fn push(&mut self, thing: Thing, before: State, after: State) {
+        if before != after
+            && let Some(change) = Change::new(thing, before, after)
+        {
+            foresee::apply(&mut self.view, &change);
+            self.changes.push(change);
+        }
+    }
+}
+
+/// The statement that lets EC2 of the subject's partition assume a role.
+fn admission(subject: &Subject) -> NewStatement {
+    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
+    NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
+}
+
+/// The five core actions, which AWS documents for `AmazonSSMManagedInstanceCore`.
+fn documented_core() -> Fact<crate::facts::ManagedPolicy> {
+    use crate::needs::{CHANNEL_ACTIONS, UPDATE_INSTANCE_INFORMATION};
+    let actions = CHANNEL_ACTIONS.into_iter().chain([UPDATE_INSTANCE_INFORMATION]);
+    let actions: Vec<String> = actions.map(|action| format!("\"{action}\"")).collect();
+    let statement = format!(r#"{{"Effect": "Allow", "Action": [{}], "Resource": "*"}}"#, actions.join(", "));
+    let document = PolicyText::new(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#));
+    Fact::Known(crate::facts::ManagedPolicy { version: "v1".to_owned(), document })
+}

@@ -1,0 +1,163 @@
+//! From what a role lacks to the statements that grant it, and nothing more.
+//!
+//! The form of the statements is the one of
+//! [Adding Session Manager permissions to an existing instance profile](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html).
+
+use crate::diagnose::Answers;
+use crate::needs::{CHANNEL_ACTIONS, GET_ENCRYPTION_CONFIGURATION, Need, UPDATE_INSTANCE_INFORMATION};
+use crate::policy::{Decision, GateKind, Resource, Response};
+use crate::report::NeededFor;
+
+use super::document::NewStatement;
+
+/// What kind of statement a grant becomes part of, in the order in which they stand in a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Channels,
+    EncryptionOfBuckets,
+    Key,
+    Heartbeat,
+    S3Logs,
+    CloudwatchLogs,
+    Custom,
+}
+
+/// A need for which no statement can be written, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotGrant {
+    /// The action.
+    pub action: String,
+    /// What is not known, or cannot be written.
+    pub why: String,
+}
+
+/// Whether the role's own policies leave the need open, so that a statement of theirs could close it.
+///
+/// A condition on a key that is not known is somebody's intention and is left alone; only what AWS does not document is
+/// settled by a statement that it does.
+pub fn lacks(need: &Need, response: &Response) -> bool {
+    match response.decision {
+        Decision::Allowed => false,
+        Decision::Unknown => response.doubt.keys.is_empty() && !response.doubt.notes.is_empty() && !need.unresolved,
+        Decision::ImplicitDeny | Decision::ExplicitDeny => {
+            response.closed.iter().any(|(kind, _)| *kind == GateKind::Identity)
+        }
+    }
+}
+
+/// The statements that grant what the role lacks. With `managed_core` the five core actions come from a managed policy.
+///
+/// # Errors
+/// The first need whose resource is not known in full.
+pub fn statements(answers: &Answers, managed_core: bool) -> Result<Vec<NewStatement>, CannotGrant> {
+    let lacking: Vec<&Need> =
+        answers.needs.iter().filter(|(need, response)| lacks(need, response)).map(|(need, _)| need).collect();
+    let covered = |need: &Need| managed_core && need.needed_for == NeededFor::Core;
+    let mut grants: Vec<(Group, String, String)> = Vec::new();
+    let channels = lacking.iter().any(|need| group_of(need) == Group::Channels && !covered(need));
+    if channels {
+        grants.extend(CHANNEL_ACTIONS.map(|action| (Group::Channels, "*".to_owned(), action.to_owned())));
+        let (need, response) = &answers.encryption_of_any_bucket;
+        if lacks(need, response) {
+            grants.push((Group::EncryptionOfBuckets, "*".to_owned(), GET_ENCRYPTION_CONFIGURATION.to_owned()));
+        }
+    }
+    let any_bucket = grants.iter().any(|(group, ..)| *group == Group::EncryptionOfBuckets);
+    for need in lacking {
+        let group = group_of(need);
+        let included = group == Group::Channels || any_bucket && need.action == GET_ENCRYPTION_CONFIGURATION;
+        if covered(need) || included {
+            continue;
+        }
+        let grant = (group, resource_of(need)?, need.action.clone());
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    grants.sort_by_key(|(group, ..)| *group);
+    let mut statements: Vec<(Group, String, Vec<String>)> = Vec::new();
+    for (group, resource, action) in grants {
+        match statements.iter_mut().find(|(other, on, _)| *other == group && *on == resource) {
+            Some((_, _, actions)) => actions.push(action),
+            None => statements.push((group, resource, vec![action])),
+        }
+    }
+    let statement = |(_, resource, actions)| NewStatement::on_resources(actions, vec![resource]);
+    Ok(statements.into_iter().map(statement).collect())
+}
+
+/// The statements of a policy that grants everything that is needed, for a role that has nothing yet.
+///
+/// # Errors
+/// The first need whose resource is not known in full.
+pub fn whole(needs: &[Need]) -> Result<Vec<NewStatement>, CannotGrant> {
+    let nothing = Response { decision: Decision::ImplicitDeny, ..closed() };
+    let answers = Answers {
+        needs: needs.iter().map(|need| (need.clone(), nothing.clone())).collect(),
+        encryption_of_any_bucket: (
+            Need {
+                action: GET_ENCRYPTION_CONFIGURATION.to_owned(),
+                ..needs.first().cloned().ok_or_else(nothing_needed)?
+            },
+            nothing,
+        ),
+        trust: None,
+    };
+    statements(&answers, false)
+}
+
+fn nothing_needed() -> CannotGrant {
+    CannotGrant { action: String::new(), why: "nothing is needed".to_owned() }
+}
+
+fn closed() -> Response {
+    Response {
+        decision: Decision::ImplicitDeny,
+        decided_by: Vec::new(),
+        closed: vec![(GateKind::Identity, String::new())],
+        near_misses: Vec::new(),
+        doubt: Default::default(),
+    }
+}
+
+fn group_of(need: &Need) -> Group {
+    match need.needed_for {
+        NeededFor::Core if need.action == UPDATE_INSTANCE_INFORMATION => Group::Heartbeat,
+        NeededFor::Core => Group::Channels,
+        NeededFor::Kms => Group::Key,
+        NeededFor::S3Logs => Group::S3Logs,
+        NeededFor::CloudwatchLogs => Group::CloudwatchLogs,
+        NeededFor::Custom => Group::Custom,
+    }
+}
+
+/// The `Resource` of the statement that grants a need.
+fn resource_of(need: &Need) -> Result<String, CannotGrant> {
+    let cannot = |why: String| Err(CannotGrant { action: need.action.clone(), why });
+    // As the user guide grants it: instances come and go, and the role stays.
+    if need.action.eq_ignore_ascii_case(UPDATE_INSTANCE_INFORMATION) {
+        return Ok("*".to_owned());
+    }
+    match &need.resource {
+        Resource::WildcardOnly { .. } => Ok("*".to_owned()),
+        // With `:*` an ARN of a log group stands for the group and its streams:
+        // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+        Resource::LogGroup { bare, .. } => Ok(format!("{bare}:*")),
+        Resource::Arn(text) if need.needed_for == NeededFor::CloudwatchLogs => {
+            let stream = text.to_string();
+            Ok(stream.strip_suffix(":log-stream:*").map_or(stream.clone(), |group| format!("{group}:*")))
+        }
+        Resource::Arn(text) if need.needed_for == NeededFor::Kms => match text.as_known() {
+            Some(arn) if !need.unresolved => Ok(arn.to_owned()),
+            _ => cannot("the ARN of the key is not known; give it with `--kms-key`".to_owned()),
+        },
+        Resource::Arn(text) => {
+            let resource = text.to_string();
+            // In a policy these would be a variable and a wildcard, and mean more than was asked for.
+            match resource.find(['$', '?']) {
+                Some(_) => cannot(format!("a policy would not take `{resource}` literally")),
+                None => Ok(resource),
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of adding to documents, which are long.
+
+mod document;
