@@ -23,6 +23,7 @@ use crate::sources::snapshot::choose;
 /// Runs `fix`.
 pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
+    let fail_on = typed.fail_on.severity();
     let scps = files::read_all(&resolved.scps).map_err(Stop::Usage)?;
     let scps = crate::sources::documents::scp_levels(&scps);
     let live = match &resolved.source {
@@ -36,8 +37,8 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         let mut facts = match (&live, &resolved.source) {
             (Some(live), _) => {
                 let facts = live.read().await;
-                let wanted = fix::wanted(&facts, &resolved.options);
-                live::complete(&live.connection, facts, &wanted).await
+                let lookups = fix::lookups(&facts, &resolved.options);
+                live::complete(&live.connection, facts, &lookups).await
             }
             (None, FixSource::Snapshot { file, wanted }) => {
                 let file = files::read(file).map_err(|mistake| Stop::Usage(vec![mistake]))?;
@@ -71,12 +72,12 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     };
     let show = Show { form: typed.writing.output, detail: output::detail(cli) };
     if let Some(form) = typed.emit {
-        return emitted(form, &plan.changes, &record, &report);
+        return emitted(form, &plan.changes, &record, &report, fail_on);
     }
     let Some(live) = live.as_ref().filter(|_| !record.dry_run && !record.steps.is_empty()) else {
         show.plan(&record)?;
         show.end(&record, &report, false)?;
-        return Ok(exit_of(&record, &report, false));
+        return Ok(exit_of(&record, &report, fail_on, false));
     };
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
         show.plan(&record)?;
@@ -106,7 +107,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let after = verified(&read, &resolved, &record, interrupt).await?;
     record.next = next(&record, &after, &plan.changes, &resolved);
     show.end(&record, &after, true)?;
-    Ok(exit_of(&record, &after, ended.interrupted))
+    Ok(exit_of(&record, &after, fail_on, ended.interrupted))
 }
 
 /// Reads everything again until what was mended is seen to be, within bounds.
@@ -153,7 +154,13 @@ fn begin_backup(resolved: &FixPlan, changes: &[Change]) -> Result<BackupFile, St
     })
 }
 
-fn emitted(form: args::Emit, changes: &[Change], record: &Record, report: &Report) -> Result<Exit, Stop> {
+fn emitted(
+    form: args::Emit,
+    changes: &[Change],
+    record: &Record,
+    report: &Report,
+    fail_on: Severity,
+) -> Result<Exit, Stop> {
     let cannot = |error: emit::CannotEmit| Stop::Failure(error.to_string());
     record.warnings.iter().for_each(|warning| output::warning(warning));
     for refusal in &record.refusals {
@@ -169,11 +176,11 @@ fn emitted(form: args::Emit, changes: &[Change], record: &Record, report: &Repor
     } else {
         output::print(&text)?;
     }
-    Ok(exit_of(record, report, false))
+    Ok(exit_of(record, report, fail_on, false))
 }
 
 /// The exit code that the contract of `fix` gives.
-fn exit_of(record: &Record, after: &Report, interrupted: bool) -> Exit {
+fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool) -> Exit {
     if interrupted {
         Exit::Interrupted
     } else if record.stopped.is_some() {
@@ -181,7 +188,7 @@ fn exit_of(record: &Record, after: &Report, interrupted: bool) -> Exit {
     } else if record.dry_run && !record.steps.is_empty() {
         Exit::NotReady
     } else {
-        Exit::of(after, Severity::Error)
+        Exit::of(after, fail_on)
     }
 }
 

@@ -17,7 +17,6 @@ use crate::apply::Interrupt;
 use crate::diagnose::diagnose;
 use crate::facts::snapshot;
 use crate::needs::Requirements;
-use crate::report::Severity;
 use crate::target::Target;
 
 pub use exit::Exit;
@@ -129,10 +128,7 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     if report.results.is_empty() {
         output::warning("no instance was selected, so nothing was checked");
     }
-    let fail_on = match typed.fail_on {
-        args::FailOn::Error => Severity::Error,
-        args::FailOn::Warning => Severity::Warning,
-    };
+    let fail_on = typed.fail_on.severity();
     output::report(&report, &source, typed.output, output::detail(cli), fail_on)?;
     Ok(Exit::of(&report, fail_on))
 }

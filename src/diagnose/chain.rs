@@ -128,7 +128,11 @@ fn association(instance: &Instance) -> Option<Finding> {
             Code::NoInstanceProfile,
             "the instance has no instance profile; without one only Default Host Management Configuration could let its \
              agent in, and that was not read",
-            format!("associate a profile whose role has the permissions: {}", associate(instance, "NAME")),
+            format!(
+                "create one: `ssm-profile fix {} --create-profile NAME`; or associate one whose role has the permissions: {}",
+                instance.id,
+                associate(instance, "NAME")
+            ),
         )),
         (Some(_), Fact::Known(association)) if association.state != "associated" => {
             Some(pending(instance, &association.state, ""))
@@ -186,7 +190,11 @@ pub(super) fn profile_missing(name: &str, instance: &Instance) -> Finding {
     error(
         Code::InstanceProfileMissing,
         format!("the instance's profile `{name}` was deleted: the instance gets no credentials"),
-        format!("associate a profile that exists: {}", replace(instance, "NAME")),
+        format!(
+            "create one: `ssm-profile fix {} --create-profile NAME`; or associate one that exists: {}",
+            instance.id,
+            replace(instance, "NAME")
+        ),
     )
 }
 
@@ -221,7 +229,7 @@ pub(super) fn profile_stale(profile: &InstanceProfile, instance: &Instance) -> O
             "the profile `{name}` was deleted and made again: the instance holds `{held}`, the profile is now `{id}`, \
              and the instance gets no credentials"
         ),
-        format!("associate it again: {}", replace(instance, name)),
+        format!("associate it again: `ssm-profile fix {}`, or {}", instance.id, replace(instance, name)),
     ))
 }
 
@@ -230,7 +238,8 @@ pub(super) fn profile_empty(profile: &InstanceProfile) -> Finding {
         Code::InstanceProfileEmpty,
         format!("the profile `{}` holds no role", profile.name),
         format!(
-            "add one: `aws iam add-role-to-instance-profile --instance-profile-name {} --role-name ROLE`",
+            "create one for it: `ssm-profile fix profile/{0}`; or add one that exists: \
+             `aws iam add-role-to-instance-profile --instance-profile-name {0} --role-name ROLE`",
             profile.name
         ),
     )

@@ -93,7 +93,10 @@ pub(super) fn trust(
         Decision::ImplicitDeny | Decision::ExplicitDeny => Some(error(
             Code::TrustPolicy,
             format!("the trust policy{of_role} does not let EC2 (`{name}`) assume it"),
-            format!("add a statement that allows `sts:AssumeRole` to the principal `{{\"Service\": \"{name}\"}}`"),
+            format!(
+                "{}add a statement that allows `sts:AssumeRole` to the principal `{{\"Service\": \"{name}\"}}`",
+                if judged.name.is_empty() { "" } else { "let `ssm-profile fix` do it, or " }
+            ),
         )),
     }
 }

@@ -107,11 +107,13 @@ fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>) -
     let everywhere = (!everywhere.is_empty()).then(|| actions_in_words(&everywhere));
     let actions: Vec<String> = everywhere.into_iter().chain(somewhere).collect();
     let only_core = needs.iter().all(|need| need.needed_for == NeededFor::Core);
-    let remedy = if only_core {
-        "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
-    } else {
-        "allow these actions in a policy of the role"
-    };
+    let fix = if judged.name.is_empty() { "" } else { "let `ssm-profile fix` grant them; or " };
+    let remedy = fix.to_owned()
+        + if only_core {
+            "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
+        } else {
+            "allow these actions in a policy of the role"
+        };
     let near = near(GateKind::Identity, near_misses);
     Some(error(Code::MissingPermission, format!("{whose} allow {}{near}", listed(&actions)), remedy))
 }

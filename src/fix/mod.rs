@@ -16,7 +16,7 @@ mod same;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
 pub use owner::is_ours;
-pub use plan::{Options, Plan, Wanted, plan, wanted};
+pub use plan::{Lookups, Options, Plan, lookups, plan};
 pub use record::{Reach, Record, Status, Step};
 pub use refusal::{Reason, Refusal};
 

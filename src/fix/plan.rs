@@ -78,7 +78,7 @@ pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: 
 
 /// What a plan has to know beyond the facts of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Lookups {
     /// Roles, each by partition, account and name.
     pub roles: Vec<(String, String, String)>,
     /// Instance profiles, each by partition, account and name.
@@ -88,13 +88,13 @@ pub struct Wanted {
 }
 
 /// What to read before planning: the names that the plan may want to create, and the managed policy it may attach.
-pub fn wanted(facts: &Facts, options: &Options) -> Wanted {
-    let mut wanted = Wanted::default();
+pub fn lookups(facts: &Facts, options: &Options) -> Lookups {
+    let mut lookups = Lookups::default();
     for subject in &facts.subjects {
         if options.attach_managed
             && let Some(arn) = super::draft::managed_core(subject)
         {
-            once(&mut wanted.policies, (arn.partition.clone(), arn.to_string()));
+            once(&mut lookups.policies, (arn.partition.clone(), arn.to_string()));
         }
         let (Some(partition), Some(account)) = (subject.partition.as_deref(), subject.account.as_deref()) else {
             continue;
@@ -104,16 +104,16 @@ pub fn wanted(facts: &Facts, options: &Options) -> Wanted {
         let is_instance = matches!(subject.kind, SubjectKind::Instance(Fact::Known(_)));
         match (held, &options.create_profile) {
             (Some(Some(Fact::Known(profile))), name) if profile.role.is_none() => {
-                once(&mut wanted.roles, named(name.as_deref().unwrap_or(&profile.name)));
+                once(&mut lookups.roles, named(name.as_deref().unwrap_or(&profile.name)));
             }
             (None | Some(Some(Fact::Absent)), Some(name)) if is_instance => {
-                once(&mut wanted.roles, named(name));
-                once(&mut wanted.profiles, named(name));
+                once(&mut lookups.roles, named(name));
+                once(&mut lookups.profiles, named(name));
             }
             _ => {}
         }
     }
-    wanted
+    lookups
 }
 
 fn once<T: PartialEq>(all: &mut Vec<T>, one: T) {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
-use super::{Aws, Circumstances, Needs, Targets, targets_and};
+use super::{Aws, Circumstances, FailOn, Needs, Targets, targets_and};
 
 pub(super) const FIX_HELP: &str = targets_and!(
     "  ssm-profile fix i-0123456789abcdef0 --dry-run
@@ -48,11 +48,11 @@ pub struct Fix {
     pub writing: Writing,
 
     /// Print the changes instead of making them, as commands or for infrastructure code
-    #[arg(long, value_enum, value_name = "FORM", conflicts_with_all = ["yes", "backup"], help_heading = "What to write, and whether")]
+    #[arg(long, value_enum, value_name = "FORM", help_heading = "What to write, and whether")]
     pub emit: Option<Emit>,
 
     /// Keep the state before in this file, which must not exist; default: a file in the state directory, named at the end
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "What to write, and whether")]
+    #[arg(long, value_name = "FILE", help_heading = "What to write, and whether")]
     pub backup: Option<OsString>,
 
     /// The facts of an earlier run, with --dry-run or --emit: makes no AWS call
@@ -62,6 +62,10 @@ pub struct Fix {
     /// The service control policies: a file for each level from the root down; a JSON array is a level with several
     #[arg(long, value_name = "FILE", help_heading = "AWS")]
     pub scp: Vec<OsString>,
+
+    /// The least severity that, once everything is done, makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "What to write, and whether")]
+    pub fail_on: FailOn,
 
     #[command(flatten)]
     pub aws: Aws,
@@ -95,12 +99,12 @@ pub const DEFAULT_POLICY_NAME: &str = "SessionManagerPermissions";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to write, and whether")]
 pub struct Writing {
-    /// Show the plan and make no change
+    /// Show the plan and make no change, whatever else is said
     #[arg(long)]
     pub dry_run: bool,
 
     /// Do not ask
-    #[arg(short, long, conflicts_with = "dry_run")]
+    #[arg(short, long)]
     pub yes: bool,
 
     /// The form of what is printed

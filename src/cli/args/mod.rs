@@ -6,6 +6,8 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::Severity;
+
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
 use fix::{FIX_HELP, POLICY_HELP, UNDO_HELP};
 
@@ -244,6 +246,16 @@ pub enum FailOn {
     Error,
     /// Warnings too
     Warning,
+}
+
+impl FailOn {
+    /// The severity.
+    pub fn severity(self) -> Severity {
+        match self {
+            FailOn::Error => Severity::Error,
+            FailOn::Warning => Severity::Warning,
+        }
+    }
 }
 
 /// When to use colors.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
 use crate::facts::{Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::fix::Wanted;
+use crate::fix::Lookups;
 use crate::target::{Target, TargetKind};
 use iam::{Expected, Stored};
 use reader::Reader;
@@ -60,15 +60,15 @@ pub async fn load(connection: &Connection, query: &Query) -> Facts {
 }
 
 /// Adds to the facts what a plan has to know beyond a check.
-pub async fn complete(connection: &Connection, facts: Facts, wanted: &Wanted) -> Facts {
+pub async fn complete(connection: &Connection, facts: Facts, lookups: &Lookups) -> Facts {
     let reader = Reader::new(connection, facts);
-    let profiles = wanted.profiles.iter().map(async |(partition, account, name)| {
+    let profiles = lookups.profiles.iter().map(async |(partition, account, name)| {
         iam::profile(&reader, partition, name, &Expected { arn: None, account: Some(account) }).await;
     });
-    let roles = wanted.roles.iter().map(async |(partition, account, name)| {
+    let roles = lookups.roles.iter().map(async |(partition, account, name)| {
         role::role(&reader, partition, name, &Expected { arn: None, account: Some(account) }, None).await;
     });
-    let policies = wanted.policies.iter().map(|(partition, arn)| role::policy(&reader, partition, arn));
+    let policies = lookups.policies.iter().map(|(partition, arn)| role::policy(&reader, partition, arn));
     join3(join_all(profiles), join_all(roles), join_all(policies)).await;
     reader.into_facts()
 }
