@@ -35,7 +35,7 @@ pub struct Statement {
     pub action: Vec<&'static str>,
     resource: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    condition: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    condition: BTreeMap<&'static str, BTreeMap<&'static str, Vec<&'static str>>>,
 }
 
 #[derive(Serialize)]
@@ -79,14 +79,15 @@ pub fn statements(purpose: Purpose) -> Vec<Statement> {
     }
     // A profile without a role gets one, whether or not profiles may be created.
     let mut create = vec!["iam:CreateRole", "iam:TagRole", "iam:AddRoleToInstanceProfile"];
-    let mut associate = vec!["ec2:AssociateIamInstanceProfile", "ec2:ReplaceIamInstanceProfileAssociation"];
+    let associate = vec!["ec2:AssociateIamInstanceProfile", "ec2:ReplaceIamInstanceProfileAssociation"];
     if fixing.create_profile {
         create.extend(["iam:CreateInstanceProfile", "iam:TagInstanceProfile"]);
         take_back.push("iam:DeleteInstanceProfile");
     }
-    associate.sort_unstable();
+    // China has a name of its own for the service.
+    let services = vec!["ec2.amazonaws.com", "ec2.amazonaws.com.cn"];
     let pass = Statement {
-        condition: [("StringLike", [("iam:PassedToService", "ec2.amazonaws.com*")].into())].into(),
+        condition: [("StringEquals", [("iam:PassedToService", services)].into())].into(),
         ..allow("PassRoleToInstances", vec!["iam:PassRole"])
     };
     vec![
