@@ -205,18 +205,23 @@ impl<W: Watcher> Run<'_, W> {
     pub(super) async fn take_back(&mut self, index: usize, change: &Change) -> Result<(), String> {
         let Some(inverse) = change.inverse() else { return Err("nothing takes this back".to_owned()) };
         let mut patience = Patience::short();
+        let mut refused: Option<NotWritten> = None;
         loop {
             match look(self.connection, inverse.thing()).await {
-                Ok(seen) if seen.is(inverse.before()) => {}
                 Ok(seen) if seen.is(inverse.after()) => break,
+                Ok(seen) if seen.is(inverse.before()) => {}
                 Ok(_) => return Err("somebody else changed it meanwhile".to_owned()),
                 Err(failure) => return Err(failure.into_unreadable().message),
             }
+            // Whoever asked for the end waits for this: it is what the end is.
+            if let Some(refused) = refused
+                && !(may_pass(&refused, &inverse) && patience.wait(&Interrupt::default()).await)
+            {
+                return Err(refused.reason.message);
+            }
             match write(self.connection, &inverse).await {
                 Ok(_) => break,
-                // Whoever asked for the end waits for this: it is what the end is.
-                Err(refused) if may_pass(&refused, &inverse) && patience.wait(&Interrupt::default()).await => {}
-                Err(refused) => return Err(refused.reason.message),
+                Err(reason) => refused = Some(reason),
             }
         }
         let _ = self.journal.note(index, Progress::TakenBack, change);
@@ -266,6 +271,8 @@ fn may_pass(refused: &NotWritten, change: &Change) -> bool {
         // A profile that is not there also gives this; the bound on patience ends it.
         "InvalidParameterValue" | "IncorrectState" | "IncorrectInstanceState" => association,
         "NoSuchEntity" | "NoSuchEntityException" => change.before() == &State::Absent,
+        // What was just taken from a role or profile may still be seen there.
+        "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
         "ConcurrentModification" | "ConcurrentModificationException" => true,
         "ServiceFailure"
         | "ServiceFailureException"

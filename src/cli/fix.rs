@@ -81,6 +81,9 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     };
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
         show.plan(&record)?;
+        if show.form == args::RecordOutput::Json {
+            show.end(&record, &report, false)?;
+        }
         return Err(stop);
     }
     match (typed.writing.yes, show.form) {

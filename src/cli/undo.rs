@@ -64,6 +64,9 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     }
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
         show.plan(&record)?;
+        if show.form == args::RecordOutput::Json {
+            end(&record)?;
+        }
         return Err(stop);
     }
     match (typed.writing.yes, show.form) {
