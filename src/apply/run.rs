@@ -207,16 +207,18 @@ impl<W: Watcher> Run<'_, W> {
         let mut patience = Patience::short();
         let mut refused: Option<NotWritten> = None;
         loop {
+            // Whoever asked for the end waits for this: it is what the end is.
+            let again = match &refused {
+                Some(refused) => may_pass(refused, &inverse) && patience.wait(&Interrupt::default()).await,
+                None => true,
+            };
             match look(self.connection, inverse.thing()).await {
                 Ok(seen) if seen.is(inverse.after()) => break,
                 Ok(seen) if seen.is(inverse.before()) => {}
                 Ok(_) => return Err("somebody else changed it meanwhile".to_owned()),
                 Err(failure) => return Err(failure.into_unreadable().message),
             }
-            // Whoever asked for the end waits for this: it is what the end is.
-            if let Some(refused) = refused
-                && !(may_pass(&refused, &inverse) && patience.wait(&Interrupt::default()).await)
-            {
+            if let Some(refused) = refused.take_if(|_| !again) {
                 return Err(refused.reason.message);
             }
             match write(self.connection, &inverse).await {
