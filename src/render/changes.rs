@@ -2,6 +2,7 @@
 //!
 //! Only words that are never folded carry a style, so that none runs on into the next line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -347,7 +348,9 @@ fn planned(record: &Record) -> String {
     if record.dry_run && !record.steps.is_empty() {
         line.push_str(" (dry run: nothing is written)");
     }
-    match record.refusals.len() {
+    // A target may stay as it is for more than one reason.
+    let refused: BTreeSet<&str> = record.refusals.iter().map(|refusal| refusal.target.as_str()).collect();
+    match refused.len() {
         0 => {}
         1 => line.push_str("; 1 target stays as it is"),
         count => {

@@ -315,7 +315,10 @@ fn summaries() {
     assert_eq!(last(&Record { dry_run: true, ..Record::default() }), "nothing to do");
     assert_eq!(last(&Record { refusals: refused.clone(), ..Record::default() }), "no change; 1 target stays as it is");
     assert_eq!(last(&planned_record(vec![attached()])), "1 change");
-    let record = Record { refusals: [refused.clone(), refused].concat(), ..planned_record(one_of_each()) };
+    let twice = [refused.clone(), vec![refusal("i-1", "c", "d")]].concat();
+    assert_eq!(last(&Record { refusals: twice, ..Record::default() }), "no change; 1 target stays as it is");
+    let refusals = [refused, vec![refusal("i-2", "a", "b")]].concat();
+    let record = Record { refusals, ..planned_record(one_of_each()) };
     assert_eq!(last(&record), "10 changes; 2 targets stay as they are");
     assert_eq!(plan(&Record::default(), QUIET), "nothing to do\n");
     assert_eq!(result(&Record::default(), NORMAL), "nothing was changed\n");

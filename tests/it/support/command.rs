@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::emulator::Account;
+use super::record::Record;
 use super::report::Report;
 use super::stub::Stub;
 use super::world::ACCOUNT;
@@ -239,6 +240,12 @@ impl Output {
     pub fn report(&self) -> Report {
         assert!(!self.stdout.is_empty(), "there is no report: {self:?}");
         Report::read(&self.stdout)
+    }
+
+    /// Standard output as the machine report of a fix or an undo.
+    pub fn record(&self) -> Record {
+        assert!(!self.stdout.is_empty(), "there is no report: {self:?}");
+        Record::read(&self.stdout)
     }
 
     /// Fails the test unless the run ended with this code.

@@ -6,7 +6,8 @@
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
 //!   written to it (`world_writes`).
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
-//! - `report`: a strict second definition of the machine report, so that a change of the contract fails a test.
+//! - `report`, `record`: a strict second definition of the machine reports, so that a change of the contract fails a test.
+//! - `inventory`: everything in an account of the emulator, to be compared.
 #![allow(dead_code)]
 
 pub mod answer;
@@ -15,7 +16,9 @@ pub mod command;
 pub mod emulator;
 pub mod http;
 pub mod install;
+pub mod inventory;
 pub mod model;
+pub mod record;
 pub mod report;
 pub mod stub;
 pub mod terminal;

@@ -46,6 +46,22 @@ pub struct Summary {
     pub skipped: usize,
 }
 
+impl Summary {
+    /// The summary that these results must have.
+    pub fn of(results: &[Outcome]) -> Self {
+        let mut summary = Self { checked: results.len(), ..Self::default() };
+        for outcome in results {
+            match outcome.verdict {
+                Verdict::Ready => summary.ready += 1,
+                Verdict::NotReady => summary.not_ready += 1,
+                Verdict::Unknown => summary.unknown += 1,
+                Verdict::Skipped => summary.skipped += 1,
+            }
+        }
+        summary
+    }
+}
+
 /// One element of `results`, and one line of `-o ndjson`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -218,17 +234,8 @@ impl Report {
             serde_json::from_str(json).unwrap_or_else(|error| panic!("not a machine report: {error}\n{json}"));
         assert_eq!(report.schema_version, 1);
         assert_eq!(report.tool.name, "ssm-profile");
-        let mut summary = Summary { checked: report.results.len(), ..Summary::default() };
-        for outcome in &report.results {
-            outcome.check();
-            match outcome.verdict {
-                Verdict::Ready => summary.ready += 1,
-                Verdict::NotReady => summary.not_ready += 1,
-                Verdict::Unknown => summary.unknown += 1,
-                Verdict::Skipped => summary.skipped += 1,
-            }
-        }
-        assert_eq!(report.summary, summary, "the summary counts the results");
+        report.results.iter().for_each(Outcome::check);
+        assert_eq!(report.summary, Summary::of(&report.results), "the summary counts the results");
         report
     }
 
@@ -280,7 +287,8 @@ impl Outcome {
             .unwrap_or_else(|| panic!("no `{action}` in {:?}", self.permissions))
     }
 
-    fn check(&self) {
+    /// Holds a result against the rules that every result keeps.
+    pub(super) fn check(&self) {
         let has_error = self.findings.iter().any(|finding| finding.severity == Severity::Error);
         match self.verdict {
             Verdict::NotReady => assert!(has_error, "`not_ready` comes from an error: {self:?}"),
@@ -300,6 +308,6 @@ impl Outcome {
 }
 
 /// Null is an answer; that the key is missing is a broken promise.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
