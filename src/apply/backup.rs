@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::run::Journal;
+use crate::arn::Arn;
 use crate::fix::{Change, State, Thing};
 
 /// The version of the format that this tool writes.
@@ -42,7 +43,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
-    /// It was not tried.
+    /// It was not tried, or AWS refused it.
     Planned,
     /// It was tried, and nobody was left to see what became of it.
     Tried,
@@ -67,10 +68,16 @@ impl Backup {
 
     /// The account and the partition that the changes are of.
     pub fn account(&self) -> Option<(String, String)> {
-        let mut arns = self.changes.iter().filter_map(|entry| match (entry.change.thing(), entry.change.after()) {
-            (Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn), _) => Some(arn),
-            (Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) => Some(profile),
-            (thing, _) => thing.role(),
+        fn held(state: &State) -> Option<&Arn> {
+            match state {
+                State::Has { profile, .. } => Some(profile),
+                _ => None,
+            }
+        }
+        let mut arns = self.changes.iter().filter_map(|Entry { change, .. }| match change.thing() {
+            Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn) => Some(arn),
+            Thing::ProfileOfInstance { .. } => held(change.after()).or(held(change.before())),
+            thing => thing.role(),
         });
         arns.find_map(|arn| Some((arn.account()?.to_owned(), arn.partition.clone())))
     }
@@ -80,7 +87,9 @@ impl Backup {
     /// # Errors
     /// In words, if it is none or of a newer format.
     pub fn read(text: &str) -> Result<Backup, String> {
-        let malformed = |error: serde_json::Error| format!("it is not a backup of `ssm-profile fix`: {error}");
+        let malformed = |error: serde_json::Error| {
+            format!("it is not a backup of `ssm-profile fix`: {error}; give the file that `fix` named as its backup")
+        };
         let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
         match backup_version {
             VERSION => serde_json::from_str(text).map_err(malformed),
@@ -173,7 +182,9 @@ pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
     let base =
         etcetera::choose_base_strategy().map_err(|_| "there is no home directory; give `--backup FILE`".to_owned())?;
     let directory = base.state_dir().unwrap_or_else(|| base.data_dir()).join("ssm-profile");
-    let cannot = |error: io::Error| format!("cannot make `{}`: {error}; give `--backup FILE`", directory.display());
+    let cannot = |error: io::Error| {
+        format!("cannot make `{}`: {}; give `--backup FILE`", directory.display(), crate::aws::cause(&error))
+    };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

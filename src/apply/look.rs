@@ -8,13 +8,13 @@ use aws_sdk_iam::types as iam;
 use super::look_at;
 use crate::arn::Arn;
 use crate::aws::{Connection, Failure};
-use crate::facts::PolicyText;
+use crate::facts::{PolicyText, Unreadable, UnreadableKind};
 use crate::fix::{State, Thing, is_ours};
 
 /// What AWS says of the thing.
 ///
 /// # Errors
-/// If it could not be asked, or its answer is of another thing of the same name.
+/// If it could not be asked, or there is no such instance.
 pub async fn look(connection: &Connection, thing: &Thing) -> Result<State, Failure> {
     match thing {
         Thing::Role(arn) => match role(connection, arn).await? {
@@ -125,7 +125,14 @@ pub(super) async fn instance(
 
 /// The profile that an instance shows.
 async fn profile_of_instance(connection: &Connection, region: &str, id: &str) -> Result<Option<State>, Failure> {
-    let Some(instance) = instance(connection, region, id).await? else { return Ok(None) };
+    let gone = || {
+        Failure::NotFound(Unreadable {
+            api: "ec2:DescribeInstances".to_owned(),
+            kind: UnreadableKind::Other,
+            message: format!("there is no instance `{id}` in {region}"),
+        })
+    };
+    let instance = instance(connection, region, id).await?.ok_or_else(gone)?;
     let Some(profile) = instance.iam_instance_profile() else { return Ok(None) };
     let lacking = || Failure::incomplete("ec2:DescribeInstances", "the profile's ARN");
     let arn = profile.arn().and_then(Arn::parse).ok_or_else(lacking)?;

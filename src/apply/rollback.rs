@@ -1,6 +1,6 @@
 //! After a failure in the middle: what this run created and nobody uses is removed again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::{Run, Watcher};
 use crate::arn::Arn;
@@ -9,54 +9,61 @@ use crate::fix::{Change, State, Status, Step, Thing};
 /// Takes back, from the last to the first, what belongs to the roles and profiles that this run created.
 ///
 /// A role or profile that an instance of this run uses already stays: taking it away would break what is mended. One that
-/// may be somebody else's stays too, and the step says so.
+/// may be somebody else's stays too, and so does one of which something cannot be taken away. Whatever stays says so.
 pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Step], certain: &[bool]) {
     let created = created(steps, certain);
-    let used = used(steps);
+    let used = used(steps, &created);
+    let mut stuck: BTreeSet<Arn> = BTreeSet::new();
     for index in (0..steps.len()).rev() {
         let Some(step) = steps.get_mut(index) else { break };
-        if step.status != Status::Done {
-            continue;
-        }
-        let owner = owner(&step.change);
-        let is_creation = matches!(step.change.thing(), Thing::Role(_) | Thing::InstanceProfile(_));
-        if is_creation && !certain.get(index).is_some_and(|certain| *certain) && step.note.is_none() {
-            step.note = Some("left in place: no answer came, so it is not certain that this run made it".to_owned());
-        }
-        let Some(owner) = owner.filter(|owner| created.contains(owner) && !used.contains(owner)) else { continue };
-        match run.take_back(index, &step.change).await {
-            Ok(()) => {
+        let Some(owner) = owner(&step.change).filter(|_| step.status == Status::Done) else { continue };
+        let Some(by_us) = created.get(&owner) else { continue };
+        let stays = if !by_us {
+            Some(format!("no answer came when `{owner}` was created, so it is not certain that this run did it"))
+        } else if used.contains(&owner) {
+            Some(format!("`{owner}` is in use"))
+        } else if stuck.contains(&owner) {
+            Some(format!("something of `{owner}` could not be removed again"))
+        } else {
+            run.take_back(index, &step.change).await.err().map(|why| {
+                let held = match step.change.after() {
+                    State::Holds(role) => Some(role.clone()),
+                    _ => None,
+                };
+                stuck.extend(held.into_iter().chain([owner.clone()]));
+                format!("it could not be removed again: {why}")
+            })
+        };
+        match stays {
+            Some(why) => step.note = Some(step.note.take().unwrap_or_else(|| format!("left in place: {why}"))),
+            None => {
                 step.status = Status::RolledBack;
                 step.note = None;
             }
-            Err(why) => step.note = Some(format!("left in place: `{owner}` could not be removed again: {why}")),
         }
     }
 }
 
-/// The roles and profiles that this run has certainly created.
-fn created(steps: &[Step], certain: &[bool]) -> BTreeSet<Arn> {
-    let made = steps.iter().zip(certain).filter(|(step, certain)| step.status == Status::Done && **certain);
-    made.filter_map(|(step, _)| match (step.change.thing(), step.change.before()) {
-        (Thing::Role(arn) | Thing::InstanceProfile(arn), State::Absent) => Some(arn.clone()),
+/// The roles and profiles that this run has created, each with whether that is certain.
+fn created(steps: &[Step], certain: &[bool]) -> BTreeMap<Arn, bool> {
+    let made = steps.iter().zip(certain).filter(|(step, _)| step.status == Status::Done);
+    made.filter_map(|(step, certain)| match (step.change.thing(), step.change.before()) {
+        (Thing::Role(arn) | Thing::InstanceProfile(arn), State::Absent) => Some((arn.clone(), *certain)),
         _ => None,
     })
     .collect()
 }
 
-/// The roles and profiles that something that was there before this run uses now.
-fn used(steps: &[Step]) -> BTreeSet<Arn> {
+/// The roles and profiles that something uses now that stays: an instance, or a profile that was there before this run or
+/// may be somebody else's.
+fn used(steps: &[Step], created: &BTreeMap<Arn, bool>) -> BTreeSet<Arn> {
     let done = || steps.iter().filter(|step| step.status == Status::Done).map(|step| &step.change);
-    let made_here: BTreeSet<&Arn> = done()
-        .filter_map(|change| match (change.thing(), change.before()) {
-            (Thing::InstanceProfile(arn), State::Absent) => Some(arn),
-            _ => None,
-        })
-        .collect();
     let mut used: BTreeSet<Arn> = done()
         .filter_map(|change| match (change.thing(), change.after()) {
             (Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) => Some(profile.clone()),
-            (Thing::RoleOfProfile(profile), State::Holds(role)) if !made_here.contains(profile) => Some(role.clone()),
+            (Thing::RoleOfProfile(profile), State::Holds(role)) if created.get(profile) != Some(&true) => {
+                Some(role.clone())
+            }
             _ => None,
         })
         .collect();

@@ -120,6 +120,8 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome
     } else if let Some(last) = last_document {
         stopped = run.settled(&mut steps, last).await;
     }
+    // Somebody may have asked while the last answer was on its way.
+    tokio::task::yield_now().await;
     Outcome { steps, stopped, interrupted: run.interrupt.is_set() }
 }
 
@@ -129,8 +131,9 @@ impl<W: Watcher> Run<'_, W> {
         self.watcher.starts(change);
         let expected = expected_before(change, earlier);
         let fresh = earlier.iter().any(|step| step.status == Status::Done);
-        let mut patience = if fresh { Patience::long() } else { Patience::short() };
-        let mut tried = false;
+        let mut to_arrive = if fresh { Patience::long() } else { Patience::short() };
+        let mut to_pass = Patience::short();
+        let (mut tried, mut may_be_lost) = (false, false);
         loop {
             let seen = match look(self.connection, change.thing()).await {
                 Ok(seen) => seen,
@@ -159,7 +162,8 @@ impl<W: Watcher> Run<'_, W> {
             }
             if !tried && let Err(error) = self.journal.note(index, Progress::Tried, change) {
                 return Made::Stopped(format!(
-                    "the backup cannot be written: {error}; nothing was changed by this step"
+                    "the backup cannot be written: {}; nothing was changed by this step",
+                    crate::aws::cause(&error)
                 ));
             }
             tried = true;
@@ -167,12 +171,15 @@ impl<W: Watcher> Run<'_, W> {
                 Ok(state) => return self.made(change, state).await,
                 Err(refused) => refused,
             };
-            let again = may_pass(&refused, change) && {
-                self.watcher.waits(change, &refused.reason.message);
-                patience.wait(self.interrupt).await
+            may_be_lost |= refused.code.is_none();
+            let patience = match may_pass(&refused, change) {
+                Some(Passing::Arrives) => &mut to_arrive,
+                Some(Passing::Passes) => &mut to_pass,
+                None => return self.given_up(index, change, &expected, refused, may_be_lost).await,
             };
-            if !again {
-                return self.given_up(change, &expected, refused).await;
+            self.watcher.waits(change, &refused.reason.message);
+            if !patience.wait(self.interrupt).await {
+                return self.given_up(index, change, &expected, refused, may_be_lost).await;
             }
         }
     }
@@ -191,11 +198,24 @@ impl<W: Watcher> Run<'_, W> {
     }
 
     /// The last look after a failure: an answer that was lost is no proof that nothing was done.
-    async fn given_up(&self, change: &Change, expected: &State, refused: NotWritten) -> Made {
+    async fn given_up(
+        &mut self,
+        index: usize,
+        change: &Change,
+        expected: &State,
+        refused: NotWritten,
+        may_be_lost: bool,
+    ) -> Made {
         let why = refused.reason.message;
         match look(self.connection, change.thing()).await {
             Ok(seen) if seen.is(change.after()) && !seen.is(expected) => Made::Done { state: seen, certain: false },
-            Ok(seen) if seen.is(expected) => Made::Failed(why),
+            Ok(seen) if seen.is(expected) => {
+                // AWS said no each time. A call that was lost may still be on its way.
+                if !may_be_lost {
+                    let _ = self.journal.note(index, Progress::Planned, change);
+                }
+                Made::Failed(why)
+            }
             Ok(_) => Made::Failed(format!("{why}; and somebody else changed it meanwhile")),
             Err(_) => Made::Failed(format!("{why}; it is not known whether the change was made")),
         }
@@ -209,7 +229,7 @@ impl<W: Watcher> Run<'_, W> {
         loop {
             // Whoever asked for the end waits for this: it is what the end is.
             let again = match &refused {
-                Some(refused) => may_pass(refused, &inverse) && patience.wait(&Interrupt::default()).await,
+                Some(refused) => may_pass(refused, &inverse).is_some() && patience.wait(&Interrupt::default()).await,
                 None => true,
             };
             match look(self.connection, inverse.thing()).await {
@@ -242,6 +262,7 @@ impl<W: Watcher> Run<'_, W> {
                     Ok(seen) if seen.is(step.change.after()) => break,
                     // What was before may still be what some part of IAM answers.
                     Ok(seen) if seen.is(step.change.before()) && patience.wait(self.interrupt).await => {}
+                    Ok(seen) if seen.is(step.change.before()) && self.interrupt.is_set() => break,
                     Ok(_) => {
                         let why = "changed since the plan: somebody else has written it after this run";
                         step.status = Status::Failed;
@@ -264,18 +285,31 @@ fn expected_before(change: &Change, earlier: &[Step]) -> State {
     same.map_or(change.before(), |step| step.change.after()).clone()
 }
 
-/// Whether a failure may pass by itself: it never reached AWS, AWS failed or throttles, or what was just made is not
-/// everywhere yet.
-fn may_pass(refused: &NotWritten, change: &Change) -> bool {
-    let Some(code) = refused.code.as_deref() else { return refused.may_be_lost };
+/// Why a failure may be over soon.
+enum Passing {
+    /// What was just made, or just taken away, has not come round everywhere yet.
+    Arrives,
+    /// The call never reached AWS, or AWS failed or throttles.
+    Passes,
+}
+
+/// Whether a failure may be over soon, and why.
+fn may_pass(refused: &NotWritten, change: &Change) -> Option<Passing> {
+    let Some(code) = refused.code.as_deref() else { return refused.may_be_lost.then_some(Passing::Passes) };
     let association = matches!(change.thing(), Thing::ProfileOfInstance { .. });
-    match code {
+    let arrives = match code {
         // A profile that is not there also gives this; the bound on patience ends it.
         "InvalidParameterValue" | "IncorrectState" | "IncorrectInstanceState" => association,
         "NoSuchEntity" | "NoSuchEntityException" => change.before() == &State::Absent,
-        // What was just taken from a role or profile may still be seen there.
-        "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
+        _ => false,
+    };
+    if arrives {
+        return Some(Passing::Arrives);
+    }
+    let passes = match code {
         "ConcurrentModification" | "ConcurrentModificationException" => true,
+        // What was in it was taken away just before.
+        "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
         "ServiceFailure"
         | "ServiceFailureException"
         | "InternalFailure"
@@ -283,7 +317,8 @@ fn may_pass(refused: &NotWritten, change: &Change) -> bool {
         | "ServiceUnavailable"
         | "Unavailable" => true,
         _ => refused.reason.kind == crate::facts::UnreadableKind::Throttled,
-    }
+    };
+    passes.then_some(Passing::Passes)
 }
 
 fn changed(change: &Change, seen: &State) -> String {

@@ -32,12 +32,18 @@ pub struct UndoJournal {
 }
 
 impl Journal for UndoJournal {
-    fn note(&mut self, index: usize, progress: Progress, _change: &Change) -> std::io::Result<()> {
+    fn note(&mut self, index: usize, progress: Progress, change: &Change) -> std::io::Result<()> {
         let later = self.entries.iter().skip(index + 1).any(|entry| Some(entry) == self.entries.get(index));
         let entry = self.entries.get(index).and_then(|entry| self.file.backup.changes.get_mut(*entry));
         match entry {
             Some(entry) if progress == Progress::Made && !later => {
                 entry.progress = Progress::TakenBack;
+                self.file.save()
+            }
+            // One of two calls: what is left to take back is the change to what the thing is now.
+            Some(entry) if progress == Progress::Made => {
+                let left = entry.change.with_states(entry.change.before().clone(), change.after().clone());
+                entry.change = left.unwrap_or_else(|| entry.change.clone());
                 self.file.save()
             }
             _ => Ok(()),
@@ -61,7 +67,12 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
         let thing = inverse.thing();
         let seen = match foreseen.get(thing) {
             Some(state) => state.clone(),
-            None => look(connection, thing).await?,
+            None => match look(connection, thing).await {
+                Ok(state) => state,
+                // Nothing of an instance that is gone can be put back.
+                Err(failure) if failure.is_not_found() => continue,
+                Err(failure) => return Err(failure),
+            },
         };
         if seen.is(inverse.after()) {
             continue;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read as _;
+use std::path::Path;
 
 use crate::sources::documents::Text;
 
@@ -22,6 +23,29 @@ pub fn read(file: &OsStr) -> Result<Text, String> {
     let text = String::from_utf8(bytes)
         .map_err(|_| format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8"))?;
     Ok(Text { name, text })
+}
+
+/// Whether a new file can be written there. The error names the file and says what to do.
+///
+/// # Errors
+/// If there is one, or no directory for it.
+pub fn is_free(file: &OsStr) -> Result<(), String> {
+    let name = file.to_string_lossy();
+    let path = Path::new(file);
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match () {
+        () if file == "-" || file.is_empty() => {
+            Err(format!("`{name}` is no file to keep a backup in; give `--backup` the name of a new one"))
+        }
+        () if path.symlink_metadata().is_ok() => {
+            Err(format!("there is a file `{name}`, and a backup overwrites nothing; give `--backup` another name"))
+        }
+        () if !directory.is_dir() => Err(format!(
+            "cannot write `{name}`: there is no directory `{}`; make it, or give another",
+            directory.display()
+        )),
+        () => Ok(()),
+    }
 }
 
 /// Reads several files, and reports every one that cannot be read.

@@ -13,19 +13,29 @@ use crate::apply::{Interrupt, reach};
 use crate::arn::Arn;
 use crate::diagnose::diagnose;
 use crate::emit;
-use crate::facts::{Facts, snapshot};
+use crate::facts::Facts;
 use crate::fix::{self, Change, Record, State, Status, Step, Thing};
 use crate::render::text::Detail;
 use crate::report::{Outcome, Report, Severity, Verdict};
 use crate::sources::live;
-use crate::sources::snapshot::choose;
 
 /// Runs `fix`.
 pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
     let fail_on = typed.fail_on.severity();
-    let scps = files::read_all(&resolved.scps).map_err(Stop::Usage)?;
+    let taken = match (&resolved.source, &resolved.backup) {
+        (FixSource::Snapshot { file, .. }, _) => files::read(file).map(Some),
+        (FixSource::Live(_), Some(backup)) => files::is_free(backup).map(|()| None),
+        (FixSource::Live(_), None) => Ok(None),
+    };
+    let (scps, taken) = gather::both(files::read_all(&resolved.scps), taken.map_err(|mistake| vec![mistake]))?;
     let scps = crate::sources::documents::scp_levels(&scps);
+    let taken = match (&resolved.source, taken) {
+        (FixSource::Snapshot { wanted, .. }, Some(file)) => {
+            Some(gather::from_snapshot(&file, wanted, &resolved.regions)?)
+        }
+        _ => None,
+    };
     let live = match &resolved.source {
         FixSource::Live(wanted) => Some(
             gather::open_live(wanted.clone(), &resolved.regions, resolved.requirements.kms_key.clone(), &typed.aws)
@@ -34,19 +44,14 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         FixSource::Snapshot { .. } => None,
     };
     let read = async || -> Result<Facts, Stop> {
-        let mut facts = match (&live, &resolved.source) {
+        let mut facts = match (&live, &taken) {
             (Some(live), _) => {
                 let facts = live.read().await;
                 let lookups = fix::lookups(&facts, &resolved.options);
                 live::complete(&live.connection, facts, &lookups).await
             }
-            (None, FixSource::Snapshot { file, wanted }) => {
-                let file = files::read(file).map_err(|mistake| Stop::Usage(vec![mistake]))?;
-                let facts = snapshot::read(&file.text)
-                    .map_err(|error| Stop::Usage(vec![format!("cannot use `{}`: {error}", file.name)]))?;
-                choose(facts, gather::choice(wanted), &resolved.regions).map_err(Stop::Usage)?
-            }
-            (None, FixSource::Live(_)) => Facts::new(Timestamp::now()),
+            (None, Some(taken)) => taken.clone(),
+            (None, None) => Facts::new(Timestamp::now()),
         };
         facts.scp_levels = scps.clone().or(facts.scp_levels);
         Ok(facts)
@@ -87,7 +92,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         return Err(stop);
     }
     match (typed.writing.yes, show.form) {
-        (false, args::RecordOutput::Json) => output::note(&show.plan_text(&record)),
+        (false, args::RecordOutput::Json) => show.plan_apart(&record),
         _ => show.plan(&record)?,
     }
     if !typed.writing.yes {
@@ -108,9 +113,10 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         record.backup = None;
     }
     let after = verified(&read, &resolved, &record, interrupt).await?;
-    record.next = next(&record, &after, &plan.changes, &resolved);
+    record.next = next(&record, &after, &plan.changes);
     show.end(&record, &after, true)?;
-    Ok(exit_of(&record, &after, fail_on, ended.interrupted))
+    // Whoever asks while this reads again wants the end too.
+    Ok(exit_of(&record, &after, fail_on, interrupt.is_set()))
 }
 
 /// Reads everything again until what was mended is seen to be, within bounds.
@@ -142,18 +148,14 @@ fn begin_backup(resolved: &FixPlan, changes: &[Change]) -> Result<BackupFile, St
     let path = match &resolved.backup {
         Some(path) => PathBuf::from(path),
         None => default_path(now, backup.account().as_ref().map_or("account", |(account, _)| account))
-            .map_err(|message| Stop::Failure(format!("{message}; nothing was changed")))?,
+            .map_err(|message| Stop::Usage(vec![format!("{message}; nothing was changed")]))?,
     };
     BackupFile::create(&path, backup).map_err(|error| {
         let name = path.display();
-        Stop::Usage(vec![match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                format!(
-                    "there is a file `{name}`, and a backup overwrites nothing; give another name; nothing was changed"
-                )
-            }
-            _ => format!("cannot write the backup `{name}`: {error}; give `--backup FILE`; nothing was changed"),
-        }])
+        let cause = crate::aws::cause(&error);
+        Stop::Usage(vec![format!(
+            "cannot write the backup `{name}`: {cause}; give `--backup FILE`; nothing was changed"
+        )])
     })
 }
 
@@ -175,7 +177,7 @@ fn emitted(
         args::Emit::Cloudformation => emit::cloudformation(changes).map_err(cannot)?,
     };
     if changes.is_empty() {
-        output::hint("nothing to do");
+        output::note(&format!("{}\n", crate::render::changes::planned(record)));
     } else {
         output::print(&text)?;
     }
@@ -196,17 +198,12 @@ fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool
 }
 
 /// What a person has to do or to know once the account is as it shall be.
-fn next(record: &Record, after: &Report, changes: &[Change], resolved: &FixPlan) -> Vec<String> {
+fn next(record: &Record, after: &Report, changes: &[Change]) -> Vec<String> {
     let mut next = Vec::new();
-    let _ = resolved;
-    if let Some(backup) = &record.backup {
-        if record.stopped.is_some() {
-            next.push("run the same command again: it goes on from what is there now".to_owned());
-        }
-        let _ = backup;
-    } else if record.stopped.is_some() {
+    if record.stopped.is_some() {
         next.push("run the same command again: it plans anew from what is there now".to_owned());
     }
+    next.extend(record.steps.iter().enumerate().filter_map(|(index, step)| bereft(&record.steps, index, step)));
     let made = record.steps.iter().any(|step| step.status == Status::Done);
     let ready = || after.results.iter().filter(|outcome| outcome.verdict == Verdict::Ready);
     if !made || ready().next().is_none() {
@@ -246,6 +243,25 @@ fn next(record: &Record, after: &Report, changes: &[Change], resolved: &FixPlan)
     next
 }
 
+/// What to do for an instance that this run left without any profile: a plan made anew sees no more what it had.
+fn bereft(steps: &[Step], index: usize, step: &Step) -> Option<String> {
+    let (Thing::ProfileOfInstance { instance, region }, State::Has { profile, .. }) =
+        (step.change.thing(), step.change.after())
+    else {
+        return None;
+    };
+    let done = |earlier: &Step| earlier.status == Status::Done && earlier.change.thing() == step.change.thing();
+    let taken_away = steps.iter().take(index).any(done);
+    let comes_anew =
+        steps.iter().any(|step| matches!(step.change.thing(), Thing::InstanceProfile(arn) if arn == profile));
+    (step.status != Status::Done && taken_away && !comes_anew).then(|| {
+        format!(
+            "`{instance}` is left without an instance profile; before anything else give it the one that it was to have: \
+             `aws ec2 associate-iam-instance-profile --instance-id {instance} --iam-instance-profile Arn={profile} --region {region}`"
+        )
+    })
+}
+
 /// How a run is printed.
 pub(super) struct Show {
     pub(super) form: args::RecordOutput,
@@ -253,16 +269,19 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn plan_text(&self, record: &Record) -> String {
-        crate::render::changes::plan(record, output::layout(self.detail))
-    }
-
     /// The plan, where people read it before anything is done.
     pub(super) fn plan(&self, record: &Record) -> Result<(), Stop> {
         match self.form {
-            args::RecordOutput::Text => output::print_styled(&self.plan_text(record)),
+            args::RecordOutput::Text => {
+                output::print_styled(&crate::render::changes::plan(record, output::layout(self.detail)))
+            }
             args::RecordOutput::Json => Ok(()),
         }
+    }
+
+    /// The plan for whoever is asked, where standard output is for a machine.
+    pub(super) fn plan_apart(&self, record: &Record) {
+        output::note(&crate::render::changes::plan(record, output::layout_of_notes(self.detail)));
     }
 
     /// The end: what became of the plan, and the report after.

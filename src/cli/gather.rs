@@ -26,9 +26,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         }
         Source::Snapshot { file, wanted } => {
             let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
-            let facts =
-                snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
-            let facts = choose(facts, choice(wanted), &plan.regions).map_err(Stop::Usage)?;
+            let facts = from_snapshot(&file, wanted, &plan.regions)?;
             (facts, scps, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
@@ -42,17 +40,19 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     Ok((facts, source))
 }
 
-/// Which of a snapshot's subjects are wanted.
-pub fn choice(wanted: &Wanted) -> Choice<'_> {
-    match wanted {
+/// The facts of a snapshot that are wanted.
+pub fn from_snapshot(file: &documents::Text, wanted: &Wanted, regions: &[String]) -> Result<Facts, Stop> {
+    let facts = snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
+    let choice = match wanted {
         Wanted::Unsaid => Choice::AsTaken,
         Wanted::Targets(targets) => Choice::Targets(targets),
         Wanted::Selection(tags) => Choice::Selection(tags),
-    }
+    };
+    choose(facts, choice, regions).map_err(Stop::Usage)
 }
 
 /// Two things that were read, or the mistakes of both.
-fn both<A, B>(one: Result<A, Vec<String>>, other: Result<B, Vec<String>>) -> Result<(A, B), Stop> {
+pub fn both<A, B>(one: Result<A, Vec<String>>, other: Result<B, Vec<String>>) -> Result<(A, B), Stop> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
         (one, other) => Err(Stop::Usage(one.err().into_iter().chain(other.err()).flatten().collect())),

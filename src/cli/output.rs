@@ -68,18 +68,20 @@ pub fn record(command: &'static str, record: &Record, report: Option<&Report>) -
     print(&page.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")))?)
 }
 
-/// How to lay text out here.
+/// How to lay text out on standard output.
 pub fn layout(detail: Detail) -> Layout {
-    Layout { detail, width: width() }
+    Layout { detail, width: width(io::stdout().is_terminal()) }
+}
+
+/// How to lay text out on standard error.
+pub fn layout_of_notes(detail: Detail) -> Layout {
+    Layout { detail, width: width(io::stderr().is_terminal()) }
 }
 
 /// The width to fold text at: a terminal's, and none for pipes and files.
-fn width() -> Option<usize> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
+fn width(terminal: bool) -> Option<usize> {
     let columns = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-    Some(columns.min(WIDEST))
+    terminal.then_some(columns.min(WIDEST))
 }
 
 /// Prints to standard output as it is.

@@ -70,7 +70,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         return Err(stop);
     }
     match (typed.writing.yes, show.form) {
-        (false, args::RecordOutput::Json) => output::note(&show.plan_text(&record)),
+        (false, args::RecordOutput::Json) => show.plan_apart(&record),
         _ => show.plan(&record)?,
     }
     if !typed.writing.yes {
@@ -100,7 +100,10 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
 /// With credentials of another account everything would seem to be gone already.
 async fn same_account(connection: &crate::aws::Connection, backup: &Backup) -> Result<(), Stop> {
     let Some((account, partition)) = backup.account() else {
-        return Err(Stop::Usage(vec!["the backup names no account; it holds nothing that can be put back".to_owned()]));
+        return Err(Stop::Usage(vec![
+            "the backup names no account, so it holds nothing that can be put back; give the file that `fix` named as its backup"
+                .to_owned(),
+        ]));
     };
     let caller = connection.caller_account(&partition).await.map_err(|failure| {
         let reason = failure.into_unreadable();

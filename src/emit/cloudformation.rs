@@ -12,7 +12,8 @@ use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
 
 const LANGUAGE: &str = "CloudFormation";
-const DESCRIPTION: &str = "What ssm-profile would change. Deploy it with the capability CAPABILITY_NAMED_IAM.";
+const CHANGES: &str = "What ssm-profile would change. Deploy it with the capability CAPABILITY_NAMED_IAM.";
+const POLICY: &str = "A policy printed by ssm-profile. Deploy it with the capability CAPABILITY_NAMED_IAM.";
 
 /// The changes as a CloudFormation template in JSON.
 ///
@@ -41,7 +42,7 @@ pub fn cloudformation(changes: &[Change]) -> Result<String, CannotEmit> {
         stack.metadata.by_hand.insert(0, note.to_owned());
     }
     let metadata = Some(stack.metadata).filter(|metadata| !metadata.by_hand.is_empty());
-    write(&Template { metadata, ..Template::new(stack.resources) })
+    write(&Template { metadata, ..Template::new(CHANGES, stack.resources) })
 }
 
 /// A customer managed policy called `name` as a whole template with one `AWS::IAM::ManagedPolicy`.
@@ -54,7 +55,7 @@ pub fn policy_cloudformation(name: &str, document: &str) -> Result<String, Canno
     let document = embedded(&format!("policy `{name}`"), document)?;
     let properties = Properties::ManagedPolicy { managed_policy_name: name, policy_document: document };
     let id = logical_id(&mut Names::default(), &["Policy", name]);
-    write(&Template::new(Ordered(vec![(id, Resource::new("AWS::IAM::ManagedPolicy", properties))])))
+    write(&Template::new(POLICY, Ordered(vec![(id, Resource::new("AWS::IAM::ManagedPolicy", properties))])))
 }
 
 #[derive(Serialize)]
@@ -69,8 +70,8 @@ struct Template<'a> {
 }
 
 impl<'a> Template<'a> {
-    fn new(resources: Ordered<Resource<'a>>) -> Template<'a> {
-        Template { version: "2010-09-09", description: DESCRIPTION, metadata: None, resources }
+    fn new(description: &'static str, resources: Ordered<Resource<'a>>) -> Template<'a> {
+        Template { version: "2010-09-09", description, metadata: None, resources }
     }
 }
 
@@ -252,6 +253,13 @@ impl<'a> Stack<'a> {
                 let profile = profile.name();
                 self.by_hand(format!(
                     "Set `IamInstanceProfile` of the AWS::EC2::Instance `{instance}` in {region} to `{profile}`."
+                ));
+            }
+            Call::Renew { instance, region, profile } => {
+                let profile = profile.name();
+                self.by_hand(format!(
+                    "Associate `{profile}` anew with the instance `{instance}` in {region}, which a template cannot say, \
+                     since the name stays: use the commands that `ssm-profile fix --emit cli` prints."
                 ));
             }
             Call::Disassociate { instance, region } => {

@@ -56,6 +56,8 @@ pub enum CannotEmit {
 }
 
 /// A change, taken apart by the AWS call that makes it.
+///
+/// `Renew` is a `Replace` by a profile of the same ARN, which was made again: code says nothing of it but its name.
 enum Call<'a> {
     CreateRole { role: &'a Arn, trust: &'a PolicyText },
     DeleteRole { role: &'a Arn },
@@ -70,6 +72,7 @@ enum Call<'a> {
     RemoveRole { profile: &'a Arn, role: &'a Arn },
     Associate { instance: &'a str, region: &'a str, profile: &'a Arn },
     Replace { instance: &'a str, region: &'a str, profile: &'a Arn },
+    Renew { instance: &'a str, region: &'a str, profile: &'a Arn },
     Disassociate { instance: &'a str, region: &'a str },
 }
 
@@ -97,6 +100,11 @@ fn call(change: &Change) -> Option<Call<'_>> {
         (Thing::ProfileOfInstance { instance, region }, State::Absent, State::Has { profile, .. }) => {
             Call::Associate { instance, region, profile }
         }
+        (
+            Thing::ProfileOfInstance { instance, region },
+            State::Has { profile: held, .. },
+            State::Has { profile, .. },
+        ) if held == profile => Call::Renew { instance, region, profile },
         (Thing::ProfileOfInstance { instance, region }, _, State::Has { profile, .. }) => {
             Call::Replace { instance, region, profile }
         }

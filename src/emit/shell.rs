@@ -31,7 +31,7 @@ pub fn shell(changes: &[Change]) -> String {
         if let Call::CreateProfile { profile } = call {
             created.insert(profile);
         }
-        if let Call::Associate { profile, .. } | Call::Replace { profile, .. } = call
+        if let Call::Associate { profile, .. } | Call::Replace { profile, .. } | Call::Renew { profile, .. } = call
             && created.contains(profile)
         {
             script.push_str(PAUSE);
@@ -82,7 +82,7 @@ fn commands(call: &Call<'_>) -> String {
             .option("--instance-id", instance)
             .option("--iam-instance-profile", &specification(profile))
             .line(),
-        Call::Replace { instance, region, profile } => {
+        Call::Replace { instance, region, profile } | Call::Renew { instance, region, profile } => {
             let replace = in_region("replace-iam-instance-profile-association", region)
                 .association()
                 .option("--iam-instance-profile", &specification(profile));

@@ -132,6 +132,11 @@ impl<'a> Configuration<'a> {
                     "set `iam_instance_profile` of the `aws_instance` with id `{instance}` in `{region}` to `{profile}`"
                 ))
             }
+            Call::Renew { instance, region, profile } => by_hand(&format!(
+                "associate `{}` anew with the instance `{instance}` in `{region}`, which the code cannot say, since the \
+                 name stays: use the commands that `ssm-profile fix --emit cli` prints",
+                profile.name()
+            )),
             Call::Disassociate { instance, region } => by_hand(&format!(
                 "set `iam_instance_profile` of the `aws_instance` with id `{instance}` in `{region}` to `\"\"`, for \
                  without the argument Terraform leaves the profile as it is"

@@ -186,8 +186,35 @@ impl TryFrom<Parts> for Change {
     type Error = String;
 
     fn try_from(Parts { thing, before, after }: Parts) -> Result<Change, String> {
+        let names = |kind: &str, arn: &Arn| {
+            arn.service == "iam" && arn.resource_type() == kind && arn.account().is_some() && !arn.name().is_empty()
+        };
+        if let Some((kind, arn)) = arns(&thing, [&before, &after]).into_iter().find(|(kind, arn)| !names(kind, arn)) {
+            return Err(format!("`{arn}` does not have the form `arn:PARTITION:iam::ACCOUNT:{kind}/NAME`"));
+        }
         Change::new(thing, before, after).ok_or_else(|| "no call of AWS makes such a change".to_owned())
     }
+}
+
+/// The ARNs of a change, each with the type that its resource must have.
+fn arns<'a>(thing: &'a Thing, states: [&'a State; 2]) -> Vec<(&'static str, &'a Arn)> {
+    let mut arns = match thing {
+        Thing::Role(role) | Thing::TrustPolicy(role) | Thing::InlinePolicy { role, .. } => vec![("role", role)],
+        Thing::AttachedPolicy { role, policy } => vec![("role", role), ("policy", policy)],
+        Thing::InstanceProfile(profile) | Thing::RoleOfProfile(profile) => vec![("instance-profile", profile)],
+        Thing::ProfileOfInstance { .. } => Vec::new(),
+    };
+    arns.extend(states.into_iter().filter_map(|state| match state {
+        State::Holds(role) => Some(("role", role)),
+        State::Has { profile, .. } => Some(("instance-profile", profile)),
+        State::Absent
+        | State::Role { .. }
+        | State::Foreign
+        | State::Document(_)
+        | State::Attached
+        | State::InstanceProfile { .. } => None,
+    }));
+    arns
 }
 
 impl Change {

@@ -29,7 +29,7 @@ pub(super) struct Draft<'a> {
 /// The managed policy that `--attach-managed` attaches, in the subject's partition.
 pub(super) fn managed_core(subject: &Subject) -> Option<Arn> {
     let partition = subject.partition.as_deref().or(subject.region.as_deref().map(partition_of_region))?;
-    Arn::parse(&format!("arn:{partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"))
+    Arn::parse(&format!("arn:{partition}:iam::aws:policy/{}", foresee::MANAGED_CORE))
 }
 
 type Written = Result<(), Refusal>;
@@ -55,8 +55,7 @@ impl<'a> Draft<'a> {
 
     fn instance(&mut self, subject: &Subject, instance: &Instance) -> Written {
         // Whatever is under way has to end first; the verdict says so.
-        let settled = instance.association.known().is_none_or(|association| association.state == "associated");
-        if !settled || matches!(instance.state.as_str(), "terminated" | "shutting-down") {
+        if !is_settled(instance) || matches!(instance.state.as_str(), "terminated" | "shutting-down") {
             return Ok(());
         }
         let Some(held) = &instance.profile else { return self.new_profile(subject, instance, None) };
@@ -67,7 +66,7 @@ impl<'a> Draft<'a> {
             Some(Fact::Known(profile)) => {
                 self.profile(subject, &profile)?;
                 if held.id.as_ref().is_some_and(|held| *held != profile.id) {
-                    let fresh = State::Has { profile: held_arn, id: Some(profile.id.clone()) };
+                    let fresh = State::Has { profile: held_arn, id: id_of(&profile) };
                     self.associate(subject, instance, Some(now_has), fresh)?;
                 }
                 Ok(())
@@ -132,7 +131,7 @@ impl<'a> Draft<'a> {
                     Some(held) if *held == key(role.account(), role.name()) => {}
                     Some(_) => return Err(name_taken(subject, "instance profile", &name)),
                 }
-                (found, Some(profile.id))
+                (found, id_of(&profile))
             }
             Some(Fact::Known(_)) => return Err(name_taken(subject, "instance profile", &name)),
             Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
@@ -173,6 +172,15 @@ impl<'a> Draft<'a> {
         let Some(region) = subject.region.clone() else {
             return Err(unknown(subject, "the Region of the instance is not known".to_owned()));
         };
+        if let Fact::Unreadable(reason) = &instance.association {
+            return Err(unread(subject, &reason.api, &reason.message));
+        }
+        // Profiles of one name are told apart by their ids alone.
+        if held.as_ref() == Some(&has) {
+            let message =
+                "AWS did not show the id of the profile that the instance holds, and it would get one of the same name";
+            return Err(unknown(subject, message.to_owned()));
+        }
         let thing = Thing::ProfileOfInstance { instance: instance.id.clone(), region };
         match (held, instance.state.as_str()) {
             (None, _) => self.push(thing, State::Absent, has),
@@ -232,7 +240,7 @@ impl<'a> Draft<'a> {
             self.admit(subject, &role, &arn)?;
         }
         if lacking {
-            self.allow(subject, &role, &arn, &answers)?;
+            self.allow(subject, role_key, &arn, answers)?;
         }
         Ok(())
     }
@@ -283,18 +291,24 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn allow(&mut self, subject: &Subject, role: &Role, arn: &Arn, answers: &Answers) -> Written {
+    fn allow(&mut self, subject: &Subject, role_key: &str, arn: &Arn, mut answers: Answers) -> Written {
+        let Some(Fact::Known(role)) = self.view.roles.get(role_key).cloned() else { return Ok(()) };
         let lacks_core = answers
             .needs
             .iter()
             .any(|(need, response)| need.needed_for == NeededFor::Core && grant::lacks(need, response));
-        let managed = self.options.attach_managed && lacks_core;
-        if managed && let Some(policy) = managed_core(subject) {
-            // Whoever reads no document of it takes it to allow what AWS says it does.
-            self.view.policies.entry(policy.to_string()).or_insert_with(documented_core);
+        let attached = role.attached.known().map(Vec::as_slice).unwrap_or_default();
+        if self.options.attach_managed
+            && lacks_core
+            && let Some(policy) = managed_core(subject).filter(|policy| !attached.contains(&policy.to_string()))
+        {
             self.push(Thing::AttachedPolicy { role: arn.clone(), policy }, State::Absent, State::Attached);
+            // What it covers is not granted again.
+            if let Some(left) = diagnose::answers(&self.view, self.requirements, self.now, role_key, subject) {
+                answers = left;
+            }
         }
-        let statements = grant::statements(answers, managed)
+        let statements = grant::statements(&answers)
             .map_err(|cannot| unknown(subject, format!("`{}` cannot be granted: {}", cannot.action, cannot.why)))?;
         if statements.is_empty() {
             return Ok(());
@@ -366,12 +380,19 @@ fn admission(subject: &Subject) -> NewStatement {
     NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
 }
 
-/// The five core actions, which AWS documents for `AmazonSSMManagedInstanceCore`.
-fn documented_core() -> Fact<crate::facts::ManagedPolicy> {
-    use crate::needs::{CHANNEL_ACTIONS, UPDATE_INSTANCE_INFORMATION};
-    let actions = CHANNEL_ACTIONS.into_iter().chain([UPDATE_INSTANCE_INFORMATION]);
-    let actions: Vec<String> = actions.map(|action| format!("\"{action}\"")).collect();
-    let statement = format!(r#"{{"Effect": "Allow", "Action": [{}], "Resource": "*"}}"#, actions.join(", "));
-    let document = PolicyText::new(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#));
-    Fact::Known(crate::facts::ManagedPolicy { version: "v1".to_owned(), document })
+/// Whether EC2 shows no change of the instance's profile that is under way.
+fn is_settled(instance: &Instance) -> bool {
+    match (&instance.association, &instance.profile) {
+        (Fact::Absent | Fact::Unreadable(_), _) => true,
+        (Fact::Known(association), None) => association.state == "disassociated",
+        (Fact::Known(association), Some(held)) => {
+            let same = association.profile_arn.as_ref().is_none_or(|arn| *arn == held.arn);
+            association.state == "associated" && same
+        }
+    }
+}
+
+/// The profile's id; `None` for one that this plan creates.
+fn id_of(profile: &InstanceProfile) -> Option<String> {
+    Some(profile.id.clone()).filter(|id| !id.is_empty())
 }

@@ -1,10 +1,15 @@
 //! What the facts would be after a change: so a plan is judged by the same rules as an account.
 
 use crate::facts::{
-    Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, Role, SubjectKind, key,
+    Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, ManagedPolicy, PolicyText,
+    Role, SubjectKind, key,
 };
+use crate::needs::{CHANNEL_ACTIONS, UPDATE_INSTANCE_INFORMATION};
 
 use super::change::{CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
+
+/// The name of the managed policy that `--attach-managed` attaches.
+pub(super) const MANAGED_CORE: &str = "AmazonSSMManagedInstanceCore";
 
 /// Makes a change in the facts, as AWS would make it.
 ///
@@ -53,6 +58,12 @@ pub fn apply(facts: &mut Facts, change: &Change) {
         (Thing::TrustPolicy(role) | Thing::InlinePolicy { role, .. } | Thing::AttachedPolicy { role, .. }, after) => {
             if let Some(Fact::Known(known)) = facts.roles.get_mut(&key(role.account(), role.name())) {
                 change_role(known, change.thing(), after);
+            }
+            // Whoever reads no document of it takes it to allow what AWS says it does.
+            if let (Thing::AttachedPolicy { policy, .. }, State::Attached) = (change.thing(), after)
+                && policy.name() == MANAGED_CORE
+            {
+                facts.policies.entry(policy.to_string()).or_insert_with(documented_core);
             }
         }
         (Thing::ProfileOfInstance { instance, .. }, after) => {
@@ -105,4 +116,13 @@ fn change_association(instance: &mut Instance, after: &State) {
             instance.association = Fact::Absent;
         }
     }
+}
+
+/// The five core actions, which AWS documents for `AmazonSSMManagedInstanceCore`.
+fn documented_core() -> Fact<ManagedPolicy> {
+    let actions = CHANNEL_ACTIONS.into_iter().chain([UPDATE_INSTANCE_INFORMATION]);
+    let actions: Vec<String> = actions.map(|action| format!("\"{action}\"")).collect();
+    let statement = format!(r#"{{"Effect": "Allow", "Action": [{}], "Resource": "*"}}"#, actions.join(", "));
+    let document = PolicyText::new(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#));
+    Fact::Known(ManagedPolicy { version: "v1".to_owned(), document })
 }

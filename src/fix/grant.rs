@@ -45,17 +45,15 @@ pub fn lacks(need: &Need, response: &Response) -> bool {
     }
 }
 
-/// The statements that grant what the role lacks. With `managed_core` the five core actions come from a managed policy.
+/// The statements that grant what the role lacks.
 ///
 /// # Errors
 /// The first need whose resource is not known in full.
-pub fn statements(answers: &Answers, managed_core: bool) -> Result<Vec<NewStatement>, CannotGrant> {
+pub fn statements(answers: &Answers) -> Result<Vec<NewStatement>, CannotGrant> {
     let lacking: Vec<&Need> =
         answers.needs.iter().filter(|(need, response)| lacks(need, response)).map(|(need, _)| need).collect();
-    let covered = |need: &Need| managed_core && need.needed_for == NeededFor::Core;
     let mut grants: Vec<(Group, String, String)> = Vec::new();
-    let channels = lacking.iter().any(|need| group_of(need) == Group::Channels && !covered(need));
-    if channels {
+    if lacking.iter().any(|need| group_of(need) == Group::Channels) {
         grants.extend(CHANNEL_ACTIONS.map(|action| (Group::Channels, "*".to_owned(), action.to_owned())));
         let (need, response) = &answers.encryption_of_any_bucket;
         if lacks(need, response) {
@@ -65,13 +63,16 @@ pub fn statements(answers: &Answers, managed_core: bool) -> Result<Vec<NewStatem
     let any_bucket = grants.iter().any(|(group, ..)| *group == Group::EncryptionOfBuckets);
     for need in lacking {
         let group = group_of(need);
-        let included = group == Group::Channels || any_bucket && need.action == GET_ENCRYPTION_CONFIGURATION;
-        if covered(need) || included {
+        let of_any_bucket = any_bucket && need.action.eq_ignore_ascii_case(GET_ENCRYPTION_CONFIGURATION);
+        if group == Group::Channels || of_any_bucket {
             continue;
         }
-        let grant = (group, resource_of(need)?, need.action.clone());
-        if !grants.contains(&grant) {
-            grants.push(grant);
+        let resource = resource_of(need)?;
+        // What is required may be what another need is granted already.
+        let same =
+            |(_, on, action): &(Group, String, String)| *on == resource && action.eq_ignore_ascii_case(&need.action);
+        if !grants.iter().any(same) {
+            grants.push((group, resource, need.action.clone()));
         }
     }
     grants.sort_by_key(|(group, ..)| *group);
@@ -103,7 +104,7 @@ pub fn whole(needs: &[Need]) -> Result<Vec<NewStatement>, CannotGrant> {
         ),
         trust: None,
     };
-    statements(&answers, false)
+    statements(&answers)
 }
 
 fn nothing_needed() -> CannotGrant {
@@ -135,7 +136,7 @@ fn group_of(need: &Need) -> Group {
 fn resource_of(need: &Need) -> Result<String, CannotGrant> {
     let cannot = |why: String| Err(CannotGrant { action: need.action.clone(), why });
     // As the user guide grants it: instances come and go, and the role stays.
-    if need.action.eq_ignore_ascii_case(UPDATE_INSTANCE_INFORMATION) {
+    if need.needed_for == NeededFor::Core && need.action == UPDATE_INSTANCE_INFORMATION {
         return Ok("*".to_owned());
     }
     match &need.resource {
@@ -153,10 +154,16 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
         },
         Resource::Arn(text) => {
             let resource = text.to_string();
-            // In a policy these would be a variable and a wildcard, and mean more than was asked for.
-            match resource.find(['$', '?']) {
-                Some(_) => cannot(format!("a policy would not take `{resource}` literally")),
-                None => Ok(resource),
+            // In a policy these would be a variable and wildcards, and mean more than was asked for. A `*` that was required
+            // stands for any, and so does the one at the end of the keys of logs.
+            let literally = match need.needed_for {
+                NeededFor::S3Logs => !resource.trim_end_matches("/*").contains(['$', '?', '*']),
+                _ => !resource.contains(['$', '?']),
+            };
+            if literally {
+                Ok(resource)
+            } else {
+                cannot(format!("a policy would not take `{resource}` literally; name it without `$`, `?` and `*`"))
             }
         }
     }

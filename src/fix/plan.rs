@@ -45,35 +45,51 @@ pub struct Plan {
 pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let mut foreseen = facts.clone();
-    for index in 0..facts.subjects.len() {
-        let Some(view) = view_of(&foreseen, index, options) else { continue };
-        let Some(before) = judge(&view, requirements, now) else { continue };
-        if matches!(before.verdict, Verdict::Ready | Verdict::Skipped) {
-            continue;
-        }
-        let mut draft = Draft::new(view, requirements, options, now);
-        if let Err(refusal) = draft.write() {
-            plan.refusals.push(refusal);
-            continue;
-        }
-        let Some(after) = judge(&draft.view, requirements, now) else { continue };
-        if after.verdict != Verdict::Ready {
-            plan.refusals.extend(out_of_reach(&after));
-            continue;
-        }
-        for change in &draft.changes {
-            foresee::apply(&mut foreseen, change);
-        }
-        for change in draft.changes {
-            add(&mut plan.changes, change);
-        }
-        for warning in draft.warnings {
-            if !plan.warnings.contains(&warning) {
-                plan.warnings.push(warning);
+    let mut open: Vec<usize> = (0..facts.subjects.len()).collect();
+    // What is changed for one target may be all that an earlier one lacked.
+    loop {
+        let mut refused = Vec::new();
+        let mut mended = false;
+        for index in std::mem::take(&mut open) {
+            let Some(view) = view_of(&foreseen, index, options) else { continue };
+            match mend(view, requirements, options, now) {
+                Ok(None) => {}
+                Ok(Some(draft)) => {
+                    mended = true;
+                    draft.changes.iter().for_each(|change| foresee::apply(&mut foreseen, change));
+                    draft.changes.into_iter().for_each(|change| add(&mut plan.changes, change));
+                    draft.warnings.into_iter().for_each(|warning| once(&mut plan.warnings, warning));
+                }
+                Err(refusals) => {
+                    open.push(index);
+                    refused.extend(refusals);
+                }
             }
         }
+        if !mended || open.is_empty() {
+            plan.refusals = refused;
+            return plan;
+        }
     }
-    plan
+}
+
+/// The draft that makes the one subject of `view` ready; `None` if it is, or is not to be.
+fn mend<'a>(
+    view: Facts,
+    requirements: &'a Requirements,
+    options: &'a Options,
+    now: Timestamp,
+) -> Result<Option<Draft<'a>>, Vec<Refusal>> {
+    let Some(before) = judge(&view, requirements, now) else { return Ok(None) };
+    if matches!(before.verdict, Verdict::Ready | Verdict::Skipped) {
+        return Ok(None);
+    }
+    let mut draft = Draft::new(view, requirements, options, now);
+    draft.write().map_err(|refusal| vec![refusal])?;
+    match judge(&draft.view, requirements, now) {
+        Some(after) if after.verdict != Verdict::Ready => Err(out_of_reach(&after)),
+        _ => Ok(Some(draft)),
+    }
 }
 
 /// What a plan has to know beyond the facts of a check.

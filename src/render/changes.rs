@@ -338,7 +338,8 @@ fn status_word(status: Status) -> (&'static str, Style) {
     }
 }
 
-fn planned(record: &Record) -> String {
+/// How much is going to be done, in a line.
+pub fn planned(record: &Record) -> String {
     let mut line = match (record.steps.len(), record.refusals.is_empty()) {
         (0, true) => "nothing to do".to_owned(),
         (0, false) => "no change".to_owned(),

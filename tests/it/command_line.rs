@@ -16,13 +16,20 @@ const NOT_READY: &str = "i-0a1b2c3d40000000a";
 const READY: &str = "i-0a1b2c3d400000001";
 const UNKNOWN: &str = "i-0a1b2c3d40000000d";
 const STOPPED: &str = "i-0a1b2c3d400000010";
-const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
+pub const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// Runs what is bad usage, and holds it against what is true of all of it.
 fn refused(arguments: &[&str]) -> String {
+    refused_with(&[("policy.json", SSM_CORE)], arguments)
+}
+
+/// The same where these files lie.
+pub fn refused_with(files: &[(&str, &str)], arguments: &[&str]) -> String {
     let stub = Stub::answering(unknown);
     let sandbox = Sandbox::at(&stub);
-    sandbox.file("policy.json", SSM_CORE);
+    for (name, content) in files {
+        sandbox.file(name, content);
+    }
     let Output { stdout, stderr, .. } = sandbox.run(arguments).expect(2);
     assert!(stub.calls().is_empty(), "{arguments:?}: no AWS call was made: {:?}", stub.actions());
     assert_eq!(stdout, "", "{arguments:?}");

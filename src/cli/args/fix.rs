@@ -13,23 +13,26 @@ pub(super) const FIX_HELP: &str = targets_and!(
   ssm-profile fix role/web --attach-managed --yes -o json
   ssm-profile fix role/web --emit terraform
 
-Exit codes: 0 every target is ready now, 1 something is not ready or a dry run has something to do,
-2 bad usage or not confirmed, 3 a step failed, 130 interrupted."
+What was changed, `ssm-profile undo` puts back.
+
+Exit codes: 0 every target is ready now, 1 something is not ready or a dry run
+has something to do, 2 bad usage or not confirmed, 3 a step failed or AWS did,
+130 interrupted."
 );
 
 pub(super) const UNDO_HELP: &str = "\
-Nothing is put back if somebody changed in between what the fix had changed. The file stays, and a second undo has
-nothing to do.
+Nothing is put back if somebody changed in between what the fix had changed. The
+file stays, and a second undo has nothing to do.
 
-Exit codes: 0 everything is as before, 1 refused or a dry run has something to do, 2 bad usage or not confirmed,
-3 a step failed, 130 interrupted.";
+Exit codes: 0 everything is as before, 1 refused or a dry run has something to
+do, 2 bad usage or not confirmed, 3 a step failed or AWS did, 130 interrupted.";
 
 pub(super) const POLICY_HELP: &str = "\
 Makes no AWS call.
 
 Examples:
   ssm-profile policy > SessionManagerPermissions.json
-  ssm-profile policy --kms-key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  ssm-profile policy --kms-key arn:aws:kms:us-east-1:111122223333:key/mrk-1234
   ssm-profile policy --s3-logs session-logs/prod --region eu-west-1 -o terraform
   ssm-profile policy --for check";
 
@@ -114,6 +117,7 @@ pub struct Writing {
 
 /// `undo`.
 #[derive(Debug, Args)]
+#[command(mut_arg("region", |region| region.help("The Region to call; the backup says where its instances are")))]
 pub struct Undo {
     /// The backup file that a fix has written
     pub backup: OsString,
@@ -130,31 +134,31 @@ pub struct Policy {
     pub needs: Needs,
 
     /// Print what the caller of this command needs instead; with the flags that fix will be given
-    #[arg(long = "for", value_enum, value_name = "COMMAND")]
+    #[arg(long = "for", value_enum, value_name = "COMMAND", help_heading = "Whose policy, and where")]
     pub caller_of: Option<CallerOf>,
 
     /// The form of the policy
-    #[arg(short, long, value_enum, default_value_t = PolicyOutput::Json, value_name = "FORM", visible_alias = "format")]
+    #[arg(short, long, value_enum, default_value_t = PolicyOutput::Json, value_name = "FORM", visible_alias = "format", help_heading = "Output")]
     pub output: PolicyOutput,
 
     /// The policy's name, in Terraform and CloudFormation
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_POLICY_NAME)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_POLICY_NAME, help_heading = "Output")]
     pub policy_name: String,
 
     /// With --for fix: what --attach-managed needs
-    #[arg(long)]
+    #[arg(long, help_heading = "Whose policy, and where")]
     pub attach_managed: bool,
 
     /// With --for fix: what --create-profile needs
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Whose policy, and where")]
     pub create_profile: Option<String>,
 
     /// The Region that the policy is for
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", help_heading = "Whose policy, and where")]
     pub region: Option<String>,
 
     /// The account that the policy is for
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = "Whose policy, and where")]
     pub account: Option<String>,
 }
 

@@ -64,9 +64,7 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     }
     let how = &typed.how;
     policy_name(&how.policy_name, &mut mistakes);
-    if let Some(name) = how.create_profile.as_deref().filter(|name| !is_iam_name(name, 64)) {
-        mistakes.push(format!("`{name}` cannot name a role: 1 to 64 letters, digits and `_+=,.@-` are expected"));
-    }
+    created_name(how.create_profile.as_deref(), &mut mistakes);
     let options = Options {
         policy_name: how.policy_name.clone(),
         attach_managed: how.attach_managed,
@@ -88,7 +86,10 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
 pub fn undo(typed: &args::Undo) -> Result<Vec<String>, Mistakes> {
     let mut mistakes = Mistakes::new();
     if typed.backup == "-" {
-        mistakes.push("the backup must be a file, in which `undo` notes what it has put back".to_owned());
+        mistakes.push(
+            "`-` is no file, and `undo` notes in the backup what it has put back; give the file that `fix` named"
+                .to_owned(),
+        );
     }
     let regions = regions(&typed.aws.region, &mut mistakes);
     if regions.len() > 1 {
@@ -115,6 +116,7 @@ pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     let requirements = requirements(&typed.needs, &args::Circumstances { context: Vec::new() }, &mut mistakes);
     let regions = regions(typed.region.as_slice(), &mut mistakes);
     policy_name(&typed.policy_name, &mut mistakes);
+    created_name(typed.create_profile.as_deref(), &mut mistakes);
     if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
         mistakes.push(format!("`{account}` is not an account id of 12 digits"));
     }
@@ -128,6 +130,13 @@ pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
         }
     }
     finish(PolicyPlan { requirements, region: regions.into_iter().next() }, mistakes)
+}
+
+/// A role and an instance profile get this name, and a role's is the shorter one.
+fn created_name(name: Option<&str>, mistakes: &mut Mistakes) {
+    if let Some(name) = name.filter(|name| !is_iam_name(name, 64)) {
+        mistakes.push(format!("`{name}` cannot name a role: 1 to 64 letters, digits and `_+=,.@-` are expected"));
+    }
 }
 
 /// See [IAM name requirements](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).

@@ -1,3 +1,12 @@
-//! Tests of adding to documents, which are long.
+//! Tests of the fix, which are long: the rules as tables, and what must hold of every plan.
 
+mod account;
+mod applier;
+mod chain;
+mod change;
 mod document;
+mod expected;
+mod generators;
+mod grant;
+mod plan;
+mod properties;

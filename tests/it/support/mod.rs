@@ -5,6 +5,7 @@
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
 //!   written to it (`world_writes`).
+//! - `chains`: accounts in which `fix` has something to do, and what holds of every run of it.
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
 //! - `report`, `record`: a strict second definition of the machine reports, so that a change of the contract fails a test.
 //! - `inventory`: everything in an account of the emulator, to be compared.
@@ -12,6 +13,7 @@
 
 pub mod answer;
 pub mod aws;
+pub mod chains;
 pub mod command;
 pub mod emulator;
 pub mod http;

@@ -1,4 +1,4 @@
-//! A small account that answers like EC2, IAM, KMS, SSM and instance metadata, and fails where a test wants it to.
+//! A small account that answers like EC2, IAM, KMS, SSM, STS and instance metadata, and fails where a test wants it to.
 //!
 //! It keeps what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
@@ -252,6 +252,7 @@ impl World {
                 self.about_role(call)
             }
             ("kms", "DescribeKey") => self.describe_key(call),
+            ("sts", "GetCallerIdentity") => self.get_caller_identity(),
             ("ssm", "GetDocument") => self.get_document(call),
             ("ssm", "GetServiceSetting") => self.get_service_setting(call),
             ("imds", path) => self.metadata(path),
@@ -388,6 +389,12 @@ impl World {
             })),
             None => Answer::error("NotFoundException", &format!("Key '{wanted}' does not exist")),
         }
+    }
+
+    /// Whoever calls is of this account.
+    fn get_caller_identity(&self) -> Answer {
+        let arn = self.arn("user", "/", "tester");
+        Answer::xml(xml::get_caller_identity(&self.account, &arn))
     }
 
     fn get_document(&self, call: &Call) -> Answer {

@@ -209,6 +209,15 @@ pub fn get_policy_version(version: &str, document: &str) -> String {
     iam("GetPolicyVersion", within("PolicyVersion", inner))
 }
 
+/// `GetCallerIdentity`.
+pub fn get_caller_identity(account: &str, arn: &str) -> String {
+    let inner = element("Arn", arn) + &element("UserId", fake_id("AIDA", arn)) + &element("Account", account);
+    format!(
+        "{HEAD}<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>{inner}\
+         </GetCallerIdentityResult><ResponseMetadata><RequestId>stub</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
+}
+
 /// An id such as IAM gives, always the same for the same name.
 pub fn fake_id(prefix: &str, name: &str) -> String {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(17).collect();
