@@ -296,6 +296,10 @@ impl Show {
                 }
                 let detail = if self.detail == Detail::Verbose { Detail::Verbose } else { Detail::Quiet };
                 page.push('\n');
+                // Below a plan that was not carried out the state before could be taken for the outcome.
+                if !applied && !record.steps.is_empty() && self.detail != Detail::Quiet {
+                    page.push_str("as it is now\n");
+                }
                 page.push_str(&crate::render::text::render(report, output::layout(detail)));
                 output::print_styled(&page)
             }
