@@ -126,21 +126,36 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome
 }
 
 impl<W: Watcher> Run<'_, W> {
-    /// Makes one change. Every write comes right after a look that saw the thing as it was before.
+    /// Makes one change. That it is tried stands in the backup before.
     async fn make(&mut self, index: usize, change: &Change, earlier: &[Step]) -> Made {
         self.watcher.starts(change);
+        // Not between the look and the write, which must follow each other closely: a disk can be slow.
+        if let Err(error) = self.journal.note(index, Progress::Tried, change) {
+            let cause = crate::aws::cause(&error);
+            return Made::Stopped(format!("the backup cannot be written: {cause}; nothing was changed by this step"));
+        }
+        let mut tried = false;
+        let made = self.attempt(index, change, earlier, &mut tried).await;
+        if !tried {
+            let _ = self.journal.note(index, Progress::Planned, change);
+        }
+        made
+    }
+
+    /// Tries a change. Every write comes right after a look that saw the thing as it was before.
+    async fn attempt(&mut self, index: usize, change: &Change, earlier: &[Step], tried: &mut bool) -> Made {
         let expected = expected_before(change, earlier);
         let fresh = earlier.iter().any(|step| step.status == Status::Done);
         let mut to_arrive = if fresh { Patience::long() } else { Patience::short() };
         let mut to_pass = Patience::short();
-        let (mut tried, mut may_be_lost) = (false, false);
+        let mut may_be_lost = false;
         loop {
             let seen = match look(self.connection, change.thing()).await {
                 Ok(seen) => seen,
                 Err(failure) => {
                     let reason = failure.into_unreadable();
                     let why = format!("`{}` gave no answer: {}", reason.api, reason.message);
-                    return match tried {
+                    return match *tried {
                         true => Made::Failed(format!("{why}; it is not known whether the change was made")),
                         false => Made::Failed(format!("{why}; nothing was written")),
                     };
@@ -149,9 +164,9 @@ impl<W: Watcher> Run<'_, W> {
             if !seen.is(&expected) {
                 return match seen.is(change.after()) {
                     // Tried, without an answer, and there: it was made, most likely by this run.
-                    true if tried => Made::Done { state: seen, certain: false },
+                    true if *tried => Made::Done { state: seen, certain: false },
                     true => Made::Already,
-                    false if tried => {
+                    false if *tried => {
                         Made::Failed("changed since the plan: somebody else changed it meanwhile".to_owned())
                     }
                     false => Made::Stopped(changed(change, &seen)),
@@ -160,13 +175,7 @@ impl<W: Watcher> Run<'_, W> {
             if self.interrupt.is_set() {
                 return Made::Interrupted;
             }
-            if !tried && let Err(error) = self.journal.note(index, Progress::Tried, change) {
-                return Made::Stopped(format!(
-                    "the backup cannot be written: {}; nothing was changed by this step",
-                    crate::aws::cause(&error)
-                ));
-            }
-            tried = true;
+            *tried = true;
             let refused = match write(self.connection, change).await {
                 Ok(state) => return self.made(change, state).await,
                 Err(refused) => refused,
