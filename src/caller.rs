@@ -83,6 +83,8 @@ pub fn statements(purpose: Purpose) -> Vec<Statement> {
     if fixing.create_profile {
         create.extend(["iam:CreateInstanceProfile", "iam:TagInstanceProfile"]);
         take_back.push("iam:DeleteInstanceProfile");
+        // Before a profile goes, its instances are looked for everywhere.
+        reads.push("ec2:DescribeRegions");
     }
     // China has a name of its own for the service.
     let services = vec!["ec2.amazonaws.com", "ec2.amazonaws.com.cn"];

@@ -66,7 +66,7 @@ impl Backup {
         Backup { backup_version: VERSION, taken_at, changes }
     }
 
-    /// The account and the partition that the changes are of.
+    /// The account and the partition that the changes are of; `None` if there is none, or more than one.
     pub fn account(&self) -> Option<(String, String)> {
         fn held(state: &State) -> Option<&Arn> {
             match state {
@@ -74,12 +74,14 @@ impl Backup {
                 _ => None,
             }
         }
-        let mut arns = self.changes.iter().filter_map(|Entry { change, .. }| match change.thing() {
+        let arns = self.changes.iter().filter_map(|Entry { change, .. }| match change.thing() {
             Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn) => Some(arn),
             Thing::ProfileOfInstance { .. } => held(change.after()).or(held(change.before())),
             thing => thing.role(),
         });
-        arns.find_map(|arn| Some((arn.account()?.to_owned(), arn.partition.clone())))
+        let mut owners = arns.map(|arn| Some((arn.account()?.to_owned(), arn.partition.clone())));
+        let first = owners.next()??;
+        owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
     }
 
     /// Reads the text of a backup file.
@@ -92,7 +94,18 @@ impl Backup {
         };
         let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
         match backup_version {
-            VERSION => serde_json::from_str(text).map_err(malformed),
+            VERSION => {
+                let backup: Backup = serde_json::from_str(text).map_err(malformed)?;
+                // The file lies where others may write: an undo of what no fix does would be an attack.
+                match backup.changes.iter().find(|entry| !entry.change.is_of_a_fix()) {
+                    Some(entry) => Err(format!(
+                        "a fix does not make such a change: `{}` of `{}`; give the file that `fix` wrote, unchanged",
+                        entry.change.action().name(),
+                        entry.change.thing().target()
+                    )),
+                    None => Ok(backup),
+                }
+            }
             newer => Err(format!(
                 "it has backup version {newer}, and this tool reads version {VERSION}; use the `ssm-profile` that wrote it"
             )),
@@ -193,4 +206,60 @@ pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
     // With the process in the name: two runs at the same time keep one each.
     let time = now.strftime("%Y%m%dT%H%M%SZ");
     Ok(directory.join(format!("{time}-{account}-{}.json", std::process::id())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/web";
+    const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+    const CORE: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+
+    fn read(thing: &str, before: &str, after: &str) -> Result<Backup, String> {
+        let change = format!(r#"{{"thing": {thing}, "before": {before}, "after": {after}}}"#);
+        let entry = format!(r#"{{"progress": "made", "change": {change}}}"#);
+        Backup::read(&format!(r#"{{"backup_version": 1, "taken_at": "2026-01-01T00:00:00Z", "changes": [{entry}]}}"#))
+    }
+
+    /// Whoever can write the file must not have an undo attach, detach, create or rewrite what no fix touches.
+    #[test]
+    fn what_no_fix_does_is_not_undone() {
+        let attached = |policy: &str| format!(r#"{{"attached_policy": {{"role": "{ROLE}", "policy": "{policy}"}}}}"#);
+        let inline = format!(r#"{{"inline_policy": {{"role": "{ROLE}", "name": "p"}}}}"#);
+        let trust = format!(r#"{{"trust_policy": "{ROLE}"}}"#);
+        let one = r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}"#;
+        let two = r#"{"Effect": "Allow", "Action": "ssmmessages:*", "Resource": "*"}"#;
+        let document = |statements: &str| format!(r#"{{"document": {{"Statement": [{statements}]}}}}"#);
+        let both = format!("{one}, {two}");
+        for (thing, before, after, is_of_a_fix) in [
+            (attached(CORE), "\"absent\"".to_owned(), "\"attached\"".to_owned(), true),
+            (attached(ADMINISTRATOR), "\"absent\"".to_owned(), "\"attached\"".to_owned(), false),
+            (attached(ADMINISTRATOR), "\"attached\"".to_owned(), "\"absent\"".to_owned(), false),
+            (inline.clone(), "\"absent\"".to_owned(), document(one), true),
+            (inline.clone(), document(one), document(&both), true),
+            (inline.clone(), document(&both), document(one), false),
+            (inline.clone(), document(one), document(two), false),
+            (inline, document(one), "\"absent\"".to_owned(), false),
+            (trust.clone(), document(one), document(&both), true),
+            (trust, document(&both), document(two), false),
+        ] {
+            assert_eq!(read(&thing, &before, &after).is_ok(), is_of_a_fix, "{thing} {before} {after}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_of_one_account() {
+        let role = |account: &str| {
+            let thing = Thing::Role(format!("arn:aws:iam::{account}:role/web").try_into().unwrap());
+            let trust = crate::facts::PolicyText::new("{}");
+            Change::new(thing, State::Absent, State::Role { trust, id: None }).unwrap()
+        };
+        let of = |accounts: &[&str]| {
+            Backup::new(Timestamp::UNIX_EPOCH, accounts.iter().map(|account| role(account))).account()
+        };
+        assert_eq!(of(&["111122223333"]), Some(("111122223333".to_owned(), "aws".to_owned())));
+        assert_eq!(of(&["111122223333", "999999999999"]), None);
+        assert_eq!(of(&[]), None);
+    }
 }

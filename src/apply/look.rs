@@ -33,10 +33,21 @@ pub async fn look(connection: &Connection, thing: &Thing) -> Result<State, Failu
             Some(_) => Ok(State::Foreign),
             None => Ok(State::Absent),
         },
-        Thing::InlinePolicy { role, name } => inline_policy(connection, role, name).await,
+        // Both are asked for by the role's name, which may be another role's by now.
+        Thing::InlinePolicy { role, name } => {
+            let (found, state) = futures::join!(self::role(connection, role), inline_policy(connection, role, name));
+            let other = found?.is_some_and(|found| found.arn() != role.to_string());
+            if other { Ok(State::Foreign) } else { state }
+        }
         Thing::AttachedPolicy { role, policy } => {
-            let attached = look_at::attached(connection, role).await?;
-            Ok(if attached.contains(&policy.to_string()) { State::Attached } else { State::Absent })
+            let (found, attached) = futures::join!(self::role(connection, role), look_at::attached(connection, role));
+            let other = found?.is_some_and(|found| found.arn() != role.to_string());
+            let attached = attached?.contains(&policy.to_string());
+            Ok(match (other, attached) {
+                (true, _) => State::Foreign,
+                (false, true) => State::Attached,
+                (false, false) => State::Absent,
+            })
         }
         Thing::InstanceProfile(arn) => match profile(connection, arn).await? {
             Some(profile) if profile.arn() == arn.to_string() && is_ours(&tags(profile.tags())) => {

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::Filter;
 
 use super::look::found;
-use crate::arn::Arn;
+use crate::arn::{Arn, iam_region};
 use crate::aws::{Connection, Failure};
 
 /// The names of a role's inline policies; none if there is no such role.
@@ -49,6 +49,17 @@ pub async fn instances_with(connection: &Connection, region: &str, profile: &Arn
     };
     let instances = reservations.iter().flat_map(|reservation| reservation.instances());
     Ok(instances.filter(alive).filter_map(|instance| instance.instance_id().map(str::to_owned)).collect())
+}
+
+/// The Regions that are switched on: IAM is the same in all of them, and instances are not.
+///
+/// # Errors
+/// If AWS could not be asked.
+pub(super) async fn regions(connection: &Connection, partition: &str) -> Result<Vec<String>, Failure> {
+    let from = connection.default_region().unwrap_or_else(|| iam_region(partition).to_owned());
+    let answer = connection.ec2(&from).describe_regions().send().await;
+    let answer = answer.map_err(|error| connection.failure("ec2:DescribeRegions", &error))?;
+    Ok(answer.regions().iter().filter_map(|region| region.region_name().map(str::to_owned)).collect())
 }
 
 /// The id of a profile; `None` if there is none of that ARN.

@@ -34,18 +34,58 @@ pub async fn of(connection: &Connection, changes: &[Change], facts: &Facts) -> V
         }
         reach
     };
-    futures::future::join_all(roles.difference(&created).map(one)).await
+    let mut reach = futures::future::join_all(roles.difference(&created).map(one)).await;
+    for change in changes {
+        let (Thing::RoleOfProfile(profile), State::Holds(role)) = (change.thing(), change.after()) else { continue };
+        // A profile that was there before may be the profile of others too.
+        let new = changes.iter().any(|other| *other.thing() == Thing::InstanceProfile(profile.clone()));
+        if !new {
+            reach.push(of_profile(connection, role, profile, facts, &regions).await);
+        }
+    }
+    reach
+}
+
+async fn of_profile(
+    connection: &Connection,
+    role: &Arn,
+    profile: &Arn,
+    facts: &Facts,
+    regions: &BTreeSet<&str>,
+) -> Reach {
+    let mut reach = Reach {
+        role: role.to_string(),
+        instance_profiles: vec![profile.to_string()],
+        other_instances: Vec::new(),
+        regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+        incomplete: None,
+    };
+    for region in regions {
+        match look_at::instances_with(connection, region, profile).await {
+            Ok(instances) => {
+                let others = instances.into_iter().filter(|id| !targets(facts).contains(id.as_str()));
+                reach.other_instances.extend(others);
+            }
+            Err(failure) => {
+                let reason = failure.into_unreadable();
+                reach.incomplete = Some(format!("`{}` gave no answer: {}", reason.api, reason.message));
+            }
+        }
+    }
+    reach
+}
+
+/// The ids of the instances that are subjects of the facts.
+fn targets(facts: &Facts) -> BTreeSet<&str> {
+    let known = facts.subjects.iter().filter_map(|subject| match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => Some(instance.id.as_str()),
+        _ => None,
+    });
+    known.collect()
 }
 
 async fn fill(connection: &Connection, role: &Arn, facts: &Facts, reach: &mut Reach) -> Result<(), Failure> {
-    let targets: BTreeSet<&str> = facts
-        .subjects
-        .iter()
-        .filter_map(|subject| match &subject.kind {
-            SubjectKind::Instance(Fact::Known(instance)) => Some(instance.id.as_str()),
-            _ => None,
-        })
-        .collect();
+    let targets = targets(facts);
     let profiles = look_at::profiles_of_role(connection, role).await?;
     reach.instance_profiles = profiles.iter().map(Arn::to_string).collect();
     for region in reach.regions.clone() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::look_at;
 use super::run::{Run, Watcher};
 use crate::arn::Arn;
 use crate::fix::{Change, State, Status, Step, Thing};
@@ -12,7 +13,8 @@ use crate::fix::{Change, State, Status, Step, Thing};
 /// may be somebody else's stays too, and so does one of which something cannot be taken away. Whatever stays says so.
 pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Step], certain: &[bool]) {
     let created = created(steps, certain);
-    let used = used(steps, &created);
+    let mut used = used(steps, &created);
+    used.extend(held_by_others(run, steps, &created).await);
     let mut stuck: BTreeSet<Arn> = BTreeSet::new();
     for index in (0..steps.len()).rev() {
         let Some(step) = steps.get_mut(index) else { break };
@@ -42,6 +44,34 @@ pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Ste
             }
         }
     }
+}
+
+/// The created profiles, with their roles, that instances have got from somebody else already.
+async fn held_by_others<W: Watcher>(run: &Run<'_, W>, steps: &[Step], created: &BTreeMap<Arn, bool>) -> BTreeSet<Arn> {
+    let regions: BTreeSet<&String> = steps
+        .iter()
+        .filter_map(|step| match step.change.thing() {
+            Thing::ProfileOfInstance { region, .. } => Some(region),
+            _ => None,
+        })
+        .collect();
+    let mut held = BTreeSet::new();
+    for step in steps.iter().filter(|step| step.status == Status::Done) {
+        let (Thing::RoleOfProfile(profile), State::Holds(role)) = (step.change.thing(), step.change.after()) else {
+            continue;
+        };
+        if !created.contains_key(profile) {
+            continue;
+        }
+        for region in &regions {
+            // What cannot be seen is not taken away.
+            let instances = look_at::instances_with(run.connection, region, profile).await;
+            if instances.map_or(true, |instances| !instances.is_empty()) {
+                held.extend([profile.clone(), role.clone()]);
+            }
+        }
+    }
+    held
 }
 
 /// The roles and profiles that this run has created, each with whether that is certain.

@@ -60,8 +60,8 @@ pub struct Run<'a, W> {
 enum Made {
     /// It is made; the thing is now so. `certain` if this run has done it, and nobody else can have.
     Done { state: State, certain: bool },
-    /// It was so already, and nothing was written.
-    Already,
+    /// It was so already, and nothing was written. The thing is now so.
+    Already(State),
     /// Nothing was written, and nothing must be: the thing is not as the plan saw it, say.
     Stopped(String),
     /// It was tried and is not made, or that is not known.
@@ -96,7 +96,8 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome
                     last_document = Some(Instant::now());
                 }
             }
-            Made::Already => {
+            Made::Already(state) => {
+                step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
                 step.status = Status::Done;
                 step.note = Some("it was so already; nothing was written".to_owned());
             }
@@ -165,7 +166,7 @@ impl<W: Watcher> Run<'_, W> {
                 return match seen.is(change.after()) {
                     // Tried, without an answer, and there: it was made, most likely by this run.
                     true if *tried => Made::Done { state: seen, certain: false },
-                    true => Made::Already,
+                    true => Made::Already(seen),
                     false if *tried => {
                         Made::Failed("changed since the plan: somebody else changed it meanwhile".to_owned())
                     }
@@ -180,7 +181,7 @@ impl<W: Watcher> Run<'_, W> {
                 Ok(state) => return self.made(change, state).await,
                 Err(refused) => refused,
             };
-            may_be_lost |= refused.code.is_none();
+            may_be_lost |= refused.code.as_deref().is_none_or(is_of_server);
             let patience = match may_pass(&refused, change) {
                 Some(Passing::Arrives) => &mut to_arrive,
                 Some(Passing::Passes) => &mut to_pass,
@@ -217,7 +218,16 @@ impl<W: Watcher> Run<'_, W> {
     ) -> Made {
         let why = refused.reason.message;
         match look(self.connection, change.thing()).await {
-            Ok(seen) if seen.is(change.after()) && !seen.is(expected) => Made::Done { state: seen, certain: false },
+            Ok(seen) if seen.is(change.after()) && !seen.is(expected) => {
+                let exists =
+                    matches!(refused.code.as_deref(), Some("EntityAlreadyExists" | "EntityAlreadyExistsException"));
+                if exists && !may_be_lost {
+                    // Somebody else made it in the meantime, so that it is not for this run to take back.
+                    let _ = self.journal.note(index, Progress::Planned, change);
+                    return Made::Already(seen);
+                }
+                Made::Done { state: seen, certain: false }
+            }
             Ok(seen) if seen.is(expected) => {
                 // AWS said no each time. A call that was lost may still be on its way.
                 if !may_be_lost {
@@ -319,15 +329,23 @@ fn may_pass(refused: &NotWritten, change: &Change) -> Option<Passing> {
         "ConcurrentModification" | "ConcurrentModificationException" => true,
         // What was in it was taken away just before.
         "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
-        "ServiceFailure"
-        | "ServiceFailureException"
-        | "InternalFailure"
-        | "InternalError"
-        | "ServiceUnavailable"
-        | "Unavailable" => true,
+        code if is_of_server(code) => true,
         _ => refused.reason.kind == crate::facts::UnreadableKind::Throttled,
     };
     passes.then_some(Passing::Passes)
+}
+
+/// Errors on AWS's side, after which the change may have been made all the same.
+fn is_of_server(code: &str) -> bool {
+    matches!(
+        code,
+        "ServiceFailure"
+            | "ServiceFailureException"
+            | "InternalFailure"
+            | "InternalError"
+            | "ServiceUnavailable"
+            | "Unavailable"
+    )
 }
 
 fn changed(change: &Change, seen: &State) -> String {

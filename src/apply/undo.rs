@@ -130,7 +130,6 @@ async fn feasible(
 async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) -> Result<(), Failure> {
     let deleted: Vec<Change> = undo.changes.iter().filter(|change| *change.after() == State::Absent).cloned().collect();
     let goes = |thing: &Thing| deleted.iter().any(|change| change.thing() == thing);
-    let regions: BTreeSet<&str> = backup.changes.iter().filter_map(|entry| region_of(entry.change.thing())).collect();
     for change in &deleted {
         let mut others: Vec<String> = Vec::new();
         match change.thing() {
@@ -153,15 +152,15 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
                 }
             }
             Thing::InstanceProfile(profile) => {
-                for region in &regions {
-                    for instance in look_at::instances_with(connection, region, profile).await? {
-                        let thing =
-                            Thing::ProfileOfInstance { instance: instance.clone(), region: (*region).to_owned() };
-                        if !goes(&thing) {
-                            others.push(format!("the instance `{instance}`"));
-                        }
+                let (instances, warning) = holders(connection, backup, profile).await?;
+                undo.warnings.extend(warning);
+                let others_of = |thing: &Thing| match thing {
+                    Thing::ProfileOfInstance { instance, .. } if !goes(thing) => {
+                        Some(format!("the instance `{instance}`"))
                     }
-                }
+                    _ => None,
+                };
+                others.extend(instances.iter().filter_map(others_of));
             }
             _ => {}
         }
@@ -173,6 +172,36 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
         }));
     }
     Ok(())
+}
+
+/// The instances that have a profile, in every Region that can be looked at, and a warning if that is not all.
+async fn holders(
+    connection: &Connection,
+    backup: &Backup,
+    profile: &Arn,
+) -> Result<(Vec<Thing>, Option<String>), Failure> {
+    let of_fix = backup.changes.iter().filter_map(|entry| region_of(entry.change.thing()));
+    let of_fix = of_fix.map(str::to_owned).chain(connection.default_region());
+    let (regions, warning): (BTreeSet<String>, _) = match look_at::regions(connection, &profile.partition).await {
+        Ok(all) => (of_fix.chain(all).collect(), None),
+        Err(failure) => {
+            let known: BTreeSet<String> = of_fix.collect();
+            let warning = format!(
+                "instances that have `{profile}` were looked for in {} only, because `ec2:DescribeRegions` gave no answer ({}); one \
+                 elsewhere would lose it",
+                known.iter().cloned().collect::<Vec<_>>().join(", "),
+                failure.into_unreadable().message
+            );
+            (known, Some(warning))
+        }
+    };
+    let asked = regions.iter().map(async |region| {
+        let instances = look_at::instances_with(connection, region, profile).await?;
+        let thing = |instance| Thing::ProfileOfInstance { instance, region: region.clone() };
+        Ok(instances.into_iter().map(thing).collect::<Vec<_>>())
+    });
+    let found = futures::future::join_all(asked).await.into_iter().collect::<Result<Vec<_>, Failure>>()?;
+    Ok((found.into_iter().flatten().collect(), warning))
 }
 
 fn region_of(thing: &Thing) -> Option<&str> {

@@ -100,6 +100,8 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     let mut file = begin_backup(&resolved, &plan.changes)?;
     record.backup = Some(file.path().display().to_string());
+    // Said before the first write, so that it is known whatever happens to the report.
+    output::note(&format!("the state before is kept in `{}`\n", file.path().display()));
     interrupt.defer();
     let watcher = output::Steps::start();
     let ended =
@@ -114,7 +116,10 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     let after = verified(&read, &resolved, &record, interrupt).await?;
     record.next = next(&record, &after, &plan.changes);
-    show.end(&record, &after, true)?;
+    if let Err(stop) = show.end(&record, &after, true) {
+        output::note(&crate::render::changes::result(&record, output::layout(show.detail)));
+        return Err(stop);
+    }
     // Whoever asks while this reads again wants the end too.
     Ok(exit_of(&record, &after, fail_on, interrupt.is_set()))
 }

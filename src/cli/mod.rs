@@ -60,7 +60,7 @@ pub fn run() -> Exit {
                 biased;
                 ended = &mut command => break ended,
                 // Whoever writes ends by itself, between two calls.
-                _ = tokio::signal::ctrl_c() => match interrupt.is_deferred() {
+                () = asked_to_end() => match interrupt.is_deferred() {
                     true => interrupt.set(),
                     false => break Err(Stop::Interrupted),
                 },
@@ -93,6 +93,23 @@ pub fn run() -> Exit {
             Exit::Interrupted
         }
     }
+}
+
+/// Control-C, or the signals with which a system or a CI ends a process.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A target in the place of a command is what people type first.

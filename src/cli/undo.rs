@@ -18,13 +18,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let progress = output::Progress::start("looking at what the fix changed");
     let looked = async {
         same_account(&connection, &backup).await?;
-        plan(&connection, &backup).await.map_err(|failure| {
-            let reason = failure.into_unreadable();
-            Stop::Failure(format!(
-                "cannot see how things are: `{}`: {}; nothing was changed",
-                reason.api, reason.message
-            ))
-        })
+        plan(&connection, &backup).await.map_err(cannot_see)
     };
     let looked = looked.await;
     progress.finish();
@@ -75,6 +69,11 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     }
     if !typed.writing.yes {
         confirm::ask(&confirm::question(&record.steps)).await?;
+        // The question may have stood for an hour.
+        let now = plan(&connection, &backup).await.map_err(cannot_see)?;
+        if now.changes != looked.changes || !now.refusals.is_empty() {
+            return Err(Stop::Failure("changed since the plan; nothing was changed, run the undo again".to_owned()));
+        }
     }
     let file = BackupFile::of(std::path::Path::new(&typed.backup), backup);
     let mut journal = UndoJournal { file, entries: looked.entries };
@@ -95,6 +94,11 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         (Some(_), false) => Exit::Unknown,
         (None, false) => Exit::Ready,
     })
+}
+
+fn cannot_see(failure: crate::aws::Failure) -> Stop {
+    let reason = failure.into_unreadable();
+    Stop::Failure(format!("cannot see how things are: `{}`: {}; nothing was changed", reason.api, reason.message))
 }
 
 /// With credentials of another account everything would seem to be gone already.

@@ -8,6 +8,7 @@ use super::document::{self, NewStatement};
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
 use super::refusal::{Reason, Refusal, name_taken, unknown, unread};
+use super::standing::{holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::arn::{Arn, is_iam_name, partition_of_region};
 use crate::diagnose::{self, Answers};
@@ -148,7 +149,10 @@ impl<'a> Draft<'a> {
     fn new_role(&mut self, subject: &Subject, name: &str, profile: &Arn) -> Result<Arn, Refusal> {
         let role_key = key(profile.account(), name);
         let arn = match self.view.roles.get(&role_key) {
-            Some(Fact::Known(Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if owner::is_ours(tags) => {
+            Some(Fact::Known(role @ Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if owner::is_ours(tags) => {
+                if !holds_no_more(role, &self.options.policy_name) {
+                    return Err(name_taken(subject, "role", name));
+                }
                 Arn::parse(arn)
             }
             Some(Fact::Known(_)) => return Err(name_taken(subject, "role", name)),
@@ -378,21 +382,4 @@ impl<'a> Draft<'a> {
 fn admission(subject: &Subject) -> NewStatement {
     let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
     NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
-}
-
-/// Whether EC2 shows no change of the instance's profile that is under way.
-fn is_settled(instance: &Instance) -> bool {
-    match (&instance.association, &instance.profile) {
-        (Fact::Absent | Fact::Unreadable(_), _) => true,
-        (Fact::Known(association), None) => association.state == "disassociated",
-        (Fact::Known(association), Some(held)) => {
-            let same = association.profile_arn.as_ref().is_none_or(|arn| *arn == held.arn);
-            association.state == "associated" && same
-        }
-    }
-}
-
-/// The profile's id; `None` for one that this plan creates.
-fn id_of(profile: &InstanceProfile) -> Option<String> {
-    Some(profile.id.clone()).filter(|id| !id.is_empty())
 }

@@ -157,7 +157,7 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
             // In a policy these would be a variable and wildcards, and mean more than was asked for. A `*` that was required
             // stands for any, and so does the one at the end of the keys of logs.
             let literally = match need.needed_for {
-                NeededFor::S3Logs => !resource.trim_end_matches("/*").contains(['$', '?', '*']),
+                NeededFor::S3Logs => !resource.strip_suffix("/*").unwrap_or(&resource).contains(['$', '?', '*']),
                 _ => !resource.contains(['$', '?']),
             };
             if literally {

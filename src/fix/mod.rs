@@ -13,6 +13,7 @@ pub mod quota;
 mod record;
 mod refusal;
 mod same;
+mod standing;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
 pub use owner::is_ours;

@@ -62,7 +62,8 @@ pub(super) fn name_taken(subject: &Subject, what: &str, name: &str) -> Refusal {
     Refusal {
         target: subject.target.clone(),
         reason: Reason::NameTaken,
-        message: format!("there is an {what} `{name}` that this tool did not make").replace("an role", "a role"),
+        message: format!("there is an {what} `{name}` that this tool did not make, or that holds more than it gives")
+            .replace("an role", "a role"),
         remedy: match what {
             "role" => format!(
                 "give another name with `--create-profile`; or, if its permissions are what the instance shall have, add it \

@@ -18,7 +18,8 @@ use crate::support::world::{INSTANCE, World};
 use crate::support::xml;
 
 /// Every call that changes nothing.
-const READS: [&str; 12] = [
+const READS: [&str; 13] = [
+    "ec2:DescribeRegions",
     "ec2:DescribeIamInstanceProfileAssociations",
     "ec2:DescribeInstances",
     "iam:GetInstanceProfile",

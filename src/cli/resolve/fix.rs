@@ -69,7 +69,8 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         policy_name: how.policy_name.clone(),
         attach_managed: how.attach_managed,
         create_profile: how.create_profile.clone(),
-        force_managed_elsewhere: how.force_managed_elsewhere,
+        // What is printed changes nothing, and goes to whoever manages the role.
+        force_managed_elsewhere: how.force_managed_elsewhere || typed.emit.is_some(),
     };
     let source = match &typed.snapshot {
         Some(file) => FixSource::Snapshot { file: file.clone(), wanted },

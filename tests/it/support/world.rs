@@ -244,6 +244,12 @@ impl World {
     pub fn answer(&self, call: &Call) -> Answer {
         match (call.service.as_str(), call.action.as_str()) {
             ("ec2", "DescribeInstances") => self.describe_instances(call),
+            ("ec2", "DescribeRegions") => {
+                let mut regions: Vec<&str> = self.instances.iter().map(|instance| instance.region.as_str()).collect();
+                regions.sort_unstable();
+                regions.dedup();
+                Answer::xml(xml::describe_regions(&regions))
+            }
             ("ec2", "DescribeIamInstanceProfileAssociations") => self.describe_associations(call),
             ("iam", "GetInstanceProfile") => self.get_instance_profile(call.parameter("InstanceProfileName")),
             ("iam", "ListInstanceProfilesForRole") => self.list_instance_profiles_for_role(call),

@@ -52,6 +52,11 @@ pub fn describe_instances(reservations: &[String], next: Option<&str>) -> String
     ec2("DescribeInstances", within("reservationSet", reservations.concat()) + &optional("nextToken", next))
 }
 
+pub fn describe_regions(regions: &[&str]) -> String {
+    let items: String = regions.iter().map(|name| within("item", within("regionName", (*name).to_owned()))).collect();
+    ec2("DescribeRegions", within("regionInfo", items))
+}
+
 /// A reservation with one instance. `profile` is its ARN and id.
 pub fn reservation(owner: &str, instance: &Instance, profile: Option<(&str, &str)>) -> String {
     let code = match instance.state.as_str() {

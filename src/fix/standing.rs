@@ -1,0 +1,33 @@
+//! How things stand before anything is planned: what is settled, what is this tool's own.
+
+use super::foresee;
+use crate::arn::Arn;
+use crate::facts::{Fact, Instance, InstanceProfile, Role};
+
+/// Whether a role that this tool made has no other policies than those that it gives: a tag alone proves little.
+pub(super) fn holds_no_more(role: &Role, policy_name: &str) -> bool {
+    let inline = role
+        .inline
+        .known()
+        .is_some_and(|inline| inline.iter().all(|policy| policy.name.eq_ignore_ascii_case(policy_name)));
+    let core =
+        |arn: &String| Arn::parse(arn).is_some_and(|arn| arn.account == "aws" && arn.name() == foresee::MANAGED_CORE);
+    inline && role.attached.known().is_some_and(|attached| attached.iter().all(core))
+}
+
+/// Whether EC2 shows no change of the instance's profile that is under way.
+pub(super) fn is_settled(instance: &Instance) -> bool {
+    match (&instance.association, &instance.profile) {
+        (Fact::Absent | Fact::Unreadable(_), _) => true,
+        (Fact::Known(association), None) => association.state == "disassociated",
+        (Fact::Known(association), Some(held)) => {
+            let same = association.profile_arn.as_ref().is_none_or(|arn| *arn == held.arn);
+            association.state == "associated" && same
+        }
+    }
+}
+
+/// The profile's id; `None` for one that this plan creates.
+pub(super) fn id_of(profile: &InstanceProfile) -> Option<String> {
+    Some(profile.id.clone()).filter(|id| !id.is_empty())
+}
