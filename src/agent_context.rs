@@ -28,12 +28,32 @@ pub struct Caller<'a> {
     pub private_ip: Option<&'a str>,
     /// Whether the instance answers to IMDSv2 only.
     pub tokens_required: bool,
+    /// Whether Systems Manager gave it its credentials, and not EC2: what such sessions carry of the instance is not documented.
+    pub through_systems_manager: bool,
+    /// The organisation's id and the account's path in it, where known; absent if it is in none.
+    pub organization: Organization<'a>,
     /// When it calls.
     pub now: Timestamp,
 }
 
+/// The organisation of the caller's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Organization<'a> {
+    /// It is in none.
+    None,
+    /// It is in this one, at this path where it is known.
+    In {
+        /// `o-...`
+        id: &'a str,
+        /// `o-.../r-.../ou-.../`
+        path: Option<&'a str>,
+    },
+    /// Not known.
+    NotKnown,
+}
+
 /// Keys that a session of an instance's role never carries.
-const ABSENT: [&str; 9] = [
+const ABSENT: [&str; 8] = [
     "aws:username",
     "aws:FederatedProvider",
     "aws:Referer",
@@ -42,7 +62,6 @@ const ABSENT: [&str; 9] = [
     "aws:SourceAccount",
     "aws:MultiFactorAuthAge",
     "aws:SourceIdentity",
-    "ssm:SourceInstanceARN",
 ];
 
 /// The keys that every call of the agent carries. A key that is not set here is unknowable.
@@ -79,12 +98,31 @@ pub fn base(caller: &Caller<'_>) -> Context {
     context.set("aws:ViaAWSService", known("false"));
     context.set("aws:PrincipalIsAWSService", known("false"));
 
-    context.set("ec2:SourceInstanceARN", Value::Present(vec![place.instance_arn()]));
-    context.set("aws:Ec2InstanceSourceVpc", text(caller.vpc));
-    context.set("aws:Ec2InstanceSourcePrivateIPv4", text(caller.private_ip));
-    context.set("ec2:RoleDelivery", text(caller.tokens_required.then_some("2.0")));
-
     ABSENT.iter().for_each(|key| context.set(key, Value::Absent));
+    match caller.through_systems_manager {
+        true => {}
+        false => {
+            context.set("ssm:SourceInstanceARN", Value::Absent);
+            context.set("ec2:SourceInstanceARN", Value::Present(vec![place.instance_arn()]));
+            context.set("aws:Ec2InstanceSourceVpc", text(caller.vpc));
+            context.set("aws:Ec2InstanceSourcePrivateIPv4", text(caller.private_ip));
+            context.set("ec2:RoleDelivery", text(caller.tokens_required.then_some("2.0")));
+        }
+    }
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalorgid
+    match caller.organization {
+        Organization::None => {
+            context.set("aws:PrincipalOrgID", Value::Absent);
+            context.set("aws:PrincipalOrgPaths", Value::Absent);
+        }
+        Organization::In { id, path } => {
+            context.set("aws:PrincipalOrgID", known(id));
+            if let Some(path) = path {
+                context.set("aws:PrincipalOrgPaths", known(path));
+            }
+        }
+        Organization::NotKnown => {}
+    }
     context.set_absent_prefix("aws:CalledVia");
     context
 }

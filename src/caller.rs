@@ -9,8 +9,10 @@ use serde::Serialize;
 /// What the caller wants to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purpose {
-    /// To look up a KMS key by its id or alias.
-    pub look_up_key: bool,
+    /// To look at the KMS key that sessions are encrypted with.
+    pub key: bool,
+    /// To ask the policy simulator.
+    pub simulate: bool,
     /// To fix and undo, not only to check.
     pub fix: Option<Fixing>,
 }
@@ -46,7 +48,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 9] = [
+const CHECK: [&str; 16] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -56,13 +58,23 @@ const CHECK: [&str; 9] = [
     "iam:ListAttachedRolePolicies",
     "iam:GetPolicy",
     "iam:GetPolicyVersion",
+    "ssm:GetServiceSetting",
+    "ssm:GetDocument",
+    "ssm:DescribeInstanceInformation",
+    "organizations:DescribeOrganization",
+    "organizations:ListParents",
+    "organizations:ListPoliciesForTarget",
+    "organizations:DescribePolicy",
 ];
 
 /// The statements that allow it.
 pub fn statements(purpose: Purpose) -> Vec<Statement> {
     let mut reads = CHECK.to_vec();
-    if purpose.look_up_key {
-        reads.push("kms:DescribeKey");
+    if purpose.key {
+        reads.extend(["kms:DescribeKey", "kms:GetKeyPolicy"]);
+    }
+    if purpose.simulate {
+        reads.push("iam:SimulatePrincipalPolicy");
     }
     let Some(fixing) = purpose.fix else { return vec![allow("Check", reads)] };
     reads.push("iam:ListInstanceProfilesForRole");

@@ -12,14 +12,15 @@
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, fix, facts, arn | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, target, aws, arn | where facts come from |
+//! | [`sources`] | fix, facts, preferences, simulation, policy, target, aws, arn | where facts come from |
 //! | [`apply`] | fix, facts, aws, arn | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, arn | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, arn | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, policy, report, arn | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, agent_context, policy, report, arn | facts to report, a plain function |
-//! | [`needs`], [`agent_context`] | policy, report, arn | what Session Manager needs; what its agent's requests carry |
+//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, policy, report, arn | facts to report, a plain function |
+//! | [`needs`], [`preferences`], [`agent_context`] | policy, report, arn | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
+//! | [`simulation`] | policy, report | the IAM policy simulator's answers beside the report's |
 //! | [`report`] | policy | what a diagnosis says |
 //! | [`facts`] | | what was read, and the snapshot file |
 //! | [`policy`] | | parse, match, decide, explain |
@@ -43,7 +44,9 @@ pub mod facts;
 pub mod fix;
 pub mod needs;
 pub mod policy;
+pub mod preferences;
 pub mod render;
 pub mod report;
+pub mod simulation;
 pub mod sources;
 pub mod target;

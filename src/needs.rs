@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::arn::{Arn, partition_of_region};
 use crate::policy::{Part, Resource, Text};
+use crate::preferences::Preferences;
 use crate::report::NeededFor;
 
 /// What the user asked for beyond the core.
@@ -84,6 +85,19 @@ pub struct Need {
     pub requested_region: RequestedRegion,
     /// Whether the resource could not be resolved, so that even an allow is no certain answer.
     pub unresolved: bool,
+    /// What a denial costs.
+    pub cost: Cost,
+}
+
+/// What a denial costs, as the source of the SSM Agent has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cost {
+    /// Sessions fail, or the user said that it is needed.
+    Sessions,
+    /// One or the other: the preferences do not say whether encryption is demanded.
+    NotKnown,
+    /// Sessions work, and their logs are lost.
+    Logs,
 }
 
 /// The Region that a request goes to, `aws:RequestedRegion`.
@@ -175,14 +189,39 @@ pub fn all(requirements: &Requirements, place: &Place<'_>, key: Option<&KeyArn>)
     needs.extend(key.map(decrypt));
     needs.extend(requirements.s3_logs.iter().flat_map(|logs| s3_logs(logs, place)));
     needs.extend(requirements.cloudwatch_logs.iter().flat_map(|group| cloudwatch_logs(group, place)));
-    for required in &requirements.actions {
-        let need = custom(required, place);
-        let known = |other: &Need| other.action.eq_ignore_ascii_case(&need.action) && other.resource == need.resource;
-        if !needs.iter().any(known) {
-            needs.push(need);
-        }
-    }
+    requirements.actions.iter().for_each(|required| add(&mut needs, custom(required, place)));
     needs
+}
+
+/// What session preferences ask of the role besides. `key` is the key that they name.
+pub fn of_preferences(preferences: &Preferences, place: &Place<'_>, key: Option<&KeyArn>) -> Vec<Need> {
+    // Where encryption is demanded and cannot be seen, the agent ends the session.
+    let cost = |encrypted: Option<bool>| match encrypted {
+        Some(true) => Cost::Sessions,
+        Some(false) => Cost::Logs,
+        None => Cost::NotKnown,
+    };
+    let graded = |needs: Vec<Need>, asks: &'static str, encrypted: Option<bool>| {
+        needs.into_iter().map(move |need| {
+            let cost = if need.action == asks { cost(encrypted) } else { Cost::Logs };
+            Need { cost, ..need }
+        })
+    };
+    let s3 = preferences.s3_logs.iter().flat_map(|logs| s3_logs(logs, place)).collect();
+    let cloudwatch = preferences.cloudwatch_logs.iter().flat_map(|group| cloudwatch_logs(group, place)).collect();
+    let mut needs: Vec<Need> = key.map(decrypt).into_iter().collect();
+    needs.extend(graded(s3, GET_ENCRYPTION_CONFIGURATION, preferences.s3_encrypted));
+    needs.extend(graded(cloudwatch, DESCRIBE_LOG_GROUPS, preferences.cloudwatch_encrypted));
+    needs
+}
+
+/// Adds a need, unless the same is needed already; of two costs the higher counts.
+pub fn add(needs: &mut Vec<Need>, need: Need) {
+    let same = |other: &&mut Need| other.action.eq_ignore_ascii_case(&need.action) && other.resource == need.resource;
+    match needs.iter_mut().find(same) {
+        Some(other) => other.cost = other.cost.min(need.cost),
+        None => needs.push(need),
+    }
 }
 
 /// `s3:GetEncryptionConfiguration` on any bucket: what the documented minimal policy grants although only S3 logging
@@ -277,6 +316,7 @@ fn need(action: &str, needed_for: NeededFor, resource: Option<Resource>) -> Need
         needed_for,
         requested_region: RequestedRegion::OfInstance,
         unresolved: false,
+        cost: Cost::Sessions,
     }
 }
 

@@ -59,12 +59,19 @@ pub struct Outcome {
     pub instance_profile: Option<ProfileSummary>,
     /// The role; `None` where there is none.
     pub role: Option<RoleSummary>,
+    /// The role of Default Host Management Configuration, where that is what lets the agent in, or should.
+    pub host_management_role: Option<RoleSummary>,
+    /// The agent, as Systems Manager last saw it; `None` where that is not known.
+    pub agent: Option<AgentSummary>,
     /// Whether EC2 may assume the role; `None` where no trust policy is in view.
     pub trust: Option<Trust>,
     /// The verdict.
     pub verdict: Verdict,
     /// What Session Manager needs of the role, and what the policies say to each.
     pub permissions: Vec<Permission>,
+    /// Where the IAM policy simulator says something else; empty unless it was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub simulation: Vec<Difference>,
     /// What was found, worst first.
     pub findings: Vec<Finding>,
     /// What this verdict does not speak of, for a person.
@@ -98,6 +105,15 @@ pub struct RoleSummary {
     pub arn: Option<String>,
     /// Its name.
     pub name: String,
+}
+
+/// An agent, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AgentSummary {
+    /// `Online`, `ConnectionLost` or `Inactive`; `None` if it never reported.
+    pub ping: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
 }
 
 /// Whether a role's trust policy admits the EC2 service.
@@ -140,6 +156,8 @@ pub struct Permission {
     pub decided_by: Vec<DecidedBy>,
     /// The context keys that keep it unknown.
     pub depends_on: Vec<String>,
+    /// Whether sessions fail without it; else only their logs are lost.
+    pub required: bool,
 }
 
 /// Why a permission is needed.
@@ -156,6 +174,21 @@ pub enum NeededFor {
     CloudwatchLogs,
     /// The user asked for it.
     Custom,
+}
+
+/// A permission on which the simulator says something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The action.
+    pub action: String,
+    /// The resource.
+    pub resource: String,
+    /// What this tool says.
+    pub decision: Decision,
+    /// What the simulator says.
+    pub simulator: Decision,
+    /// What explains it.
+    pub explanation: String,
 }
 
 /// A statement, or a gate as a whole, that decided.
@@ -248,6 +281,14 @@ pub enum Code {
     AccessDenied,
     /// AWS, or the way to it, failed.
     AwsError,
-    /// Something about the key's own policy.
+    /// Something about the key itself or its own policy.
     KmsKeyPolicy,
+    /// Default Host Management Configuration lets the agent in, or could.
+    ManagedByDhmc,
+    /// The profile allows just enough to keep the agent from Default Host Management Configuration.
+    DhmcFallbackOff,
+    /// Session logs are lost, or may be.
+    SessionLogs,
+    /// The agent does not report, or is too old.
+    AgentOffline,
 }

@@ -122,7 +122,14 @@ enum Class {
 /// The class of an error code, and the phrase that opens the message.
 fn class_of(code: &str) -> (Class, &'static str) {
     match code {
-        "NoSuchEntity" | "NoSuchEntityException" | "InvalidInstanceID.NotFound" | "NotFoundException" => {
+        "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "InvalidInstanceID.NotFound"
+        | "NotFoundException"
+        // Of Systems Manager and of Organizations.
+        | "InvalidDocument"
+        | "ServiceSettingNotFound"
+        | "AWSOrganizationsNotInUseException" => {
             (Class::NotFound, "it does not exist")
         }
         "AccessDenied"

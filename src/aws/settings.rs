@@ -58,6 +58,8 @@ pub struct Connection {
     ec2: Clients<aws_sdk_ec2::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     kms: Clients<aws_sdk_kms::Client>,
+    ssm: Clients<aws_sdk_ssm::Client>,
+    organizations: Clients<aws_sdk_organizations::Client>,
 }
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
@@ -97,6 +99,8 @@ impl Connection {
             ec2: Clients::default(),
             iam: Clients::default(),
             kms: Clients::default(),
+            ssm: Clients::default(),
+            organizations: Clients::default(),
         })
     }
 
@@ -142,6 +146,23 @@ impl Connection {
     pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         client(&self.kms, region, |region| {
             aws_sdk_kms::Client::from_conf(aws_sdk_kms::config::Builder::from(&self.config).region(region).build())
+        })
+    }
+
+    /// A client for Systems Manager in `region`.
+    pub fn ssm(&self, region: &str) -> aws_sdk_ssm::Client {
+        client(&self.ssm, region, |region| {
+            aws_sdk_ssm::Client::from_conf(aws_sdk_ssm::config::Builder::from(&self.config).region(region).build())
+        })
+    }
+
+    /// A client for Organizations in `partition`, whose endpoint is in the Region of IAM's.
+    pub fn organizations(&self, partition: &str) -> aws_sdk_organizations::Client {
+        // https://docs.aws.amazon.com/general/latest/gr/ao.html
+        let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
+        client(&self.organizations, region, |region| {
+            let config = aws_sdk_organizations::config::Builder::from(&self.config).region(region);
+            aws_sdk_organizations::Client::from_conf(config.build())
         })
     }
 

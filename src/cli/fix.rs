@@ -17,7 +17,7 @@ use crate::facts::Facts;
 use crate::fix::{self, Change, Record, State, Status, Step, Thing};
 use crate::render::text::Detail;
 use crate::report::{Outcome, Report, Severity, Verdict};
-use crate::sources::live;
+use crate::sources::live::{self, Query};
 
 /// Runs `fix`.
 pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
@@ -37,10 +37,15 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         _ => None,
     };
     let live = match &resolved.source {
-        FixSource::Live(wanted) => Some(
-            gather::open_live(wanted.clone(), &resolved.regions, resolved.requirements.kms_key.clone(), &typed.aws)
-                .await?,
-        ),
+        FixSource::Live(wanted) => {
+            let query = Query {
+                kms_key: resolved.requirements.kms_key.clone(),
+                preferences: resolved.preferences.clone(),
+                scps_given: scps.is_some(),
+                ..Query::default()
+            };
+            Some(gather::open_live(wanted.clone(), &resolved.regions, query, &typed.aws).await?)
+        }
         FixSource::Snapshot { .. } => None,
     };
     let read = async || -> Result<Facts, Stop> {

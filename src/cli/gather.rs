@@ -16,13 +16,14 @@ use crate::sources::snapshot::{Choice, choose};
 use crate::target::{FORMS, Target, TargetKind};
 
 /// The facts of a check, and what names their source in the report.
-pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source), Stop> {
+pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source, Option<Connection>), Stop> {
     let scps = files::read_all(&plan.scps);
+    let mut connection = None;
     let (mut facts, scps, source) = match &plan.source {
         Source::Documents(typed) => {
             let (set, scps) = both(read_documents(typed, plan), scps)?;
             let facts = documents::facts(DocumentSet { scps, ..set }, Timestamp::now());
-            return Ok((facts, json::Source { kind: "documents", file: None }));
+            return Ok((facts, json::Source { kind: "documents", file: None }, None));
         }
         Source::Snapshot { file, wanted } => {
             let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
@@ -31,13 +32,21 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         }
         Source::Live(wanted) => {
             let scps = scps.map_err(Stop::Usage)?;
-            let facts = live(wanted.clone(), &plan.regions, plan.requirements.kms_key.clone(), aws).await?;
+            let query = Query {
+                kms_key: plan.requirements.kms_key.clone(),
+                preferences: plan.preferences.clone(),
+                scps_given: !scps.is_empty(),
+                ..Query::default()
+            };
+            let live = open_live(wanted.clone(), &plan.regions, query, aws).await?;
+            let facts = live.read().await;
+            connection = Some(live.connection);
             (facts, scps, json::Source { kind: "live", file: None })
         }
     };
     // SCPs that were given win over those that a snapshot holds.
     facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
-    Ok((facts, source))
+    Ok((facts, source, connection))
 }
 
 /// The facts of a snapshot that are wanted.
@@ -96,8 +105,8 @@ impl Live {
 }
 
 /// The facts of a live account.
-pub async fn live(wanted: Wanted, regions: &[String], kms_key: Option<String>, aws: &args::Aws) -> Result<Facts, Stop> {
-    Ok(open_live(wanted, regions, kms_key, aws).await?.read().await)
+pub async fn live(wanted: Wanted, regions: &[String], query: Query, aws: &args::Aws) -> Result<Facts, Stop> {
+    Ok(open_live(wanted, regions, query, aws).await?.read().await)
 }
 
 /// A way to AWS, in this Region or the one that is set.
@@ -108,12 +117,7 @@ pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connect
 
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
 /// picks.
-pub async fn open_live(
-    wanted: Wanted,
-    regions: &[String],
-    kms_key: Option<String>,
-    aws: &args::Aws,
-) -> Result<Live, Stop> {
+pub async fn open_live(wanted: Wanted, regions: &[String], query: Query, aws: &args::Aws) -> Result<Live, Stop> {
     let settings = Settings {
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
@@ -149,7 +153,7 @@ pub async fn open_live(
             None => {}
         }
     }
-    let query = Query { targets, selection, regions, kms_key };
+    let query = Query { targets, selection, regions, ..query };
     Ok(Live { connection, query })
 }
 

@@ -14,9 +14,13 @@ mod undo;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::apply::Interrupt;
-use crate::diagnose::diagnose;
-use crate::facts::snapshot;
+use crate::aws::Connection;
+use crate::diagnose::{self, diagnose};
+use crate::facts::{Facts, snapshot};
 use crate::needs::Requirements;
+use crate::report::Report;
+use crate::simulation::compare;
+use crate::sources::live::{Query, simulate};
 use crate::target::Target;
 
 pub use exit::Exit;
@@ -140,8 +144,11 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
 
 async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let plan = resolve::check(typed).map_err(Stop::Usage)?;
-    let (facts, source) = gather::for_check(&plan, &typed.aws).await?;
-    let report = diagnose(&facts, &plan.requirements, facts.taken_at);
+    let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
+    let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
+    if let Some(connection) = connection.filter(|_| typed.simulate) {
+        ask_simulator(&connection, &facts, &plan.requirements, &mut report).await;
+    }
     if report.results.is_empty() {
         output::warning("no instance was selected, so nothing was checked");
     }
@@ -150,9 +157,29 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     Ok(Exit::of(&report, fail_on))
 }
 
+/// Adds to the report where the IAM policy simulator says something else.
+async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Requirements, report: &mut Report) {
+    let questions = diagnose::questions(facts, requirements, facts.taken_at, report);
+    let progress = output::Progress::start("asking the policy simulator");
+    let answers = simulate::simulate(connection, &questions).await;
+    progress.finish();
+    let mut failures = std::collections::BTreeSet::new();
+    for (question, answer) in questions.iter().zip(answers) {
+        let Some(outcome) = report.results.get_mut(question.result) else { continue };
+        match answer {
+            Ok(answer) => {
+                outcome.simulation.extend(compare(outcome, question, &answer, facts.scp_levels.is_some()));
+            }
+            Err(reason) => drop(failures.insert(format!("`{}`: {}", reason.api, reason.message))),
+        }
+    }
+    failures.iter().for_each(|failure| output::warning(&format!("the policy simulator gave no answer: {failure}")));
+}
+
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
-    let facts = gather::live(plan.wanted, &plan.regions, plan.kms_key.clone(), &typed.aws).await?;
+    let query = Query { kms_key: plan.kms_key.clone(), preferences: plan.preferences, ..Query::default() };
+    let facts = gather::live(plan.wanted, &plan.regions, query, &typed.aws).await?;
     if facts.subjects.is_empty() {
         output::warning("no instance was selected, so the snapshot is empty");
     }

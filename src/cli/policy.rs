@@ -16,11 +16,11 @@ pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {
     let text = match typed.caller_of {
         None => of_role(typed, &plan)?,
         Some(caller_of) => {
-            let looked_up = plan.requirements.kms_key.as_deref().is_some_and(|key| !is_key_arn(key));
             let fixing =
                 Fixing { attach_managed: typed.attach_managed, create_profile: typed.create_profile.is_some() };
             let fix = (caller_of == args::CallerOf::Fix).then_some(fixing);
-            document(Purpose { look_up_key: looked_up, fix }).map_err(|error| failed(&error))?
+            document(Purpose { key: plan.requirements.kms_key.is_some(), simulate: false, fix })
+                .map_err(|error| failed(&error))?
         }
     };
     let text = match typed.output {

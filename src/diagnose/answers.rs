@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Diagnosis, caller_of, key, place_of, role};
+use super::{Diagnosis, asked, key_policy, place_of, role};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::needs::{self, Need, Requirements};
-use crate::policy::{Decision, Doubt, Response};
+use crate::policy::{Decision, Doubt, Response, ServicePrincipal};
 
 /// What one role is asked for, on behalf of one subject, and what its documents answer.
 #[derive(Debug, Clone)]
@@ -36,20 +36,22 @@ pub fn answers(
         _ => None,
     };
     let place = place_of(subject, instance);
-    let caller = caller_of(&judged, place, instance, now);
+    let caller = diagnosis.caller_of(&judged, place, instance);
     let base = agent_context::base(&caller);
-    let resolved = key::resolve(facts, requirements, &place);
+    let asked = asked::of(facts, requirements, subject, &place);
     let ask = |need: Need| {
         let response = diagnosis.ask(&judged, &base, &caller, &need);
+        let response = key_policy::with_key_policy(&asked, &need, response, &judged, &caller, requirements);
         (need, response)
     };
-    let needs = needs::all(requirements, &place, resolved.as_ref().map(|(key, _)| key));
+    let service = ServicePrincipal::ec2(subject.partition.as_deref());
     Some(Answers {
-        needs: needs.into_iter().map(ask).collect(),
+        needs: asked.needs.iter().cloned().map(ask).collect(),
         encryption_of_any_bucket: ask(needs::encryption_of_any_bucket(&place)),
-        trust: judged.trust.as_ref().and_then(|document| document.as_ref().ok()).map(|document| {
-            let (_, decision, doubt) = diagnosis.trust_of(document, subject);
-            (decision, doubt)
-        }),
+        trust: judged
+            .trust
+            .as_ref()
+            .and_then(|document| document.as_ref().ok())
+            .map(|document| diagnosis.trust_of(document, &service)),
     })
 }

@@ -3,7 +3,7 @@
 //! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
 
 use crate::facts::{Fact, Instance, InstanceProfile, Subject};
-use crate::report::{Code, Finding, InstanceSummary, Outcome, ProfileSummary, Verdict};
+use crate::report::{AgentSummary, Code, Finding, InstanceSummary, Outcome, ProfileSummary, Verdict};
 
 use super::explain;
 use super::words::{error, warning};
@@ -23,9 +23,16 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
         instance_profile: attached
             .map(|attached| ProfileSummary { arn: Some(attached.arn.clone()), id: attached.id.clone() }),
         role: None,
+        host_management_role: None,
+        agent: instance.and_then(|instance| match &instance.agent {
+            Fact::Known(agent) => Some(AgentSummary { ping: agent.ping.clone(), version: agent.version.clone() }),
+            Fact::Absent => Some(AgentSummary { ping: None, version: None }),
+            Fact::Unreadable(_) => None,
+        }),
         trust: None,
         verdict: Verdict::Unknown,
         permissions: Vec::new(),
+        simulation: Vec::new(),
         findings: Vec::new(),
         not_checked: Vec::new(),
     }
@@ -59,12 +66,9 @@ pub(super) fn instance_not_found(subject: &Subject) -> Finding {
     )
 }
 
-/// What keeps the instance from having credentials, before its profile is looked at.
-pub(super) fn of_instance(instance: &Instance) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = metadata(instance).into_iter().collect();
-    findings.extend(not_running(instance));
-    findings.extend(association(instance));
-    findings
+/// What keeps the instance from having credentials at all, whichever way its agent goes.
+pub(super) fn around(instance: &Instance) -> Vec<Finding> {
+    metadata(instance).into_iter().chain(not_running(instance)).collect()
 }
 
 /// A role can be judged without the agent running; only an unknown state leaves open whether there is an agent at all.
@@ -113,7 +117,7 @@ fn metadata(instance: &Instance) -> Option<Finding> {
 
 /// See [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 /// for what an instance without a profile can still have.
-fn association(instance: &Instance) -> Option<Finding> {
+pub(super) fn association(instance: &Instance) -> Option<Finding> {
     match (&instance.profile, &instance.association) {
         (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
         (Some(_), Fact::Absent) => None,
@@ -126,8 +130,7 @@ fn association(instance: &Instance) -> Option<Finding> {
         }
         (None, _) => Some(error(
             Code::NoInstanceProfile,
-            "the instance has no instance profile; without one only Default Host Management Configuration could let its \
-             agent in, and that was not read",
+            "the instance has no instance profile",
             format!(
                 "create one: `ssm-profile fix {} --create-profile NAME`; or associate one whose role has the permissions: {}",
                 instance.id,

@@ -1,7 +1,7 @@
 //! Failures, documents and trust in words, and what a verdict does not speak of.
 
 use crate::agent_context::is_of_service_call;
-use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::facts::{Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::needs::Requirements;
 use crate::policy::{Decision, Doubt, ServicePrincipal};
 use crate::report::{Code, Finding};
@@ -76,33 +76,40 @@ pub(super) fn trust(
 ) -> Option<Finding> {
     let of_role = if judged.name.is_empty() { String::new() } else { format!(" of role `{}`", judged.name) };
     let name = &service.name;
+    let of_host_management = name.starts_with("ssm.");
+    let who = if of_host_management { "Systems Manager" } else { "EC2" };
     match decision {
         Decision::Allowed => None,
         Decision::Unknown => Some(warning(
             Code::TrustPolicy,
-            format!("whether the trust policy{of_role} lets EC2 (`{name}`) assume it hangs on {}", in_words(doubt)),
+            format!("whether the trust policy{of_role} lets {who} (`{name}`) assume it hangs on {}", in_words(doubt)),
             match doubt.keys.iter().find(|key| is_of_service_call(key)) {
                 _ if doubt.keys.is_empty() => format!("name the service `{name}` in a statement of its own"),
                 Some(key) => format!(
-                    "EC2 is not documented to send it: leave the condition out, or, if you know better, give `--context {key}=VALUE`"
+                    "{who} is not documented to send it: leave the condition out, or, if you know better, give `--context {key}=VALUE`"
                 ),
-                None => "EC2 is not documented to send it: leave the condition out".to_owned(),
+                None => format!("{who} is not documented to send it: leave the condition out"),
             },
             true,
         )),
         Decision::ImplicitDeny | Decision::ExplicitDeny => Some(error(
             Code::TrustPolicy,
-            format!("the trust policy{of_role} does not let EC2 (`{name}`) assume it"),
+            format!("the trust policy{of_role} does not let {who} (`{name}`) assume it"),
             format!(
                 "{}add a statement that allows `sts:AssumeRole` to the principal `{{\"Service\": \"{name}\"}}`",
-                if judged.name.is_empty() { "" } else { "let `ssm-profile fix` do it, or " }
+                if judged.name.is_empty() || of_host_management { "" } else { "let `ssm-profile fix` do it, or " }
             ),
         )),
     }
 }
 
 /// What the verdict does not speak of.
-pub(super) fn not_checked(facts: &Facts, requirements: &Requirements, subject: &Subject) -> Vec<String> {
+pub(super) fn not_checked(
+    facts: &Facts,
+    requirements: &Requirements,
+    subject: &Subject,
+    preferences_known: bool,
+) -> Vec<String> {
     let mut lines = Vec::new();
     if let SubjectKind::Documents(documents) = &subject.kind {
         if documents.trust.is_none() {
@@ -123,32 +130,49 @@ pub(super) fn not_checked(facts: &Facts, requirements: &Requirements, subject: &
                 .to_owned(),
         );
     } else {
-        lines.push(
-            "the network path to the Systems Manager endpoints, VPC endpoint policies, and whether the SSM Agent runs"
-                .to_owned(),
-        );
-        lines.push(
-            "account settings of Systems Manager: Default Host Management Configuration and session preferences"
-                .to_owned(),
-        );
-    }
-    if let SubjectKind::Instance(Fact::Known(instance)) = &subject.kind {
-        if instance.metadata.as_ref().is_none_or(|options| options.http_endpoint.is_none()) {
-            lines.push("whether the instance metadata service is on: AWS did not show it".to_owned());
-        }
-        if instance.profile.as_ref().is_some_and(|profile| profile.id.is_none()) {
-            lines
-                .push("whether the profile was made again: AWS did not show the id that the instance holds".to_owned());
+        lines.push("the network path to the Systems Manager endpoints, and VPC endpoint policies".to_owned());
+        if !preferences_known {
+            lines.push("session preferences: they were not read, and may ask for more".to_owned());
         }
     }
     if facts.scp_levels.is_none() {
-        lines.push("service control policies: not visible from here; give them with --scp".to_owned());
+        lines.push(match facts.organization.known().and_then(|organization| organization.policies_unread.as_ref()) {
+            Some(reason) => {
+                format!("service control policies: not visible from here (`{}`); give them with --scp", reason.api)
+            }
+            None => "service control policies: not visible from here; give them with --scp".to_owned(),
+        });
     }
     if requirements.s3_logs.is_some() {
         lines.push("the bucket's own policy, its encryption key and resource control policies".to_owned());
     }
     if requirements.kms_key.is_some() {
-        lines.push("the KMS key's own policy and state, and resource control policies".to_owned());
+        lines.push("resource control policies on the KMS key".to_owned());
+    }
+    lines
+}
+
+/// The same for an instance.
+pub(super) fn not_checked_of_instance(
+    facts: &Facts,
+    requirements: &Requirements,
+    subject: &Subject,
+    instance: &Instance,
+    preferences_known: bool,
+    host_management_known: bool,
+) -> Vec<String> {
+    let mut lines = not_checked(facts, requirements, subject, preferences_known);
+    if !host_management_known {
+        lines.push("Default Host Management Configuration: the setting was not read".to_owned());
+    }
+    if instance.metadata.as_ref().is_none_or(|options| options.http_endpoint.is_none()) {
+        lines.push("whether the instance metadata service is on: AWS did not show it".to_owned());
+    }
+    if instance.profile.as_ref().is_some_and(|profile| profile.id.is_none()) {
+        lines.push("whether the profile was made again: AWS did not show the id that the instance holds".to_owned());
+    }
+    if instance.agent.unreadable().is_some() {
+        lines.push("whether the SSM Agent runs, and its version: its state was not read".to_owned());
     }
     lines
 }

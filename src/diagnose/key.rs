@@ -1,29 +1,29 @@
-//! The session key: from what the user gave to the ARN that policies speak of.
+//! The session key: from what is given to the ARN that policies speak of.
 
 use crate::arn::Arn;
-use crate::facts::{Fact, Facts, kms_key};
-use crate::needs::{KeyArn, Place, Requirements};
+use crate::facts::{Fact, Facts, KmsKey, kms_key};
+use crate::needs::{KeyArn, Place};
 use crate::policy::Text;
 use crate::report::{Code, Finding};
 
 use super::explain;
 use super::words::warning;
 
-/// The key that is required, with a finding if it could not be resolved; `None` if none is required.
+/// The key's ARN as far as it is known, what AWS says of the key, and a finding if it could not be resolved.
 ///
 /// An alias in `Resource` grants nothing, so only the key's own ARN can be judged
 /// ([Specifying KMS keys in IAM policy statements](https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html)).
-pub(super) fn resolve(
-    facts: &Facts,
-    requirements: &Requirements,
+pub(super) fn resolve<'a>(
+    facts: &'a Facts,
+    given: &str,
     place: &Place<'_>,
-) -> Option<(KeyArn, Option<Finding>)> {
-    let given = requirements.kms_key.as_deref()?;
+) -> (KeyArn, Option<&'a Fact<KmsKey>>, Option<Finding>) {
     let arn = Arn::parse(given);
-    if arn.as_ref().is_some_and(|arn| arn.resource_type() == "key") {
-        return Some((KeyArn::Resolved(Text::known(given)), None));
-    }
     let region = arn.as_ref().and_then(Arn::region).or(place.region);
+    let fact = facts.kms_keys.get(&kms_key(region, given));
+    if arn.as_ref().is_some_and(|arn| arn.resource_type() == "key") {
+        return (KeyArn::Resolved(Text::known(given)), fact, None);
+    }
     let is_alias = arn.is_some() || given.starts_with("alias/");
     // A key is of its alias's own partition, account and Region.
     let of_key = match &arn {
@@ -31,14 +31,14 @@ pub(super) fn resolve(
         None => *place,
     };
     let unresolved = KeyArn::Unresolved(of_key.key_arn(if is_alias { None } else { Some(given) }));
-    Some(match facts.kms_keys.get(&kms_key(region, given)) {
-        Some(Fact::Known(key)) => (KeyArn::Resolved(Text::known(&key.arn)), None),
-        Some(Fact::Absent) => (unresolved, Some(no_such_key(given, region))),
-        Some(Fact::Unreadable(reason)) => (unresolved, Some(explain::unreadable(reason))),
+    match fact {
+        Some(Fact::Known(key)) => (KeyArn::Resolved(Text::known(&key.arn)), fact, None),
+        Some(Fact::Absent) => (unresolved, fact, Some(no_such_key(given, region))),
+        Some(Fact::Unreadable(reason)) => (unresolved, fact, Some(explain::unreadable(reason))),
         // An id is the last part of the ARN of a key of this account and Region.
-        None if !is_alias => (KeyArn::Resolved(place.key_arn(Some(given))), None),
-        None => (unresolved, Some(alias_not_resolved(given))),
-    })
+        None if !is_alias => (KeyArn::Resolved(place.key_arn(Some(given))), fact, None),
+        None => (unresolved, fact, Some(alias_not_resolved(given))),
+    }
 }
 
 fn alias_not_resolved(given: &str) -> Finding {

@@ -3,11 +3,17 @@
 //! It walks the chain that credentials take, instance to profile to role, then asks the policy engine for each
 //! permission that Session Manager needs, and puts what it found into words.
 
+mod agent;
 mod answers;
+mod asked;
 mod chain;
 mod explain;
+mod host;
 mod key;
+mod key_policy;
+mod path;
 mod permissions;
+mod questions;
 mod role;
 mod words;
 
@@ -15,16 +21,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::agent_context::{self, Caller};
+use crate::agent_context::{Caller, Organization};
 use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
-use crate::needs::{self, KeyArn, Need, Place, Requirements};
-use crate::policy::{
-    Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
-};
-use crate::report::{Code, Finding, NeededFor, Outcome, Permission, Report, RoleSummary, Severity, Trust, Verdict};
+use crate::needs::{Place, Requirements};
+use crate::policy::{Decision, ServicePrincipal};
+use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Verdict};
 
 pub use answers::{Answers, answers};
+pub use questions::questions;
 use role::JudgedRole;
 
 /// Judges every subject of the facts.
@@ -60,21 +65,21 @@ impl Diagnosis<'_> {
             SubjectKind::Instance(Fact::Known(instance)) => self.of_instance(subject, instance),
             SubjectKind::Instance(Fact::Absent) => {
                 let outcome = chain::outcome_of(subject, None);
-                self.finish(outcome, vec![chain::instance_not_found(subject)], &RoleInView::None, subject, None)
+                self.finish(outcome, vec![chain::instance_not_found(subject)], &RoleInView::None, subject)
             }
             SubjectKind::Instance(Fact::Unreadable(reason)) => {
                 let outcome = chain::outcome_of(subject, None);
-                self.finish(outcome, vec![explain::unreadable(reason)], &RoleInView::NotKnown, subject, None)
+                self.finish(outcome, vec![explain::unreadable(reason)], &RoleInView::NotKnown, subject)
             }
             SubjectKind::Profile(key) => {
                 let mut outcome = chain::outcome_of(subject, None);
                 let (findings, role) = self.through_profile(key, None, &mut outcome);
-                self.finish(outcome, findings, &role, subject, None)
+                self.finish(outcome, findings, &role, subject)
             }
             SubjectKind::Role(key) => {
                 let outcome = chain::outcome_of(subject, None);
                 let (findings, role) = self.through_role(key, true);
-                self.finish(outcome, findings, &role, subject, None)
+                self.finish(outcome, findings, &role, subject)
             }
             SubjectKind::Documents(documents) => self.of_documents(subject, documents),
         }
@@ -88,9 +93,9 @@ impl Diagnosis<'_> {
                 return outcome;
             }
             let terminated = vec![chain::instance_terminated(instance)];
-            return self.finish(outcome, terminated, &RoleInView::None, subject, Some(instance));
+            return self.finish(outcome, terminated, &RoleInView::None, subject);
         }
-        let mut findings = chain::of_instance(instance);
+        let mut findings: Vec<Finding> = chain::association(instance).into_iter().collect();
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
@@ -103,7 +108,7 @@ impl Diagnosis<'_> {
                 role
             }
         };
-        self.finish(outcome, findings, &role, subject, Some(instance))
+        self.of_agent(outcome, findings, &role, subject, instance)
     }
 
     /// What is wrong between a profile and its role, and the role. `holder` is the instance that holds it, if one is in view.
@@ -170,126 +175,29 @@ impl Diagnosis<'_> {
     fn of_documents(&self, subject: &Subject, documents: &Documents) -> Outcome {
         let judged = role::judge_documents(self.facts, documents);
         let outcome = chain::outcome_of(subject, None);
-        self.finish(outcome, Vec::new(), &RoleInView::Judged(&judged), subject, None)
+        self.finish(outcome, Vec::new(), &RoleInView::Judged(&judged), subject)
     }
 
-    /// Judges the role, where there is one, and settles the verdict.
-    fn finish(
-        &self,
-        mut outcome: Outcome,
-        mut findings: Vec<Finding>,
-        role: &RoleInView<'_>,
-        subject: &Subject,
-        instance: Option<&Instance>,
-    ) -> Outcome {
-        let place = place_of(subject, instance);
-        let resolved = key::resolve(self.facts, self.requirements, &place);
-        let key = resolved.as_ref().map(|(key, _)| key);
-        match role {
-            RoleInView::None => {}
-            RoleInView::NotKnown => {
-                let needs = needs::all(self.requirements, &place, key);
-                outcome.permissions = needs.iter().map(permissions::unknown_permission).collect();
-                findings.extend(resolved.and_then(|(_, finding)| finding));
-            }
-            RoleInView::Judged(judged) => {
-                let caller = caller_of(judged, place, instance, self.now);
-                findings.extend(judged.findings.iter().cloned());
-                findings.extend(self.judge_trust(judged, subject, &mut outcome));
-                findings.extend(self.judge_permissions(judged, &caller, key, &mut outcome));
-                findings.extend(resolved.and_then(|(_, finding)| finding));
-                if !matches!(subject.kind, SubjectKind::Documents(_)) {
-                    outcome.role = Some(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() });
-                    findings.extend(self.optional_encryption(judged, &caller));
-                }
-            }
-        }
-        outcome.not_checked = explain::not_checked(self.facts, self.requirements, subject);
-        settle(&mut outcome, findings);
-        outcome
-    }
-
-    fn judge_trust(&self, judged: &JudgedRole, subject: &Subject, outcome: &mut Outcome) -> Option<Finding> {
-        let document = judged.trust.as_ref()?;
-        let (service, decision, doubt) = match document {
-            Ok(document) => self.trust_of(document, subject),
-            Err(()) => (ServicePrincipal::ec2(subject.partition.as_deref()), Decision::Unknown, Doubt::default()),
-        };
-        outcome.trust =
-            Some(Trust { principal: service.name.clone(), decision, depends_on: doubt.keys.iter().cloned().collect() });
-        // A trust policy that could not be read or parsed has a finding of its own already.
-        document.as_ref().ok()?;
-        explain::trust(judged, &service, decision, &doubt)
-    }
-
-    /// Whether a trust policy admits EC2 in the subject's partition, and what leaves that open.
-    fn trust_of(&self, document: &Document, subject: &Subject) -> (ServicePrincipal, Decision, Doubt) {
+    /// Judges the role that a subject without an agent in view has, and settles the verdict.
+    fn finish(&self, mut outcome: Outcome, chain: Vec<Finding>, role: &RoleInView<'_>, subject: &Subject) -> Outcome {
+        let place = place_of(subject, None);
+        let asked = asked::of(self.facts, self.requirements, subject, &place);
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
-        let context = agent_context::for_trust(self.now, &self.requirements.context);
-        let (decision, doubt) = match evaluate_trust(document, &service, &context) {
-            Truth::True => (Decision::Allowed, Doubt::default()),
-            Truth::False => (Decision::ImplicitDeny, Doubt::default()),
-            Truth::Unknown(doubt) => (Decision::Unknown, doubt),
-        };
-        (service, decision, doubt)
-    }
-
-    fn judge_permissions(
-        &self,
-        judged: &JudgedRole,
-        caller: &Caller<'_>,
-        key: Option<&KeyArn>,
-        outcome: &mut Outcome,
-    ) -> Vec<Finding> {
-        let base = agent_context::base(caller);
-        let needs = needs::all(self.requirements, &caller.place, key);
-        let answers: Vec<(Need, Response)> = needs
-            .into_iter()
-            .map(|need| {
-                let mut response = self.ask(judged, &base, caller, &need);
-                if need.unresolved && response.decision == Decision::Allowed {
-                    response.decision = Decision::Unknown;
-                }
-                (need, response)
-            })
-            .collect();
-        outcome.permissions = answers.iter().map(|(need, response)| permissions::permission(need, response)).collect();
-        let mut findings = permissions::permissions(judged, &answers);
-        let key_usable = |(need, response): &(Need, Response)| {
-            need.needed_for == NeededFor::Kms && response.decision == Decision::Allowed
-        };
-        if answers.iter().any(key_usable) {
-            findings.push(permissions::key_policy_not_read());
-        }
-        findings
-    }
-
-    /// The documented minimal policy grants `s3:GetEncryptionConfiguration`, but only logs to S3 need it, and
-    /// `AmazonSSMManagedInstanceCore` does not grant it either: worth a word, never a verdict.
-    fn optional_encryption(&self, judged: &JudgedRole, caller: &Caller<'_>) -> Option<Finding> {
-        if self.requirements.s3_logs.is_some() {
-            return None;
-        }
-        let need = needs::encryption_of_any_bucket(&caller.place);
-        match self.ask(judged, &agent_context::base(caller), caller, &need).decision {
-            Decision::ImplicitDeny | Decision::ExplicitDeny => Some(permissions::optional_encryption()),
-            Decision::Allowed | Decision::Unknown => None,
-        }
-    }
-
-    /// What the role's policies say to one need, in the context that the agent's call for it carries.
-    fn ask(&self, judged: &JudgedRole, base: &Context, caller: &Caller<'_>, need: &Need) -> Response {
-        let context = agent_context::for_need(base, need, caller.place.region, &self.requirements.context);
-        let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
-        evaluate(&judged.gates, &request)
+        let path = self.path(role, chain, &asked, subject, &service, None);
+        path.into_outcome(&mut outcome);
+        outcome.not_checked = explain::not_checked(self.facts, self.requirements, subject, asked.preferences_known);
+        settle(&mut outcome, Vec::new());
+        outcome
     }
 }
 
 /// The verdict follows from the findings and permissions alone: an error settles it, then anything unknown.
-fn settle(outcome: &mut Outcome, mut findings: Vec<Finding>) {
+fn settle(outcome: &mut Outcome, more: Vec<Finding>) {
+    let mut findings = std::mem::take(&mut outcome.findings);
+    findings.extend(more);
     findings.sort_by(|a, b| (a.severity, a.code, &a.message).cmp(&(b.severity, b.code, &b.message)));
     findings.dedup();
-    let unknown = |permission: &Permission| permission.decision == Decision::Unknown;
+    let unknown = |permission: &Permission| permission.required && permission.decision == Decision::Unknown;
     outcome.verdict = if findings.iter().any(|finding| finding.severity == Severity::Error) {
         Verdict::NotReady
     } else if findings.iter().any(|finding| finding.leaves_unknown) || outcome.permissions.iter().any(unknown) {
@@ -313,22 +221,31 @@ fn place_of<'a>(subject: &'a Subject, instance: Option<&'a Instance>) -> Place<'
     }
 }
 
-fn caller_of<'a>(
-    judged: &'a JudgedRole,
-    place: Place<'a>,
-    instance: Option<&'a Instance>,
-    now: Timestamp,
-) -> Caller<'a> {
-    let metadata = instance.and_then(|instance| instance.metadata.as_ref());
-    Caller {
-        place,
-        role_arn: judged.arn.as_deref(),
-        role_id: judged.id.as_deref(),
-        role_tags: judged.tags.as_ref(),
-        vpc: instance.and_then(|instance| instance.vpc.as_deref()),
-        private_ip: instance.and_then(|instance| instance.private_ip.as_deref()),
-        tokens_required: metadata.is_some_and(|options| options.http_tokens.as_deref() == Some("required")),
-        now,
+impl<'a> Diagnosis<'a> {
+    /// Who calls: the session of a role on an instance.
+    fn caller_of<'b>(&self, judged: &'b JudgedRole, place: Place<'b>, instance: Option<&'b Instance>) -> Caller<'b>
+    where
+        'a: 'b,
+    {
+        let metadata = instance.and_then(|instance| instance.metadata.as_ref());
+        Caller {
+            place,
+            role_arn: judged.arn.as_deref(),
+            role_id: judged.id.as_deref(),
+            role_tags: judged.tags.as_ref(),
+            vpc: instance.and_then(|instance| instance.vpc.as_deref()),
+            private_ip: instance.and_then(|instance| instance.private_ip.as_deref()),
+            tokens_required: metadata.is_some_and(|options| options.http_tokens.as_deref() == Some("required")),
+            through_systems_manager: false,
+            organization: match &self.facts.organization {
+                Fact::Known(organization) => {
+                    Organization::In { id: &organization.id, path: organization.path.as_deref() }
+                }
+                Fact::Absent => Organization::None,
+                Fact::Unreadable(_) => Organization::NotKnown,
+            },
+            now: self.now,
+        }
     }
 }
 
@@ -339,3 +256,6 @@ fn not_in_snapshot(api: &str) -> Unreadable {
         message: format!("the answer to `{api}` is not among the facts"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::needs::{GET_ENCRYPTION_CONFIGURATION, Need};
+use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need};
 use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, StatementReference};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission};
 
@@ -38,6 +38,7 @@ pub(super) fn unknown_permission(need: &Need) -> Permission {
         decision: Decision::Unknown,
         decided_by: Vec::new(),
         depends_on: Vec::new(),
+        required: need.cost == Cost::Sessions,
     }
 }
 
@@ -83,6 +84,46 @@ pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> 
     findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)));
     findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions, &near_misses)));
     findings.extend(doubtful.values().map(|(doubt, actions)| conditional(judged, doubt, actions)));
+    findings
+}
+
+/// What is not allowed of what only logs need: sessions work without it, as far as the preferences say.
+pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (cost, certain) in [(Cost::NotKnown, true), (Cost::NotKnown, false), (Cost::Logs, true), (Cost::Logs, false)] {
+        let of = |(need, response): &&(Need, Response)| {
+            let open = response.decision == Decision::Unknown;
+            need.cost == cost && response.decision != Decision::Allowed && open != certain
+        };
+        let actions: Vec<&str> = answers.iter().filter(of).map(|(need, _)| need.action.as_str()).collect();
+        if actions.is_empty() {
+            continue;
+        }
+        let role = &judged.name;
+        let actions = actions_in_words(&actions);
+        let lacks = match certain {
+            true => format!("role `{role}` may not call {actions}"),
+            false => format!("it is not known whether role `{role}` may call {actions}"),
+        };
+        let (message, leaves_unknown) = match cost {
+            // Where encryption is demanded, the agent ends the session.
+            Cost::NotKnown => (
+                format!(
+                    "{lacks}, and the session preferences do not say whether logs must be encrypted, in which case sessions end"
+                ),
+                true,
+            ),
+            Cost::Logs | Cost::Sessions => {
+                (format!("{lacks}: sessions work, and the logs that the preferences ask for are lost"), false)
+            }
+        };
+        findings.push(warning(
+            Code::SessionLogs,
+            message,
+            "allow these actions in a policy of the role",
+            leaves_unknown,
+        ));
+    }
     findings
 }
 

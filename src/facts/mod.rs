@@ -94,8 +94,23 @@ pub struct Facts {
     pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
     /// KMS keys by [`kms_key`]: what an id or alias stands for.
     pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
-    /// The SCP levels from the root down, where they are known.
+    /// The SCP levels from the root down, where they are known; none at all in an account that they do not touch.
     pub scp_levels: Option<Vec<ScpLevel>>,
+    /// The settings of Systems Manager, by Region.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Settings>,
+    /// The organisation that the account is in; absent if it is in none.
+    #[serde(default = "not_taken")]
+    pub organization: Fact<Organization>,
+}
+
+/// What a snapshot of an older version does not hold.
+fn not_taken<T>() -> Fact<T> {
+    Fact::Unreadable(Unreadable {
+        api: "ssm-profile snapshot".to_owned(),
+        kind: UnreadableKind::NotInSnapshot,
+        message: "the snapshot is of an older version that did not hold this".to_owned(),
+    })
 }
 
 impl Facts {
@@ -109,6 +124,8 @@ impl Facts {
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
             scp_levels: None,
+            settings: BTreeMap::new(),
+            organization: not_taken(),
         }
     }
 }
@@ -182,6 +199,49 @@ pub struct Instance {
     pub private_ip: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Its agent, as Systems Manager last saw it; absent if it never did.
+    #[serde(default = "not_taken")]
+    pub agent: Fact<Agent>,
+}
+
+/// An instance's SSM Agent, as `DescribeInstanceInformation` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// `Online`, `ConnectionLost` or `Inactive`.
+    pub ping: Option<String>,
+    /// Its version, four numbers.
+    pub version: Option<String>,
+    /// When it last reported.
+    pub last_ping: Option<Timestamp>,
+    /// `Windows`, `Linux` or `MacOS`.
+    pub platform: Option<String>,
+}
+
+/// The settings of Systems Manager in one Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The role of Default Host Management Configuration, its path and name; absent if it is off.
+    pub host_management: Fact<String>,
+    /// The name of the session preferences that were asked for; `None` if none shall be.
+    pub preferences_name: Option<String>,
+    /// The content of that document; absent if there is none, so that the defaults hold.
+    pub preferences: Fact<PolicyText>,
+}
+
+/// An organisation, as far as policies speak of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// Its id (`o-...`).
+    pub id: String,
+    /// The management account, which no SCP touches.
+    pub management_account: Option<String>,
+    /// The path of the account, `o-.../r-.../ou-.../`, where it is known.
+    pub path: Option<String>,
+    /// Why its policies could not be read, if so.
+    pub policies_unread: Option<Unreadable>,
 }
 
 /// The profile that an instance holds: a snapshot of name and id at the time of association.
@@ -283,6 +343,19 @@ pub struct ManagedPolicy {
 pub struct KmsKey {
     /// The key's own ARN, never an alias.
     pub arn: String,
+    /// `Enabled`, `Disabled`, `PendingDeletion` and so on.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Its own policy.
+    #[serde(default = "not_taken")]
+    pub policy: Fact<PolicyText>,
+}
+
+impl KmsKey {
+    /// A key of which nothing but its ARN is known.
+    pub fn of(arn: &str) -> KmsKey {
+        KmsKey { arn: arn.to_owned(), state: None, policy: not_taken() }
+    }
 }
 
 /// One level of an organisation (root, organizational unit or account) with its SCPs.

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::Facts;
 
 /// The version of the format that this tool writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A snapshot as it stands in a file.
 #[derive(Serialize)]

@@ -8,13 +8,13 @@ use super::document::{self, NewStatement};
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
 use super::refusal::{Reason, Refusal, name_taken, unknown, unread};
-use super::standing::{holds_no_more, id_of, is_settled};
+use super::standing::{admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::arn::{Arn, is_iam_name, partition_of_region};
 use crate::diagnose::{self, Answers};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
-use crate::needs::Requirements;
-use crate::policy::{Decision, ServicePrincipal};
+use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
+use crate::policy::Decision;
 use crate::report::NeededFor;
 
 /// The changes for the one subject of `view`, each made in `view` as soon as it is written.
@@ -301,6 +301,11 @@ impl<'a> Draft<'a> {
             .needs
             .iter()
             .any(|(need, response)| need.needed_for == NeededFor::Core && grant::lacks(need, response));
+        let heartbeat =
+            |(need, response): &(Need, _)| need.action == UPDATE_INSTANCE_INFORMATION && grant::lacks(need, response);
+        if answers.needs.iter().any(heartbeat) {
+            self.warn_of_host_management(subject, &role);
+        }
         let attached = role.attached.known().map(Vec::as_slice).unwrap_or_default();
         if self.options.attach_managed
             && lacks_core
@@ -352,6 +357,18 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// With that action an agent stays with the profile, and is no longer let in by the account's own role.
+    fn warn_of_host_management(&mut self, subject: &Subject, role: &Role) {
+        let settings = subject.region.as_ref().and_then(|region| self.view.settings.get(region));
+        if let Some(setting) = settings.and_then(|settings| settings.host_management.known()) {
+            self.warnings.push(format!(
+                "`ssm:UpdateInstanceInformation` takes every instance that has the role `{}` off the role `{setting}` of Default Host \
+                 Management Configuration; from then on only the profile counts",
+                role.name
+            ));
+        }
+    }
+
     /// The document with the statements added; a refusal if it is none that can be added to.
     fn with(
         &self,
@@ -376,10 +393,4 @@ impl<'a> Draft<'a> {
             self.changes.push(change);
         }
     }
-}
-
-/// The statement that lets EC2 of the subject's partition assume a role.
-fn admission(subject: &Subject) -> NewStatement {
-    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
-    NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
 }

@@ -22,4 +22,4 @@ pub use record::{Reach, Record, Status, Step};
 pub use refusal::{Reason, Refusal};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -168,6 +168,11 @@ fn view_of(facts: &Facts, index: usize, options: &Options) -> Option<Facts> {
     if let SubjectKind::Role(key) = &subject.kind {
         roles.push(key.clone());
     }
+    let settings = subject.region.as_ref().and_then(|region| facts.settings.get(region));
+    if let Some(setting) = settings.and_then(|settings| settings.host_management.known()) {
+        let name = setting.rsplit('/').next().unwrap_or(setting);
+        roles.push(crate::facts::key(subject.account.as_deref(), name));
+    }
     let roles = pick(&facts.roles, &roles);
     let mut policies: Vec<String> = roles
         .values()
@@ -183,6 +188,8 @@ fn view_of(facts: &Facts, index: usize, options: &Options) -> Option<Facts> {
         roles,
         kms_keys: facts.kms_keys.clone(),
         scp_levels: facts.scp_levels.clone(),
+        settings: facts.settings.clone(),
+        organization: facts.organization.clone(),
     })
 }
 

@@ -1,8 +1,10 @@
 //! How things stand before anything is planned: what is settled, what is this tool's own.
 
+use super::document::NewStatement;
 use super::foresee;
 use crate::arn::Arn;
-use crate::facts::{Fact, Instance, InstanceProfile, Role};
+use crate::facts::{Fact, Instance, InstanceProfile, Role, Subject};
+use crate::policy::ServicePrincipal;
 
 /// Whether a role that this tool made has no other policies than those that it gives: a tag alone proves little.
 pub(super) fn holds_no_more(role: &Role, policy_name: &str) -> bool {
@@ -30,4 +32,10 @@ pub(super) fn is_settled(instance: &Instance) -> bool {
 /// The profile's id; `None` for one that this plan creates.
 pub(super) fn id_of(profile: &InstanceProfile) -> Option<String> {
     Some(profile.id.clone()).filter(|id| !id.is_empty())
+}
+
+/// The statement that lets EC2 of the subject's partition assume a role.
+pub(super) fn admission(subject: &Subject) -> NewStatement {
+    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
+    NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
 }

@@ -57,6 +57,16 @@ impl Context {
         }
     }
 
+    /// Every key whose values are known in full, by its documented name, with its values.
+    pub fn known(&self) -> Vec<(String, Vec<String>)> {
+        let values = |value: &Value| match value {
+            Value::Present(texts) => texts.iter().map(|text| text.as_known().map(str::to_owned)).collect(),
+            Value::Absent | Value::Between(..) | Value::Unknowable => None,
+        };
+        let entries = self.entries.iter().filter_map(|(key, value)| Some((documented_name(key), values(value)?)));
+        entries.filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect()
+    }
+
     /// The doubt that hangs on `key`.
     pub(super) fn doubt(&self, key: &str) -> Doubt {
         Doubt::key(&documented_name(key))

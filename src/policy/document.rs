@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::action::ActionPattern;
 use super::condition::Condition;
 use super::json::{Json, repeated};
+use super::key_policy::AwsPrincipals;
 use super::principal::PrincipalElement;
 use super::resource::ResourceElement;
 use super::template::Template;
@@ -20,6 +21,8 @@ pub enum DocumentKind {
     Identity,
     /// A role's trust policy: has `Principal`, no `Resource`.
     Trust,
+    /// The policy of a resource, such as a KMS key: has both.
+    Resource,
 }
 
 /// A parsed policy document.
@@ -38,8 +41,10 @@ pub struct Statement {
     pub sid: Option<String>,
     /// Its effect; `None` if the element is missing or says something else.
     pub effect: Option<Effect>,
-    /// Whom it speaks of, in a trust policy.
+    /// Which services it speaks of, in a trust policy.
     pub principal: PrincipalElement,
+    /// Which AWS principals it speaks of, in the policy of a resource.
+    pub aws_principals: AwsPrincipals,
     /// The actions that it speaks of.
     pub action: ActionElement,
     /// The resources that it speaks of.
@@ -146,8 +151,8 @@ impl Statement {
         for (name, _) in members {
             match (name.as_str(), kind) {
                 ("Sid" | "Effect" | "Action" | "NotAction" | "Condition", _)
-                | ("Resource" | "NotResource", DocumentKind::Identity)
-                | ("Principal" | "NotPrincipal", DocumentKind::Trust) => {}
+                | ("Resource" | "NotResource", DocumentKind::Identity | DocumentKind::Resource)
+                | ("Principal" | "NotPrincipal", DocumentKind::Trust | DocumentKind::Resource) => {}
                 ("Principal" | "NotPrincipal", DocumentKind::Identity) => {
                     problems.push(format!("`{name}` does not belong in an identity policy"));
                 }
@@ -160,12 +165,13 @@ impl Statement {
         let action = parse_action(members, &repeated, &mut problems);
         let resource = parse_resource(members, kind, variables_live, &repeated, &mut problems);
         let principal = match kind {
-            DocumentKind::Trust => PrincipalElement::parse(members, &mut problems),
+            DocumentKind::Trust | DocumentKind::Resource => PrincipalElement::parse(members, &mut problems),
             DocumentKind::Identity => PrincipalElement::Missing,
         };
+        let aws_principals = AwsPrincipals::parse(members);
         let condition = members.iter().find(|(name, _)| name == "Condition" && !repeated.contains("Condition"));
         let condition = condition.map(|(_, json)| Condition::parse(json, variables_live)).unwrap_or_default();
-        Statement { sid, effect, principal, action, resource, condition, problems }
+        Statement { sid, effect, principal, aws_principals, action, resource, condition, problems }
     }
 }
 

@@ -300,7 +300,7 @@ impl GateFindings {
 }
 
 /// Whether a statement certainly speaks of the request. What rules it out is looked at before what leaves it open.
-fn applies(document: &Document, statement: &Statement, request: &Request) -> Truth {
+pub(super) fn applies(document: &Document, statement: &Statement, request: &Request) -> Truth {
     let action = action_applies(statement, &request.action);
     if action.is_false() {
         return Truth::False;

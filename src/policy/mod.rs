@@ -9,6 +9,7 @@ mod context;
 mod document;
 mod evaluate;
 mod json;
+mod key_policy;
 mod moment;
 mod operator;
 mod pattern;
@@ -25,6 +26,7 @@ pub use evaluate::{
     evaluate, evaluate_trust,
 };
 pub(crate) use json::Json;
+pub use key_policy::{AwsPrincipals, KeyAnswer, KeyUser, evaluate_key_policy};
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resource::Resource;
 pub use text::{Part, Text};

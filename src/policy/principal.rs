@@ -113,4 +113,12 @@ impl ServicePrincipal {
             None => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.amazonaws.com.cn") },
         }
     }
+
+    /// The Systems Manager service in a partition, or in one that is not known.
+    pub fn ssm(partition: Option<&str>) -> ServicePrincipal {
+        let name = "ssm.amazonaws.com".to_owned();
+        // Whether China has a name of its own for it is not documented.
+        let doubtful = matches!(partition, Some("aws-cn") | None).then(|| format!("{name}.cn"));
+        ServicePrincipal { name, doubtful_name: doubtful }
+    }
 }

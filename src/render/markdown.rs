@@ -269,6 +269,7 @@ mod tests {
                 statement: Some(0),
             }],
             depends_on: vec!["aws:SourceVpce".to_owned()],
+            required: true,
         }
     }
 

@@ -12,7 +12,7 @@ pub mod sarif;
 pub mod text;
 
 #[cfg(test)]
-mod sample {
+pub(crate) mod sample {
     use crate::report::{Finding, Outcome, Verdict};
 
     /// An outcome in some account and Region, with nothing else in it.
@@ -24,9 +24,12 @@ mod sample {
             instance: None,
             instance_profile: None,
             role: None,
+            host_management_role: None,
+            agent: None,
             trust: None,
             verdict,
             permissions: Vec::new(),
+            simulation: Vec::new(),
             findings,
             not_checked: Vec::new(),
         }

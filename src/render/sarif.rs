@@ -169,7 +169,11 @@ fn description(code: Code) -> &'static str {
         Code::InstanceNotFound => "The target does not exist, or not for this caller.",
         Code::AccessDenied => "The caller may not read something that the check needs.",
         Code::AwsError => "AWS, or the way to it, failed.",
-        Code::KmsKeyPolicy => "The policy of the KMS key bears on the sessions.",
+        Code::KmsKeyPolicy => "The KMS key or its policy bears on the sessions.",
+        Code::ManagedByDhmc => "Default Host Management Configuration lets the agent in.",
+        Code::DhmcFallbackOff => "The profile keeps the agent from Default Host Management Configuration.",
+        Code::SessionLogs => "Session logs are lost, or may be.",
+        Code::AgentOffline => "The agent does not report, or is too old.",
     }
 }
 

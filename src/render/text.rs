@@ -7,7 +7,8 @@ use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use crate::arn::Arn;
 use crate::report::{
-    DecidedBy, Decision, Finding, Outcome, Permission, PolicyKind, Report, Severity, Summary, Trust, Verdict,
+    DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Summary, Trust,
+    Verdict,
 };
 
 /// How much to say.
@@ -85,6 +86,10 @@ impl Page {
             for permission in &outcome.permissions {
                 self.permission(permission, width.unwrap_or_default());
             }
+        }
+        if !outcome.simulation.is_empty() {
+            self.heading("the policy simulator says otherwise");
+            outcome.simulation.iter().for_each(|difference| self.difference(difference));
         }
         let telling = |finding: &&Finding| {
             finding.severity != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
@@ -167,6 +172,13 @@ impl Page {
         if let Some(trust) = &outcome.trust {
             row("trust", trust_in_words(trust));
         }
+        if let Some(role) = &outcome.host_management_role {
+            row("host", format!("{}, of Default Host Management", clean(role.arn.as_deref().unwrap_or(&role.name))));
+        }
+        if let Some(agent) = &outcome.agent {
+            let version = agent.version.as_deref().map(|version| format!(", {version}")).unwrap_or_default();
+            row("agent", format!("{}{}", clean(agent.ping.as_deref().unwrap_or("never seen")), clean(&version)));
+        }
     }
 
     fn permission(&mut self, permission: &Permission, width: usize) {
@@ -199,6 +211,14 @@ impl Page {
         if verbose || permission.resource != "*" && permission.decision != Decision::Allowed {
             self.line(6, &format!("{DIM}on {}{DIM:#}", clean(&permission.resource)));
         }
+    }
+
+    fn difference(&mut self, difference: &Difference) {
+        let Difference { action, resource, decision, simulator, explanation } = difference;
+        let (ours, theirs) = (word(decision), word(simulator));
+        self.line(4, &format!("{}  here {ours}, simulator {theirs}", clean(action)));
+        self.line(6, &format!("{DIM}on {}{DIM:#}", clean(resource)));
+        self.line(6, &clean(explanation));
     }
 
     fn finding(&mut self, finding: &Finding) {

@@ -12,13 +12,13 @@ use crate::support::chains::{
     allowed_actions, denied, go_on, made_actions, undo,
 };
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, Instance, Key, Role, SSM_CORE};
+use crate::support::model::{EC2_TRUST, Instance, Key, Level, Role, SSM_CORE};
 use crate::support::stub::Stub;
-use crate::support::world::{INSTANCE, World};
+use crate::support::world::{ACCOUNT, INSTANCE, World};
 use crate::support::xml;
 
 /// Every call that changes nothing.
-const READS: [&str; 13] = [
+const READS: [&str; 21] = [
     "ec2:DescribeRegions",
     "ec2:DescribeIamInstanceProfileAssociations",
     "ec2:DescribeInstances",
@@ -31,11 +31,24 @@ const READS: [&str; 13] = [
     "iam:ListInstanceProfilesForRole",
     "iam:ListRolePolicies",
     "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "organizations:DescribeOrganization",
+    "organizations:DescribePolicy",
+    "organizations:ListParents",
+    "organizations:ListPoliciesForTarget",
+    "ssm:DescribeInstanceInformation",
+    "ssm:GetDocument",
+    "ssm:GetServiceSetting",
     "sts:GetCallerIdentity",
 ];
 
 /// Permissions that no call is named after.
 const WITHOUT_A_CALL: [&str; 3] = ["iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"];
+
+/// In an organisation, so that its policies are read too.
+fn in_organization(world: World) -> World {
+    world.organization("o-a", "444455556666", [Level::new("r-root"), Level::new(ACCOUNT)])
+}
 
 /// Fails the test if anything but a known read was called after the first calls.
 fn only_reads_after(stub: &Stub, first: usize) {
@@ -293,7 +306,7 @@ fn printed(arguments: &[&str]) -> BTreeSet<String> {
 
 /// The calls of a fix that goes well, one that is taken back in the middle, and the undo.
 fn made_by(chain: &Chain, more: &[&str]) -> BTreeSet<String> {
-    let world = || (chain.world)().key(Key::new("1234").alias("alias/x"));
+    let world = || in_organization((chain.world)().key(Key::new("1234").alias("alias/x")));
     let stub = world().serve();
     let sandbox = Sandbox::at(&stub);
     sandbox.run(&[&["check", INSTANCE], more].concat()).expect(1);
@@ -356,7 +369,7 @@ fn the_policy_for_a_check_allows_what_is_called_and_nothing_else() {
             &["--kms-key", "arn:aws:kms:us-east-1:111122223333:key/1234"],
         ),
     ] {
-        let mut world = World::ready().key(Key::new("1234").alias("alias/x"));
+        let mut world = in_organization(World::ready().key(Key::new("1234").alias("alias/x")));
         world.roles[0].inline.push(("own".into(), OWN.into()));
         let stub = world.serve();
         Sandbox::at(&stub).run(arguments);

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::live_stub::{check, only_reads, policy, with_role};
 use crate::support::answer::Answer;
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, Instance, Key, Policy, Profile, Role, SSM_CORE};
+use crate::support::model::{EC2_TRUST, Instance, Key, Level, Policy, Profile, Role, SSM_CORE};
 use crate::support::report::Verdict;
 use crate::support::stub::Stub;
-use crate::support::world::{INSTANCE, World};
+use crate::support::world::{ACCOUNT, INSTANCE, World};
 
 /// The ready world, its role with this many policies besides.
 fn with_policies(inline: usize, managed: usize) -> World {
@@ -34,7 +34,17 @@ fn an_instance_costs_five_calls_one_after_another() {
     let (inline, managed) = (30, 10);
     let stub = with_policies(inline, managed).key(Key::new("1234").alias("alias/session")).serve();
     // Each group is held back until all of it has arrived, so that the depth of every call is exact.
-    stub.together(&["DescribeInstances", "DescribeIamInstanceProfileAssociations", "DescribeKey"]);
+    stub.together(&[
+        "DescribeInstances",
+        "DescribeIamInstanceProfileAssociations",
+        "DescribeInstanceInformation",
+        "DescribeKey",
+        "DescribeOrganization",
+        "GetCallerIdentity",
+        "GetDocument",
+        "GetServiceSetting",
+    ]);
+    stub.together(&["GetInstanceProfile", "GetKeyPolicy", "ListParents", "ListPoliciesForTarget"]);
     stub.together(&["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"]);
     stub.together(&[vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed]].concat());
     stub.together(&vec!["GetPolicyVersion"; managed]);
@@ -254,8 +264,12 @@ fn the_readme_names_the_calls_that_a_check_makes() {
     let policy: Value = serde_json::from_str(policy).unwrap();
     let promised: Vec<&str> =
         policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
-    let stub = with_policies(1, 1).key(Key::new("1234").alias("alias/session")).serve();
+    let levels = [Level::new("r-root"), Level::new(ACCOUNT)];
+    let world = with_policies(1, 1).key(Key::new("1234").alias("alias/session"));
+    let stub = world.organization("o-a", "444455556666", levels).serve();
     check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session"]);
-    let made: BTreeSet<String> = stub.calls().iter().map(|call| format!("{}:{}", call.service, call.action)).collect();
+    // Who calls, everybody may ask without a permission.
+    let made = stub.calls().into_iter().filter(|call| call.service != "sts");
+    let made: BTreeSet<String> = made.map(|call| format!("{}:{}", call.service, call.action)).collect();
     assert_eq!(made, promised.iter().map(ToString::to_string).collect());
 }

@@ -241,8 +241,8 @@ fn the_binary_runs_in_its_sandbox() {
     assert_eq!(output.stdout.trim(), concat!("ssm-profile ", env!("CARGO_PKG_VERSION")));
 }
 
-const RESULT: &str = r#"{"target":"documents","account":null,"region":null,"instance":null,"instance_profile":null,"role":null,"trust":null,
-    "verdict":"ready","permissions":[],"findings":[],"not_checked":[]}"#;
+const RESULT: &str = r#"{"target":"documents","account":null,"region":null,"instance":null,"instance_profile":null,"role":null,
+    "host_management_role":null,"agent":null,"trust":null,"verdict":"ready","permissions":[],"findings":[],"not_checked":[]}"#;
 
 #[test]
 fn the_second_definition_of_the_report_is_strict() {

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::preferences::DEFAULT_NAME;
 use crate::report::Severity;
 
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
@@ -110,6 +111,10 @@ pub struct Check {
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: FailOn,
+
+    /// Ask the IAM policy simulator too, and show where it says something else, and why; the verdict stays
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
+    pub simulate: bool,
 }
 
 /// `snapshot`.
@@ -123,6 +128,10 @@ pub struct Snapshot {
     /// A key whose id or alias to look up too: what check's --kms-key will be given
     #[arg(long, value_name = "ARN|ID|alias/NAME")]
     pub kms_key: Option<String>,
+
+    /// The session preferences to save; `none` to leave them out
+    #[arg(long, value_name = "NAME|none", default_value = DEFAULT_NAME)]
+    pub preferences: String,
 }
 
 /// What to look at.
@@ -170,6 +179,10 @@ pub struct Circumstances {
     /// in a value is written `\,`
     #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
     pub context: Vec<String>,
+
+    /// The session preferences, whose needs are added; `none` to leave them out
+    #[arg(long, value_name = "NAME|none", default_value = DEFAULT_NAME)]
+    pub preferences: String,
 }
 
 /// Sources other than a live account, which make no AWS call, and SCPs, which go with any source; `-` is standard input.

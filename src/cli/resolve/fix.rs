@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Mistakes, Wanted, finish, one_region_for_named, regions, requirements, wanted};
+use super::{Mistakes, Wanted, finish, one_region_for_named, preferences, regions, requirements, wanted};
 use crate::arn::{is_account_id, is_iam_name};
 use crate::cli::args;
 use crate::fix::Options;
@@ -34,6 +34,8 @@ pub struct FixPlan {
     pub regions: Vec<String>,
     /// What the role must be allowed.
     pub requirements: Requirements,
+    /// The session preferences to read.
+    pub preferences: Option<String>,
     /// How to fix.
     pub options: Options,
     /// Where to keep the state before.
@@ -77,7 +79,8 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         None => FixSource::Live(wanted),
     };
     let (scps, backup) = (typed.scp.clone(), typed.backup.clone());
-    finish(FixPlan { source, scps, regions, requirements, options, backup }, mistakes)
+    let preferences = preferences(&typed.circumstances.preferences, &mut mistakes);
+    finish(FixPlan { source, scps, regions, requirements, preferences, options, backup }, mistakes)
 }
 
 /// Resolves the Region of `undo`.
@@ -114,7 +117,11 @@ pub struct PolicyPlan {
 /// Every mistake that was found.
 pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let requirements = requirements(&typed.needs, &args::Circumstances { context: Vec::new() }, &mut mistakes);
+    let requirements = requirements(
+        &typed.needs,
+        &args::Circumstances { context: Vec::new(), preferences: String::new() },
+        &mut mistakes,
+    );
     let regions = regions(typed.region.as_slice(), &mut mistakes);
     policy_name(&typed.policy_name, &mut mistakes);
     created_name(typed.create_profile.as_deref(), &mut mistakes);

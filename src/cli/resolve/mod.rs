@@ -64,6 +64,8 @@ pub struct CheckPlan {
     pub regions: Vec<String>,
     /// What the role must be allowed.
     pub requirements: Requirements,
+    /// The session preferences to read.
+    pub preferences: Option<String>,
 }
 
 /// A run of `snapshot`, resolved.
@@ -75,6 +77,8 @@ pub struct SnapshotPlan {
     pub regions: Vec<String>,
     /// A key to look up.
     pub kms_key: Option<String>,
+    /// The session preferences to read.
+    pub preferences: Option<String>,
 }
 
 /// The mistakes in what was typed, each a message.
@@ -110,7 +114,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     if files.chain(&sources.scp).filter(|file| *file == "-").count() > 1 {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
-    finish(CheckPlan { source, scps: sources.scp.clone(), regions, requirements }, mistakes)
+    let preferences = preferences(&typed.circumstances.preferences, &mut mistakes);
+    finish(CheckPlan { source, scps: sources.scp.clone(), regions, requirements, preferences }, mistakes)
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.
@@ -137,7 +142,20 @@ pub fn snapshot(typed: &args::Snapshot) -> Result<SnapshotPlan, Mistakes> {
     let regions = regions(&typed.aws.region, &mut mistakes);
     one_region_for_named(&wanted, &regions, &mut mistakes);
     let kms_key = typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), &mut mistakes));
-    finish(SnapshotPlan { wanted, regions, kms_key }, mistakes)
+    let preferences = preferences(&typed.preferences, &mut mistakes);
+    finish(SnapshotPlan { wanted, regions, kms_key, preferences }, mistakes)
+}
+
+/// See [document names](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html).
+fn preferences(typed: &str, mistakes: &mut Mistakes) -> Option<String> {
+    if typed == "none" {
+        return None;
+    }
+    let legible = |b: u8| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b);
+    if typed.is_empty() || !typed.bytes().all(legible) {
+        mistakes.push(format!("`{typed}` is not the name of a Session document; give one, or `none`"));
+    }
+    Some(typed.to_owned())
 }
 
 fn finish<T>(plan: T, mistakes: Mistakes) -> Result<T, Mistakes> {

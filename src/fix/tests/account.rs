@@ -7,10 +7,11 @@ use serde_json::{Value as Json, json};
 
 use crate::facts::{
     Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, ManagedPolicy, MetadataOptions,
-    PolicyText, Role, Subject, SubjectKind, Unreadable, UnreadableKind, key,
+    PolicyText, Role, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, key,
 };
 use crate::fix::{Change, Options, Plan, Reason, State, Thing, plan};
 use crate::needs::Requirements;
+use crate::preferences::DEFAULT_NAME;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const INSTANCE: &str = "i-0123456789abcdef0";
@@ -64,6 +65,10 @@ impl Account {
             _ => "us-east-1",
         };
         let mut account = Account { partition, region, facts: Facts::new(now()) };
+        let second = [("aws", "eu-west-1"), ("aws-cn", "cn-northwest-1"), ("aws-us-gov", "us-gov-east-1")];
+        let regions = second.iter().filter(|(name, _)| *name == partition).map(|(_, region)| *region).chain([region]);
+        account.facts.settings = regions.map(|region| (region.to_owned(), plain_settings())).collect();
+        account.facts.organization = Fact::Absent;
         let core = ManagedPolicy { version: "v2".to_owned(), document: text(&policy(&[allow(&CORE, "*")])) };
         account.facts.policies.insert(account.core(), Fact::Known(core));
         account
@@ -143,6 +148,7 @@ impl Account {
             }),
             vpc: Some("vpc-1".to_owned()),
             private_ip: Some("10.0.0.1".to_owned()),
+            agent: Fact::Absent,
             tags: BTreeMap::new(),
         };
         holds(&mut instance, &self.iam("instance-profile/web"), Some(&id_of("web")));
@@ -182,6 +188,15 @@ impl Account {
     /// The plan for the core alone.
     pub fn core_plan(&self) -> Plan {
         self.plan(&Requirements::default(), &options())
+    }
+}
+
+/// Host management is off, and there are no session preferences.
+pub fn plain_settings() -> Settings {
+    Settings {
+        host_management: Fact::Absent,
+        preferences_name: Some(DEFAULT_NAME.to_owned()),
+        preferences: Fact::Absent,
     }
 }
 

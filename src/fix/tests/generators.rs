@@ -377,7 +377,7 @@ fn case_in(partition: &'static str, most: usize) -> BoxedStrategy<Case> {
             let known = |(name, fact): (&str, Option<Fact<InstanceProfile>>)| Some((there(name), fact?));
             account.facts.profiles = PROFILES.into_iter().zip(profiles).filter_map(known).collect();
             account.facts.scp_levels = scp_levels;
-            let of_alias = KmsKey { arn: format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/of-alias") };
+            let of_alias = KmsKey::of(&format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/of-alias"));
             account.facts.kms_keys.insert(kms_key(Some(region), "alias/known"), Fact::Known(of_alias));
             let mut met: Vec<String> = Vec::new();
             for (index, (kind, elsewhere, from_selection)) in subjects.into_iter().enumerate() {

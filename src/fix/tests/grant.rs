@@ -241,7 +241,7 @@ fn what_cannot_be_granted_without_more_than_was_asked_for_is_unknown() {
 #[test]
 fn an_alias_is_granted_as_the_key_that_it_stands_for() {
     let account = Account::with_role(ready).with(|facts| {
-        let known = Fact::Known(KmsKey { arn: KEY.to_owned() });
+        let known = Fact::Known(KmsKey::of(KEY));
         facts.kms_keys.insert(kms_key(Some("us-east-1"), "alias/sessions"), known);
     });
     let needed = requirements(|all| all.kms_key = Some("alias/sessions".to_owned()));

@@ -6,6 +6,7 @@ mod decision;
 mod generators;
 mod grammar;
 mod hostile;
+mod key_policy;
 mod operators;
 mod oracle;
 mod properties;

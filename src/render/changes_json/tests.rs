@@ -124,6 +124,8 @@ fn a_run() {
           "instance": null,
           "instance_profile": null,
           "role": null,
+          "host_management_role": null,
+          "agent": null,
           "trust": null,
           "verdict": "ready",
           "permissions": [],

@@ -9,9 +9,10 @@ use futures::{StreamExt, stream};
 
 use super::iam::{self, Expected};
 use super::reader::Reader;
+use super::ssm;
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Failure;
-use crate::facts::{Association, AttachedProfile, Fact, Instance, MetadataOptions, Unreadable, UnreadableKind};
+use crate::facts::{Agent, Association, AttachedProfile, Fact, Instance, MetadataOptions, Unreadable, UnreadableKind};
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
 const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
@@ -44,6 +45,17 @@ pub(super) struct Listed {
     pub(super) failure: Option<Unreadable>,
 }
 
+impl Listed {
+    /// Adds to each instance what is known of its agent.
+    fn tell_agents(&mut self, agents: BTreeMap<String, Fact<Agent>>) {
+        for (id, agent) in agents {
+            if let Some(met) = self.met.get_mut(&id) {
+                met.instance.agent = agent;
+            }
+        }
+    }
+}
+
 /// Which of the instances that come back are meant.
 enum Choice<'a> {
     Named(&'a [Wanted<'a>]),
@@ -73,6 +85,11 @@ impl Choice<'_> {
             Choice::Listed => false,
         }
     }
+
+    /// Whether the agents are to be asked for as the instances come; those of named ones are asked for beside.
+    fn asks_for_agents(&self) -> bool {
+        matches!(self, Choice::Tagged(_))
+    }
 }
 
 /// What `region` answers about each of the instances named.
@@ -84,7 +101,9 @@ pub(super) async fn named(reader: &Reader<'_>, region: &str, wanted: &[Wanted<'_
     let chunks = ids.chunks(FILTER_VALUES).map(async |ids| {
         // The filter and not the parameter `InstanceIds`, with which one unknown id fails the whole call.
         let filter = filter("instance-id", ids.iter().copied());
-        let mut listed = list(reader, region, &choice, vec![filter.clone()], vec![filter]).await;
+        let listed = list(reader, region, &choice, vec![filter.clone()], vec![filter]);
+        let (mut listed, agents) = join(listed, ssm::agents(reader, region, ids)).await;
+        listed.tell_agents(agents);
         let fact = |id: &&str| match (listed.met.remove(*id), &listed.failure) {
             (Some(met), _) => ((*id).to_owned(), Fact::Known(met)),
             (None, Some(reason)) => ((*id).to_owned(), Fact::Unreadable(reason.clone())),
@@ -166,8 +185,12 @@ async fn instances(reader: &Reader<'_>, region: &str, choice: &Choice<'_>, filte
             let met = reservations.iter().flat_map(met_in).filter(|met| choice.takes(&met.instance));
             let met: Vec<Met> = met.collect();
             let profiles = met.iter().filter(|met| choice.looks_into(met)).map(|met| look_into(reader, region, met));
-            join_all(profiles).await;
-            locked().met.extend(met.into_iter().map(|met| (met.instance.id.clone(), met)));
+            let running = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state == "running");
+            let running: Vec<&str> = running.map(|met| met.instance.id.as_str()).collect();
+            let (_, agents) = join(join_all(profiles), ssm::agents(reader, region, &running)).await;
+            let mut listed = locked();
+            listed.met.extend(met.into_iter().map(|met| (met.instance.id.clone(), met)));
+            listed.tell_agents(agents);
         })
         .await;
     listed.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -264,5 +287,6 @@ fn convert(instance: &sdk::Instance) -> Option<Instance> {
         vpc: instance.vpc_id().map(str::to_owned),
         private_ip: instance.private_ip_address().map(str::to_owned),
         tags,
+        agent: Fact::Absent,
     })
 }

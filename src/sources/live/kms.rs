@@ -5,17 +5,15 @@ use futures::future::join_all;
 use super::reader::Reader;
 use crate::arn::Arn;
 use crate::aws::Failure;
-use crate::facts::{Fact, KmsKey, Unreadable, UnreadableKind, kms_key};
+use crate::facts::{Fact, KmsKey, PolicyText, Unreadable, UnreadableKind, kms_key};
 
 const DESCRIBE: &str = "kms:DescribeKey";
+const GET_POLICY: &str = "kms:GetKeyPolicy";
 
-/// Asks each Region for `given`, unless it is the ARN of a key already.
+/// Asks each Region for `given`; an ARN is asked for in its own.
 pub(super) async fn key(reader: &Reader<'_>, given: Option<&str>, regions: &[&str]) {
     let Some(given) = given else { return };
     let arn = Arn::parse(given).filter(|arn| arn.service == "kms");
-    if arn.as_ref().is_some_and(|arn| arn.resource.starts_with("key/") && arn.region().is_some()) {
-        return;
-    }
     let regions = match arn.as_ref().and_then(Arn::region) {
         Some(region) => vec![region],
         None => regions.to_vec(),
@@ -35,10 +33,23 @@ pub(super) async fn key(reader: &Reader<'_>, given: Option<&str>, regions: &[&st
     .await;
 }
 
+/// The key's own policy, which has one name only.
+async fn get_policy(reader: &Reader<'_>, region: &str, arn: &str) -> Fact<PolicyText> {
+    let request = reader.connection.kms(region).get_key_policy().key_id(arn).policy_name("default");
+    match reader.call(GET_POLICY, request.send()).await {
+        Ok(answer) => match answer.policy().filter(|text| !text.trim().is_empty()) {
+            Some(text) => Fact::Known(PolicyText::new(text)),
+            None => Failure::incomplete(GET_POLICY, "the policy").into_fact(),
+        },
+        Err(failure) => Fact::Unreadable(failure.into_unreadable()),
+    }
+}
+
 async fn describe(reader: &Reader<'_>, region: &str, given: &str) -> Result<KmsKey, Failure> {
     let request = reader.connection.kms(region).describe_key().key_id(given);
     let answer = reader.call(DESCRIBE, request.send()).await?;
     let arn = answer.key_metadata().and_then(|key| key.arn()).filter(|arn| Arn::parse(arn).is_some());
     let arn = arn.ok_or_else(|| Failure::incomplete(DESCRIBE, "the key's ARN"))?;
-    Ok(KmsKey { arn: arn.to_owned() })
+    let state = answer.key_metadata().and_then(|key| key.key_state()).map(|state| state.as_str().to_owned());
+    Ok(KmsKey { arn: arn.to_owned(), state, policy: get_policy(reader, region, arn).await })
 }

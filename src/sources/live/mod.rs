@@ -8,8 +8,11 @@ mod ec2;
 mod iam;
 mod kms;
 pub mod metadata;
+mod organization;
 mod reader;
 mod role;
+pub mod simulate;
+mod ssm;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +38,10 @@ pub struct Query {
     pub regions: Vec<String>,
     /// The KMS key that sessions are encrypted with: an ARN, an id or `alias/NAME`.
     pub kms_key: Option<String>,
+    /// The name of the session preferences to read in every Region.
+    pub preferences: Option<String>,
+    /// Whether service control policies are given, so that they need not be read.
+    pub scps_given: bool,
 }
 
 /// Which instances of a Region to take.
@@ -47,12 +54,16 @@ pub struct Selection {
 /// Reads all that `query` asks for.
 pub async fn load(connection: &Connection, query: &Query) -> Facts {
     let reader = Reader::new(connection, Facts::new(Timestamp::now()));
-    let (named, selected, ()) = join3(
+    let regions = regions_in_play(query);
+    let partition = regions.first().map_or("aws", |region| partition_of_region(region));
+    let settings = regions.iter().map(|region| ssm::settings(&reader, region, query.preferences.as_deref()));
+    let (named, selected, (), _, ()) = futures::join!(
         named(&reader, query),
         selected(&reader, query),
-        kms::key(&reader, query.kms_key.as_deref(), &regions_in_play(query)),
-    )
-    .await;
+        kms::key(&reader, query.kms_key.as_deref(), &regions),
+        join_all(settings),
+        organization::organization(&reader, partition, query.scps_given),
+    );
     let mut facts = reader.into_facts();
     facts.subjects = named;
     facts.subjects.extend(selected);

@@ -59,6 +59,7 @@ fn met(account: &str) -> Fact<ec2::Met> {
         vpc: None,
         private_ip: None,
         tags: BTreeMap::new(),
+        agent: Fact::Absent,
     };
     Fact::Known(ec2::Met { account: Some(account.to_owned()), instance })
 }

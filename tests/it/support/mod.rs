@@ -4,7 +4,7 @@
 //! - `aws`: stages things in such an account.
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
-//!   written to it (`world_writes`).
+//!   written to it (`world_writes`), and it has settings (`world_settings`).
 //! - `chains`: accounts in which `fix` has something to do, and what holds of every run of it.
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
 //! - `report`, `record`: a strict second definition of the machine reports, so that a change of the contract fails a test.
@@ -26,5 +26,6 @@ pub mod stub;
 pub mod terminal;
 pub mod world;
 pub mod world_ec2;
+pub mod world_settings;
 pub mod world_writes;
 pub mod xml;

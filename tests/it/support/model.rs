@@ -2,6 +2,9 @@
 
 use super::xml::fake_id;
 
+/// The version of the agent of every instance that says nothing else.
+pub const AGENT: &str = "3.3.2299.0";
+
 /// An EC2 instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -22,6 +25,16 @@ pub struct Instance {
     /// The id of the profile's association, which says something only while there is a profile.
     pub association_id: String,
     pub metadata: Option<Metadata>,
+    /// The agent, as Systems Manager last saw it; `None` if it never did.
+    pub agent: Option<Agent>,
+}
+
+/// The SSM Agent of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    pub ping: String,
+    pub version: String,
+    pub platform: String,
 }
 
 /// The metadata options of an instance.
@@ -34,7 +47,7 @@ pub struct Metadata {
 }
 
 impl Instance {
-    /// A running instance in `us-east-1` without a profile.
+    /// A running instance in `us-east-1` without a profile, its agent online.
     pub fn new(id: &str) -> Self {
         Self {
             id: id.into(),
@@ -54,7 +67,20 @@ impl Instance {
                 hop_limit: 1,
                 state: "applied".into(),
             }),
+            agent: Some(Agent { ping: "Online".into(), version: AGENT.into(), platform: "Linux".into() }),
         }
+    }
+
+    /// Its agent: `Online`, `ConnectionLost` or `Inactive`, and its version.
+    pub fn agent(mut self, ping: &str, version: &str) -> Self {
+        self.agent = Some(Agent { ping: ping.into(), version: version.into(), platform: "Linux".into() });
+        self
+    }
+
+    /// Systems Manager never saw its agent.
+    pub fn without_agent(mut self) -> Self {
+        self.agent = None;
+        self
     }
 
     pub fn profile(mut self, name: &str) -> Self {
@@ -260,11 +286,25 @@ pub struct Key {
     pub region: String,
     /// Names with their `alias/`.
     pub aliases: Vec<String>,
+    pub state: String,
+    /// Its policy; if nothing is said, the account's root may do everything.
+    pub policy: Option<String>,
 }
 
 impl Key {
     pub fn new(id: &str) -> Self {
-        Self { id: id.into(), region: "us-east-1".into(), aliases: Vec::new() }
+        Self { id: id.into(), region: "us-east-1".into(), aliases: Vec::new(), state: "Enabled".into(), policy: None }
+    }
+
+    /// `Enabled`, `Disabled`, `PendingDeletion` and so on.
+    pub fn state(mut self, state: &str) -> Self {
+        self.state = state.into();
+        self
+    }
+
+    pub fn policy(mut self, document: impl ToString) -> Self {
+        self.policy = Some(document.to_string());
+        self
     }
 
     pub fn region(mut self, region: &str) -> Self {
@@ -277,6 +317,67 @@ impl Key {
         self
     }
 }
+
+/// An organisation.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    pub id: String,
+    pub management_account: String,
+    /// From the root down to the account itself.
+    pub levels: Vec<Level>,
+    /// Whether the account may ask for more than which organisation it is in.
+    pub visible: bool,
+}
+
+/// A root, an organisational unit or an account.
+#[derive(Debug, Clone)]
+pub struct Level {
+    pub id: String,
+    /// Names and documents.
+    pub scps: Vec<(String, String)>,
+}
+
+impl Level {
+    /// One with the policy `FullAWSAccess`.
+    pub fn new(id: &str) -> Self {
+        let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        Self { id: id.into(), scps: vec![("FullAWSAccess".into(), full.into())] }
+    }
+
+    pub fn scp(mut self, name: &str, document: impl ToString) -> Self {
+        self.scps.push((name.into(), document.to_string()));
+        self
+    }
+}
+
+/// What the policy simulator says of one action.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    /// `allowed`, `implicitDeny` or `explicitDeny`.
+    pub decision: String,
+    pub missing: Vec<String>,
+    pub allowed_by_organizations: Option<bool>,
+}
+
+impl Simulated {
+    pub fn new(decision: &str) -> Self {
+        Self { decision: decision.into(), missing: Vec::new(), allowed_by_organizations: None }
+    }
+
+    /// It had no value for this key.
+    pub fn missing(mut self, key: &str) -> Self {
+        self.missing.push(key.into());
+        self
+    }
+
+    pub fn organizations(mut self, allowed: bool) -> Self {
+        self.allowed_by_organizations = Some(allowed);
+        self
+    }
+}
+
+/// A trust policy that admits Systems Manager.
+pub const SSM_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// The five actions that every session needs.
 pub const CORE: [&str; 5] = [

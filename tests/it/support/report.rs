@@ -78,9 +78,16 @@ pub struct Outcome {
     #[serde(deserialize_with = "present")]
     pub role: Option<Role>,
     #[serde(deserialize_with = "present")]
+    pub host_management_role: Option<Role>,
+    #[serde(deserialize_with = "present")]
+    pub agent: Option<Agent>,
+    #[serde(deserialize_with = "present")]
     pub trust: Option<Trust>,
     pub verdict: Verdict,
     pub permissions: Vec<Permission>,
+    /// Only where the policy simulator says something else.
+    #[serde(default)]
+    pub simulation: Vec<Difference>,
     pub findings: Vec<Finding>,
     pub not_checked: Vec<String>,
 }
@@ -138,6 +145,27 @@ pub struct Permission {
     pub decision: Decision,
     pub decided_by: Vec<DecidedBy>,
     pub depends_on: Vec<String>,
+    /// Whether sessions fail without it; else only their logs are lost.
+    pub required: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    #[serde(deserialize_with = "present")]
+    pub ping: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    pub action: String,
+    pub resource: String,
+    pub decision: Decision,
+    pub simulator: Decision,
+    pub explanation: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -296,10 +324,14 @@ impl Outcome {
             Verdict::Skipped => {}
         }
         let core_open = |permission: &Permission| {
-            permission.needed_for == NeededFor::Core && permission.decision != Decision::Allowed
+            assert!(
+                permission.required || permission.needed_for != NeededFor::Core,
+                "core is required: {permission:?}"
+            );
+            permission.required && permission.decision != Decision::Allowed
         };
         if self.verdict == Verdict::Ready {
-            assert!(!self.permissions.iter().any(core_open), "`ready` has all core permissions: {self:?}");
+            assert!(!self.permissions.iter().any(core_open), "`ready` has all that sessions require: {self:?}");
         }
         for finding in &self.findings {
             assert!(!finding.message.is_empty(), "a finding says what is the case: {finding:?}");

@@ -56,9 +56,10 @@ impl Call {
         (1..).map_while(|index| self.parameters.get(&format!("{prefix}.{index}"))).map(String::as_str).collect()
     }
 
-    /// Whether it changes something: all but `Get...`, `List...`, `Describe...` and instance metadata.
+    /// Whether it changes something: all but `Get...`, `List...`, `Describe...`, `Simulate...` and instance metadata.
     pub fn is_write(&self) -> bool {
-        self.service != "imds" && !["Get", "List", "Describe"].iter().any(|read| self.action.starts_with(read))
+        self.service != "imds"
+            && !["Get", "List", "Describe", "Simulate"].iter().any(|read| self.action.starts_with(read))
     }
 
     /// How the called service writes its errors.

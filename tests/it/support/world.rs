@@ -1,6 +1,7 @@
-//! A small account that answers like EC2, IAM, KMS, SSM, STS and instance metadata, and fails where a test wants it to.
+//! A small account that answers like EC2, IAM, KMS, SSM, STS, Organizations and instance metadata, and fails where a test
+//! wants it to.
 //!
-//! It keeps what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
+//! Its settings are in `world_settings`. It keeps what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
 use std::mem;
 use std::ops::RangeBounds;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::http::decode;
-use super::model::{Instance, Key, Policy, Profile, Role, SSM_CORE};
+use super::model::{Instance, Key, Organization, Policy, Profile, Role, SSM_CORE, Simulated};
 use super::stub::{Call, Stub, Which, unknown};
 use super::xml::{self, within};
 
@@ -33,6 +34,12 @@ pub struct World {
     pub preferences: Option<Value>,
     /// The role of the default host management configuration.
     pub dhmc_role: Option<String>,
+    /// Session documents by name, besides the default one.
+    pub documents: Vec<(String, Value)>,
+    /// The organisation that the account is in.
+    pub organization: Option<Organization>,
+    /// How the policy simulator answers; everything is allowed where nothing is said.
+    pub simulator: Option<Box<Simulator>>,
     /// The instance that instance metadata speaks of.
     pub metadata_of: Option<String>,
     /// How many elements a list gives at a time.
@@ -44,6 +51,8 @@ pub struct World {
     faults: Faults,
 }
 
+/// What the policy simulator says to a call.
+pub type Simulator = dyn Fn(&Call) -> Simulated + Send + Sync;
 type Hook = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
 type Change = dyn Fn(&mut World) + Send + Sync;
 
@@ -69,6 +78,9 @@ impl World {
             keys: Vec::new(),
             preferences: None,
             dhmc_role: None,
+            documents: Vec::new(),
+            organization: None,
+            simulator: None,
             metadata_of: None,
             page_size: usize::MAX,
             latency: Duration::ZERO,
@@ -257,8 +269,11 @@ impl World {
             ("iam", "GetRole" | "ListAttachedRolePolicies" | "ListRolePolicies" | "GetRolePolicy") => {
                 self.about_role(call)
             }
-            ("kms", "DescribeKey") => self.describe_key(call),
+            ("iam", "SimulatePrincipalPolicy") => self.simulate(call),
+            ("kms", "DescribeKey" | "GetKeyPolicy") => self.about_key(call),
+            ("organizations", _) => self.about_organization(call),
             ("sts", "GetCallerIdentity") => self.get_caller_identity(),
+            ("ssm", "DescribeInstanceInformation") => self.describe_agents(call),
             ("ssm", "GetDocument") => self.get_document(call),
             ("ssm", "GetServiceSetting") => self.get_service_setting(call),
             ("imds", path) => self.metadata(path),
@@ -379,49 +394,10 @@ impl World {
         }
     }
 
-    fn describe_key(&self, call: &Call) -> Answer {
-        let wanted = call.parameter("KeyId");
-        let prefix = format!("arn:{}:kms:{}:{}:", self.partition, call.region, self.account);
-        let local = wanted.strip_prefix(&prefix).unwrap_or(wanted);
-        let mut here = self.keys.iter().filter(|key| key.region == call.region);
-        match here
-            .find(|key| key.id == local.trim_start_matches("key/") || key.aliases.iter().any(|alias| alias == local))
-        {
-            Some(key) => Answer::json(&json!({
-                "KeyMetadata": {
-                    "AWSAccountId": self.account, "KeyId": key.id, "Arn": format!("{prefix}key/{}", key.id),
-                    "Enabled": true, "KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeyManager": "CUSTOMER",
-                }
-            })),
-            None => Answer::error("NotFoundException", &format!("Key '{wanted}' does not exist")),
-        }
-    }
-
     /// Whoever calls is of this account.
     fn get_caller_identity(&self) -> Answer {
         let arn = self.arn("user", "/", "tester");
         Answer::xml(xml::get_caller_identity(&self.account, &arn))
-    }
-
-    fn get_document(&self, call: &Call) -> Answer {
-        let name = call.parameter("Name");
-        match &self.preferences {
-            Some(content) if name == "SSM-SessionManagerRunShell" => Answer::json(&json!({
-                "Name": name, "DocumentVersion": "1", "Status": "Active", "DocumentType": "Session", "DocumentFormat": "JSON",
-                "Content": content.to_string(),
-            })),
-            _ => Answer::error("InvalidDocument", &format!("Document with name {name} does not exist.")),
-        }
-    }
-
-    fn get_service_setting(&self, call: &Call) -> Answer {
-        let id = call.parameter("SettingId");
-        Answer::json(&json!({
-            "ServiceSetting": {
-                "SettingId": id, "SettingValue": self.dhmc_role.as_deref().unwrap_or("$None"),
-                "Status": if self.dhmc_role.is_some() { "Customized" } else { "Default" },
-            }
-        }))
     }
 
     fn metadata(&self, path: &str) -> Answer {

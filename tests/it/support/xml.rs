@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::http::encode;
-use super::model::{Instance, Profile};
+use super::model::{Instance, Profile, Simulated};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 const WHEN: &str = "2026-01-01T00:00:00Z";
@@ -212,6 +212,21 @@ pub fn get_policy_version(version: &str, document: &str) -> String {
         + &element("IsDefaultVersion", true)
         + &element("CreateDate", WHEN);
     iam("GetPolicyVersion", within("PolicyVersion", inner))
+}
+
+/// `SimulatePrincipalPolicy`.
+pub fn simulate_principal_policy(action: &str, resource: &str, said: &Simulated) -> String {
+    let missing: String = said.missing.iter().map(|key| element("member", key)).collect();
+    let organizations = said
+        .allowed_by_organizations
+        .map(|allowed| within("OrganizationsDecisionDetail", element("AllowedByOrganizations", allowed)));
+    let inner = element("EvalActionName", action)
+        + &element("EvalResourceName", resource)
+        + &element("EvalDecision", &said.decision)
+        + &within("MissingContextValues", missing)
+        + &organizations.unwrap_or_default();
+    let results = within("EvaluationResults", within("member", inner));
+    iam("SimulatePrincipalPolicy", results + &element("IsTruncated", false))
 }
 
 /// `GetCallerIdentity`.

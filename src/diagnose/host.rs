@@ -1,0 +1,215 @@
+//! Default Host Management Configuration: the other way in which the agent of an instance can get credentials.
+//!
+//! The agent takes the credentials of the instance profile and calls `ssm:UpdateInstanceInformation`. If that succeeds it uses
+//! the profile, and nothing else; if it is denied, or there are no such credentials, it uses the role of the configuration.
+//! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
+//! and the source of the SSM Agent.
+
+use crate::facts::{Fact, Instance, Subject, Unreadable};
+use crate::policy::{ServicePrincipal, Truth};
+use crate::report::{Code, Finding, Outcome, Severity};
+
+use super::asked::{self, Asked, settings_of};
+use super::path::Path;
+use super::words::{error, info};
+use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, place_of, settle};
+
+/// What is known of the configuration, for one instance.
+enum Host {
+    /// It is off.
+    Off,
+    /// It is on, and the agent would go this way.
+    On(String, Box<Path>),
+    /// Whether it is on is not known.
+    NotKnown(Unreadable),
+}
+
+impl Diagnosis<'_> {
+    /// Judges both ways in which the agent of an instance can get credentials. `chain` and `role` are the profile's.
+    pub(super) fn of_agent(
+        &self,
+        mut outcome: Outcome,
+        chain: Vec<Finding>,
+        role: &RoleInView<'_>,
+        subject: &Subject,
+        instance: &Instance,
+    ) -> Outcome {
+        let place = place_of(subject, Some(instance));
+        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let service = ServicePrincipal::ec2(subject.partition.as_deref());
+        let profile = self.path(role, chain, &asked, subject, &service, Some(instance));
+        let host = self.host(&asked, subject, instance);
+        let known = !matches!(host, Host::NotKnown(_));
+        combine(&mut outcome, profile, host, instance);
+        outcome.findings.extend(chain::around(instance));
+        outcome.not_checked = explain::not_checked_of_instance(
+            self.facts,
+            self.requirements,
+            subject,
+            instance,
+            asked.preferences_known,
+            known,
+        );
+        settle(&mut outcome, Vec::new());
+        let more = agent::findings(instance, outcome.verdict, !asked.keys.is_empty());
+        settle(&mut outcome, more);
+        outcome
+    }
+
+    fn host(&self, asked: &Asked<'_>, subject: &Subject, instance: &Instance) -> Host {
+        let setting = match settings_of(self.facts, subject).map(|settings| &settings.host_management) {
+            Some(Fact::Known(setting)) => setting,
+            Some(Fact::Absent) => return Host::Off,
+            Some(Fact::Unreadable(reason)) => return Host::NotKnown(reason.clone()),
+            None => return Host::NotKnown(not_in_snapshot("ssm:GetServiceSetting")),
+        };
+        let name = setting.rsplit('/').next().unwrap_or(setting);
+        // One that is not there was looked for without its account.
+        let of_account = crate::facts::key(subject.account.as_deref(), name);
+        let known = self.facts.roles.contains_key(&of_account);
+        let key = if known { of_account } else { crate::facts::key(None, name) };
+        let (mut chain, role) = match (self.roles.get(key.as_str()), self.facts.roles.get(&key)) {
+            (Some(judged), _) => (Vec::new(), RoleInView::Judged(judged)),
+            (None, Some(Fact::Absent)) => (vec![role_missing(name)], RoleInView::None),
+            (None, Some(Fact::Unreadable(reason))) => (vec![explain::unreadable(reason)], RoleInView::NotKnown),
+            (None, Some(Fact::Known(_)) | None) => {
+                (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown)
+            }
+        };
+        chain.extend(agent::too_old_for_host_management(instance));
+        let service = ServicePrincipal::ssm(subject.partition.as_deref());
+        Host::On(name.to_owned(), Box::new(self.path(&role, chain, asked, subject, &service, Some(instance))))
+    }
+}
+
+/// Which way the agent goes, and what that means.
+fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Instance) {
+    let taken = profile.is_taken();
+    match (taken, host) {
+        (_, Host::Off) => profile.into_outcome(outcome),
+        (Truth::True, Host::On(name, _)) => {
+            if profile.is_closed() && profile.credentials.is_true() {
+                profile.findings.push(fallback_off(&name, &profile));
+            }
+            profile.into_outcome(outcome);
+        }
+        // Whether or not there is another way, the agent does not go it.
+        (Truth::True, Host::NotKnown(reason)) => {
+            profile.findings.extend(unknown_aside(&reason));
+            profile.into_outcome(outcome);
+        }
+        (Truth::False, Host::On(name, host)) if host.is_open() => {
+            let why = reason_in_words(&profile, instance);
+            outcome.host_management_role.clone_from(&host.role);
+            let profile_role = profile.role.take();
+            let mut host = *host;
+            host.findings.push(managed(&name, &why));
+            host.into_outcome(outcome);
+            outcome.role = profile_role;
+        }
+        (Truth::False, Host::On(name, host)) => {
+            outcome.host_management_role.clone_from(&host.role);
+            let closed = host.is_closed();
+            let of_host = host.findings.into_iter().map(|finding| of_host(finding, &name));
+            if closed {
+                profile.findings.extend(of_host);
+            } else {
+                profile.findings = profile.findings.into_iter().map(may_not_matter).chain(of_host).collect();
+            }
+            if profile.role.is_none() {
+                profile.permissions = host.permissions;
+            }
+            profile.into_outcome(outcome);
+        }
+        (Truth::False, Host::NotKnown(reason)) => {
+            profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
+            profile.findings.push(unknown(&reason));
+            profile.into_outcome(outcome);
+        }
+        // Whether the agent stays with the profile is open: the verdict is certain only where both ways end alike.
+        (Truth::Unknown(_), Host::On(name, host)) => {
+            outcome.host_management_role.clone_from(&host.role);
+            if !(profile.is_closed() && host.is_closed()) {
+                profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
+            }
+            let of_host = host.findings.into_iter().filter(|finding| finding.severity != Severity::Info);
+            profile.findings.extend(of_host.map(|finding| of_host_aside(finding, &name)));
+            profile.into_outcome(outcome);
+        }
+        (Truth::Unknown(_), Host::NotKnown(reason)) => {
+            profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
+            profile.findings.extend(unknown_aside(&reason));
+            profile.into_outcome(outcome);
+        }
+    }
+}
+
+fn managed(name: &str, why: &str) -> Finding {
+    info(
+        Code::ManagedByDhmc,
+        format!("Default Host Management Configuration lets the agent in with its role `{name}`, because {why}"),
+        "nothing to do; an instance profile that allowed `ssm:UpdateInstanceInformation` would take its place",
+    )
+}
+
+/// Why the agent does not go the way of the profile.
+fn reason_in_words(profile: &Path, instance: &Instance) -> String {
+    if instance.profile.is_none() {
+        return "the instance has no instance profile".to_owned();
+    }
+    match profile.credentials.is_false() {
+        true => "the instance's profile gives it no credentials".to_owned(),
+        false => "the role of its profile is not allowed `ssm:UpdateInstanceInformation`".to_owned(),
+    }
+}
+
+fn fallback_off(name: &str, profile: &Path) -> Finding {
+    let role = profile.role.as_ref().map(|role| format!("`{}`", role.name)).unwrap_or_default();
+    error(
+        Code::DhmcFallbackOff,
+        format!(
+            "the profile's role {role} allows `ssm:UpdateInstanceInformation`, so the agent stays with it and never turns to the \
+             role `{name}` of Default Host Management Configuration: the instance shows up as managed, and no session opens"
+        ),
+        "either grant the role what is missing (`ssm-profile fix`), or take `ssm:UpdateInstanceInformation` from it, so that \
+         Default Host Management Configuration lets the agent in",
+    )
+}
+
+fn role_missing(name: &str) -> Finding {
+    error(
+        Code::RoleMissing,
+        format!("the role `{name}`, which Default Host Management Configuration names, does not exist"),
+        "create it, or name another: `aws ssm update-service-setting`",
+    )
+}
+
+/// A finding about the role of the configuration, said as such.
+fn of_host(finding: Finding, name: &str) -> Finding {
+    Finding { message: format!("Default Host Management Configuration (`{name}`): {}", finding.message), ..finding }
+}
+
+/// The same where that role may not matter.
+fn of_host_aside(finding: Finding, name: &str) -> Finding {
+    may_not_matter(of_host(finding, name))
+}
+
+/// An obstacle on one way, while there may be another.
+fn may_not_matter(finding: Finding) -> Finding {
+    match finding.severity {
+        Severity::Error => Finding { severity: Severity::Warning, leaves_unknown: true, ..finding },
+        _ => finding,
+    }
+}
+
+/// Without the setting nothing says whether there is another way.
+fn unknown(reason: &Unreadable) -> Finding {
+    let finding = explain::unreadable(reason);
+    let message =
+        format!("it is not known whether Default Host Management Configuration lets the agent in: {}", finding.message);
+    Finding { message, ..finding }
+}
+
+fn unknown_aside(reason: &Unreadable) -> Option<Finding> {
+    asked::aside("whether Default Host Management Configuration is on is not known", reason)
+}

@@ -1,0 +1,48 @@
+//! What to ask the IAM policy simulator, so that its answers can stand beside the report's.
+
+use jiff::Timestamp;
+
+use super::{Diagnosis, asked, place_of, role};
+use crate::agent_context;
+use crate::facts::{Fact, Facts, SubjectKind};
+use crate::needs::Requirements;
+use crate::policy::Resource;
+use crate::report::Report;
+use crate::simulation::Question;
+
+/// One question for each permission of a result whose role is known.
+pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, report: &Report) -> Vec<Question> {
+    let diagnosis = Diagnosis { facts, requirements, now, roles: role::judge_all(facts) };
+    let mut questions = Vec::new();
+    for (result, (subject, outcome)) in facts.subjects.iter().zip(&report.results).enumerate() {
+        // Where host management lets the agent in, the permissions are those of its role.
+        let role = outcome.host_management_role.as_ref().or(outcome.role.as_ref());
+        let Some(arn) = role.and_then(|role| role.arn.as_deref()) else { continue };
+        let Some(judged) = diagnosis.roles.values().find(|judged| judged.arn.as_deref() == Some(arn)) else { continue };
+        let instance = match &subject.kind {
+            SubjectKind::Instance(Fact::Known(instance)) => Some(instance.as_ref()),
+            _ => None,
+        };
+        let place = place_of(subject, instance);
+        let mut caller = diagnosis.caller_of(judged, place, instance);
+        caller.through_systems_manager = outcome.host_management_role.is_some();
+        let base = agent_context::base(&caller);
+        let needs = asked::of(facts, requirements, subject, &place).needs;
+        for (permission, need) in needs.iter().enumerate() {
+            let context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
+            questions.push(Question {
+                result,
+                permission,
+                role: arn.to_owned(),
+                action: need.action.clone(),
+                resource: match &need.resource {
+                    Resource::Arn(text) => text.as_known().map(str::to_owned),
+                    Resource::WildcardOnly { .. } => None,
+                    Resource::LogGroup { bare, .. } => bare.as_known().map(|bare| format!("{bare}:*")),
+                },
+                context: context.known(),
+            });
+        }
+    }
+    questions
+}

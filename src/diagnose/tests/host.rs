@@ -1,0 +1,284 @@
+//! Default Host Management Configuration: the two ways of the agent.
+
+use super::*;
+use crate::facts::{Agent, Instance, key};
+
+const HOST: &str = "AWSSystemsManagerDefaultEC2InstanceManagementRole";
+const HEARTBEAT: [&str; 1] = ["ssm:UpdateInstanceInformation"];
+const CHANNELS: [&str; 1] = ["ssmmessages:*"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    None,
+    AllowsNothing,
+    HeartbeatOnly,
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Off,
+    Good,
+    Untrusting,
+    NoChannels,
+    Unreadable,
+}
+
+const PROFILES: [Profile; 4] = [Profile::None, Profile::AllowsNothing, Profile::HeartbeatOnly, Profile::Full];
+const HOSTS: [Host; 5] = [Host::Off, Host::Good, Host::Untrusting, Host::NoChannels, Host::Unreadable];
+
+fn of_profile(profile: Profile) -> Account {
+    let account = match profile {
+        Profile::None => return Account::new().instance(INSTANCE, bare),
+        Profile::AllowsNothing => Account::new().role("web", |_| {}),
+        Profile::HeartbeatOnly => {
+            Account::new().role("web", |role| add_inline(role, "some", &policy(&[allow(&HEARTBEAT, "*")])))
+        }
+        Profile::Full => Account::new().role("web", ready),
+    };
+    account.profile("web", |_| {}).instance(INSTANCE, |_| {})
+}
+
+fn with_host(account: Account, host: Host) -> Account {
+    let setting = match host {
+        Host::Off => Fact::Absent,
+        Host::Unreadable => unreadable("ssm:GetServiceSetting"),
+        _ => Fact::Known(format!("service-role/{HOST}")),
+    };
+    let account = with_settings(account, |settings| settings.host_management = setting.clone());
+    let arn = account.iam(&format!("role/service-role/{HOST}"));
+    account.role(HOST, |role| {
+        role.arn = Some(arn);
+        let service = if host == Host::Untrusting { "ec2.amazonaws.com" } else { "ssm.amazonaws.com" };
+        role.trust = Fact::Known(text(&policy(&[trusting(service)])));
+        let actions: &[&str] = if host == Host::NoChannels { &HEARTBEAT } else { &CORE };
+        add_inline(role, "default", &policy(&[allow(actions, "*")]));
+    })
+}
+
+/// The verdict and what it turns on: the errors, and whether host management is what lets the agent in.
+fn telling(account: &Account) -> (Verdict, Vec<Code>) {
+    let outcome = judge(account);
+    let mut codes = errors(&outcome);
+    if found(&outcome, Code::ManagedByDhmc).is_some() {
+        codes.insert(Code::ManagedByDhmc);
+    }
+    (outcome.verdict, codes.into_iter().collect())
+}
+
+/// A version of the agent, which reports.
+fn agent(version: Option<&str>) -> Fact<Agent> {
+    Fact::Known(Agent {
+        ping: Some("Online".to_owned()),
+        version: version.map(str::to_owned),
+        last_ping: Some(now()),
+        platform: Some("Linux".to_owned()),
+    })
+}
+
+fn changed(profile: Profile, host: Host, change: impl FnOnce(&mut Instance)) -> Account {
+    let mut account = with_host(of_profile(profile), host);
+    match &mut account.facts.subjects[0].kind {
+        crate::facts::SubjectKind::Instance(Fact::Known(instance)) => change(instance),
+        other => panic!("{other:?}"),
+    }
+    account
+}
+
+#[test]
+fn the_agent_goes_the_way_of_the_profile_if_its_heartbeat_is_allowed_there() {
+    use Code::*;
+    use Verdict::{NotReady, Ready, Unknown};
+    type Row = [(Verdict, &'static [Code]); 4];
+    let table: [(Host, Row); 5] = [
+        // There is the profile alone.
+        (
+            Host::Off,
+            [
+                (NotReady, &[NoInstanceProfile]),
+                (NotReady, &[MissingPermission]),
+                (NotReady, &[MissingPermission]),
+                (Ready, &[]),
+            ],
+        ),
+        // The heartbeat through the profile succeeds, so the good role never comes into play.
+        (
+            Host::Good,
+            [
+                (Ready, &[ManagedByDhmc]),
+                (Ready, &[ManagedByDhmc]),
+                (NotReady, &[MissingPermission, DhmcFallbackOff]),
+                (Ready, &[]),
+            ],
+        ),
+        // Neither way is open; the third would be none if the first were mended.
+        (
+            Host::Untrusting,
+            [
+                (NotReady, &[NoInstanceProfile, TrustPolicy]),
+                (NotReady, &[TrustPolicy, MissingPermission]),
+                (NotReady, &[MissingPermission, DhmcFallbackOff]),
+                (Ready, &[]),
+            ],
+        ),
+        (
+            Host::NoChannels,
+            [
+                (NotReady, &[NoInstanceProfile, MissingPermission]),
+                (NotReady, &[MissingPermission]),
+                (NotReady, &[MissingPermission, DhmcFallbackOff]),
+                (Ready, &[]),
+            ],
+        ),
+        // There may be another way; where the agent stays with the profile it does not matter.
+        (Host::Unreadable, [(Unknown, &[]), (Unknown, &[]), (NotReady, &[MissingPermission]), (Ready, &[])]),
+    ];
+    for (host, row) in table {
+        for (profile, (verdict, codes)) in PROFILES.into_iter().zip(row) {
+            let account = with_host(of_profile(profile), host);
+            assert_eq!(telling(&account), (verdict, codes.to_vec()), "{profile:?} {host:?}");
+        }
+    }
+}
+
+#[test]
+fn a_managed_instance_shows_both_roles_and_the_permissions_of_the_one_that_counts() {
+    let outcome = judge(&with_host(of_profile(Profile::AllowsNothing), Host::Good));
+    assert_eq!(outcome.role.unwrap().name, "web");
+    assert_eq!(outcome.host_management_role.unwrap().name, HOST);
+    assert_eq!(outcome.trust.unwrap().principal, "ssm.amazonaws.com");
+    assert!(outcome.permissions.iter().all(|permission| permission.decision == crate::report::Decision::Allowed));
+    // Where the agent stays with the profile, the other role is of no account.
+    for profile in [Profile::HeartbeatOnly, Profile::Full] {
+        let outcome = judge(&with_host(of_profile(profile), Host::Good));
+        assert_eq!((outcome.role.unwrap().name.as_str(), outcome.host_management_role), ("web", None));
+    }
+}
+
+#[test]
+fn a_role_that_systems_manager_may_not_assume_is_said_as_such() {
+    let outcome = judge(&with_host(of_profile(Profile::None), Host::Untrusting));
+    let finding = found(&outcome, Code::TrustPolicy).unwrap();
+    assert!(finding.message.contains("does not let Systems Manager (`ssm.amazonaws.com`) assume it"), "{finding:?}");
+    // A fix is one of the profile's role.
+    assert!(!finding.remedy.contains("ssm-profile fix"), "{finding:?}");
+}
+
+#[test]
+fn what_gives_no_credentials_is_no_profile() {
+    let full = || of_profile(Profile::Full);
+    let gone = || key(Some(ACCOUNT), "web");
+    let cases = [
+        ("stale", changed(Profile::Full, Host::Off, stale), Code::InstanceProfileStale),
+        (
+            "deleted",
+            full().with(|facts| drop(facts.profiles.insert(gone(), Fact::Absent))),
+            Code::InstanceProfileMissing,
+        ),
+        ("empty", full().profile("web", |profile| profile.role = None), Code::InstanceProfileEmpty),
+        ("role gone", full().with(|facts| drop(facts.roles.insert(gone(), Fact::Absent))), Code::RoleMissing),
+        (
+            "untrusting",
+            full().role("web", |role| {
+                ready(role);
+                role.trust = Fact::Known(text(&policy(&[trusting("lambda.amazonaws.com")])));
+            }),
+            Code::TrustPolicy,
+        ),
+    ];
+    for (name, account, code) in cases {
+        let of = |host| telling(&with_host(account.clone(), host));
+        assert_eq!(of(Host::Off), (Verdict::NotReady, vec![code]), "{name}");
+        assert_eq!(of(Host::Good), (Verdict::Ready, vec![Code::ManagedByDhmc]), "{name}");
+        assert_eq!(of(Host::NoChannels).0, Verdict::NotReady, "{name}");
+        assert_eq!(of(Host::Unreadable), (Verdict::Unknown, vec![]), "{name}");
+    }
+}
+
+#[test]
+fn without_instance_metadata_there_is_no_way_at_all() {
+    for (profile, host) in PROFILES.into_iter().flat_map(|profile| HOSTS.map(|host| (profile, host))) {
+        let account = changed(profile, host, |instance| {
+            if let Some(metadata) = &mut instance.metadata {
+                metadata.http_endpoint = Some("disabled".to_owned());
+            }
+        });
+        let (verdict, codes) = telling(&account);
+        assert_eq!(verdict, Verdict::NotReady, "{profile:?} {host:?}");
+        assert!(codes.contains(&Code::MetadataDisabled), "{profile:?} {host:?}: {codes:?}");
+    }
+}
+
+#[test]
+fn a_heartbeat_that_hangs_on_something_unknown_leaves_the_way_open() {
+    let account = |channels: bool| {
+        let mut statements = vec![under(allow(&HEARTBEAT, "*"), unknowable())];
+        if channels {
+            statements.push(allow(&CHANNELS, "*"));
+        }
+        Account::with_role(|role| add_inline(role, "some", &policy(&statements)))
+    };
+    for (host, with_channels, without) in [
+        (Host::Off, Verdict::Unknown, Verdict::NotReady),
+        (Host::Good, Verdict::Unknown, Verdict::Unknown),
+        // One way may be open, or none is.
+        (Host::Untrusting, Verdict::Unknown, Verdict::NotReady),
+        (Host::NoChannels, Verdict::Unknown, Verdict::NotReady),
+        (Host::Unreadable, Verdict::Unknown, Verdict::Unknown),
+    ] {
+        assert_eq!(telling(&with_host(account(true), host)).0, with_channels, "{host:?}");
+        assert_eq!(telling(&with_host(account(false), host)).0, without, "{host:?}");
+    }
+}
+
+#[test]
+fn host_management_needs_a_recent_agent() {
+    use Verdict::{NotReady, Ready};
+    for (fact, verdict) in [
+        (agent(Some("3.2.581.0")), NotReady),
+        (agent(Some("2.3.68.0")), NotReady),
+        (agent(Some("3.2.582.0")), Ready),
+        (agent(Some("3.10.0.0")), Ready),
+        // Nothing says that it is too old.
+        (agent(None), Ready),
+        (agent(Some("odd")), Ready),
+        (Fact::Absent, Ready),
+        (unreadable("ssm:DescribeInstanceInformation"), Ready),
+    ] {
+        let account = changed(Profile::None, Host::Good, |instance| instance.agent = fact.clone());
+        let (found, codes) = telling(&account);
+        assert_eq!(found, verdict, "{fact:?}: {codes:?}");
+        assert_eq!(codes.contains(&Code::AgentOffline), verdict == NotReady, "{fact:?}: {codes:?}");
+        // The way of the profile is open to any agent.
+        let account = changed(Profile::Full, Host::Good, |instance| instance.agent = fact.clone());
+        assert_eq!(telling(&account), (Ready, vec![]), "{fact:?}");
+    }
+}
+
+#[test]
+fn what_is_not_known_of_the_roles_or_the_setting_leaves_the_verdict_open() {
+    use Verdict::{NotReady, Ready, Unknown};
+    let host = |fact: fn() -> Fact<Role>| {
+        move |profile| {
+            with_host(of_profile(profile), Host::Good)
+                .with(|facts| drop(facts.roles.insert(key(Some(ACCOUNT), HOST), fact())))
+        }
+    };
+    let absent = host(|| Fact::Absent);
+    assert_eq!(telling(&absent(Profile::None)), (NotReady, vec![Code::NoInstanceProfile, Code::RoleMissing]));
+    assert_eq!(telling(&absent(Profile::Full)), (Ready, vec![]));
+    let unread = host(|| unreadable("iam:GetRole"));
+    assert_eq!(telling(&unread(Profile::None)).0, Unknown);
+    assert_eq!(telling(&unread(Profile::HeartbeatOnly)).0, NotReady);
+    assert_eq!(telling(&unread(Profile::Full)).0, Ready);
+    for host in HOSTS {
+        let account = with_host(of_profile(Profile::Full), host)
+            .with(|facts| drop(facts.profiles.insert(key(Some(ACCOUNT), "web"), unreadable("iam:GetInstanceProfile"))));
+        assert_eq!(telling(&account).0, Unknown, "{host:?}");
+    }
+    // A snapshot of an older version holds no settings.
+    for (profile, verdict) in PROFILES.into_iter().zip([Unknown, Unknown, NotReady, Ready]) {
+        let account = of_profile(profile).with(|facts| facts.settings.clear());
+        assert_eq!(telling(&account).0, verdict, "{profile:?}");
+    }
+}

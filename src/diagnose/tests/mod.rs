@@ -1,0 +1,56 @@
+//! The diagnosis as tables: which way the agent goes, what the Region's settings ask for, and what the key and the agent say.
+
+mod agent;
+mod host;
+mod key_policy;
+mod organization;
+mod preferences;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use super::diagnose;
+use crate::facts::{Fact, Role, Settings};
+use crate::fix::tests::account::*;
+use crate::needs::Requirements;
+use crate::report::{Code, Finding, Outcome, Severity, Verdict};
+
+fn judge(account: &Account) -> Outcome {
+    diagnose(&account.facts, &Requirements::default(), now()).results.remove(0)
+}
+
+/// What the verdict turns on: the errors.
+fn errors(outcome: &Outcome) -> BTreeSet<Code> {
+    outcome.findings.iter().filter(|finding| finding.severity == Severity::Error).map(|finding| finding.code).collect()
+}
+
+fn found(outcome: &Outcome, code: Code) -> Option<&Finding> {
+    outcome.findings.iter().find(|finding| finding.code == code)
+}
+
+/// The same settings in every Region.
+fn with_settings(account: Account, change: impl Fn(&mut Settings)) -> Account {
+    account.with(|facts| facts.settings.values_mut().for_each(change))
+}
+
+/// A statement that holds under a condition.
+fn under(mut statement: Json, condition: Json) -> Json {
+    statement["Condition"] = condition;
+    statement
+}
+
+/// A condition of which nothing says whether it holds.
+fn unknowable() -> Json {
+    json!({ "StringEquals": { "aws:SourceVpce": "vpce-1" } })
+}
+
+/// A role that is allowed this and all that a session needs.
+fn ready_and(actions: &'static [&'static str]) -> impl FnOnce(&mut Role) {
+    move |role| {
+        ready(role);
+        if !actions.is_empty() {
+            add_inline(role, "more", &policy(&[allow(actions, "*")]));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Session preferences: what they ask for, and what a denial of it costs.
+
+use super::*;
+use crate::facts::{KmsKey, kms_key};
+
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// A role that is ready and allowed this, in a Region with these preferences.
+fn account(inputs: &Json, actions: &'static [&'static str]) -> Account {
+    let document = json!({ "schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": inputs });
+    let preferences = text(&document.to_string());
+    with_settings(Account::with_role(ready_and(actions)), |settings| {
+        settings.preferences = Fact::Known(preferences.clone());
+    })
+}
+
+/// An account in which AWS says what a key stands for.
+fn resolving(account: Account, given: &str) -> Account {
+    let root = json!({ "Effect": "Allow", "Principal": { "AWS": "111122223333" }, "Action": "kms:*", "Resource": "*" });
+    let key =
+        KmsKey { arn: KEY.to_owned(), state: Some("Enabled".to_owned()), policy: Fact::Known(text(&policy(&[root]))) };
+    account.with(|facts| drop(facts.kms_keys.insert(kms_key(Some("us-east-1"), given), Fact::Known(key))))
+}
+
+#[test]
+fn a_key_is_needed_however_it_is_named() {
+    let alias = "arn:aws:kms:us-east-1:111122223333:alias/sessions";
+    for given in [ID, KEY, "alias/sessions", alias] {
+        let base = resolving(account(&json!({ "kmsKeyId": given }), &[]), given);
+        let with = |change: &dyn Fn(&mut Role)| base.clone().role("web", |role| change(role));
+        let outcome = judge(&with(&ready));
+        assert_eq!(
+            (outcome.verdict, errors(&outcome)),
+            (Verdict::NotReady, [Code::MissingPermission].into()),
+            "{given}"
+        );
+        let needed = outcome.permissions.last().unwrap();
+        assert_eq!((needed.action.as_str(), needed.resource.as_str(), needed.required), ("kms:Decrypt", KEY, true));
+        let allowed = |role: &mut Role, resource: &str| {
+            ready(role);
+            add_inline(role, "key", &policy(&[allow(&["kms:Decrypt"], resource)]));
+        };
+        let outcome = judge(&with(&|role| allowed(role, KEY)));
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Ready, [].into()), "{given}");
+        // An alias in `Resource` grants nothing.
+        assert_eq!(judge(&with(&|role| allowed(role, alias))).verdict, Verdict::NotReady, "{given}");
+    }
+}
+
+#[test]
+fn an_alias_that_cannot_be_looked_up_leaves_the_verdict_open() {
+    let all: &[&str] = &["kms:*"];
+    let unread = account(&json!({ "kmsKeyId": "alias/x" }), all);
+    assert_eq!(judge(&unread).verdict, Verdict::Unknown);
+    let at = kms_key(Some("us-east-1"), "alias/x");
+    for fact in [Fact::Absent, unreadable("kms:DescribeKey")] {
+        let account = unread.clone().with(|facts| drop(facts.kms_keys.insert(at.clone(), fact.clone())));
+        assert_eq!(judge(&account).verdict, Verdict::Unknown, "{fact:?}");
+    }
+    // A key that the preferences name and that is not there ends sessions.
+    let account = account(&json!({ "kmsKeyId": KEY }), all)
+        .with(|facts| drop(facts.kms_keys.insert(kms_key(Some("us-east-1"), KEY), Fact::Absent)));
+    assert_eq!(errors(&judge(&account)), [Code::KmsKeyPolicy].into());
+}
+
+#[test]
+fn what_a_denial_costs_is_what_the_preferences_demand() {
+    use Verdict::{NotReady, Ready, Unknown};
+    let s3 = ("s3BucketName", "s3EncryptionEnabled", "s3:GetEncryptionConfiguration", &["s3:*"][..], &["s3:Get*"][..]);
+    let logs = (
+        "cloudWatchLogGroupName",
+        "cloudWatchEncryptionEnabled",
+        "logs:DescribeLogGroups",
+        &["logs:*"][..],
+        &["logs:DescribeLogGroups"][..],
+    );
+    for (name, flag, asks, everything, look) in [s3, logs] {
+        for (encrypted, verdict) in [
+            (json!(true), NotReady),
+            (json!("true"), NotReady),
+            (json!(false), Ready),
+            (json!("False"), Ready),
+            (json!(null), Unknown),
+            (json!(""), Unknown),
+        ] {
+            let inputs = json!({ name: "logs", flag: encrypted });
+            let outcome = judge(&account(&inputs, &[]));
+            assert_eq!(outcome.verdict, verdict, "{inputs}: {:?}", outcome.findings);
+            let expected = if verdict == NotReady { [Code::MissingPermission].into() } else { BTreeSet::new() };
+            assert_eq!(errors(&outcome), expected, "{inputs}");
+            let required: Vec<&str> = outcome.permissions[5..]
+                .iter()
+                .filter(|permission| permission.required)
+                .map(|permission| permission.action.as_str())
+                .collect();
+            assert_eq!(required, if verdict == NotReady { vec![asks] } else { vec![] }, "{inputs}");
+            // The logs themselves are lost in any case.
+            let finding = found(&outcome, Code::SessionLogs).unwrap();
+            assert_eq!(finding.severity, Severity::Warning, "{inputs}");
+            // What shows the encryption is enough for the session, not for its log.
+            let outcome = judge(&account(&inputs, look));
+            assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{inputs}");
+            assert!(found(&outcome, Code::SessionLogs).is_some(), "{inputs}");
+            let outcome = judge(&account(&inputs, everything));
+            assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{inputs}");
+            assert_eq!(found(&outcome, Code::SessionLogs), None, "{inputs}");
+        }
+        // A flag without its place asks for nothing.
+        let outcome = judge(&account(&json!({ flag: true, name: "" }), &[]));
+        assert_eq!((outcome.verdict, outcome.permissions.len()), (Ready, 5));
+    }
+}
+
+#[test]
+fn what_the_user_asks_for_is_required_whatever_the_preferences_say() {
+    let requirements = Requirements { cloudwatch_logs: Some("logs".to_owned()), ..Requirements::default() };
+    let account = account(&json!({ "cloudWatchLogGroupName": "logs", "cloudWatchEncryptionEnabled": false }), &[]);
+    let outcome = diagnose(&account.facts, &requirements, now()).results.remove(0);
+    assert_eq!((outcome.verdict, outcome.permissions.len()), (Verdict::NotReady, 9));
+    assert!(outcome.permissions.iter().all(|permission| permission.required));
+}
+
+#[test]
+fn preferences_that_are_not_known() {
+    let with = |change: fn(&mut Settings)| judge(&with_settings(Account::with_role(ready), change));
+    // It decides nothing by itself.
+    let outcome = with(|settings| settings.preferences = unreadable("ssm:GetDocument"));
+    assert_eq!(outcome.verdict, Verdict::Ready);
+    let finding = found(&outcome, Code::AccessDenied).unwrap();
+    assert_eq!(finding.severity, Severity::Info);
+    assert!(finding.message.contains("session preferences"), "{finding:?}");
+    assert!(outcome.not_checked.iter().any(|line| line.starts_with("session preferences")));
+    // A document that is none is there, and asks for who knows what.
+    for document in
+        ["{", "{}", r#"{"sessionType": "Port"}"#, r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": 7}}"#]
+    {
+        let account = with_settings(Account::with_role(ready), |settings| {
+            settings.preferences = Fact::Known(text(document));
+        });
+        let outcome = judge(&account);
+        let finding = found(&outcome, Code::InvalidPolicy).unwrap();
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{document}");
+        assert!(finding.message.contains("`SSM-SessionManagerRunShell`"), "{finding:?}");
+    }
+    // Without the default document the defaults hold; one that was asked for by name is missing.
+    assert_eq!(with(|settings| settings.preferences = Fact::Absent).verdict, Verdict::Ready);
+    let named = with(|settings| settings.preferences_name = Some("Team".to_owned()));
+    assert_eq!(named.verdict, Verdict::Unknown);
+    assert!(found(&named, Code::AwsError).unwrap().message.contains("`Team`"));
+    // Nobody wants them to count.
+    let none = with(|settings| {
+        settings.preferences_name = None;
+        settings.preferences = Fact::Known(text("{"));
+    });
+    assert_eq!(none.verdict, Verdict::Ready);
+}

@@ -1,0 +1,122 @@
+//! Session preferences: the content of a Session document such as `SSM-SessionManagerRunShell`.
+//!
+//! Source: [Session document schema](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-schema.html).
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::needs::S3Logs;
+
+/// The document that holds the preferences of a Region unless a session names another.
+pub const DEFAULT_NAME: &str = "SSM-SessionManagerRunShell";
+
+/// What the preferences ask of the role. A setting that is empty is not set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// The key that encrypts sessions: a key ARN, a key id, `alias/NAME` or an alias ARN.
+    pub kms_key: Option<String>,
+    /// The bucket for session logs.
+    pub s3_logs: Option<S3Logs>,
+    /// Whether that bucket must be encrypted; `None` if the document does not say.
+    pub s3_encrypted: Option<bool>,
+    /// The log group for session logs.
+    pub cloudwatch_logs: Option<String>,
+    /// Whether that log group must be encrypted; `None` if the document does not say.
+    pub cloudwatch_encrypted: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    session_type: Option<String>,
+    #[serde(default)]
+    inputs: Map<String, Value>,
+}
+
+impl Preferences {
+    /// Reads the content of a Session document.
+    ///
+    /// # Errors
+    /// In words, if it is none, or a setting is not of its kind.
+    pub fn parse(text: &str) -> Result<Preferences, String> {
+        let document: Document =
+            serde_json::from_str(text).map_err(|error| format!("it is not a Session document: {error}"))?;
+        match document.session_type.as_deref() {
+            Some("Standard_Stream") => {}
+            Some(other) => {
+                return Err(format!("its `sessionType` is `{other}`, and preferences are of `Standard_Stream`"));
+            }
+            None => return Err("it has no `sessionType`".to_owned()),
+        }
+        let inputs = &document.inputs;
+        let bucket = text_of(inputs, "s3BucketName")?;
+        let prefix = text_of(inputs, "s3KeyPrefix")?.unwrap_or_default();
+        Ok(Preferences {
+            kms_key: text_of(inputs, "kmsKeyId")?,
+            s3_logs: bucket.map(|bucket| S3Logs { bucket, prefix: prefix.trim_matches('/').to_owned() }),
+            s3_encrypted: flag_of(inputs, "s3EncryptionEnabled")?,
+            cloudwatch_logs: text_of(inputs, "cloudWatchLogGroupName")?,
+            cloudwatch_encrypted: flag_of(inputs, "cloudWatchEncryptionEnabled")?,
+        })
+    }
+}
+
+fn text_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match inputs.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+        Some(_) => Err(format!("its `{name}` is not a string")),
+    }
+}
+
+/// The console writes `true`, and some tools `"true"`.
+fn flag_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<bool>, String> {
+    match inputs.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(format!("its `{name}` is `{text}`, neither true nor false")),
+        },
+        Some(_) => Err(format!("its `{name}` is neither true nor false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_empty_ones_are_not_set() {
+        let text = r#"{"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {
+            "s3BucketName": "logs", "s3KeyPrefix": "/a/b/", "s3EncryptionEnabled": true, "cloudWatchLogGroupName": "",
+            "cloudWatchEncryptionEnabled": "False", "kmsKeyId": "alias/sessions", "idleSessionTimeout": "20", "runAsEnabled": false,
+            "shellProfile": {"linux": "bash"}}}"#;
+        let expected = Preferences {
+            kms_key: Some("alias/sessions".to_owned()),
+            s3_logs: Some(S3Logs { bucket: "logs".to_owned(), prefix: "a/b".to_owned() }),
+            s3_encrypted: Some(true),
+            cloudwatch_logs: None,
+            cloudwatch_encrypted: Some(false),
+        };
+        assert_eq!(Preferences::parse(text), Ok(expected));
+        assert_eq!(Preferences::parse(r#"{"sessionType": "Standard_Stream"}"#), Ok(Preferences::default()));
+    }
+
+    #[test]
+    fn what_is_no_preferences_document_is_said() {
+        for (text, why) in [
+            ("[]", "Session document"),
+            ("{", "Session document"),
+            ("{}", "`sessionType`"),
+            (r#"{"sessionType": "Port"}"#, "`Port`"),
+            (r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": 1}}"#, "`kmsKeyId`"),
+            (r#"{"sessionType": "Standard_Stream", "inputs": {"s3EncryptionEnabled": "maybe"}}"#, "`maybe`"),
+        ] {
+            let error = Preferences::parse(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

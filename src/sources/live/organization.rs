@@ -1,0 +1,140 @@
+//! The organisation of the account, and the service control policies on the account's path in it.
+//!
+//! Which organisation it is any account may ask; the rest only the management account or a delegated one. What may not be
+//! read is no obstacle: the report says that these policies are not visible.
+//! Source: [Service control policies](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html).
+
+use aws_sdk_organizations::types::{ParentType, PolicyType};
+use futures::future::{join, join_all};
+
+use super::reader::Reader;
+use crate::aws::Failure;
+use crate::facts::{Fact, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable};
+
+const DESCRIBE: &str = "organizations:DescribeOrganization";
+const LIST_PARENTS: &str = "organizations:ListParents";
+const LIST_POLICIES: &str = "organizations:ListPoliciesForTarget";
+const DESCRIBE_POLICY: &str = "organizations:DescribePolicy";
+
+/// No organisation is deeper: a root, five levels of units and the account
+/// ([quotas](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html)); with room to spare.
+const DEEPEST: usize = 12;
+
+/// Reads the organisation, and its policies unless they were given.
+pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_given: bool) {
+    let organization = async {
+        let request = reader.connection.organizations(partition).describe_organization();
+        reader.call(DESCRIBE, request.send()).await
+    };
+    let account = async { reader.connection.caller_account(partition).await.map_err(Failure::into_unreadable) };
+    let levels = async {
+        if policies_given {
+            return None;
+        }
+        Some(match account.await {
+            Ok(account) => levels(reader, partition, &account).await,
+            Err(reason) => Err(reason),
+        })
+    };
+    let (described, levels) = join(organization, levels).await;
+    let described = match described {
+        Ok(answer) => answer.organization,
+        Err(failure) if failure.is_not_found() => {
+            let mut facts = reader.facts();
+            facts.organization = Fact::Absent;
+            facts.scp_levels = Some(Vec::new());
+            return;
+        }
+        Err(failure) => {
+            reader.facts().organization = Fact::Unreadable(failure.into_unreadable());
+            return;
+        }
+    };
+    let Some((id, described)) = described.and_then(|described| Some((described.id.clone()?, described))) else {
+        reader.facts().organization = Failure::incomplete(DESCRIBE, "the organisation's id").into_fact();
+        return;
+    };
+    let mut organization =
+        Organization { id, management_account: described.master_account_id, path: None, policies_unread: None };
+    let mut facts = reader.facts();
+    match levels {
+        None => {}
+        Some(Err(reason)) => organization.policies_unread = Some(reason),
+        Some(Ok(Path { account, parents, levels })) => {
+            let path: String = parents.iter().rev().map(|parent| format!("{parent}/")).collect();
+            organization.path = Some(format!("{}/{path}", organization.id));
+            // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
+            let exempt = organization.management_account.as_ref() == Some(&account);
+            facts.scp_levels = Some(if exempt { Vec::new() } else { levels });
+        }
+    }
+    facts.organization = Fact::Known(organization);
+}
+
+/// Where an account is, and what holds there.
+struct Path {
+    account: String,
+    /// From the account's own parent up to the root.
+    parents: Vec<String>,
+    /// From the root down to the account.
+    levels: Vec<ScpLevel>,
+}
+
+/// Walks up from the account; the policies of each level are read while the walk goes on.
+async fn levels(reader: &Reader<'_>, partition: &str, account: &str) -> Result<Path, Unreadable> {
+    let mut parents: Vec<String> = Vec::new();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<String>();
+    let walk = async {
+        let sender = sender;
+        let mut child = account.to_owned();
+        let _ = sender.send(child.clone());
+        while parents.len() < DEEPEST {
+            let request = reader.connection.organizations(partition).list_parents().child_id(&child);
+            let answer = reader.call(LIST_PARENTS, request.send()).await.map_err(Failure::into_unreadable)?;
+            let parent =
+                answer.parents().first().and_then(|parent| Some((parent.id()?.to_owned(), parent.r#type()?.clone())));
+            let lacking = || Failure::incomplete(LIST_PARENTS, "the parent").into_unreadable();
+            let (id, kind) = parent.ok_or_else(lacking)?;
+            let _ = sender.send(id.clone());
+            parents.push(id.clone());
+            if kind == ParentType::Root {
+                return Ok(());
+            }
+            child = id;
+        }
+        Err(Failure::incomplete(LIST_PARENTS, "the root").into_unreadable())
+    };
+    let read = async {
+        let stream = futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+        let levels = futures::StreamExt::map(stream, |target| level(reader, partition, target));
+        futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::buffered(levels, DEEPEST)).await
+    };
+    let (walked, levels): (Result<(), Unreadable>, Vec<Result<ScpLevel, Unreadable>>) = join(walk, read).await;
+    walked?;
+    let mut levels = levels.into_iter().collect::<Result<Vec<_>, _>>()?;
+    levels.reverse();
+    Ok(Path { account: account.to_owned(), parents, levels })
+}
+
+/// The service control policies that are attached to a root, a unit or an account.
+async fn level(reader: &Reader<'_>, partition: &str, target: String) -> Result<ScpLevel, Unreadable> {
+    let client = reader.connection.organizations(partition);
+    let request = client.list_policies_for_target().target_id(&target).filter(PolicyType::ServiceControlPolicy);
+    let mut pages = request.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = reader.page(LIST_POLICIES, pages.next()).await.map_err(Failure::into_unreadable)? {
+        found.extend(page.policies.unwrap_or_default());
+    }
+    let documents = found.into_iter().map(async |summary| {
+        let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's id").into_unreadable();
+        let id = summary.id.ok_or_else(lacking)?;
+        let name = summary.name.unwrap_or_else(|| id.clone());
+        let answer = reader.call(DESCRIBE_POLICY, client.describe_policy().policy_id(&id).send()).await;
+        let answer = answer.map_err(Failure::into_unreadable)?;
+        let content = answer.policy().and_then(|policy| policy.content()).filter(|content| !content.trim().is_empty());
+        let content = content.ok_or_else(|| Failure::incomplete(DESCRIBE_POLICY, "the document").into_unreadable())?;
+        Ok(NamedDocument { name, document: PolicyText::new(content) })
+    });
+    let policies = join_all(documents).await.into_iter().collect::<Result<Vec<_>, Unreadable>>()?;
+    Ok(ScpLevel { name: target, policies })
+}

@@ -1,0 +1,116 @@
+//! Systems Manager: the settings of a Region, and the agents that report there.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::InstanceInformationStringFilter;
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::iam::Expected;
+use super::reader::Reader;
+use super::role;
+use crate::arn::partition_of_region;
+use crate::aws::Failure;
+use crate::facts::{Agent, Fact, PolicyText, Settings, Unreadable};
+use crate::preferences::Preferences;
+
+const GET_SETTING: &str = "ssm:GetServiceSetting";
+const GET_DOCUMENT: &str = "ssm:GetDocument";
+const DESCRIBE_AGENTS: &str = "ssm:DescribeInstanceInformation";
+
+/// The setting of Default Host Management Configuration.
+///
+/// Source: [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html).
+const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";
+/// What it holds while it is off.
+const OFF: &str = "$None";
+
+/// The most instance ids that one filter takes.
+const FILTER_VALUES: usize = 50;
+/// The largest page.
+const PAGE: i32 = 50;
+
+/// Reads the settings of a Region, the role and the key that they name.
+pub(super) async fn settings(reader: &Reader<'_>, region: &str, preferences: Option<&str>) {
+    let host_management = async {
+        let setting = host_management(reader, region).await;
+        if let Fact::Known(path) = &setting {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let expected = Expected { arn: None, account: None };
+            role::role(reader, partition_of_region(region), name, &expected, None).await;
+        }
+        setting
+    };
+    let document = async {
+        let Some(name) = preferences else { return Fact::Absent };
+        let fact = document(reader, region, name).await;
+        let parsed = fact.known().and_then(|text| Preferences::parse(text.as_str()).ok());
+        if let Some(key) = parsed.and_then(|preferences| preferences.kms_key) {
+            super::kms::key(reader, Some(&key), &[region]).await;
+        }
+        fact
+    };
+    let (host_management, document) = futures::join!(host_management, document);
+    let settings =
+        Settings { host_management, preferences_name: preferences.map(str::to_owned), preferences: document };
+    reader.facts().settings.insert(region.to_owned(), settings);
+}
+
+async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<String> {
+    let request = reader.connection.ssm(region).get_service_setting().setting_id(HOST_MANAGEMENT);
+    match reader.call(GET_SETTING, request.send()).await {
+        // By its value, because the status stays `Customized` when it was on and is off again.
+        Ok(answer) => match answer.service_setting().and_then(|setting| setting.setting_value()) {
+            Some(OFF | "") => Fact::Absent,
+            Some(value) => Fact::Known(value.to_owned()),
+            None => Failure::incomplete(GET_SETTING, "the setting's value").into_fact(),
+        },
+        Err(failure) => Fact::Unreadable(failure.into_unreadable()),
+    }
+}
+
+async fn document(reader: &Reader<'_>, region: &str, name: &str) -> Fact<PolicyText> {
+    let request = reader.connection.ssm(region).get_document().name(name).document_format("JSON".into());
+    match reader.call(GET_DOCUMENT, request.send()).await {
+        Ok(answer) => match answer.content().filter(|content| !content.trim().is_empty()) {
+            Some(content) => Fact::Known(PolicyText::new(content)),
+            None => Failure::incomplete(GET_DOCUMENT, "the content").into_fact(),
+        },
+        Err(failure) => failure.into_fact(),
+    }
+}
+
+/// The agents of these instances; one that is not among the answers was never seen.
+pub(super) async fn agents(reader: &Reader<'_>, region: &str, ids: &[&str]) -> BTreeMap<String, Fact<Agent>> {
+    let chunks = ids.chunks(FILTER_VALUES).map(async |ids| {
+        let seen = describe(reader, region, ids).await;
+        let fact = |id: &&str| match &seen {
+            Ok(seen) => ((*id).to_owned(), seen.get(*id).cloned().map_or(Fact::Absent, Fact::Known)),
+            Err(reason) => ((*id).to_owned(), Fact::Unreadable(reason.clone())),
+        };
+        ids.iter().map(fact).collect::<Vec<_>>()
+    });
+    join_all(chunks).await.into_iter().flatten().collect()
+}
+
+async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTreeMap<String, Agent>, Unreadable> {
+    let values = ids.iter().map(|id| (*id).to_owned()).collect();
+    let filter = InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(values)).build();
+    let filter = filter.map_err(|_| Failure::incomplete(DESCRIBE_AGENTS, "its filter").into_unreadable())?;
+    let request = reader.connection.ssm(region).describe_instance_information().filters(filter);
+    let mut pages = request.max_results(PAGE).into_paginator().send();
+    let mut seen = BTreeMap::new();
+    while let Some(page) = reader.page(DESCRIBE_AGENTS, pages.next()).await.map_err(Failure::into_unreadable)? {
+        for agent in page.instance_information_list() {
+            let last_ping = agent.last_ping_date_time().and_then(|time| Timestamp::from_second(time.secs()).ok());
+            let known = Agent {
+                ping: agent.ping_status().map(|status| status.as_str().to_owned()),
+                version: agent.agent_version().map(str::to_owned),
+                last_ping,
+                platform: agent.platform_type().map(|platform| platform.as_str().to_owned()),
+            };
+            seen.insert(agent.instance_id().unwrap_or_default().to_owned(), known);
+        }
+    }
+    Ok(seen)
+}

@@ -1,0 +1,195 @@
+//! What a world says of the settings of its account: Systems Manager, the keys, the organisation, and the policy simulator.
+
+use std::mem;
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::model::{Level, Organization, Simulated};
+use super::stub::{Call, unknown};
+use super::world::{World, page};
+use super::xml;
+
+/// When every agent last reported, in seconds since 1970.
+const LAST_PING: u64 = 1_790_000_000;
+/// The document that a session takes if none is named.
+const PREFERENCES: &str = "SSM-SessionManagerRunShell";
+
+impl World {
+    /// The session preferences of another name than the default one.
+    pub fn document(mut self, name: &str, content: Value) -> Self {
+        self.documents.push((name.into(), content));
+        self
+    }
+
+    /// Switches Default Host Management Configuration on: path and name of its role, `service-role/NAME`.
+    pub fn host_management(mut self, role: &str) -> Self {
+        self.dhmc_role = Some(role.into());
+        self
+    }
+
+    /// Puts the account into an organisation: its levels from the root down to the account itself.
+    pub fn organization(mut self, id: &str, management_account: &str, levels: impl IntoIterator<Item = Level>) -> Self {
+        let levels = levels.into_iter().collect();
+        self.organization =
+            Some(Organization { id: id.into(), management_account: management_account.into(), levels, visible: true });
+        self
+    }
+
+    /// Puts the account into an organisation of which it may ask nothing but its id.
+    pub fn hidden_organization(mut self, id: &str, management_account: &str) -> Self {
+        self = self.organization(id, management_account, []);
+        if let Some(organization) = &mut self.organization {
+            organization.visible = false;
+        }
+        self
+    }
+
+    /// Lets the policy simulator answer by this function.
+    pub fn simulator(mut self, simulator: impl Fn(&Call) -> Simulated + Send + Sync + 'static) -> Self {
+        self.simulator = Some(Box::new(simulator));
+        self
+    }
+
+    pub(super) fn describe_agents(&self, call: &Call) -> Answer {
+        let filters: Value = serde_json::from_str(call.parameter("Filters")).unwrap_or_default();
+        let wanted: Vec<&str> = match filters[0]["Key"].as_str() {
+            Some("InstanceIds") => {
+                filters[0]["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+            }
+            _ => return Answer::error("InvalidFilterKey", "the filter is `InstanceIds`"),
+        };
+        let here = self.instances.iter().filter(|instance| instance.region == call.region);
+        let seen: Vec<Value> = here
+            .filter(|instance| wanted.contains(&instance.id.as_str()))
+            .filter_map(|instance| {
+                let agent = instance.agent.as_ref()?;
+                Some(json!({
+                    "InstanceId": instance.id, "PingStatus": agent.ping, "AgentVersion": agent.version,
+                    "PlatformType": agent.platform, "LastPingDateTime": LAST_PING,
+                }))
+            })
+            .collect();
+        let (page, next) = page(&seen, self.page_size, call.parameter("NextToken"), call.parameter("MaxResults"));
+        Answer::json(&json!({ "InstanceInformationList": page, "NextToken": next }))
+    }
+
+    pub(super) fn get_document(&self, call: &Call) -> Answer {
+        let name = call.parameter("Name");
+        let default = self.preferences.as_ref().filter(|_| name == PREFERENCES);
+        let other = || self.documents.iter().find(|(known, _)| known == name).map(|(_, content)| content);
+        match default.or_else(other) {
+            Some(content) => Answer::json(&json!({
+                "Name": name, "DocumentVersion": "1", "Status": "Active", "DocumentType": "Session", "DocumentFormat": "JSON",
+                "Content": content.to_string(),
+            })),
+            None => Answer::error("InvalidDocument", &format!("Document with name {name} does not exist.")),
+        }
+    }
+
+    pub(super) fn get_service_setting(&self, call: &Call) -> Answer {
+        let id = call.parameter("SettingId");
+        Answer::json(&json!({
+            "ServiceSetting": {
+                "SettingId": id, "SettingValue": self.dhmc_role.as_deref().unwrap_or("$None"),
+                "Status": if self.dhmc_role.is_some() { "Customized" } else { "Default" },
+            }
+        }))
+    }
+
+    pub(super) fn about_key(&self, call: &Call) -> Answer {
+        let wanted = call.parameter("KeyId");
+        let prefix = format!("arn:{}:kms:{}:{}:", self.partition, call.region, self.account);
+        let local = wanted.strip_prefix(&prefix).unwrap_or(wanted);
+        let mut here = self.keys.iter().filter(|key| key.region == call.region);
+        let id = local.trim_start_matches("key/");
+        let Some(key) = here.find(|key| key.id == id || key.aliases.iter().any(|alias| alias == local)) else {
+            return Answer::error("NotFoundException", &format!("Key '{wanted}' does not exist"));
+        };
+        match call.action.as_str() {
+            "DescribeKey" => Answer::json(&json!({
+                "KeyMetadata": {
+                    "AWSAccountId": self.account, "KeyId": key.id, "Arn": format!("{prefix}key/{}", key.id),
+                    "Enabled": key.state == "Enabled", "KeyState": key.state, "KeyUsage": "ENCRYPT_DECRYPT",
+                    "KeyManager": "CUSTOMER",
+                }
+            })),
+            // It takes no alias.
+            _ if local.starts_with("alias/") => Answer::error("InvalidArnException", "an alias is no key id"),
+            _ => {
+                let root = format!("arn:{}:iam::{}:root", self.partition, self.account);
+                let default = json!({"Version": "2012-10-17", "Statement": [{
+                    "Sid": "Enable IAM User Permissions", "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*",
+                    "Resource": "*",
+                }]});
+                let policy = key.policy.clone().unwrap_or_else(|| default.to_string());
+                Answer::json(&json!({ "Policy": policy, "PolicyName": "default" }))
+            }
+        }
+    }
+
+    pub(super) fn about_organization(&self, call: &Call) -> Answer {
+        let Some(organization) = &self.organization else {
+            let message = "Your account is not a member of an organization.";
+            return Answer::error("AWSOrganizationsNotInUseException", message);
+        };
+        if call.action == "DescribeOrganization" {
+            let (id, management) = (&organization.id, &organization.management_account);
+            return Answer::json(&json!({"Organization": {
+                "Id": id, "MasterAccountId": management, "FeatureSet": "ALL",
+                "Arn": format!("arn:{}:organizations::{management}:organization/{id}", self.partition),
+            }}));
+        }
+        if !organization.visible {
+            let message = "You don't have permissions to access this resource.";
+            return Answer::error("AccessDeniedException", message);
+        }
+        let at = |id: &str| organization.levels.iter().position(|level| level.id == id);
+        let missing = || Answer::error("TargetNotFoundException", "there is no such target");
+        match call.action.as_str() {
+            "ListParents" => match at(call.parameter("ChildId")).and_then(|place| place.checked_sub(1)) {
+                Some(place) => {
+                    let kind = if place == 0 { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
+                    Answer::json(&json!({"Parents": [{"Id": organization.levels[place].id, "Type": kind}]}))
+                }
+                None => Answer::error("ChildNotFoundException", "there is no such child"),
+            },
+            "ListPoliciesForTarget" if call.parameter("Filter") == "SERVICE_CONTROL_POLICY" => {
+                let Some(place) = at(call.parameter("TargetId")) else { return missing() };
+                let scps = &organization.levels[place].scps;
+                let all: Vec<Value> = (scps.iter().enumerate())
+                    .map(|(index, (name, _))| json!({"Id": format!("p-{place}x{index}"), "Name": name, "Type": "SERVICE_CONTROL_POLICY"}))
+                    .collect();
+                let (page, next) =
+                    page(&all, self.page_size, call.parameter("NextToken"), call.parameter("MaxResults"));
+                Answer::json(&json!({ "Policies": page, "NextToken": next }))
+            }
+            "DescribePolicy" => {
+                let id = call.parameter("PolicyId").trim_start_matches("p-").split_once('x');
+                let place =
+                    id.and_then(|(place, index)| Some((place.parse::<usize>().ok()?, index.parse::<usize>().ok()?)));
+                let scp = place.and_then(|(place, index)| organization.levels.get(place)?.scps.get(index));
+                let Some((name, document)) = scp else { return missing() };
+                Answer::json(&json!({"Policy": {
+                    "PolicySummary": {"Id": call.parameter("PolicyId"), "Name": name}, "Content": document,
+                }}))
+            }
+            _ => unknown(call),
+        }
+    }
+
+    pub(super) fn simulate(&self, call: &Call) -> Answer {
+        let said = self.simulator.as_ref().map_or_else(|| Simulated::new("allowed"), |simulator| simulator(call));
+        let action = call.parameter("ActionNames.member.1");
+        let resource = call.parameters.get("ResourceArns.member.1").map_or("*", String::as_str);
+        Answer::xml(xml::simulate_principal_policy(action, resource, &said))
+    }
+
+    /// Changes the agent of the instance with this id.
+    pub fn agent_of(&mut self, id: &str, change: impl FnOnce(super::model::Instance) -> super::model::Instance) {
+        if let Some(instance) = self.instances.iter_mut().find(|instance| instance.id == id) {
+            let old = mem::replace(instance, super::model::Instance::new(id));
+            *instance = change(old);
+        }
+    }
+}
