@@ -96,10 +96,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         }
         return Err(stop);
     }
-    match (typed.writing.yes, show.form) {
-        (false, args::RecordOutput::Json) => show.plan_apart(&record),
-        _ => show.plan(&record)?,
-    }
+    show.before_writing(&record, typed.writing.yes)?;
     if !typed.writing.yes {
         confirm::ask(&confirm::question(&record.steps)).await?;
     }
@@ -290,8 +287,19 @@ impl Show {
     }
 
     /// The plan for whoever is asked, where standard output is for a machine.
-    pub(super) fn plan_apart(&self, record: &Record) {
+    fn plan_apart(&self, record: &Record) {
         output::note(&crate::render::changes::plan(record, output::layout_of_notes(self.detail)));
+    }
+
+    /// The plan, before the question or the first write: whoever is asked must see it, and JSON is for a machine.
+    pub(super) fn before_writing(&self, record: &Record, yes: bool) -> Result<(), Stop> {
+        match (yes, self.form) {
+            (false, args::RecordOutput::Json) => {
+                self.plan_apart(record);
+                Ok(())
+            }
+            _ => self.plan(record),
+        }
     }
 
     /// The end: what became of the plan, and the report after.

@@ -63,10 +63,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         }
         return Err(stop);
     }
-    match (typed.writing.yes, show.form) {
-        (false, args::RecordOutput::Json) => show.plan_apart(&record),
-        _ => show.plan(&record)?,
-    }
+    show.before_writing(&record, typed.writing.yes)?;
     if !typed.writing.yes {
         confirm::ask(&confirm::question(&record.steps)).await?;
         // The question may have stood for an hour.

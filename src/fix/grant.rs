@@ -92,7 +92,7 @@ pub fn statements(answers: &Answers) -> Result<Vec<NewStatement>, CannotGrant> {
 /// # Errors
 /// The first need whose resource is not known in full.
 pub fn whole(needs: &[Need]) -> Result<Vec<NewStatement>, CannotGrant> {
-    let nothing = Response { decision: Decision::ImplicitDeny, ..closed() };
+    let nothing = closed();
     let answers = Answers {
         needs: needs.iter().map(|need| (need.clone(), nothing.clone())).collect(),
         encryption_of_any_bucket: (
@@ -111,6 +111,7 @@ fn nothing_needed() -> CannotGrant {
     CannotGrant { action: String::new(), why: "nothing is needed".to_owned() }
 }
 
+/// The answer of policies that say nothing of a need.
 fn closed() -> Response {
     Response {
         decision: Decision::ImplicitDeny,
