@@ -9,8 +9,6 @@ use serde::Serialize;
 /// What the caller wants to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purpose {
-    /// To look at the KMS key that sessions are encrypted with.
-    pub key: bool,
     /// To ask the policy simulator.
     pub simulate: bool,
     /// To fix and undo, not only to check.
@@ -48,7 +46,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 16] = [
+const CHECK: [&str; 19] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -58,6 +56,8 @@ const CHECK: [&str; 16] = [
     "iam:ListAttachedRolePolicies",
     "iam:GetPolicy",
     "iam:GetPolicyVersion",
+    // Over a fleet, in the place of all those before.
+    "iam:GetAccountAuthorizationDetails",
     "ssm:GetServiceSetting",
     "ssm:GetDocument",
     "ssm:DescribeInstanceInformation",
@@ -65,14 +65,14 @@ const CHECK: [&str; 16] = [
     "organizations:ListParents",
     "organizations:ListPoliciesForTarget",
     "organizations:DescribePolicy",
+    // Session preferences may name a key.
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
 ];
 
 /// The statements that allow it.
 pub fn statements(purpose: Purpose) -> Vec<Statement> {
     let mut reads = CHECK.to_vec();
-    if purpose.key {
-        reads.extend(["kms:DescribeKey", "kms:GetKeyPolicy"]);
-    }
     if purpose.simulate {
         reads.push("iam:SimulatePrincipalPolicy");
     }

@@ -215,11 +215,14 @@ pub fn of_preferences(preferences: &Preferences, place: &Place<'_>, key: Option<
     needs
 }
 
-/// Adds a need, unless the same is needed already; of two costs the higher counts.
+/// Adds a need, unless the same is needed already; of two costs the higher counts, and of two reasons what sessions need.
 pub fn add(needs: &mut Vec<Need>, need: Need) {
     let same = |other: &&mut Need| other.action.eq_ignore_ascii_case(&need.action) && other.resource == need.resource;
     match needs.iter_mut().find(same) {
-        Some(other) => other.cost = other.cost.min(need.cost),
+        Some(other) => {
+            other.cost = other.cost.min(need.cost);
+            other.needed_for = other.needed_for.min(need.needed_for);
+        }
         None => needs.push(need),
     }
 }

@@ -64,6 +64,10 @@ impl Preferences {
 fn text_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match inputs.get(name) {
         None | Some(Value::Null) => Ok(None),
+        // A parameter of the document, whose value whoever starts a session gives.
+        Some(Value::String(text)) if text.contains("{{") => {
+            Err(format!("its `{name}` is the parameter `{}`, which is only known when a session starts", text.trim()))
+        }
         Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         Some(_) => Err(format!("its `{name}` is not a string")),
     }
@@ -113,6 +117,7 @@ mod tests {
             ("{}", "`sessionType`"),
             (r#"{"sessionType": "Port"}"#, "`Port`"),
             (r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": 1}}"#, "`kmsKeyId`"),
+            (r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": "{{ key }}"}}"#, "parameter"),
             (r#"{"sessionType": "Standard_Stream", "inputs": {"s3EncryptionEnabled": "maybe"}}"#, "`maybe`"),
         ] {
             let error = Preferences::parse(text).unwrap_err();

@@ -2,6 +2,8 @@
 //!
 //! The field names here are the keys of the JSON report. Keys may be added, never renamed.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 pub use crate::policy::{Decision, PolicyKind};
@@ -45,6 +47,8 @@ impl Report {
 }
 
 /// What is known of one subject.
+///
+/// Over a fleet most of it is the same for many subjects, and is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// The target as it was typed, the instance id in a fleet, or `documents`.
@@ -58,24 +62,24 @@ pub struct Outcome {
     /// The instance profile; `None` where there is none.
     pub instance_profile: Option<ProfileSummary>,
     /// The role; `None` where there is none.
-    pub role: Option<RoleSummary>,
+    pub role: Option<Arc<RoleSummary>>,
     /// The role of Default Host Management Configuration, where that is what lets the agent in, or should.
-    pub host_management_role: Option<RoleSummary>,
+    pub host_management_role: Option<Arc<RoleSummary>>,
     /// The agent, as Systems Manager last saw it; `None` where that is not known.
     pub agent: Option<AgentSummary>,
     /// Whether EC2 may assume the role; `None` where no trust policy is in view.
-    pub trust: Option<Trust>,
+    pub trust: Option<Arc<Trust>>,
     /// The verdict.
     pub verdict: Verdict,
     /// What Session Manager needs of the role, and what the policies say to each.
-    pub permissions: Vec<Permission>,
+    pub permissions: Vec<Arc<Permission>>,
     /// Where the IAM policy simulator says something else; empty unless it was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub simulation: Vec<Difference>,
     /// What was found, worst first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// What this verdict does not speak of, for a person.
-    pub not_checked: Vec<String>,
+    pub not_checked: Arc<Vec<String>>,
 }
 
 /// An instance, in short.

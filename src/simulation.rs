@@ -82,7 +82,7 @@ fn explanation(ours: Decision, resource: &str, question: &Question, answer: &Ans
         return "the simulator says that the permissions boundary is in the way; it may lack a value for one of its conditions".to_owned();
     }
     if ours != Decision::Allowed && scps_known {
-        return "the simulator does not know service control policies that are given with `--scp`, nor their conditions".to_owned();
+        return "the simulator does not evaluate conditions of service control policies, and knows none that are given with `--scp`".to_owned();
     }
     if question.resource.is_none() && resource != "*" {
         return "the simulator was asked for any resource, because the resource is not known in full".to_owned();
@@ -108,7 +108,10 @@ mod tests {
             depends_on: Vec::new(),
             required: true,
         };
-        Outcome { permissions: vec![permission], ..crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new()) }
+        Outcome {
+            permissions: vec![permission.into()],
+            ..crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new())
+        }
     }
 
     fn question() -> Question {
@@ -174,7 +177,7 @@ mod tests {
             (ALLOWED, question(), organization.clone(), true, "does not evaluate conditions of service control"),
             (ALLOWED, question(), organization, false, "not visible from here"),
             (ALLOWED, question(), boundary, false, "permissions boundary is in the way"),
-            (DENIED, question(), answer(ALLOWED), true, "does not know service control policies"),
+            (DENIED, question(), answer(ALLOWED), true, "knows none that are given with `--scp`"),
             (ALLOWED, anywhere.clone(), answer(DENIED), false, "asked for any resource"),
             (DENIED, anywhere, answer(ALLOWED), false, "asked for any resource"),
             (ALLOWED, question(), answer(DENIED), false, "no blind spot"),

@@ -7,6 +7,7 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -85,6 +86,19 @@ where
             failed(UnreadableKind::Network, format!("the answer of {peer} could not be understood: {}", cause(error)))
         }
         _ => failed(UnreadableKind::Other, format!("the call to {peer} could not be made: {}", cause(error))),
+    }
+}
+
+/// The class of the failure to assume a role.
+pub(super) fn classify_assume(endpoint: Option<&str>, error: &CredentialsError) -> Failure {
+    let api = "sts:AssumeRole";
+    match find::<SdkError<AssumeRoleError, HttpResponse>>(error) {
+        Some(error) => classify(api, endpoint, error),
+        None => Failure::Failed(Unreadable {
+            api: api.to_owned(),
+            kind: UnreadableKind::Credentials,
+            message: about_credentials(error),
+        }),
     }
 }
 

@@ -13,14 +13,17 @@ use aws_config::profile::ProfileSet;
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::retry::RetryPartition;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::assume::assume;
 use super::credentials::{self, PATIENCE};
-use super::error::{Failure, classify};
+use super::error::{Failure, classify, classify_assume};
+use super::traffic::Traffic;
 use super::whole::WholeAnswer;
-use crate::arn::{iam_region, partition_of_region};
+use crate::arn::{Arn, iam_region, partition_of_region};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -60,6 +63,9 @@ pub struct Connection {
     kms: Clients<aws_sdk_kms::Client>,
     ssm: Clients<aws_sdk_ssm::Client>,
     organizations: Clients<aws_sdk_organizations::Client>,
+    traffic: Traffic,
+    /// What keeps this account's retries apart from another's.
+    retries: RetryPartition,
 }
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
@@ -93,15 +99,42 @@ impl Connection {
         if let Some(url) = settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Ok(Connection {
-            config: loader.load().await,
-            region: region.map(|region| region.to_string()),
+        Ok(Connection::new(loader.load().await, region.map(|region| region.to_string()), Traffic::default(), "own"))
+    }
+
+    fn new(config: SdkConfig, region: Option<String>, traffic: Traffic, whose: &str) -> Connection {
+        Connection {
+            config,
+            region,
             ec2: Clients::default(),
             iam: Clients::default(),
             kms: Clients::default(),
             ssm: Clients::default(),
             organizations: Clients::default(),
-        })
+            traffic,
+            retries: RetryPartition::new(format!("ssm-profile {whose}")),
+        }
+    }
+
+    /// The way into another account: the role `arn`, assumed, and renewed when its credentials end.
+    ///
+    /// # Errors
+    /// If it cannot be assumed.
+    pub async fn assume(&self, arn: &Arn) -> Result<Connection, Failure> {
+        let config = assume(&self.config, &arn.to_string(), self.sts_region(&arn.partition)).await;
+        let config = config.map_err(|error| classify_assume(self.endpoint_url(), &error))?;
+        Ok(Connection::new(config, self.region.clone(), self.traffic.clone(), &arn.account))
+    }
+
+    /// What went over the wire so far, also to the accounts that were entered from here.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// The Region whose STS to ask.
+    fn sts_region(&self, partition: &str) -> Region {
+        let region = self.region.clone().filter(|region| partition_of_region(region) == partition);
+        Region::new(region.unwrap_or_else(|| iam_region(partition).to_owned()))
     }
 
     /// The Region that was set, or that the environment, the shared config files or instance metadata name.
@@ -118,6 +151,7 @@ impl Connection {
     pub fn ec2(&self, region: &str) -> aws_sdk_ec2::Client {
         client(&self.ec2, region, |region| {
             let config = aws_sdk_ec2::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
             aws_sdk_ec2::Client::from_conf(config.build())
         })
     }
@@ -126,6 +160,7 @@ impl Connection {
     pub fn iam(&self, partition: &str) -> aws_sdk_iam::Client {
         client(&self.iam, iam_region(partition), |region| {
             let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
             aws_sdk_iam::Client::from_conf(config.build())
         })
     }
@@ -145,14 +180,18 @@ impl Connection {
     /// A client for KMS in `region`.
     pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         client(&self.kms, region, |region| {
-            aws_sdk_kms::Client::from_conf(aws_sdk_kms::config::Builder::from(&self.config).region(region).build())
+            let config = aws_sdk_kms::config::Builder::from(&self.config).region(region);
+            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            aws_sdk_kms::Client::from_conf(config.build())
         })
     }
 
     /// A client for Systems Manager in `region`.
     pub fn ssm(&self, region: &str) -> aws_sdk_ssm::Client {
         client(&self.ssm, region, |region| {
-            aws_sdk_ssm::Client::from_conf(aws_sdk_ssm::config::Builder::from(&self.config).region(region).build())
+            let config = aws_sdk_ssm::config::Builder::from(&self.config).region(region);
+            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            aws_sdk_ssm::Client::from_conf(config.build())
         })
     }
 
@@ -162,6 +201,7 @@ impl Connection {
         let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
         client(&self.organizations, region, |region| {
             let config = aws_sdk_organizations::config::Builder::from(&self.config).region(region);
+            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
             aws_sdk_organizations::Client::from_conf(config.build())
         })
     }
@@ -172,9 +212,8 @@ impl Connection {
     /// If there are no credentials, or AWS could not be asked.
     pub async fn caller_account(&self, partition: &str) -> Result<String, Failure> {
         let api = "sts:GetCallerIdentity";
-        let region = self.region.clone().filter(|region| partition_of_region(region) == partition);
-        let region = Region::new(region.unwrap_or_else(|| iam_region(partition).to_owned()));
-        let config = aws_sdk_sts::config::Builder::from(&self.config).region(region);
+        let config = aws_sdk_sts::config::Builder::from(&self.config).region(self.sts_region(partition));
+        let config = config.interceptor(self.traffic.clone());
         let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
         let answer = answer.map_err(|error| self.failure(api, &error))?;
         answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))

@@ -2,7 +2,7 @@
 
 use std::process::{ExitCode, Termination};
 
-use crate::report::{Report, Severity, Verdict};
+use crate::report::{Outcome, Report, Severity, Verdict};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,18 +22,39 @@ pub enum Exit {
 impl Exit {
     /// The code that a report ends with. With `fail_on` warnings count as not ready too.
     pub fn of(report: &Report, fail_on: Severity) -> Exit {
-        let fails = |outcome: &crate::report::Outcome| {
-            outcome.verdict == Verdict::NotReady
-                || outcome.verdict != Verdict::Skipped
-                    && outcome.findings.iter().any(|finding| finding.severity <= fail_on)
-        };
-        let unknown = |outcome: &crate::report::Outcome| outcome.verdict == Verdict::Unknown;
-        if report.results.iter().any(fails) {
-            Exit::NotReady
-        } else if report.results.iter().any(unknown) {
-            Exit::Unknown
-        } else {
-            Exit::Ready
+        let mut tally = Tally::new(fail_on);
+        report.results.iter().for_each(|outcome| tally.add(outcome));
+        tally.exit()
+    }
+}
+
+/// The worst of the results so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Tally {
+    fail_on: Severity,
+    fails: bool,
+    unknown: bool,
+}
+
+impl Tally {
+    /// No result yet. With `fail_on` warnings count as not ready too.
+    pub fn new(fail_on: Severity) -> Tally {
+        Tally { fail_on, fails: false, unknown: false }
+    }
+
+    /// One more result.
+    pub fn add(&mut self, outcome: &Outcome) {
+        let found = || outcome.findings.iter().any(|finding| finding.severity <= self.fail_on);
+        self.fails |= outcome.verdict == Verdict::NotReady || outcome.verdict != Verdict::Skipped && found();
+        self.unknown |= outcome.verdict == Verdict::Unknown;
+    }
+
+    /// The code that they end with.
+    pub fn exit(self) -> Exit {
+        match (self.fails, self.unknown) {
+            (true, _) => Exit::NotReady,
+            (false, true) => Exit::Unknown,
+            (false, false) => Exit::Ready,
         }
     }
 }

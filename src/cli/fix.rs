@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
 use super::{Exit, Stop, args, confirm, files, gather, output};
 use crate::apply::backup::{Backup, BackupFile, Progress, default_path};
@@ -32,7 +33,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let scps = crate::sources::documents::scp_levels(&scps);
     let taken = match (&resolved.source, taken) {
         (FixSource::Snapshot { wanted, .. }, Some(file)) => {
-            Some(gather::from_snapshot(&file, wanted, &resolved.regions)?)
+            Some(gather::from_snapshot(&file, wanted, &resolved.regions, &resolved.preferences)?)
         }
         _ => None,
     };
@@ -40,11 +41,12 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         FixSource::Live(wanted) => {
             let query = Query {
                 kms_key: resolved.requirements.kms_key.clone(),
-                preferences: resolved.preferences.clone(),
-                scps_given: scps.is_some(),
+                preferences: resolved.preferences.name(),
+                scp_levels: scps.clone(),
+                whole: true,
                 ..Query::default()
             };
-            Some(gather::open_live(wanted.clone(), &resolved.regions, query, &typed.aws).await?)
+            Some(gather::open_live(wanted.clone(), &resolved.regions, &resolved.reach, query, &typed.aws).await?)
         }
         FixSource::Snapshot { .. } => None,
     };
@@ -133,7 +135,7 @@ async fn verified(
     record: &Record,
     interrupt: &Interrupt,
 ) -> Result<Report, Stop> {
-    let progress = output::Progress::start("checking again");
+    let progress = Bar::start("checking again");
     let mut patience = Patience::long();
     loop {
         let facts = read().await?;

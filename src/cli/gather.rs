@@ -3,16 +3,19 @@
 use std::io::IsTerminal as _;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
-use super::resolve::{CheckPlan, DocumentFiles, Source, Wanted};
+use super::progress::{FleetProgress, Progress};
+use super::resolve::{CheckPlan, DocumentFiles, Preferred, Reach, Source, Wanted};
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::facts::{Facts, snapshot};
 use crate::render::json;
 use crate::sources::documents::{self, DocumentSet};
+use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
-use crate::sources::live::{self, Query, Selection};
-use crate::sources::snapshot::{Choice, choose};
+use crate::sources::live::{self, From, Query, Selection};
+use crate::sources::snapshot::{Choice, choose, prefer};
 use crate::target::{FORMS, Target, TargetKind};
 
 /// The facts of a check, and what names their source in the report.
@@ -27,18 +30,18 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         }
         Source::Snapshot { file, wanted } => {
             let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
-            let facts = from_snapshot(&file, wanted, &plan.regions)?;
+            let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
             (facts, scps, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
             let scps = scps.map_err(Stop::Usage)?;
             let query = Query {
                 kms_key: plan.requirements.kms_key.clone(),
-                preferences: plan.preferences.clone(),
-                scps_given: !scps.is_empty(),
+                preferences: plan.preferences.name(),
+                scp_levels: documents::scp_levels(&scps),
                 ..Query::default()
             };
-            let live = open_live(wanted.clone(), &plan.regions, query, aws).await?;
+            let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
             connection = Some(live.connection);
             (facts, scps, json::Source { kind: "live", file: None })
@@ -50,8 +53,19 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
 }
 
 /// The facts of a snapshot that are wanted.
-pub fn from_snapshot(file: &documents::Text, wanted: &Wanted, regions: &[String]) -> Result<Facts, Stop> {
-    let facts = snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
+pub fn from_snapshot(
+    file: &documents::Text,
+    wanted: &Wanted,
+    regions: &[String],
+    preferred: &Preferred,
+) -> Result<Facts, Stop> {
+    let mut facts =
+        snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
+    match preferred {
+        Preferred::Unsaid => {}
+        Preferred::None => prefer(&mut facts, None),
+        Preferred::Named(name) => prefer(&mut facts, Some(name)),
+    }
     let choice = match wanted {
         Wanted::Unsaid => Choice::AsTaken,
         Wanted::Targets(targets) => Choice::Targets(targets),
@@ -92,21 +106,36 @@ pub struct Live {
     /// The way.
     pub connection: Connection,
     query: Query,
+    regions_at_a_time: usize,
 }
 
 impl Live {
     /// Reads it.
     pub async fn read(&self) -> Facts {
-        let progress = output::Progress::start("reading AWS");
-        let facts = live::load(&self.connection, &self.query).await;
+        let progress = FleetProgress::start(1, self.connection.traffic().clone());
+        progress.expect_regions(self.query.regions.len());
+        let from = From {
+            connection: &self.connection,
+            account: None,
+            overseer: None,
+            regions_at_a_time: &Semaphore::new(self.regions_at_a_time),
+            watcher: &progress,
+        };
+        let facts = live::load(&from, &self.query).await;
         progress.finish();
         facts
     }
 }
 
 /// The facts of a live account.
-pub async fn live(wanted: Wanted, regions: &[String], query: Query, aws: &args::Aws) -> Result<Facts, Stop> {
-    Ok(open_live(wanted, regions, query, aws).await?.read().await)
+pub async fn live(
+    wanted: Wanted,
+    regions: &[String],
+    reach: &Reach,
+    query: Query,
+    aws: &args::Aws,
+) -> Result<Facts, Stop> {
+    Ok(open_live(wanted, regions, reach, query, aws).await?.read().await)
 }
 
 /// A way to AWS, in this Region or the one that is set.
@@ -117,7 +146,13 @@ pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connect
 
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
 /// picks.
-pub async fn open_live(wanted: Wanted, regions: &[String], query: Query, aws: &args::Aws) -> Result<Live, Stop> {
+pub async fn open_live(
+    wanted: Wanted,
+    regions: &[String],
+    reach: &Reach,
+    query: Query,
+    aws: &args::Aws,
+) -> Result<Live, Stop> {
     let settings = Settings {
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
@@ -145,6 +180,12 @@ pub async fn open_live(wanted: Wanted, regions: &[String], query: Query, aws: &a
     };
     let needs_region = selection.is_some()
         || targets.iter().any(|target| matches!(target.kind, TargetKind::Instance(_)) && target.arn.is_none());
+    if reach.all_regions {
+        let ask = connection.default_region().unwrap_or_else(|| "us-east-1".to_owned());
+        regions = enabled_regions(&connection, &ask).await.map_err(|reason| {
+            Stop::Failure(format!("cannot list the Regions of the account: `{}`: {}", reason.api, reason.message))
+        })?;
+    }
     if regions.is_empty() {
         match connection.default_region() {
             Some(region) => regions.push(region),
@@ -154,20 +195,20 @@ pub async fn open_live(wanted: Wanted, regions: &[String], query: Query, aws: &a
         }
     }
     let query = Query { targets, selection, regions, ..query };
-    Ok(Live { connection, query })
+    Ok(Live { connection, query, regions_at_a_time: reach.concurrency })
 }
 
-async fn open(settings: Settings) -> Result<Connection, Stop> {
+pub async fn open(settings: Settings) -> Result<Connection, Stop> {
     Connection::open(settings).await.map_err(|error| usage(error.to_string()))
 }
 
-fn no_region() -> Stop {
+pub fn no_region() -> Stop {
     usage("no Region is set; give `--region`, or set `AWS_REGION`".to_owned())
 }
 
 /// Lets a person choose one of the Region's instances.
 async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
-    let progress = output::Progress::start("listing instances");
+    let progress = Progress::start("listing instances");
     let listed = live::list_instances(connection, region).await;
     progress.finish();
     let instances = listed.map_err(|reason| {

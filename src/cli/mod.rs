@@ -1,29 +1,42 @@
 //! The command line: what was typed becomes a plan of the run, the plan is run, the exit code comes out.
 
+mod again;
 mod args;
 mod confirm;
 mod exit;
 mod files;
 mod fix;
+mod fleet;
 mod gather;
 mod output;
 mod policy;
+mod progress;
 mod resolve;
+mod results;
 mod undo;
 
+use std::cell::OnceCell;
+
 use clap::{CommandFactory as _, Parser as _};
+use tokio::sync::Semaphore;
 
 use crate::apply::Interrupt;
 use crate::aws::Connection;
-use crate::diagnose::{self, diagnose};
-use crate::facts::{Facts, snapshot};
+use crate::diagnose::{self, Judge, diagnose};
+use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;
+use crate::render::json;
 use crate::report::Report;
 use crate::simulation::compare;
-use crate::sources::live::{Query, simulate};
+use crate::sources::documents;
+use crate::sources::live::{Overseer, Query, Selection, simulate};
 use crate::target::Target;
 
 pub use exit::Exit;
+use fleet::{Fleet, Visit};
+use progress::{FleetProgress, Progress};
+use resolve::{CheckPlan, Source, Wanted};
+use results::Results;
 
 /// Why a run ended before there was a report.
 #[derive(Debug)]
@@ -144,31 +157,92 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
 
 async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let plan = resolve::check(typed).map_err(Stop::Usage)?;
+    if let (Source::Live(Wanted::Selection(tags)), false) = (&plan.source, typed.simulate) {
+        return check_fleet(cli, typed, &plan, tags).await;
+    }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
     if let Some(connection) = connection.filter(|_| typed.simulate) {
         ask_simulator(&connection, &facts, &plan.requirements, &mut report).await;
     }
     if report.results.is_empty() {
-        output::warning("no instance was selected, so nothing was checked");
+        output::warning(NOTHING_SELECTED);
     }
     let fail_on = typed.fail_on.severity();
-    output::report(&report, &source, typed.output, output::detail(cli), fail_on)?;
+    let selected = facts.subjects.iter().any(|subject| subject.from_selection);
+    drop(facts);
+    let again = again::of_check(typed);
+    output::report(&report, &source, typed.output, output::detail(cli), fail_on, selected.then(|| again.fixes()))?;
     Ok(Exit::of(&report, fail_on))
+}
+
+const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked";
+
+/// Checks the instances of accounts and Regions, each as soon as what concerns it is known.
+async fn check_fleet(
+    cli: &args::Cli,
+    typed: &args::Check,
+    plan: &CheckPlan,
+    tags: &[(String, String)],
+) -> Result<Exit, Stop> {
+    let scps = files::read_all(&plan.scps).map_err(Stop::Usage)?;
+    let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
+    let fail_on = typed.fail_on.severity();
+    let results = Results::new(typed.output, fail_on);
+    let selection = Selection { tags: tags.to_vec() };
+    let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
+    let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
+    let overseer = Overseer::new(fleet.base());
+    let query = Query {
+        selection: Some(selection.clone()),
+        kms_key: plan.requirements.kms_key.clone(),
+        preferences: plan.preferences.name(),
+        scp_levels: documents::scp_levels(&scps),
+        ..Query::default()
+    };
+    let visit = async |visit: Visit<'_>| {
+        let judge = OnceCell::new();
+        let take = |facts: &Facts, subjects: Vec<Subject>| {
+            let judge = judge.get_or_init(|| Judge::new(&plan.requirements, facts.taken_at));
+            results.take(subjects.iter().map(|subject| judge.judge(facts, subject)).collect());
+        };
+        let query = Query { regions: visit.regions.clone(), ..query.clone() };
+        fleet::stream(&fleet, &visit, &overseer, &regions_at_a_time, &progress, &query, &take).await;
+    };
+    let failed = |subject: Subject| {
+        let facts = fleet::nothing();
+        results.take(vec![Judge::new(&plan.requirements, facts.taken_at).judge(&facts, &subject)]);
+    };
+    tokio::select! {
+        () = fleet.each(&selection, &progress, visit, failed) => {}
+        () = results.closed() => {}
+    }
+    progress.finish();
+    if results.count() == 0 {
+        output::warning(NOTHING_SELECTED);
+    }
+    let (report, tally) = results.finish()?;
+    if let Some(report) = report {
+        let source = json::Source { kind: "live", file: None };
+        let again = again::of_check(typed);
+        output::report(&report, &source, typed.output, output::detail(cli), fail_on, Some(again.fixes()))?;
+    }
+    Ok(tally.exit())
 }
 
 /// Adds to the report where the IAM policy simulator says something else.
 async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Requirements, report: &mut Report) {
     let questions = diagnose::questions(facts, requirements, facts.taken_at, report);
-    let progress = output::Progress::start("asking the policy simulator");
+    let progress = Progress::start("asking the policy simulator");
     let answers = simulate::simulate(connection, &questions).await;
     progress.finish();
+    let scps_judged = facts.scp_levels.as_ref().is_some_and(|levels| !levels.is_empty());
     let mut failures = std::collections::BTreeSet::new();
     for (question, answer) in questions.iter().zip(answers) {
         let Some(outcome) = report.results.get_mut(question.result) else { continue };
         match answer {
             Ok(answer) => {
-                outcome.simulation.extend(compare(outcome, question, &answer, facts.scp_levels.is_some()));
+                outcome.simulation.extend(compare(outcome, question, &answer, scps_judged));
             }
             Err(reason) => drop(failures.insert(format!("`{}`: {}", reason.api, reason.message))),
         }
@@ -178,8 +252,9 @@ async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Re
 
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
-    let query = Query { kms_key: plan.kms_key.clone(), preferences: plan.preferences, ..Query::default() };
-    let facts = gather::live(plan.wanted, &plan.regions, query, &typed.aws).await?;
+    let preferences = plan.preferences.name();
+    let query = Query { kms_key: plan.kms_key.clone(), preferences, whole: true, ..Query::default() };
+    let facts = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
     if facts.subjects.is_empty() {
         output::warning("no instance was selected, so the snapshot is empty");
     }

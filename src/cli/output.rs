@@ -1,14 +1,15 @@
 //! What is printed, and where: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::progress::Progress;
 use super::{Stop, args};
 use crate::apply::run::Watcher;
 use crate::facts::Instance;
 use crate::fix::{Change, Record};
+use crate::render::causes::{self, Fixes};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
 use crate::render::{changes_json, json, junit, markdown, sarif, text};
@@ -40,17 +41,26 @@ pub fn detail(cli: &args::Cli) -> Detail {
 }
 
 /// Prints a report.
+///
+/// `fixes` is what repeats the selection in a command; with it the text tells the causes, not each of many targets.
 pub fn report(
     report: &Report,
     source: &json::Source,
     form: args::Output,
     detail: Detail,
     fail_on: Severity,
+    fixes: Option<Fixes<'_>>,
 ) -> Result<(), Stop> {
     let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the report: {error}"));
     let page = match form {
+        args::Output::Text if fixes.is_some() && detail == Detail::Normal => {
+            causes::render(report, layout(detail), fixes)
+        }
         args::Output::Text => text::render(report, layout(detail)),
-        args::Output::Json => json::render(report, source).map_err(|error| failed(&error))?,
+        args::Output::Json => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            return settle(json::write(report, source, &mut out).and_then(|()| out.flush()));
+        }
         args::Output::Ndjson => json::render_lines(report).map_err(|error| failed(&error))?,
         args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
         args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
@@ -96,6 +106,14 @@ pub fn print_styled(text: &str) -> Result<(), Stop> {
     settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// Prints to standard output as it is; false if whoever read it went away.
+pub fn print_or_stop(text: &str) -> Result<bool, Stop> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let gone = written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    settle(written).map(|()| !gone)
+}
+
 /// A reader that went away, as `head` does, has seen what it wanted.
 fn settle(written: io::Result<()>) -> Result<(), Stop> {
     match written {
@@ -132,47 +150,22 @@ pub fn instance_row(instance: &Instance) -> String {
     format!("{}  {}  {}", instance.id, clean(name), clean(&instance.state))
 }
 
-/// A sign of life on a terminal while AWS is read; nothing elsewhere.
-pub struct Progress(Option<indicatif::ProgressBar>);
-
-impl Progress {
-    /// Shows what is going on.
-    pub fn start(what: &'static str) -> Progress {
-        Progress(io::stderr().is_terminal().then(|| {
-            let bar = indicatif::ProgressBar::new_spinner().with_message(what);
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        }))
-    }
-
-    /// Takes it away.
-    pub fn finish(self) {
-        if let Some(bar) = self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 /// A sign of life on a terminal while changes are made; nothing elsewhere.
-pub struct Steps(Option<indicatif::ProgressBar>);
+pub struct Steps(Progress);
 
 impl Steps {
     /// Begins.
     pub fn start() -> Steps {
-        Steps(Progress::start("making changes").0)
+        Steps(Progress::start("making changes"))
     }
 
     /// Takes it away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
+        self.0.finish();
     }
 
     fn say(&self, what: String) {
-        if let Some(bar) = &self.0 {
-            bar.set_message(clean(&what).into_owned());
-        }
+        self.0.say(&what);
     }
 }
 

@@ -19,8 +19,7 @@ pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {
             let fixing =
                 Fixing { attach_managed: typed.attach_managed, create_profile: typed.create_profile.is_some() };
             let fix = (caller_of == args::CallerOf::Fix).then_some(fixing);
-            document(Purpose { key: plan.requirements.kms_key.is_some(), simulate: false, fix })
-                .map_err(|error| failed(&error))?
+            document(Purpose { simulate: false, fix }).map_err(|error| failed(&error))?
         }
     };
     let text = match typed.output {

@@ -1,6 +1,7 @@
 //! `undo`: what a fix changed, put back.
 
 use super::fix::Show;
+use super::progress::Progress;
 use super::{Exit, Stop, args, confirm, files, gather, output};
 use crate::apply::Interrupt;
 use crate::apply::backup::{Backup, BackupFile};
@@ -15,7 +16,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
     let connection = gather::connect(&typed.aws, regions.first()).await?;
-    let progress = output::Progress::start("looking at what the fix changed");
+    let progress = Progress::start("looking at what the fix changed");
     let looked = async {
         same_account(&connection, &backup).await?;
         plan(&connection, &backup).await.map_err(cannot_see)

@@ -16,6 +16,8 @@ type Version = [u32; 4];
 const FOR_SESSIONS: Version = [2, 3, 68, 0];
 const FOR_KEYS: Version = [2, 3, 539, 0];
 const FOR_HOST_MANAGEMENT: Version = [3, 2, 582, 0];
+/// The same in words.
+pub(super) const LEAST_FOR_HOST_MANAGEMENT: &str = "3.2.582.0";
 
 /// What the agent's last report says, given what the rest of the facts say of the instance.
 pub(super) fn findings(instance: &Instance, verdict: Verdict, encrypted: bool) -> Vec<Finding> {
@@ -94,6 +96,12 @@ pub(super) fn too_old_for_host_management(instance: &Instance) -> Option<Finding
     })
 }
 
+/// Whether it is known what version the agent has.
+pub(super) fn version_is_known(instance: &Instance) -> bool {
+    let version = instance.agent.known().and_then(|agent| agent.version.as_deref());
+    version.and_then(parse).is_some()
+}
+
 fn parse(version: &str) -> Option<Version> {
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     numbers.try_into().ok()
@@ -110,7 +118,7 @@ mod tests {
     #[test]
     fn versions_are_compared_by_number() {
         assert!(parse("3.2.1000.0") > Some(FOR_HOST_MANAGEMENT));
-        assert!(parse("3.2.582.0") == Some(FOR_HOST_MANAGEMENT));
+        assert_eq!(parse(LEAST_FOR_HOST_MANAGEMENT), Some(FOR_HOST_MANAGEMENT));
         assert!(parse("2.3.9.0") < Some(FOR_SESSIONS));
         for broken in ["", "3", "3.2.582", "3.2.582.x", "3.2.582.0.1"] {
             assert_eq!(parse(broken), None, "{broken}");

@@ -58,10 +58,17 @@ pub(super) fn of<'a>(facts: &'a Facts, requirements: &Requirements, subject: &Su
 impl<'a> Asked<'a> {
     /// Resolves a key, and remembers it once.
     fn key(&mut self, facts: &'a Facts, given: &str, place: &Place<'_>, by_preferences: bool) -> KeyArn {
-        let (arn, fact, finding) = key::resolve(facts, given, place);
+        let (arn, fact, finding) = key::resolve(facts, given, place, by_preferences);
         self.findings.extend(finding);
-        if !self.keys.iter().any(|known| known.arn == arn) {
-            self.keys.push(SessionKey { given: given.to_owned(), arn: arn.clone(), fact, by_preferences });
+        match self.keys.iter_mut().find(|known| known.arn == arn) {
+            // The user and the preferences may call one key by two names, and know more by one of them.
+            Some(known) => {
+                known.by_preferences |= by_preferences;
+                if known.fact.is_none_or(|fact| fact.known().is_none()) {
+                    known.fact = fact.or(known.fact);
+                }
+            }
+            None => self.keys.push(SessionKey { given: given.to_owned(), arn: arn.clone(), fact, by_preferences }),
         }
         arn
     }
@@ -97,6 +104,14 @@ impl<'a> Asked<'a> {
                     "check the name that is given with `--preferences`",
                     true,
                 ));
+                None
+            }
+            // The default document is read if it is readable; whoever names another wants to know what it asks for.
+            Fact::Unreadable(reason) if name != DEFAULT_NAME => {
+                self.preferences_known = false;
+                let finding = explain::unreadable(reason);
+                let message = format!("the session preferences `{name}` are not known: {}", finding.message);
+                self.findings.push(Finding { message, ..finding });
                 None
             }
             Fact::Unreadable(reason) => {

@@ -34,7 +34,7 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
         permissions: Vec::new(),
         simulation: Vec::new(),
         findings: Vec::new(),
-        not_checked: Vec::new(),
+        not_checked: Default::default(),
     }
 }
 
@@ -96,12 +96,16 @@ fn metadata(instance: &Instance) -> Option<Finding> {
     let enable =
         format!("`aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled`", instance.id);
     match options.http_endpoint.as_deref() {
+        // Until the change is effective the service may still be on; on a stopped instance it is when that starts.
+        Some("disabled") if pending && instance.state == "running" => Some(warning(
+            Code::MetadataDisabled,
+            "the instance metadata service is being switched off: without it the instance gets no credentials",
+            format!("switch it on again: {enable}"),
+            true,
+        )),
         Some("disabled") => Some(error(
             Code::MetadataDisabled,
-            format!(
-                "the instance metadata service is switched off{}: the instance cannot get the credentials of its profile",
-                if pending { " (a change is pending)" } else { "" }
-            ),
+            "the instance metadata service is switched off: the instance gets no credentials of any role",
             format!("switch it on: {enable}"),
         )),
         // On a stopped instance the change applies when it starts.

@@ -2,10 +2,10 @@
 
 use crate::agent_context::is_of_service_call;
 use crate::facts::{Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::needs::Requirements;
 use crate::policy::{Decision, Doubt, ServicePrincipal};
 use crate::report::{Code, Finding};
 
+use super::memo::Demand;
 use super::role::JudgedRole;
 use super::words::{error, in_words, warning};
 
@@ -104,12 +104,7 @@ pub(super) fn trust(
 }
 
 /// What the verdict does not speak of.
-pub(super) fn not_checked(
-    facts: &Facts,
-    requirements: &Requirements,
-    subject: &Subject,
-    preferences_known: bool,
-) -> Vec<String> {
+pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> Vec<String> {
     let mut lines = Vec::new();
     if let SubjectKind::Documents(documents) = &subject.kind {
         if documents.trust.is_none() {
@@ -131,48 +126,51 @@ pub(super) fn not_checked(
         );
     } else {
         lines.push("the network path to the Systems Manager endpoints, and VPC endpoint policies".to_owned());
-        if !preferences_known {
+        if !demand.preferences_known {
             lines.push("session preferences: they were not read, and may ask for more".to_owned());
         }
     }
     if facts.scp_levels.is_none() {
         lines.push(match facts.organization.known().and_then(|organization| organization.policies_unread.as_ref()) {
+            Some(reason) if reason.kind != UnreadableKind::Denied => {
+                let Unreadable { api, message, .. } = reason;
+                format!("service control policies: not visible from here (`{api}`: {message}); give them with --scp")
+            }
             Some(reason) => {
                 format!("service control policies: not visible from here (`{}`); give them with --scp", reason.api)
             }
             None => "service control policies: not visible from here; give them with --scp".to_owned(),
         });
     }
-    if requirements.s3_logs.is_some() {
+    if demand.s3_logs {
         lines.push("the bucket's own policy, its encryption key and resource control policies".to_owned());
     }
-    if requirements.kms_key.is_some() {
+    if demand.cloudwatch_logs {
+        lines.push("whether the log group exists, and whether it is encrypted".to_owned());
+    }
+    if demand.encrypted {
         lines.push("resource control policies on the KMS key".to_owned());
     }
     lines
 }
 
-/// The same for an instance.
-pub(super) fn not_checked_of_instance(
-    facts: &Facts,
-    requirements: &Requirements,
-    subject: &Subject,
-    instance: &Instance,
-    preferences_known: bool,
-    host_management_known: bool,
-) -> Vec<String> {
-    let mut lines = not_checked(facts, requirements, subject, preferences_known);
-    if !host_management_known {
-        lines.push("Default Host Management Configuration: the setting was not read".to_owned());
-    }
-    if instance.metadata.as_ref().is_none_or(|options| options.http_endpoint.is_none()) {
-        lines.push("whether the instance metadata service is on: AWS did not show it".to_owned());
-    }
-    if instance.profile.as_ref().is_some_and(|profile| profile.id.is_none()) {
-        lines.push("whether the profile was made again: AWS did not show the id that the instance holds".to_owned());
-    }
-    if instance.agent.unreadable().is_some() {
-        lines.push("whether the SSM Agent runs, and its version: its state was not read".to_owned());
-    }
-    lines
+/// What AWS did not show of an instance: its metadata service, the id of the profile that it holds, its agent.
+pub(super) fn unseen(instance: &Instance) -> [bool; 3] {
+    [
+        instance.metadata.as_ref().is_none_or(|options| options.http_endpoint.is_none()),
+        instance.profile.as_ref().is_some_and(|profile| profile.id.is_none()),
+        instance.agent.unreadable().is_some(),
+    ]
+}
+
+/// What the verdict does not speak of either, for an instance of which this was [`unseen`].
+pub(super) fn not_checked_of_instance(unseen: [bool; 3], host_management_known: bool) -> Vec<String> {
+    let [metadata, profile_id, agent] = unseen;
+    let lines = [
+        (!host_management_known, "Default Host Management Configuration: the setting was not read"),
+        (metadata, "whether the instance metadata service is on: AWS did not show it"),
+        (profile_id, "whether the profile was made again: AWS did not show the id that the instance holds"),
+        (agent, "whether the SSM Agent runs, and its version: its state was not read"),
+    ];
+    lines.into_iter().filter(|(applies, _)| *applies).map(|(_, line)| line.to_owned()).collect()
 }

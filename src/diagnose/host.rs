@@ -5,14 +5,17 @@
 //! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 //! and the source of the SSM Agent.
 
-use crate::facts::{Fact, Instance, Subject, Unreadable};
+use std::sync::Arc;
+
+use crate::arn::Arn;
+use crate::facts::{Fact, Instance, Role, Subject, Unreadable};
 use crate::policy::{ServicePrincipal, Truth};
 use crate::report::{Code, Finding, Outcome, Severity};
 
-use super::asked::{self, Asked, settings_of};
+use super::asked::{self, settings_of};
 use super::path::Path;
-use super::words::{error, info};
-use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, place_of, settle};
+use super::words::{error, info, warning};
+use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, settle};
 
 /// What is known of the configuration, for one instance.
 enum Host {
@@ -29,34 +32,39 @@ impl Diagnosis<'_> {
     pub(super) fn of_agent(
         &self,
         mut outcome: Outcome,
-        chain: Vec<Finding>,
-        role: &RoleInView<'_>,
+        chain: Vec<Arc<Finding>>,
+        role: &RoleInView,
         subject: &Subject,
         instance: &Instance,
     ) -> Outcome {
-        let place = place_of(subject, Some(instance));
-        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let demand = self.demand(subject, Some(instance));
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
-        let profile = self.path(role, chain, &asked, subject, &service, Some(instance));
-        let host = self.host(&asked, subject, instance);
+        let profile = self.path(role, chain, subject, &service, Some(instance));
+        let host = self.host(subject, instance);
         let known = !matches!(host, Host::NotKnown(_));
         combine(&mut outcome, profile, host, instance);
-        outcome.findings.extend(chain::around(instance));
-        outcome.not_checked = explain::not_checked_of_instance(
-            self.facts,
-            self.requirements,
-            subject,
-            instance,
-            asked.preferences_known,
-            known,
-        );
+        let around = chain::around(instance);
+        if around.iter().any(|finding| finding.code == Code::MetadataDisabled) {
+            // Without instance metadata there is neither way.
+            outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc);
+        }
+        outcome.findings.extend(around.into_iter().map(Arc::new));
+        let unseen @ [metadata, profile_id, agent] = explain::unseen(instance);
+        let traits = [known, metadata, profile_id, agent];
+        outcome.not_checked = self.memo.not_checked(subject, true, traits, || {
+            let mut lines = explain::not_checked(self.facts, subject, demand);
+            lines.extend(explain::not_checked_of_instance(unseen, known));
+            lines
+        });
         settle(&mut outcome, Vec::new());
-        let more = agent::findings(instance, outcome.verdict, !asked.keys.is_empty());
-        settle(&mut outcome, more);
+        let more = agent::findings(instance, outcome.verdict, demand.encrypted);
+        if !more.is_empty() {
+            settle(&mut outcome, more.into_iter().map(Arc::new).collect());
+        }
         outcome
     }
 
-    fn host(&self, asked: &Asked<'_>, subject: &Subject, instance: &Instance) -> Host {
+    fn host(&self, subject: &Subject, instance: &Instance) -> Host {
         let setting = match settings_of(self.facts, subject).map(|settings| &settings.host_management) {
             Some(Fact::Known(setting)) => setting,
             Some(Fact::Absent) => return Host::Off,
@@ -68,17 +76,18 @@ impl Diagnosis<'_> {
         let of_account = crate::facts::key(subject.account.as_deref(), name);
         let known = self.facts.roles.contains_key(&of_account);
         let key = if known { of_account } else { crate::facts::key(None, name) };
-        let (mut chain, role) = match (self.roles.get(key.as_str()), self.facts.roles.get(&key)) {
-            (Some(judged), _) => (Vec::new(), RoleInView::Judged(judged)),
-            (None, Some(Fact::Absent)) => (vec![role_missing(name)], RoleInView::None),
-            (None, Some(Fact::Unreadable(reason))) => (vec![explain::unreadable(reason)], RoleInView::NotKnown),
-            (None, Some(Fact::Known(_)) | None) => {
-                (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown)
+        let (mut chain, role) = match self.facts.roles.get(&key) {
+            Some(Fact::Known(role)) if is_elsewhere(role, setting) => {
+                (vec![other_path(setting, role).into()], RoleInView::NotKnown)
             }
+            Some(Fact::Known(role)) => (Vec::new(), RoleInView::Judged(self.memo.role(self.facts, &key, role))),
+            Some(Fact::Absent) => (vec![role_missing(name).into()], RoleInView::None),
+            Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
+            None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole")).into()], RoleInView::NotKnown),
         };
-        chain.extend(agent::too_old_for_host_management(instance));
+        chain.extend(agent::too_old_for_host_management(instance).map(Arc::new));
         let service = ServicePrincipal::ssm(subject.partition.as_deref());
-        Host::On(name.to_owned(), Box::new(self.path(&role, chain, asked, subject, &service, Some(instance))))
+        Host::On(name.to_owned(), Box::new(self.path(&role, chain, subject, &service, Some(instance))))
     }
 }
 
@@ -87,15 +96,15 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
     let taken = profile.is_taken();
     match (taken, host) {
         (_, Host::Off) => profile.into_outcome(outcome),
-        (Truth::True, Host::On(name, _)) => {
-            if profile.is_closed() && profile.credentials.is_true() {
-                profile.findings.push(fallback_off(&name, &profile));
+        (Truth::True, Host::On(name, host)) => {
+            if profile.lacks_channels() && profile.credentials.is_true() {
+                profile.findings.push(fallback_off(&name, &profile, &host).into());
             }
             profile.into_outcome(outcome);
         }
         // Whether or not there is another way, the agent does not go it.
         (Truth::True, Host::NotKnown(reason)) => {
-            profile.findings.extend(unknown_aside(&reason));
+            profile.findings.extend(unknown_aside(&reason).map(Arc::new));
             profile.into_outcome(outcome);
         }
         (Truth::False, Host::On(name, host)) if host.is_open() => {
@@ -103,7 +112,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
             outcome.host_management_role.clone_from(&host.role);
             let profile_role = profile.role.take();
             let mut host = *host;
-            host.findings.push(managed(&name, &why));
+            host.findings.push(managed(&name, &why, instance).into());
             host.into_outcome(outcome);
             outcome.role = profile_role;
         }
@@ -123,7 +132,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         (Truth::False, Host::NotKnown(reason)) => {
             profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
-            profile.findings.push(unknown(&reason));
+            profile.findings.push(unknown(&reason).into());
             profile.into_outcome(outcome);
         }
         // Whether the agent stays with the profile is open: the verdict is certain only where both ways end alike.
@@ -138,16 +147,24 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         (Truth::Unknown(_), Host::NotKnown(reason)) => {
             profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
-            profile.findings.extend(unknown_aside(&reason));
+            profile.findings.extend(unknown_aside(&reason).map(Arc::new));
             profile.into_outcome(outcome);
         }
     }
 }
 
-fn managed(name: &str, why: &str) -> Finding {
+fn managed(name: &str, why: &str, instance: &Instance) -> Finding {
+    let version = match agent::version_is_known(instance) {
+        true => String::new(),
+        false => {
+            format!("; that its agent is {} or later, which this needs, is not known", agent::LEAST_FOR_HOST_MANAGEMENT)
+        }
+    };
     info(
         Code::ManagedByDhmc,
-        format!("Default Host Management Configuration lets the agent in with its role `{name}`, because {why}"),
+        format!(
+            "Default Host Management Configuration lets the agent in with its role `{name}`, because {why}{version}"
+        ),
         "nothing to do; an instance profile that allowed `ssm:UpdateInstanceInformation` would take its place",
     )
 }
@@ -163,7 +180,18 @@ fn reason_in_words(profile: &Path, instance: &Instance) -> String {
     }
 }
 
-fn fallback_off(name: &str, profile: &Path) -> Finding {
+fn fallback_off(name: &str, profile: &Path, host: &Path) -> Finding {
+    let grant = "grant the role what is missing (`ssm-profile fix`)";
+    let remedy = match host.is_open() {
+        true => format!(
+            "either {grant}, or take `ssm:UpdateInstanceInformation` from it, so that Default Host Management Configuration lets \
+             the agent in"
+        ),
+        false => format!(
+            "{grant}; to take `ssm:UpdateInstanceInformation` from it does not help by itself, because the role `{name}` does not let \
+             the agent in as it is"
+        ),
+    };
     let role = profile.role.as_ref().map(|role| format!("`{}`", role.name)).unwrap_or_default();
     error(
         Code::DhmcFallbackOff,
@@ -171,8 +199,25 @@ fn fallback_off(name: &str, profile: &Path) -> Finding {
             "the profile's role {role} allows `ssm:UpdateInstanceInformation`, so the agent stays with it and never turns to the \
              role `{name}` of Default Host Management Configuration: the instance shows up as managed, and no session opens"
         ),
-        "either grant the role what is missing (`ssm-profile fix`), or take `ssm:UpdateInstanceInformation` from it, so that \
-         Default Host Management Configuration lets the agent in",
+        remedy,
+    )
+}
+
+/// Whether the setting names a path, and the role of that name has another.
+fn is_elsewhere(role: &Role, setting: &str) -> bool {
+    let arn = role.arn.as_deref().and_then(Arn::parse);
+    setting.contains('/') && arn.is_some_and(|arn| format!("{}{}", arn.path(), arn.name()) != format!("/{setting}"))
+}
+
+fn other_path(setting: &str, role: &Role) -> Finding {
+    let arn = role.arn.as_deref().unwrap_or_default();
+    warning(
+        Code::RoleMissing,
+        format!(
+            "Default Host Management Configuration names the role `{setting}`, and the one of that name is `{arn}`"
+        ),
+        "name the role that exists: `aws ssm update-service-setting`",
+        true,
     )
 }
 
@@ -185,19 +230,22 @@ fn role_missing(name: &str) -> Finding {
 }
 
 /// A finding about the role of the configuration, said as such.
-fn of_host(finding: Finding, name: &str) -> Finding {
-    Finding { message: format!("Default Host Management Configuration (`{name}`): {}", finding.message), ..finding }
+fn of_host(finding: Arc<Finding>, name: &str) -> Arc<Finding> {
+    let message = format!("Default Host Management Configuration (`{name}`): {}", finding.message);
+    Arc::new(Finding { message, ..Finding::clone(&finding) })
 }
 
 /// The same where that role may not matter.
-fn of_host_aside(finding: Finding, name: &str) -> Finding {
+fn of_host_aside(finding: Arc<Finding>, name: &str) -> Arc<Finding> {
     may_not_matter(of_host(finding, name))
 }
 
 /// An obstacle on one way, while there may be another.
-fn may_not_matter(finding: Finding) -> Finding {
+fn may_not_matter(finding: Arc<Finding>) -> Arc<Finding> {
     match finding.severity {
-        Severity::Error => Finding { severity: Severity::Warning, leaves_unknown: true, ..finding },
+        Severity::Error => {
+            Arc::new(Finding { severity: Severity::Warning, leaves_unknown: true, ..Finding::clone(&finding) })
+        }
         _ => finding,
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::agent_context::{self, Caller};
 use crate::arn::Arn;
-use crate::facts::{Fact, KmsKey};
+use crate::facts::{Fact, KmsKey, Unreadable};
 use crate::needs::{KeyArn, Need, Requirements};
 use crate::policy::{
     Decision, Document, DocumentKind, Doubt, GateKind, KeyAnswer, KeyUser, Policy, PolicyKind, Request, Response,
     Truth, Value, evaluate, evaluate_key_policy,
 };
-use crate::report::{Code, Finding, NeededFor};
+use crate::report::{Code, Finding, NeededFor, Severity};
 
 use super::asked::{Asked, SessionKey};
 use super::permissions;
@@ -34,24 +34,48 @@ pub(super) fn findings(
     for key in &asked.keys {
         let Some((need, response)) = of_key(&key) else { continue };
         match key.fact {
-            Some(Fact::Absent) => findings.push(missing(key)),
+            Some(Fact::Absent) => findings.push(missing(key, caller)),
             Some(Fact::Known(known)) => {
                 findings.extend(unusable(known));
                 let finding = match (&known.policy, response.decision) {
-                    (_, Decision::ExplicitDeny | Decision::ImplicitDeny | Decision::Unknown) => None,
+                    (_, Decision::ExplicitDeny | Decision::ImplicitDeny) => None,
                     (Fact::Known(text), Decision::Allowed) => judged(known, text.as_str(), need, caller, requirements),
-                    (Fact::Absent | Fact::Unreadable(_), Decision::Allowed) => Some(unread(&known.arn, caller)),
+                    // Only a certain deny says more than is said of the role's policies already.
+                    (Fact::Known(text), Decision::Unknown) => judged(known, text.as_str(), need, caller, requirements)
+                        .filter(|finding| finding.severity == Severity::Error && denies(finding)),
+                    (Fact::Unreadable(reason), Decision::Allowed) => Some(unread(&known.arn, Some(reason), caller)),
+                    (Fact::Absent, Decision::Allowed) => Some(unread(&known.arn, None, caller)),
+                    (Fact::Absent | Fact::Unreadable(_), Decision::Unknown) => None,
                 };
                 findings.extend(finding);
             }
-            Some(Fact::Unreadable(_)) | None if response.decision == Decision::Allowed => {
-                findings.push(unread(&key.given, caller));
+            Some(Fact::Unreadable(reason)) if response.decision == Decision::Allowed => {
+                findings.push(unread(&key.given, Some(reason), caller));
             }
+            None if response.decision == Decision::Allowed => findings.push(unread(&key.given, None, caller)),
             Some(Fact::Unreadable(_)) | None => {}
         }
     }
     findings.dedup();
     findings
+}
+
+/// Whether what a role's own policies lack may be granted by the key's policy, which could not be read: why that is not known.
+///
+/// Bare documents and snapshots without the key say nothing of it, and are judged by themselves.
+pub(super) fn may_grant<'a>(asked: &Asked<'a>, need: &Need, response: &Response) -> Option<&'a Unreadable> {
+    let only_identity = response.closed.iter().all(|(kind, _)| *kind == GateKind::Identity);
+    if need.needed_for != NeededFor::Kms || response.decision != Decision::ImplicitDeny || !only_identity {
+        return None;
+    }
+    let key = asked.keys.iter().find(|key| match &key.arn {
+        KeyArn::Resolved(arn) | KeyArn::Unresolved(arn) => need.resource == crate::policy::Resource::Arn(arn.clone()),
+    })?;
+    match key.fact? {
+        Fact::Known(known) => known.policy.unreadable(),
+        Fact::Unreadable(reason) => Some(reason),
+        Fact::Absent => None,
+    }
 }
 
 /// The response where the key's own policy names the role, which allows it without a policy of the role
@@ -84,7 +108,6 @@ pub(super) fn with_key_policy(
     let context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
     let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
     let mut named = evaluate(&gates, &request);
-    named.decided_by.retain(|by| by.policy != arn);
     let certain = answer.allows.is_true() && answer.denies.is_false();
     match named.decision {
         _ if certain => named,
@@ -107,6 +130,14 @@ fn doubt_of(truths: [Truth; 2]) -> Doubt {
         Truth::True | Truth::False => sum,
     })
 }
+
+/// Whether a finding about a key policy is about a deny of it.
+fn denies(finding: &Finding) -> bool {
+    finding.message.contains(DENIES)
+}
+
+/// What a finding about a deny of a key policy says.
+const DENIES: &str = " denies the role ";
 
 fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| !account.is_empty())
@@ -143,7 +174,7 @@ fn judged(key: &KmsKey, text: &str, need: &Need, caller: &Caller<'_>, requiremen
     match (answer.denies, allows) {
         (Truth::True, _) => Some(error(
             Code::KmsKeyPolicy,
-            format!("the policy of the key `{arn}` denies the role `{}`", need.action),
+            format!("the policy of the key `{arn}`{DENIES}`{}`", need.action),
             "a deny wins over every allow: narrow that statement of the key policy",
         )),
         (_, Truth::False) => Some(error(
@@ -172,12 +203,26 @@ fn judged(key: &KmsKey, text: &str, need: &Need, caller: &Caller<'_>, requiremen
 fn unusable(key: &KmsKey) -> Option<Finding> {
     let state = key.state.as_deref()?;
     let remedy = match state {
-        "Enabled" => return None,
+        // While the primary of a multi-Region key changes, it can be used.
+        "Enabled" | "Updating" => return None,
         "Disabled" => format!("enable it: `aws kms enable-key --key-id {}`", key.arn),
         "PendingDeletion" => {
             format!("cancel its deletion and enable it: `aws kms cancel-key-deletion --key-id {}`", key.arn)
         }
-        _ => "see the state of the key, or encrypt sessions with another".to_owned(),
+        "Creating" | "PendingImport" | "PendingReplicaDeletion" | "Unavailable" => {
+            "see the state of the key, or encrypt sessions with another".to_owned()
+        }
+        _ => {
+            return Some(warning(
+                Code::KmsKeyPolicy,
+                format!(
+                    "the key `{}` is in the state `{state}`, and whether it can be used then is not known",
+                    key.arn
+                ),
+                "see the state of the key",
+                true,
+            ));
+        }
     };
     Some(error(
         Code::KmsKeyPolicy,
@@ -186,9 +231,19 @@ fn unusable(key: &KmsKey) -> Option<Finding> {
     ))
 }
 
-fn missing(key: &SessionKey<'_>) -> Finding {
+fn missing(key: &SessionKey<'_>, caller: &Caller<'_>) -> Finding {
     let message = format!("there is no KMS key `{}`, as far as these credentials see", key.given);
     match key.by_preferences {
+        true if account_of(&key.given).is_some_and(|owner| caller.place.account.is_some_and(|own| own != owner)) => {
+            warning(
+                Code::KmsKeyPolicy,
+                format!(
+                    "{message}, and the session preferences name it; it is of another account, and may only be hidden"
+                ),
+                "see that the key exists, and that its policy allows this account",
+                true,
+            )
+        }
         true => error(
             Code::KmsKeyPolicy,
             format!("{message}; the session preferences name it"),
@@ -203,7 +258,7 @@ fn missing(key: &SessionKey<'_>) -> Finding {
     }
 }
 
-fn unread(key: &str, caller: &Caller<'_>) -> Finding {
+fn unread(key: &str, reason: Option<&Unreadable>, caller: &Caller<'_>) -> Finding {
     match account_of(key) {
         Some(owner) if caller.place.account.is_some_and(|account| account != owner) => warning(
             Code::KmsKeyPolicy,
@@ -213,6 +268,6 @@ fn unread(key: &str, caller: &Caller<'_>) -> Finding {
             "see that the key policy allows this account's root, or the role, to use the key",
             false,
         ),
-        _ => permissions::key_policy_not_read(),
+        _ => permissions::key_policy_not_read(reason),
     }
 }

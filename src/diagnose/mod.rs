@@ -11,13 +11,15 @@ mod explain;
 mod host;
 mod key;
 mod key_policy;
+mod memo;
 mod path;
 mod permissions;
 mod questions;
 mod role;
 mod words;
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -29,6 +31,7 @@ use crate::policy::{Decision, ServicePrincipal};
 use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Verdict};
 
 pub use answers::{Answers, answers};
+use memo::{Demand, Memo};
 pub use questions::questions;
 use role::JudgedRole;
 
@@ -36,8 +39,31 @@ use role::JudgedRole;
 ///
 /// `now` is the time that conditions on the clock are judged at.
 pub fn diagnose(facts: &Facts, requirements: &Requirements, now: Timestamp) -> Report {
-    let diagnosis = Diagnosis { facts, requirements, now, roles: role::judge_all(facts) };
-    Report { results: facts.subjects.iter().map(|subject| diagnosis.of(subject)).collect() }
+    let judge = Judge::new(requirements, now);
+    Report { results: facts.subjects.iter().map(|subject| judge.judge(facts, subject)).collect() }
+}
+
+/// Judges the subjects of one account one by one, and remembers what it found of their roles.
+pub struct Judge<'a> {
+    requirements: &'a Requirements,
+    now: Timestamp,
+    memo: Memo,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge that has seen nothing yet. `now` is the time that conditions on the clock are judged at.
+    pub fn new(requirements: &'a Requirements, now: Timestamp) -> Judge<'a> {
+        Judge { requirements, now, memo: Memo::default() }
+    }
+
+    /// Judges a subject. The facts may grow from one subject to the next; what they say of a thing must stay.
+    pub fn judge(&self, facts: &Facts, subject: &Subject) -> Outcome {
+        self.with(facts).of(subject)
+    }
+
+    fn with<'b>(&'b self, facts: &'b Facts) -> Diagnosis<'b> {
+        Diagnosis { facts, requirements: self.requirements, now: self.now, memo: &self.memo }
+    }
 }
 
 /// What is the same for every subject.
@@ -45,14 +71,13 @@ struct Diagnosis<'a> {
     facts: &'a Facts,
     requirements: &'a Requirements,
     now: Timestamp,
-    /// Every role of the facts, its documents parsed once.
-    roles: BTreeMap<&'a str, JudgedRole>,
+    memo: &'a Memo,
 }
 
 /// The role that a subject's credentials are of.
-enum RoleInView<'a> {
+enum RoleInView {
     /// It was read, in full or in part.
-    Judged(&'a JudgedRole),
+    Judged(Rc<JudgedRole>),
     /// There is certainly none.
     None,
     /// There may be one, and nothing is known of it.
@@ -65,11 +90,11 @@ impl Diagnosis<'_> {
             SubjectKind::Instance(Fact::Known(instance)) => self.of_instance(subject, instance),
             SubjectKind::Instance(Fact::Absent) => {
                 let outcome = chain::outcome_of(subject, None);
-                self.finish(outcome, vec![chain::instance_not_found(subject)], &RoleInView::None, subject)
+                self.finish(outcome, vec![chain::instance_not_found(subject).into()], &RoleInView::None, subject)
             }
             SubjectKind::Instance(Fact::Unreadable(reason)) => {
                 let outcome = chain::outcome_of(subject, None);
-                self.finish(outcome, vec![explain::unreadable(reason)], &RoleInView::NotKnown, subject)
+                self.finish(outcome, vec![explain::unreadable(reason).into()], &RoleInView::NotKnown, subject)
             }
             SubjectKind::Profile(key) => {
                 let mut outcome = chain::outcome_of(subject, None);
@@ -92,10 +117,10 @@ impl Diagnosis<'_> {
                 outcome.verdict = Verdict::Skipped;
                 return outcome;
             }
-            let terminated = vec![chain::instance_terminated(instance)];
+            let terminated = vec![chain::instance_terminated(instance).into()];
             return self.finish(outcome, terminated, &RoleInView::None, subject);
         }
-        let mut findings: Vec<Finding> = chain::association(instance).into_iter().collect();
+        let mut findings: Vec<Arc<Finding>> = chain::association(instance).into_iter().map(Arc::new).collect();
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
@@ -117,34 +142,34 @@ impl Diagnosis<'_> {
         key: &str,
         holder: Option<&Instance>,
         outcome: &mut Outcome,
-    ) -> (Vec<Finding>, RoleInView<'_>) {
+    ) -> (Vec<Arc<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
         let profile = match self.facts.profiles.get(key) {
             Some(Fact::Known(profile)) => profile,
             Some(Fact::Absent) => {
                 let findings = match holder {
-                    Some(instance) => vec![chain::profile_missing(name, instance)],
-                    None => chain::no_such_target(Code::InstanceProfileMissing, "instance profile", name),
+                    Some(instance) => vec![chain::profile_missing(name, instance).into()],
+                    None => shared(chain::no_such_target(Code::InstanceProfileMissing, "instance profile", name)),
                 };
                 return (findings, RoleInView::None);
             }
-            Some(Fact::Unreadable(reason)) => return (vec![explain::unreadable(reason)], RoleInView::NotKnown),
+            Some(Fact::Unreadable(reason)) => return (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
             None => {
                 let finding = match holder {
                     Some(_) => explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile")),
                     None => chain::target_not_in_snapshot("instance profile", name),
                 };
-                return (vec![finding], RoleInView::NotKnown);
+                return (vec![finding.into()], RoleInView::NotKnown);
             }
         };
         if holder.is_none() {
             outcome.instance_profile = Some(chain::profile_summary(profile));
         }
         let mut findings = Vec::new();
-        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)));
+        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)).map(Arc::new));
         match &profile.role {
             None => {
-                findings.push(chain::profile_empty(profile));
+                findings.push(chain::profile_empty(profile).into());
                 (findings, RoleInView::None)
             }
             Some(role_key) => {
@@ -155,49 +180,60 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn through_role(&self, key: &str, named: bool) -> (Vec<Finding>, RoleInView<'_>) {
+    fn through_role(&self, key: &str, named: bool) -> (Vec<Arc<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
-        if let Some(judged) = self.roles.get(key) {
-            return (Vec::new(), RoleInView::Judged(judged));
-        }
         match self.facts.roles.get(key) {
-            Some(Fact::Absent) if named => (chain::no_such_target(Code::RoleMissing, "role", name), RoleInView::None),
-            Some(Fact::Absent) => (vec![chain::role_missing(name)], RoleInView::None),
-            Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason)], RoleInView::NotKnown),
-            None if named => (vec![chain::target_not_in_snapshot("role", name)], RoleInView::NotKnown),
-            // Every role that is known is judged already.
-            Some(Fact::Known(_)) | None => {
-                (vec![explain::unreadable(&not_in_snapshot("iam:GetRole"))], RoleInView::NotKnown)
+            Some(Fact::Known(role)) => (Vec::new(), RoleInView::Judged(self.memo.role(self.facts, key, role))),
+            Some(Fact::Absent) if named => {
+                (shared(chain::no_such_target(Code::RoleMissing, "role", name)), RoleInView::None)
             }
+            Some(Fact::Absent) => (vec![chain::role_missing(name).into()], RoleInView::None),
+            Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
+            None if named => (vec![chain::target_not_in_snapshot("role", name).into()], RoleInView::NotKnown),
+            None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole")).into()], RoleInView::NotKnown),
         }
     }
 
     fn of_documents(&self, subject: &Subject, documents: &Documents) -> Outcome {
         let judged = role::judge_documents(self.facts, documents);
         let outcome = chain::outcome_of(subject, None);
-        self.finish(outcome, Vec::new(), &RoleInView::Judged(&judged), subject)
+        self.finish(outcome, Vec::new(), &RoleInView::Judged(Rc::new(judged)), subject)
     }
 
     /// Judges the role that a subject without an agent in view has, and settles the verdict.
-    fn finish(&self, mut outcome: Outcome, chain: Vec<Finding>, role: &RoleInView<'_>, subject: &Subject) -> Outcome {
-        let place = place_of(subject, None);
-        let asked = asked::of(self.facts, self.requirements, subject, &place);
+    fn finish(&self, mut outcome: Outcome, chain: Vec<Arc<Finding>>, role: &RoleInView, subject: &Subject) -> Outcome {
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
-        let path = self.path(role, chain, &asked, subject, &service, None);
+        let path = self.path(role, chain, subject, &service, None);
         path.into_outcome(&mut outcome);
-        outcome.not_checked = explain::not_checked(self.facts, self.requirements, subject, asked.preferences_known);
+        outcome.not_checked = Arc::new(explain::not_checked(self.facts, subject, self.demand(subject, None)));
         settle(&mut outcome, Vec::new());
         outcome
     }
+
+    /// What is asked on behalf of a subject, in short.
+    fn demand(&self, subject: &Subject, instance: Option<&Instance>) -> Demand {
+        let work_out = || {
+            let place = place_of(subject, instance);
+            Demand::of(&asked::of(self.facts, self.requirements, subject, &place))
+        };
+        match subject.kind {
+            SubjectKind::Documents(_) => work_out(),
+            _ => self.memo.demand(subject, instance.is_some(), work_out),
+        }
+    }
+}
+
+fn shared(findings: Vec<Finding>) -> Vec<Arc<Finding>> {
+    findings.into_iter().map(Arc::new).collect()
 }
 
 /// The verdict follows from the findings and permissions alone: an error settles it, then anything unknown.
-fn settle(outcome: &mut Outcome, more: Vec<Finding>) {
+fn settle(outcome: &mut Outcome, more: Vec<Arc<Finding>>) {
     let mut findings = std::mem::take(&mut outcome.findings);
     findings.extend(more);
     findings.sort_by(|a, b| (a.severity, a.code, &a.message).cmp(&(b.severity, b.code, &b.message)));
     findings.dedup();
-    let unknown = |permission: &Permission| permission.required && permission.decision == Decision::Unknown;
+    let unknown = |permission: &Arc<Permission>| permission.required && permission.decision == Decision::Unknown;
     outcome.verdict = if findings.iter().any(|finding| finding.severity == Severity::Error) {
         Verdict::NotReady
     } else if findings.iter().any(|finding| finding.leaves_unknown) || outcome.permissions.iter().any(unknown) {
@@ -235,7 +271,7 @@ impl<'a> Diagnosis<'a> {
             role_tags: judged.tags.as_ref(),
             vpc: instance.and_then(|instance| instance.vpc.as_deref()),
             private_ip: instance.and_then(|instance| instance.private_ip.as_deref()),
-            tokens_required: metadata.is_some_and(|options| options.http_tokens.as_deref() == Some("required")),
+            tokens_required: metadata.is_some_and(|options| options.requires_tokens()),
             through_systems_manager: false,
             organization: match &self.facts.organization {
                 Fact::Known(organization) => {

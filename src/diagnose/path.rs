@@ -1,14 +1,17 @@
 //! One way in which the agent can get credentials, judged: what admits it to a role, and what that role allows.
 
+use std::sync::Arc;
+
 use crate::agent_context;
-use crate::facts::{Instance, Subject, SubjectKind};
-use crate::needs::{Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket};
+use crate::facts::{Instance, Subject, SubjectKind, Unreadable};
+use crate::needs::{CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket};
 use crate::policy::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
-use crate::report::{Finding, Outcome, Permission, RoleSummary, Severity, Trust};
+use crate::report::{Code, Finding, Outcome, Permission, RoleSummary, Severity, Trust};
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
+use super::memo::Way;
 use super::role::JudgedRole;
 use super::{Diagnosis, RoleInView, explain, key_policy, permissions, place_of};
 use crate::agent_context::Caller;
@@ -16,13 +19,13 @@ use crate::agent_context::Caller;
 /// One way, judged.
 pub(super) struct Path {
     /// Everything that was found on it.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// What the role allows; all unknown where the role is not known, none where there is none.
-    pub permissions: Vec<Permission>,
+    pub permissions: Vec<Arc<Permission>>,
     /// Whether the service may assume the role.
-    pub trust: Option<Trust>,
+    pub trust: Option<Arc<Trust>>,
     /// The role; `None` where there is none, or no name for one.
-    pub role: Option<RoleSummary>,
+    pub role: Option<Arc<RoleSummary>>,
     /// Whether the agent gets credentials this way.
     pub credentials: Truth,
 }
@@ -34,10 +37,19 @@ impl Path {
         let allowed = match heartbeat.map(|permission| permission.decision) {
             Some(Decision::Allowed) => Truth::True,
             Some(Decision::ExplicitDeny | Decision::ImplicitDeny) => Truth::False,
-            Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
-            None => Truth::False,
+            // Where no role is in view, everything hangs on the credentials.
+            Some(Decision::Unknown) | None => Truth::Unknown(Doubt::default()),
         };
         self.credentials.clone().and(allowed)
+    }
+
+    /// Whether a channel action is certainly not allowed.
+    pub(super) fn lacks_channels(&self) -> bool {
+        let lacks = |permission: &Arc<Permission>| {
+            CHANNEL_ACTIONS.contains(&permission.action.as_str())
+                && matches!(permission.decision, Decision::ImplicitDeny | Decision::ExplicitDeny)
+        };
+        self.permissions.iter().any(lacks)
     }
 
     /// Whether something on it certainly keeps Session Manager out.
@@ -47,7 +59,7 @@ impl Path {
 
     /// Whether it certainly lets Session Manager in.
     pub(super) fn is_open(&self) -> bool {
-        let unknown = |permission: &Permission| permission.required && permission.decision == Decision::Unknown;
+        let unknown = |permission: &Arc<Permission>| permission.required && permission.decision == Decision::Unknown;
         let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown);
         !self.is_closed() && !doubtful && !self.permissions.iter().any(unknown) && self.credentials.is_true()
     }
@@ -65,68 +77,108 @@ impl Diagnosis<'_> {
     /// Judges the way through a role, which `service` assumes for the agent. `chain` is what was found before the role.
     pub(super) fn path(
         &self,
-        role: &RoleInView<'_>,
-        chain: Vec<Finding>,
-        asked: &Asked<'_>,
+        role: &RoleInView,
+        chain: Vec<Arc<Finding>>,
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
     ) -> Path {
-        let broken = chain.iter().any(|finding| finding.severity == Severity::Error);
-        let doubtful = chain.iter().any(|finding| finding.leaves_unknown);
-        let mut path =
-            Path { findings: chain, permissions: Vec::new(), trust: None, role: None, credentials: Truth::False };
-        match role {
-            RoleInView::None => {}
-            RoleInView::NotKnown => {
-                path.permissions = asked.needs.iter().map(permissions::unknown_permission).collect();
-                path.findings.extend(asked.findings.iter().cloned());
-                path.credentials = Truth::Unknown(Doubt::default());
+        // While an association changes, the instance may have the credentials of either state.
+        let in_flux = |finding: &Arc<Finding>| finding.code == Code::AssociationPending;
+        let broken = chain.iter().any(|finding| finding.severity == Severity::Error && !in_flux(finding));
+        let doubtful = chain.iter().any(|finding| finding.leaves_unknown || in_flux(finding));
+        let changes = chain.iter().any(in_flux);
+        let way = match (role, &subject.kind) {
+            (RoleInView::None, _) => Way::none(),
+            (RoleInView::Judged(judged), SubjectKind::Documents(_)) => self.way(judged, subject, service, instance),
+            (RoleInView::Judged(judged), _) => {
+                let work_out = || self.way(judged, subject, service, instance);
+                self.memo.way(self.facts, Some(judged), subject, service, instance, work_out)
             }
-            RoleInView::Judged(judged) => {
-                let mut caller = self.caller_of(judged, place_of(subject, instance), instance);
-                caller.through_systems_manager = service.name.starts_with("ssm.");
-                path.findings.extend(judged.findings.iter().cloned());
-                let trust = self.judge_trust(judged, service, &mut path.trust);
-                path.findings.extend(trust);
-                path.credentials = match path.trust.as_ref().map(|trust| trust.decision) {
-                    Some(Decision::Allowed) | None => Truth::True,
-                    Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
-                    Some(Decision::ImplicitDeny | Decision::ExplicitDeny) => Truth::False,
-                };
-                let answers = self.judge_permissions(judged, &caller, asked, &mut path);
-                path.findings.extend(asked.findings.iter().cloned());
-                path.findings.extend(key_policy::findings(asked, &answers, &caller, self.requirements));
-                if !matches!(subject.kind, SubjectKind::Documents(_)) {
-                    path.role = Some(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() });
-                    path.findings.extend(self.optional_encryption(judged, &caller, asked));
-                }
+            (RoleInView::NotKnown, _) => {
+                let work_out = || self.way_not_known(subject, instance);
+                self.memo.way(self.facts, None, subject, service, instance, work_out)
             }
-        }
+        };
+        let Way { findings, permissions, trust, role, mut credentials, .. } = way;
         if broken {
-            path.credentials = Truth::False;
-        } else if doubtful && !path.credentials.is_false() {
-            path.credentials = Truth::Unknown(Doubt::default());
+            credentials = Truth::False;
+        } else if changes || doubtful && !credentials.is_false() {
+            credentials = Truth::Unknown(Doubt::default());
         }
-        path
+        let findings = chain.into_iter().chain(findings).collect();
+        Path { findings, permissions, trust, role, credentials }
+    }
+
+    /// What a role of which nothing is known means for a subject.
+    fn way_not_known(&self, subject: &Subject, instance: Option<&Instance>) -> Way {
+        let place = place_of(subject, instance);
+        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Arc::new);
+        Way {
+            permissions: permissions.collect(),
+            findings: asked.findings.into_iter().map(Arc::new).collect(),
+            credentials: Truth::Unknown(Doubt::default()),
+            instance_arn: instance.map(|_| place.instance_arn().to_string()),
+            ..Way::none()
+        }
+    }
+
+    /// What a role means for a subject.
+    fn way(
+        &self,
+        judged: &JudgedRole,
+        subject: &Subject,
+        service: &ServicePrincipal,
+        instance: Option<&Instance>,
+    ) -> Way {
+        let place = place_of(subject, instance);
+        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let mut caller = self.caller_of(judged, place, instance);
+        caller.through_systems_manager = service.is_systems_manager();
+        let mut findings = judged.findings.clone();
+        let trust = self.judge_trust(judged, service, &mut findings);
+        let credentials = match trust.as_ref().map(|trust| trust.decision) {
+            Some(Decision::Allowed) | None => Truth::True,
+            Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
+            Some(Decision::ImplicitDeny | Decision::ExplicitDeny) => Truth::False,
+        };
+        let answers = self.judge_permissions(judged, &caller, &asked, &mut findings);
+        let permissions = answers.iter().map(|(need, response)| permissions::permission(need, response).into());
+        findings.extend(key_policy::findings(&asked, &answers, &caller, self.requirements));
+        let mut role = None;
+        if !matches!(subject.kind, SubjectKind::Documents(_)) {
+            role = Some(Arc::new(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() }));
+            findings.extend(self.optional_encryption(judged, &caller, &asked));
+        }
+        findings.extend(asked.findings);
+        Way {
+            findings: findings.into_iter().map(Arc::new).collect(),
+            permissions: permissions.collect(),
+            trust: trust.map(Arc::new),
+            role,
+            credentials,
+            instance_arn: instance.map(|_| place.instance_arn().to_string()),
+        }
     }
 
     fn judge_trust(
         &self,
         judged: &JudgedRole,
         service: &ServicePrincipal,
-        trust: &mut Option<Trust>,
-    ) -> Option<Finding> {
+        findings: &mut Vec<Finding>,
+    ) -> Option<Trust> {
         let document = judged.trust.as_ref()?;
         let (decision, doubt) = match document {
             Ok(document) => self.trust_of(document, service),
             Err(()) => (Decision::Unknown, Doubt::default()),
         };
         let depends_on = doubt.keys.iter().cloned().collect();
-        *trust = Some(Trust { principal: service.name.clone(), decision, depends_on });
         // A trust policy that could not be read or parsed has a finding of its own already.
-        document.as_ref().ok()?;
-        explain::trust(judged, service, decision, &doubt)
+        if document.is_ok() {
+            findings.extend(explain::trust(judged, service, decision, &doubt));
+        }
+        Some(Trust { principal: service.name.clone(), decision, depends_on })
     }
 
     /// Whether a trust policy admits a service, and what leaves that open.
@@ -144,7 +196,7 @@ impl Diagnosis<'_> {
         judged: &JudgedRole,
         caller: &Caller<'_>,
         asked: &Asked<'_>,
-        path: &mut Path,
+        findings: &mut Vec<Finding>,
     ) -> Vec<(Need, Response)> {
         let base = agent_context::base(caller);
         let answer = |need: &Need| {
@@ -156,11 +208,16 @@ impl Diagnosis<'_> {
             (need.clone(), response)
         };
         let answers: Vec<(Need, Response)> = asked.needs.iter().map(answer).collect();
-        path.permissions = answers.iter().map(|(need, response)| permissions::permission(need, response)).collect();
         let (logs, sessions): (Vec<_>, Vec<_>) =
             answers.iter().cloned().partition(|(need, _)| need.cost != Cost::Sessions);
-        path.findings.extend(permissions::permissions(judged, &sessions));
-        path.findings.extend(permissions::logs(judged, &logs));
+        let may_grant = |need: &Need, response: &Response| {
+            let reason = key_policy::may_grant(asked, need, response)?;
+            let Unreadable { api, message, .. } = reason;
+            Some(format!("whether the key's own policy allows it is not known (`{api}`: {message})"))
+        };
+        let by_fix = !caller.through_systems_manager;
+        findings.extend(permissions::permissions(judged, &sessions, by_fix, may_grant));
+        findings.extend(permissions::logs(judged, &logs));
         answers
     }
 

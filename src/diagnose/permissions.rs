@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::facts::Unreadable;
 use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need};
 use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, StatementReference};
-use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission};
+use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 
 use super::role::JudgedRole;
 use super::words::{actions_in_words, error, in_words, info, listed, policy_in_words, warning};
@@ -43,14 +44,27 @@ pub(super) fn unknown_permission(need: &Need) -> Permission {
 }
 
 /// The findings for what is not allowed, or not certainly: one for each cause.
-pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
+///
+/// `by_fix` says whether `ssm-profile fix` can change the role; `may_grant` why something else than the role's policies may
+/// grant a need, where that is not known.
+pub(super) fn permissions(
+    judged: &JudgedRole,
+    answers: &[(Need, Response)],
+    by_fix: bool,
+    may_grant: impl Fn(&Need, &Response) -> Option<String>,
+) -> Vec<Finding> {
     let mut missing = Vec::new();
     let mut near_misses = BTreeSet::new();
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, (Doubt, Vec<&str>)> = BTreeMap::new();
+    let mut perhaps: BTreeMap<String, Vec<&Need>> = BTreeMap::new();
     for (need, response) in answers {
         let action = need.action.as_str();
+        if let Some(why) = may_grant(need, response) {
+            perhaps.entry(why).or_default().push(need);
+            continue;
+        }
         match response.decision {
             Decision::Allowed => {}
             Decision::ExplicitDeny => {
@@ -80,7 +94,16 @@ pub(super) fn permissions(judged: &JudgedRole, answers: &[(Need, Response)]) -> 
         }
     }
     let mut findings = Vec::new();
-    findings.extend(self::missing(judged, &missing, &near_misses));
+    findings.extend(self::missing(judged, &missing, &near_misses, by_fix));
+    for (why, needs) in perhaps {
+        let finding = self::missing(judged, &needs, &BTreeSet::new(), by_fix);
+        findings.extend(finding.map(|finding| Finding {
+            severity: Severity::Warning,
+            leaves_unknown: true,
+            message: format!("{}; {why}", finding.message),
+            ..finding
+        }));
+    }
     findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)));
     findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions, &near_misses)));
     findings.extend(doubtful.values().map(|(doubt, actions)| conditional(judged, doubt, actions)));
@@ -114,7 +137,7 @@ pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Fin
                 true,
             ),
             Cost::Logs | Cost::Sessions => {
-                (format!("{lacks}: sessions work, and the logs that the preferences ask for are lost"), false)
+                (format!("{lacks}: sessions do not need it, but the logs that the preferences ask for are lost"), false)
             }
         };
         findings.push(warning(
@@ -129,7 +152,7 @@ pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Fin
 
 type NearMisses<'a> = BTreeSet<&'a NearMiss>;
 
-fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>) -> Option<Finding> {
+fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>, by_fix: bool) -> Option<Finding> {
     if needs.is_empty() {
         return None;
     }
@@ -148,7 +171,7 @@ fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>) -
     let everywhere = (!everywhere.is_empty()).then(|| actions_in_words(&everywhere));
     let actions: Vec<String> = everywhere.into_iter().chain(somewhere).collect();
     let only_core = needs.iter().all(|need| need.needed_for == NeededFor::Core);
-    let fix = if judged.name.is_empty() { "" } else { "let `ssm-profile fix` grant them; or " };
+    let fix = if judged.name.is_empty() || !by_fix { "" } else { "let `ssm-profile fix` grant them; or " };
     let remedy = fix.to_owned()
         + if only_core {
             "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
@@ -247,7 +270,15 @@ fn conditional(judged: &JudgedRole, doubt: &Doubt, actions: &[&str]) -> Finding 
         };
         format!("give what you know: {}{absent}", listed(&flags))
     };
-    let message = format!("it hangs on {} whether the role may call {}", in_words(doubt), actions_in_words(actions));
+    let actions = actions_in_words(actions);
+    let message = match doubt.notes.is_empty() {
+        true => format!("it hangs on {} whether the role may call {actions}", in_words(doubt)),
+        false => {
+            let keys = doubt.keys.iter().map(|key| format!("it hangs on `{key}`"));
+            let why: Vec<String> = doubt.notes.iter().cloned().chain(keys).collect();
+            format!("it is not known whether the role may call {actions}: {}", why.join("; "))
+        }
+    };
     warning(Code::ConditionalPermission, message, remedy, true)
 }
 
@@ -272,15 +303,21 @@ pub(super) fn optional_encryption() -> Finding {
 
 /// An identity policy lets a role use a key only if the key's own policy says so.
 /// See [Key policies](https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html).
-pub(super) fn key_policy_not_read() -> Finding {
+pub(super) fn key_policy_not_read(reason: Option<&Unreadable>) -> Finding {
+    let why = reason.map(|reason| format!(" (`{}`: {})", reason.api, reason.message)).unwrap_or_default();
     info(
         Code::KmsKeyPolicy,
-        "the key's own policy was not read; the role's permission counts only if that policy lets IAM policies decide, \
-         or names the role",
+        format!(
+            "the key's own policy was not read{why}; the role's permission counts only if that policy lets IAM policies decide, or \
+             names the role"
+        ),
         "see that the key policy allows the account's root, or the role, to use the key",
     )
 }
 
 fn statement(by: &StatementReference) -> DecidedBy {
-    DecidedBy { policy: by.policy.clone(), kind: by.kind, sid: by.sid.clone(), statement: Some(by.index) }
+    // A key policy that grants counts as a whole.
+    let of_key = by.kind == PolicyKind::Document && by.policy.starts_with("arn:");
+    let statement = (!of_key).then_some(by.index);
+    DecidedBy { policy: by.policy.clone(), kind: by.kind, sid: by.sid.clone(), statement }
 }

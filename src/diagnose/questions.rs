@@ -1,10 +1,12 @@
 //! What to ask the IAM policy simulator, so that its answers can stand beside the report's.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::{Diagnosis, asked, place_of, role};
+use super::{Judge, asked, place_of};
 use crate::agent_context;
-use crate::facts::{Fact, Facts, SubjectKind};
+use crate::facts::{Fact, Facts, Role, SubjectKind};
 use crate::needs::Requirements;
 use crate::policy::Resource;
 use crate::report::Report;
@@ -12,19 +14,24 @@ use crate::simulation::Question;
 
 /// One question for each permission of a result whose role is known.
 pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, report: &Report) -> Vec<Question> {
-    let diagnosis = Diagnosis { facts, requirements, now, roles: role::judge_all(facts) };
+    let judge = Judge::new(requirements, now);
+    let diagnosis = judge.with(facts);
+    let by_arn =
+        facts.roles.iter().filter_map(|(key, role)| Some((role.known()?.arn.as_deref()?, (key, role.known()?))));
+    let by_arn: BTreeMap<&str, (&String, &Role)> = by_arn.collect();
     let mut questions = Vec::new();
     for (result, (subject, outcome)) in facts.subjects.iter().zip(&report.results).enumerate() {
         // Where host management lets the agent in, the permissions are those of its role.
         let role = outcome.host_management_role.as_ref().or(outcome.role.as_ref());
         let Some(arn) = role.and_then(|role| role.arn.as_deref()) else { continue };
-        let Some(judged) = diagnosis.roles.values().find(|judged| judged.arn.as_deref() == Some(arn)) else { continue };
+        let Some((key, role)) = by_arn.get(arn) else { continue };
+        let judged = judge.memo.role(facts, key, role);
         let instance = match &subject.kind {
             SubjectKind::Instance(Fact::Known(instance)) => Some(instance.as_ref()),
             _ => None,
         };
         let place = place_of(subject, instance);
-        let mut caller = diagnosis.caller_of(judged, place, instance);
+        let mut caller = diagnosis.caller_of(&judged, place, instance);
         caller.through_systems_manager = outcome.host_management_role.is_some();
         let base = agent_context::base(&caller);
         let needs = asked::of(facts, requirements, subject, &place).needs;

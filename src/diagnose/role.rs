@@ -12,6 +12,8 @@ use super::explain;
 
 /// A role, or bare documents in the place of one.
 pub(super) struct JudgedRole {
+    /// The role's key in the facts; empty for bare documents.
+    pub key: String,
     /// The role's ARN, where known.
     pub arn: Option<String>,
     /// The role's id, where known.
@@ -30,15 +32,10 @@ pub(super) struct JudgedRole {
     pub unread: Vec<String>,
 }
 
-/// Makes every role of the facts ready.
-pub(super) fn judge_all(facts: &Facts) -> BTreeMap<&str, JudgedRole> {
-    let known = facts.roles.iter().filter_map(|(key, role)| Some((key.as_str(), role.known()?)));
-    known.map(|(key, role)| (key, judge(facts, role))).collect()
-}
-
 /// Makes one role ready.
-pub(super) fn judge(facts: &Facts, role: &Role) -> JudgedRole {
+pub(super) fn judge(facts: &Facts, key: &str, role: &Role) -> JudgedRole {
     let mut judged = JudgedRole::new(role.name.clone());
+    judged.key = key.to_owned();
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
     judged.tags = match &role.tags {
@@ -92,6 +89,7 @@ pub(super) fn judge_documents(facts: &Facts, documents: &Documents) -> JudgedRol
 impl JudgedRole {
     fn new(name: String) -> JudgedRole {
         JudgedRole {
+            key: String::new(),
             arn: None,
             id: None,
             name,
@@ -161,9 +159,17 @@ impl JudgedRole {
     }
 
     fn add_scp_gates(&mut self, facts: &Facts) {
+        // Nor do they touch the management account.
+        let management = facts.organization.known().and_then(|organization| organization.management_account.as_deref());
+        let account = self.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account);
+        if account.is_some() && management == account.as_deref() {
+            return;
+        }
         for level in facts.scp_levels.iter().flatten() {
             let policies = level.policies.iter().map(|document| self.parse_named(document, PolicyKind::Scp)).collect();
-            self.gates.push(gate_of(GateKind::Scp, &level.name, policies));
+            let mut gate = gate_of(GateKind::Scp, &level.name, policies);
+            gate.unread.extend(level.unread.iter().map(|reason| self.note(reason)));
+            self.gates.push(gate);
         }
     }
 

@@ -4,6 +4,7 @@
 //! instances point to profiles, profiles to roles, roles to managed policies, by key. The snapshot
 //! file is their serialised form ([`snapshot`]).
 
+mod account;
 mod document;
 pub mod snapshot;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use account::{NamedDocument, Organization, ScpLevel, Settings};
 pub use document::PolicyText;
 
 /// A datum that may be missing for a reason that matters to the verdict.
@@ -218,32 +220,6 @@ pub struct Agent {
     pub platform: Option<String>,
 }
 
-/// The settings of Systems Manager in one Region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// The role of Default Host Management Configuration, its path and name; absent if it is off.
-    pub host_management: Fact<String>,
-    /// The name of the session preferences that were asked for; `None` if none shall be.
-    pub preferences_name: Option<String>,
-    /// The content of that document; absent if there is none, so that the defaults hold.
-    pub preferences: Fact<PolicyText>,
-}
-
-/// An organisation, as far as policies speak of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Organization {
-    /// Its id (`o-...`).
-    pub id: String,
-    /// The management account, which no SCP touches.
-    pub management_account: Option<String>,
-    /// The path of the account, `o-.../r-.../ou-.../`, where it is known.
-    pub path: Option<String>,
-    /// Why its policies could not be read, if so.
-    pub policies_unread: Option<Unreadable>,
-}
-
 /// The profile that an instance holds: a snapshot of name and id at the time of association.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -276,6 +252,13 @@ pub struct MetadataOptions {
     pub http_tokens: Option<String>,
     /// `pending` while a change is not effective yet, else `applied`.
     pub state: Option<String>,
+}
+
+impl MetadataOptions {
+    /// Whether the service answers to IMDSv2 only.
+    pub fn requires_tokens(&self) -> bool {
+        self.http_tokens.as_deref() == Some("required")
+    }
 }
 
 /// An instance profile, as `GetInstanceProfile` shows it.
@@ -356,26 +339,6 @@ impl KmsKey {
     pub fn of(arn: &str) -> KmsKey {
         KmsKey { arn: arn.to_owned(), state: None, policy: not_taken() }
     }
-}
-
-/// One level of an organisation (root, organizational unit or account) with its SCPs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScpLevel {
-    /// What the level is called in reports.
-    pub name: String,
-    /// The policies at that level; one of them must allow.
-    pub policies: Vec<NamedDocument>,
-}
-
-/// A document with the name that reports call it by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NamedDocument {
-    /// A file name, policy name or ARN.
-    pub name: String,
-    /// The document.
-    pub document: PolicyText,
 }
 
 /// Bare policy documents and what the user said about where they will be used.

@@ -102,6 +102,14 @@ impl Condition {
         condition
     }
 
+    /// The keys that the conditions may look at, in lower case: those that are tested, and policy variables in the values.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        let of_test = |test: &Test| {
+            test.values.iter().flat_map(Template::keys).chain([test.key.to_ascii_lowercase()]).collect::<Vec<_>>()
+        };
+        self.tests.iter().flat_map(of_test)
+    }
+
     /// The keys whose tests certainly fail, as the policy writes them.
     pub(super) fn failing_keys(&self, context: &Context) -> Vec<String> {
         let failing = self.tests.iter().filter(|test| test.evaluate(context).is_false());

@@ -312,7 +312,7 @@ pub(super) fn applies(document: &Document, statement: &Statement, request: &Requ
     action.and(resource).and(statement.condition.evaluate(&request.context)).and(soundness(document, statement))
 }
 
-fn action_applies(statement: &Statement, action: &str) -> Truth {
+pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {
     match &statement.action {
         ActionElement::Action(patterns) => action::any_matches(patterns, action),
         ActionElement::NotAction(patterns) => !action::any_matches(patterns, action),

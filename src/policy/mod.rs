@@ -15,6 +15,7 @@ mod operator;
 mod pattern;
 mod principal;
 mod resource;
+mod sight;
 mod template;
 mod text;
 mod truth;

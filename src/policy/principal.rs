@@ -100,6 +100,11 @@ pub struct ServicePrincipal {
 }
 
 impl ServicePrincipal {
+    /// Whether this is Systems Manager, which gives agents the role of Default Host Management Configuration.
+    pub fn is_systems_manager(&self) -> bool {
+        self.name.starts_with("ssm.")
+    }
+
     /// The EC2 service in a partition, or in one that is not known.
     pub fn ec2(partition: Option<&str>) -> ServicePrincipal {
         let plain = "ec2.amazonaws.com".to_owned();

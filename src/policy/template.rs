@@ -41,6 +41,14 @@ impl Template {
         template
     }
 
+    /// The keys of its variables, in lower case.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        self.parts.iter().filter_map(|part| match part {
+            TemplatePart::Variable { key, .. } => Some(key.to_ascii_lowercase()),
+            TemplatePart::Text(_) | TemplatePart::Character(_) | TemplatePart::Broken => None,
+        })
+    }
+
     /// The text, if it holds no variable at all: what typed operators (numbers, dates, ...) take.
     pub(super) fn as_plain(&self) -> Option<String> {
         self.parts

@@ -1,5 +1,7 @@
 //! The machine report: one JSON object, or a line for each result.
 
+use std::io;
+
 use serde::Serialize;
 
 use super::sanitize::is_unseen;
@@ -60,12 +62,34 @@ struct Envelope<'a> {
     verdicts: Verdicts<'a>,
 }
 
-/// The report as one indented JSON object with a newline at its end.
+/// Writes the report as one indented JSON object with a newline at its end.
 ///
 /// # Errors
-/// Only if a value cannot be written as JSON.
-pub fn render(report: &Report, source: &Source) -> Result<String, serde_json::Error> {
-    pretty(&Envelope { heading: Heading::new(), source, verdicts: Verdicts::new(report) })
+/// If it cannot be written.
+pub fn write(report: &Report, source: &Source, out: &mut impl io::Write) -> io::Result<()> {
+    let envelope = Envelope { heading: Heading::new(), source, verdicts: Verdicts::new(report) };
+    serde_json::to_writer_pretty(Escaping(out), &envelope)?;
+    out.write_all(b"\n")
+}
+
+/// Escapes what goes through.
+struct Escaping<'a, W>(&'a mut W);
+
+impl<W: io::Write> io::Write for Escaping<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            self.0.write_all(bytes)?;
+            return Ok(bytes.len());
+        }
+        // The serializer writes whole pieces of strings.
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_all(escape_unseen(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// One indented JSON object with a newline at its end.

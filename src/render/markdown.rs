@@ -1,5 +1,7 @@
 //! The report as GitHub Markdown, for a comment on a pull request.
 
+use std::sync::Arc;
+
 use super::sanitize::{markdown, terminal, word};
 use crate::report::{DecidedBy, Finding, Outcome, Permission, Report, Severity, Verdict};
 
@@ -99,9 +101,11 @@ fn instance_name(outcome: &Outcome) -> Option<&str> {
 
 /// The finding that made the verdict; of a ready target, the worst that is more than a hint.
 fn main_reason(outcome: &Outcome) -> Option<&Finding> {
-    let mut findings = outcome.findings.iter();
+    let mut findings = outcome.findings.iter().map(Arc::as_ref);
     match outcome.verdict {
-        Verdict::Unknown => findings.find(|finding| finding.leaves_unknown).or(outcome.findings.first()),
+        Verdict::Unknown => {
+            findings.find(|finding| finding.leaves_unknown).or(outcome.findings.first().map(Arc::as_ref))
+        }
         Verdict::Ready => findings.find(|finding| finding.severity <= Severity::Warning),
         Verdict::NotReady | Verdict::Skipped => findings.next(),
     }
@@ -128,13 +132,13 @@ fn section(outcome: &Outcome) -> String {
     }
     if !outcome.findings.is_empty() {
         section.push('\n');
-        section.extend(outcome.findings.iter().map(item));
+        section.extend(outcome.findings.iter().map(|finding| item(finding)));
     }
     if !outcome.permissions.is_empty() {
         section.push_str("\n<details><summary>Permissions</summary>\n\n");
         section.push_str("| Action | Resource | Needed for | Decision | Decided by | Depends on |\n");
         section.push_str("|---|---|---|---|---|---|\n");
-        section.extend(outcome.permissions.iter().map(permission_row));
+        section.extend(outcome.permissions.iter().map(|permission| permission_row(permission)));
         section.push_str("\n</details>\n");
     }
     section
@@ -191,7 +195,7 @@ fn decider(decider: &DecidedBy) -> String {
 
 fn not_checked(report: &Report) -> Option<String> {
     let mut lines: Vec<&str> = Vec::new();
-    for line in report.results.iter().flat_map(|outcome| &outcome.not_checked) {
+    for line in report.results.iter().flat_map(|outcome| outcome.not_checked.iter()) {
         if !lines.contains(&line.as_str()) {
             lines.push(line);
         }
@@ -247,7 +251,7 @@ mod tests {
     fn outcome(target: &str, name: Option<&str>, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
         Outcome {
             instance: Some(InstanceSummary { id: target.to_owned(), name: name.map(str::to_owned), state: None }),
-            not_checked: vec!["the network between agent and service".to_owned()],
+            not_checked: vec!["the network between agent and service".to_owned()].into(),
             ..super::super::sample::outcome(target, verdict, findings)
         }
     }
@@ -295,8 +299,8 @@ mod tests {
             ],
         );
         broken.instance_profile = Some(ProfileSummary { arn: None, id: Some("AIPAEXAMPLE".to_owned()) });
-        broken.role = Some(RoleSummary { arn: None, name: "web_role".to_owned() });
-        broken.permissions = vec![denied("NoShell", None)];
+        broken.role = Some(RoleSummary { arn: None, name: "web_role".to_owned() }.into());
+        broken.permissions = vec![denied("NoShell", None).into()];
         let unreadable = Finding {
             leaves_unknown: true,
             ..finding(Code::AccessDenied, Severity::Warning, "iam:GetRolePolicy was denied", "allow it")
@@ -392,7 +396,7 @@ mod tests {
                 Verdict::NotReady,
                 vec![finding(Code::ExplicitDeny, Severity::Error, hostile, &format!("`{hostile}`"))],
             );
-            outcome.permissions = vec![denied(hostile, Some(hostile))];
+            outcome.permissions = vec![denied(hostile, Some(hostile)).into()];
             let page = render(&Report { results: vec![outcome] });
             let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).map(cells).collect();
             assert_eq!(rows, [4, 4, 4, 6, 6, 6], "{page}");

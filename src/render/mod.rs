@@ -1,5 +1,6 @@
 //! A report in words: for people, for scripts, for CI. Nothing here evaluates or decides.
 
+pub mod causes;
 pub mod changes;
 pub mod changes_json;
 mod difference;
@@ -30,8 +31,8 @@ pub(crate) mod sample {
             verdict,
             permissions: Vec::new(),
             simulation: Vec::new(),
-            findings,
-            not_checked: Vec::new(),
+            findings: findings.into_iter().map(Into::into).collect(),
+            not_checked: Default::default(),
         }
     }
 }

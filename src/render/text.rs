@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
@@ -78,8 +79,9 @@ impl Page {
         }
         self.chain(outcome);
         // Where no policy was read there is nothing to say of each permission.
-        let read =
-            |permission: &Permission| permission.decision != Decision::Unknown || !permission.decided_by.is_empty();
+        let read = |permission: &Arc<Permission>| {
+            permission.decision != Decision::Unknown || !permission.decided_by.is_empty()
+        };
         if outcome.role.is_some() || outcome.permissions.iter().any(read) {
             self.heading("permissions");
             let width = outcome.permissions.iter().map(|permission| permission.action.chars().count()).max();
@@ -94,7 +96,7 @@ impl Page {
         let telling = |finding: &&Finding| {
             finding.severity != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
         };
-        let findings: Vec<&Finding> = outcome.findings.iter().filter(telling).collect();
+        let findings: Vec<&Finding> = outcome.findings.iter().map(Arc::as_ref).filter(telling).collect();
         if !findings.is_empty() {
             self.heading("findings");
             findings.into_iter().for_each(|finding| self.finding(finding));
@@ -110,7 +112,7 @@ impl Page {
         if self.layout.detail == Detail::Quiet || report.results.is_empty() {
             return;
         }
-        let lines: BTreeSet<&String> = report.results.iter().flat_map(|outcome| &outcome.not_checked).collect();
+        let lines: BTreeSet<&String> = report.results.iter().flat_map(|outcome| outcome.not_checked.iter()).collect();
         self.text.push('\n');
         if !lines.is_empty() {
             self.line(0, &format!("{DIM}not checked{DIM:#}"));
@@ -147,7 +149,7 @@ impl Page {
     /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
         let deciding = |finding: &&Finding| finding.severity == Severity::Error || finding.leaves_unknown;
-        if let Some(finding) = outcome.findings.iter().find(deciding) {
+        if let Some(finding) = outcome.findings.iter().map(Arc::as_ref).find(deciding) {
             let _ = write!(line, ": {}", clean(&finding.message));
         }
     }

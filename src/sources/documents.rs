@@ -96,7 +96,7 @@ fn scp_level(text: &Text) -> ScpLevel {
             .collect(),
         Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
     };
-    ScpLevel { name: text.name.clone(), policies }
+    ScpLevel { name: text.name.clone(), policies, unread: Vec::new() }
 }
 
 fn named(text: Text) -> NamedDocument {

@@ -1,7 +1,7 @@
 //! Subjects chosen from a snapshot, as they would have been from a live account.
 
 use crate::arn::Arn;
-use crate::facts::{Fact, Facts, Subject, SubjectKind};
+use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::target::{Target, TargetKind};
 
 /// What to judge of a snapshot.
@@ -43,6 +43,26 @@ pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Resul
         }
     };
     Ok(facts)
+}
+
+/// Puts other session preferences in the place of those that the snapshot was taken with, or none.
+pub fn prefer(facts: &mut Facts, name: Option<&str>) {
+    for settings in facts.settings.values_mut() {
+        if settings.preferences_name.as_deref() == name {
+            continue;
+        }
+        settings.preferences = match name {
+            None => Fact::Absent,
+            Some(name) => Fact::Unreadable(Unreadable {
+                api: "ssm:GetDocument".to_owned(),
+                kind: UnreadableKind::NotInSnapshot,
+                message: format!(
+                    "the snapshot does not hold the session preferences `{name}`; take it with `--preferences {name}`"
+                ),
+            }),
+        };
+        settings.preferences_name = name.map(str::to_owned);
+    }
 }
 
 /// Why a name alone does not say which profile or role is meant: several accounts have one of that name.

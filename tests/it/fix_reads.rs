@@ -12,7 +12,7 @@ use crate::support::chains::{
     allowed_actions, denied, go_on, made_actions, undo,
 };
 use crate::support::command::Sandbox;
-use crate::support::model::{EC2_TRUST, Instance, Key, Level, Role, SSM_CORE};
+use crate::support::model::{EC2_TRUST, Instance, Key, Level, Profile, Role, SSM_CORE};
 use crate::support::stub::Stub;
 use crate::support::world::{ACCOUNT, INSTANCE, World};
 use crate::support::xml;
@@ -304,6 +304,9 @@ fn printed(arguments: &[&str]) -> BTreeSet<String> {
     allowed_actions(&text.json())
 }
 
+/// Reads that not every run makes.
+const OF_SOME: [&str; 3] = ["kms:DescribeKey", "kms:GetKeyPolicy", "iam:GetAccountAuthorizationDetails"];
+
 /// The calls of a fix that goes well, one that is taken back in the middle, and the undo.
 fn made_by(chain: &Chain, more: &[&str]) -> BTreeSet<String> {
     let world = || in_organization((chain.world)().key(Key::new("1234").alias("alias/x")));
@@ -340,7 +343,9 @@ fn the_policy_for_a_fix_allows_what_is_called_and_nothing_else() {
                     let runs: Vec<_> = chains.iter().map(|chain| scope.spawn(|| made_by(chain, more))).collect();
                     runs.into_iter().map(|run| run.join().unwrap()).collect()
                 });
-                let made: BTreeSet<String> = runs.into_iter().flatten().collect();
+                let mut made: BTreeSet<String> = runs.into_iter().flatten().collect();
+                // Where the preferences name a key, and for fleets.
+                made.extend(OF_SOME.map(str::to_owned));
                 let mut printed = printed(&[&["--for", "fix"], flags].concat());
                 for action in WITHOUT_A_CALL {
                     let creates = flags.contains(&"--create-profile");
@@ -360,21 +365,28 @@ fn the_policy_for_a_check_allows_what_is_called_and_nothing_else() {
     let in_readme: Value = serde_json::from_str(block).unwrap();
     assert_eq!(with_key, allowed_actions(&in_readme));
 
-    for (arguments, key) in [
-        (&["check", INSTANCE][..], &[][..]),
-        (&["check", INSTANCE, "--kms-key", "alias/x"], &["--kms-key", "alias/x"]),
-        // The ARN says all there is to know.
-        (
-            &["check", INSTANCE, "--kms-key", "arn:aws:kms:us-east-1:111122223333:key/1234"],
-            &["--kms-key", "arn:aws:kms:us-east-1:111122223333:key/1234"],
-        ),
+    let mut made = BTreeSet::new();
+    for arguments in [
+        &["check", INSTANCE][..],
+        &["check", INSTANCE, "--kms-key", "alias/x"],
+        &["check", INSTANCE, "--kms-key", "arn:aws:kms:us-east-1:111122223333:key/1234"],
+        &["check", "--all"],
     ] {
         let mut world = in_organization(World::ready().key(Key::new("1234").alias("alias/x")));
         world.roles[0].inline.push(("own".into(), OWN.into()));
+        if arguments.contains(&"--all") {
+            for name in ["a", "b", "c"] {
+                let id = format!("i-0123456789abcde{name}0");
+                world = world.instance(Instance::new(&id).profile(name)).profile(Profile::new(name).role("web"));
+            }
+        }
         let stub = world.serve();
         Sandbox::at(&stub).run(arguments);
-        assert_eq!(made_actions(&stub), printed(&[&["--for", "check"], key].concat()), "{arguments:?}");
+        let of_run = made_actions(&stub);
+        assert!(of_run.is_subset(&with_key), "{arguments:?}: {of_run:?}");
+        made.extend(of_run);
     }
+    assert_eq!(made, with_key);
 }
 
 /// What the policies allow names no other service, and the passing of roles is limited to EC2.

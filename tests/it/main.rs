@@ -32,5 +32,7 @@ mod regressions;
 mod settings;
 mod snapshot;
 mod support;
+mod support_accounts;
+mod support_fleet;
 mod support_works;
 mod support_writes;

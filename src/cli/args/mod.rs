@@ -6,7 +6,6 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::preferences::DEFAULT_NAME;
 use crate::report::Severity;
 
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
@@ -129,9 +128,9 @@ pub struct Snapshot {
     #[arg(long, value_name = "ARN|ID|alias/NAME")]
     pub kms_key: Option<String>,
 
-    /// The session preferences to save; `none` to leave them out
-    #[arg(long, value_name = "NAME|none", default_value = DEFAULT_NAME)]
-    pub preferences: String,
+    /// The session preferences to save; `none` to leave them out [default: SSM-SessionManagerRunShell]
+    #[arg(long, value_name = "NAME|none")]
+    pub preferences: Option<String>,
 }
 
 /// What to look at.
@@ -148,6 +147,31 @@ pub struct Targets {
     /// Every instance with this tag; repeated: with all of them
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "targets")]
     pub tag: Vec<String>,
+
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// How far a selection reaches.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How far --all and --tag reach")]
+pub struct Selection {
+    /// Every Region that is switched on in an account
+    #[arg(long)]
+    pub all_regions: bool,
+
+    /// These accounts: a file with an account id on each line (`-` is standard input), or `org` for every active account of
+    /// the organization
+    #[arg(long, value_name = "FILE|org")]
+    pub accounts: Option<OsString>,
+
+    /// The role to assume in each of the accounts
+    #[arg(long, value_name = "NAME")]
+    pub assume_role: Option<String>,
+
+    /// How many accounts and Regions are read at a time
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub concurrency: usize,
 }
 
 /// What the role must be allowed.
@@ -180,9 +204,9 @@ pub struct Circumstances {
     #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
     pub context: Vec<String>,
 
-    /// The session preferences, whose needs are added; `none` to leave them out
-    #[arg(long, value_name = "NAME|none", default_value = DEFAULT_NAME)]
-    pub preferences: String,
+    /// The session preferences, whose needs are added; `none` to leave them out [default: SSM-SessionManagerRunShell]
+    #[arg(long, value_name = "NAME|none")]
+    pub preferences: Option<String>,
 }
 
 /// Sources other than a live account, which make no AWS call, and SCPs, which go with any source; `-` is standard input.

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::{Mistakes, Wanted, finish, one_region_for_named, preferences, regions, requirements, wanted};
+use super::reach::{Reach, live_only, reach};
+use super::{Mistakes, Preferred, Wanted, finish, one_region_for_named, preferences, regions, requirements, wanted};
 use crate::arn::{is_account_id, is_iam_name};
 use crate::cli::args;
 use crate::fix::Options;
@@ -32,10 +33,12 @@ pub struct FixPlan {
     pub scps: Vec<OsString>,
     /// The Regions given.
     pub regions: Vec<String>,
+    /// How far a selection reaches beyond them.
+    pub reach: Reach,
     /// What the role must be allowed.
     pub requirements: Requirements,
     /// The session preferences to read.
-    pub preferences: Option<String>,
+    pub preferences: Preferred,
     /// How to fix.
     pub options: Options,
     /// Where to keep the state before.
@@ -49,8 +52,12 @@ pub struct FixPlan {
 pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
     let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
-    let wanted = wanted(&typed.targets, &mut mistakes);
+    let mut wanted = wanted(&typed.targets, &mut mistakes);
     let regions = regions(&typed.aws.region, &mut mistakes);
+    let reach = reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
+    if typed.snapshot.is_some() {
+        live_only(&typed.targets.selection, &mut mistakes);
+    }
     if typed.snapshot.is_none() || matches!(wanted, Wanted::Targets(_)) {
         one_region_for_named(&wanted, &regions, &mut mistakes);
     }
@@ -79,8 +86,8 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         None => FixSource::Live(wanted),
     };
     let (scps, backup) = (typed.scp.clone(), typed.backup.clone());
-    let preferences = preferences(&typed.circumstances.preferences, &mut mistakes);
-    finish(FixPlan { source, scps, regions, requirements, preferences, options, backup }, mistakes)
+    let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
+    finish(FixPlan { source, scps, regions, reach, requirements, preferences, options, backup }, mistakes)
 }
 
 /// Resolves the Region of `undo`.
@@ -117,11 +124,8 @@ pub struct PolicyPlan {
 /// Every mistake that was found.
 pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let requirements = requirements(
-        &typed.needs,
-        &args::Circumstances { context: Vec::new(), preferences: String::new() },
-        &mut mistakes,
-    );
+    let requirements =
+        requirements(&typed.needs, &args::Circumstances { context: Vec::new(), preferences: None }, &mut mistakes);
     let regions = regions(typed.region.as_slice(), &mut mistakes);
     policy_name(&typed.policy_name, &mut mistakes);
     created_name(typed.create_profile.as_deref(), &mut mistakes);

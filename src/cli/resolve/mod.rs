@@ -1,15 +1,18 @@
 //! From what was typed to a plan of the run. Every mistake is reported, not the first alone.
 
 mod fix;
+mod reach;
 
 use std::ffi::OsString;
 
 use super::args;
 use crate::arn::{Arn, is_account_id, is_instance_id};
 use crate::needs::{RequiredAction, Requirements, S3Logs};
+use crate::preferences::DEFAULT_NAME;
 use crate::target::Target;
 
 pub use fix::{FixPlan, FixSource, PolicyPlan, fix, policy, undo};
+pub use reach::{AccountList, Reach};
 
 /// Where the facts of a run come from.
 #[derive(Debug)]
@@ -38,6 +41,28 @@ pub enum Wanted {
     Selection(Vec<(String, String)>),
 }
 
+/// The session preferences that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preferred {
+    /// Nothing was said: those that hold by default, or those that a snapshot was taken with.
+    Unsaid,
+    /// None.
+    None,
+    /// Those of this name.
+    Named(String),
+}
+
+impl Preferred {
+    /// The document to read in an account.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Preferred::Unsaid => Some(DEFAULT_NAME.to_owned()),
+            Preferred::None => None,
+            Preferred::Named(name) => Some(name.clone()),
+        }
+    }
+}
+
 /// Files that hold bare documents, and what they are for.
 #[derive(Debug)]
 pub struct DocumentFiles {
@@ -62,10 +87,12 @@ pub struct CheckPlan {
     pub scps: Vec<OsString>,
     /// The Regions given.
     pub regions: Vec<String>,
+    /// How far a selection reaches beyond them.
+    pub reach: Reach,
     /// What the role must be allowed.
     pub requirements: Requirements,
     /// The session preferences to read.
-    pub preferences: Option<String>,
+    pub preferences: Preferred,
 }
 
 /// A run of `snapshot`, resolved.
@@ -75,10 +102,12 @@ pub struct SnapshotPlan {
     pub wanted: Wanted,
     /// The Regions given.
     pub regions: Vec<String>,
+    /// How far a selection reaches beyond them.
+    pub reach: Reach,
     /// A key to look up.
     pub kms_key: Option<String>,
     /// The session preferences to read.
-    pub preferences: Option<String>,
+    pub preferences: Preferred,
 }
 
 /// The mistakes in what was typed, each a message.
@@ -91,9 +120,16 @@ pub type Mistakes = Vec<String>;
 pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
     let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
-    let wanted = wanted(&typed.targets, &mut mistakes);
+    let mut wanted = wanted(&typed.targets, &mut mistakes);
     let sources = &typed.sources;
     let regions = regions(&typed.aws.region, &mut mistakes);
+    let reach = reach::reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
+    if sources.snapshot.is_some() || !sources.policy.is_empty() {
+        reach::live_only(&typed.targets.selection, &mut mistakes);
+    }
+    if typed.simulate && reach.accounts.is_some() {
+        mistakes.push("`--simulate` asks in one account; leave `--accounts` away".to_owned());
+    }
     let live_or_snapshot = |file: &Option<OsString>, wanted: Wanted| match file {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),
@@ -114,8 +150,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     if files.chain(&sources.scp).filter(|file| *file == "-").count() > 1 {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
-    let preferences = preferences(&typed.circumstances.preferences, &mut mistakes);
-    finish(CheckPlan { source, scps: sources.scp.clone(), regions, requirements, preferences }, mistakes)
+    let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
+    finish(CheckPlan { source, scps: sources.scp.clone(), regions, reach, requirements, preferences }, mistakes)
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.
@@ -138,24 +174,29 @@ fn documents_only(sources: &args::Sources, mistakes: &mut Mistakes) {
 /// Every mistake that was found.
 pub fn snapshot(typed: &args::Snapshot) -> Result<SnapshotPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let wanted = wanted(&typed.targets, &mut mistakes);
+    let mut wanted = wanted(&typed.targets, &mut mistakes);
     let regions = regions(&typed.aws.region, &mut mistakes);
     one_region_for_named(&wanted, &regions, &mut mistakes);
+    let reach = reach::reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
+    if reach.accounts.is_some() {
+        mistakes.push("a snapshot holds one account; take one of each, with credentials of that account".to_owned());
+    }
     let kms_key = typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), &mut mistakes));
-    let preferences = preferences(&typed.preferences, &mut mistakes);
-    finish(SnapshotPlan { wanted, regions, kms_key, preferences }, mistakes)
+    let preferences = preferences(typed.preferences.as_deref(), &mut mistakes);
+    finish(SnapshotPlan { wanted, regions, reach, kms_key, preferences }, mistakes)
 }
 
 /// See [document names](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html).
-fn preferences(typed: &str, mistakes: &mut Mistakes) -> Option<String> {
+fn preferences(typed: Option<&str>, mistakes: &mut Mistakes) -> Preferred {
+    let Some(typed) = typed else { return Preferred::Unsaid };
     if typed == "none" {
-        return None;
+        return Preferred::None;
     }
     let legible = |b: u8| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b);
     if typed.is_empty() || !typed.bytes().all(legible) {
         mistakes.push(format!("`{typed}` is not the name of a Session document; give one, or `none`"));
     }
-    Some(typed.to_owned())
+    Preferred::Named(typed.to_owned())
 }
 
 fn finish<T>(plan: T, mistakes: Mistakes) -> Result<T, Mistakes> {

@@ -134,7 +134,7 @@ fn a_key_policy_that_names_the_role_opens_no_other_gate() {
     assert_eq!(telling(&denied(under(deny(&["kms:*"], "*"), unknowable()))).0, Verdict::Unknown);
     let level = |statements: &[Json]| {
         let document = crate::facts::NamedDocument { name: "scp".to_owned(), document: text(&policy(statements)) };
-        let levels = vec![ScpLevel { name: "Root".to_owned(), policies: vec![document] }];
+        let levels = vec![ScpLevel { name: "Root".to_owned(), policies: vec![document], unread: Vec::new() }];
         named().with(|facts| facts.scp_levels = Some(levels))
     };
     let all = || allow(&["*"], "*");

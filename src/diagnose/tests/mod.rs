@@ -26,7 +26,7 @@ fn errors(outcome: &Outcome) -> BTreeSet<Code> {
 }
 
 fn found(outcome: &Outcome, code: Code) -> Option<&Finding> {
-    outcome.findings.iter().find(|finding| finding.code == code)
+    outcome.findings.iter().map(AsRef::as_ref).find(|finding: &&Finding| finding.code == code)
 }
 
 /// The same settings in every Region.

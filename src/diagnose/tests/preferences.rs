@@ -54,11 +54,11 @@ fn an_alias_that_cannot_be_looked_up_leaves_the_verdict_open() {
     let unread = account(&json!({ "kmsKeyId": "alias/x" }), all);
     assert_eq!(judge(&unread).verdict, Verdict::Unknown);
     let at = kms_key(Some("us-east-1"), "alias/x");
-    for fact in [Fact::Absent, unreadable("kms:DescribeKey")] {
-        let account = unread.clone().with(|facts| drop(facts.kms_keys.insert(at.clone(), fact.clone())));
-        assert_eq!(judge(&account).verdict, Verdict::Unknown, "{fact:?}");
-    }
     // A key that the preferences name and that is not there ends sessions.
+    for (fact, expected) in [(Fact::Absent, Verdict::NotReady), (unreadable("kms:DescribeKey"), Verdict::Unknown)] {
+        let account = unread.clone().with(|facts| drop(facts.kms_keys.insert(at.clone(), fact.clone())));
+        assert_eq!(judge(&account).verdict, expected, "{fact:?}");
+    }
     let account = account(&json!({ "kmsKeyId": KEY }), all)
         .with(|facts| drop(facts.kms_keys.insert(kms_key(Some("us-east-1"), KEY), Fact::Absent)));
     assert_eq!(errors(&judge(&account)), [Code::KmsKeyPolicy].into());

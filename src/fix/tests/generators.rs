@@ -274,6 +274,7 @@ fn scp_levels() -> BoxedStrategy<Option<Vec<ScpLevel>>> {
     let level = |name: &str, document: String| ScpLevel {
         name: name.to_owned(),
         policies: vec![NamedDocument { name: format!("{name}.json"), document: text(&document) }],
+        unread: Vec::new(),
     };
     let full = level("Root", policy(&[allow(&["*"], "*")]));
     mostly(

@@ -19,7 +19,7 @@ fn what_no_change_of_the_role_can_mend_is_out_of_reach() {
     };
     let level = |document: &str| {
         let policies = vec![NamedDocument { name: "scp".to_owned(), document: text(document) }];
-        let level = ScpLevel { name: "Root".to_owned(), policies };
+        let level = ScpLevel { name: "Root".to_owned(), policies, unread: Vec::new() };
         account.clone().role("web", |_| {}).with(|facts| facts.scp_levels = Some(vec![level]))
     };
     let with_role = |change: fn(&mut Role)| account.clone().role("web", change);

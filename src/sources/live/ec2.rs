@@ -1,11 +1,12 @@
 //! Instances and their associations with profiles.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::types as sdk;
-use futures::future::{join, join_all};
-use futures::{StreamExt, stream};
+use futures::future::{FutureExt, join, join_all};
+use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::oneshot;
 
 use super::iam::{self, Expected};
 use super::reader::Reader;
@@ -23,6 +24,8 @@ const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
 const FILTER_VALUES: usize = 200;
 /// The largest page of both lists.
 const PAGE: i32 = 1000;
+/// So many pages are looked into while the next ones come. More would only fill memory.
+const PAGES_AT_A_TIME: usize = 8;
 
 /// An instance that somebody named, and the account that its ARN names.
 #[derive(Clone, Copy)]
@@ -57,6 +60,7 @@ impl Listed {
 }
 
 /// Which of the instances that come back are meant.
+#[derive(Clone, Copy)]
 enum Choice<'a> {
     Named(&'a [Wanted<'a>]),
     Tagged(&'a [(String, String)]),
@@ -97,11 +101,10 @@ pub(super) async fn named(reader: &Reader<'_>, region: &str, wanted: &[Wanted<'_
     let mut ids: Vec<&str> = wanted.iter().map(|wanted| wanted.id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let choice = Choice::Named(wanted);
     let chunks = ids.chunks(FILTER_VALUES).map(async |ids| {
         // The filter and not the parameter `InstanceIds`, with which one unknown id fails the whole call.
         let filter = filter("instance-id", ids.iter().copied());
-        let listed = list(reader, region, &choice, vec![filter.clone()], vec![filter]);
+        let listed = list(reader, region, Choice::Named(wanted), vec![filter.clone()], vec![filter]);
         let (mut listed, agents) = join(listed, ssm::agents(reader, region, ids)).await;
         listed.tell_agents(agents);
         let fact = |id: &&str| match (listed.met.remove(*id), &listed.failure) {
@@ -114,18 +117,48 @@ pub(super) async fn named(reader: &Reader<'_>, region: &str, wanted: &[Wanted<'_
     join_all(chunks).await.into_iter().flatten().collect()
 }
 
-/// The instances of `region` that have all of `tags`.
-pub(super) async fn selected(reader: &Reader<'_>, region: &str, tags: &[(String, String)]) -> Listed {
+/// Which associations of a selection to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Associations {
+    /// All of them, because who changes one must name it.
+    All,
+    /// Those that are not complete. For a verdict the others say nothing that the instance does not.
+    Pending,
+}
+
+/// The instances of `region` that have all of `tags`, page by page, each page by id. `begun` is told once the first page is in
+/// and it is settled how roles are read.
+pub(super) fn selected<'r>(
+    reader: &'r Reader<'_>,
+    region: &'r str,
+    tags: &'r [(String, String)],
+    associations: Associations,
+    begun: oneshot::Sender<()>,
+) -> impl Stream<Item = Result<Vec<Met>, Unreadable>> + 'r {
     // In a filter `*` and `?` are wildcards and `\` escapes them, so that more may come back than was asked for:
     // what does not have the very tag is dropped again.
     let pattern = |value: &str| value.replace('\\', "?");
     let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [pattern(value).as_str()])).collect();
-    list(reader, region, &Choice::Tagged(tags), filters, Vec::new()).await
+    let of_associations = match associations {
+        Associations::All => Vec::new(),
+        Associations::Pending => vec![filter("state", ["associating", "disassociating"])],
+    };
+    let associations = self::associations(reader, region, of_associations).map(Arc::new).shared();
+    let pages = pages(reader, region, Choice::Tagged(tags), filters, Some(begun)).map(move |page| {
+        let associations = associations.clone();
+        async move {
+            let mut page = page.await?;
+            tell_associations(page.iter_mut(), associations.await.as_ref());
+            page.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
+            Ok(page)
+        }
+    });
+    pages.buffered(PAGES_AT_A_TIME)
 }
 
 /// Every instance of `region`, nothing else of it read.
 pub(super) async fn listed(reader: &Reader<'_>, region: &str) -> Listed {
-    instances(reader, region, &Choice::Listed, Vec::new()).await
+    gather(pages(reader, region, Choice::Listed, Vec::new(), None)).await
 }
 
 fn filter<'v>(name: &str, values: impl IntoIterator<Item = &'v str>) -> sdk::Filter {
@@ -133,18 +166,26 @@ fn filter<'v>(name: &str, values: impl IntoIterator<Item = &'v str>) -> sdk::Fil
     sdk::Filter::builder().name(name).set_values(Some(values)).build()
 }
 
-/// Lists instances beside their associations, and reads the profiles of each page while the next one is fetched.
+/// Lists instances beside their associations.
 async fn list(
     reader: &Reader<'_>,
     region: &str,
-    choice: &Choice<'_>,
+    choice: Choice<'_>,
     instance_filters: Vec<sdk::Filter>,
     association_filters: Vec<sdk::Filter>,
 ) -> Listed {
-    let instances = instances(reader, region, choice, instance_filters);
+    let instances = gather(pages(reader, region, choice, instance_filters, None));
     let (mut listed, associations) = join(instances, associations(reader, region, association_filters)).await;
-    for Met { instance, .. } in listed.met.values_mut() {
-        instance.association = match &associations {
+    tell_associations(listed.met.values_mut(), &associations);
+    listed
+}
+
+type ByInstance = BTreeMap<String, Vec<Association>>;
+
+/// Adds to each instance how its association with its profile stands.
+fn tell_associations<'m>(met: impl Iterator<Item = &'m mut Met>, associations: &Result<ByInstance, Unreadable>) {
+    for Met { instance, .. } in met {
+        instance.association = match associations {
             Ok(by_instance) => {
                 let arn = instance.profile.as_ref().map(|profile| profile.arn.as_str());
                 choose(by_instance.get(&instance.id).map(Vec::as_slice).unwrap_or_default(), arn)
@@ -152,10 +193,29 @@ async fn list(
             Err(reason) => Fact::Unreadable(reason.clone()),
         };
     }
+}
+
+/// All of some pages, as far as they came.
+async fn gather(pages: impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>>>) -> Listed {
+    let mut listed = Listed::default();
+    let mut pages = std::pin::pin!(pages.buffered(PAGES_AT_A_TIME));
+    while let Some(page) = pages.next().await {
+        match page {
+            Ok(page) => listed.met.extend(page.into_iter().map(|met| (met.instance.id.clone(), met))),
+            Err(reason) => listed.failure = Some(reason),
+        }
+    }
     listed
 }
 
-async fn instances(reader: &Reader<'_>, region: &str, choice: &Choice<'_>, filters: Vec<sdk::Filter>) -> Listed {
+/// The pages of a list of instances, in their order. The profiles and agents of a page are read while the next one is fetched.
+fn pages<'r>(
+    reader: &'r Reader<'_>,
+    region: &'r str,
+    choice: Choice<'r>,
+    filters: Vec<sdk::Filter>,
+    begun: Option<oneshot::Sender<()>>,
+) -> impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>> + 'r> + 'r {
     let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters));
     let pages = request.max_results(PAGE).into_paginator().send();
     let pages = stream::unfold(Some((pages, false)), async |state| {
@@ -171,29 +231,37 @@ async fn instances(reader: &Reader<'_>, region: &str, choice: &Choice<'_>, filte
             Err(failure) => Some((Err(failure), None)),
         }
     });
-    let listed = Mutex::new(Listed::default());
-    let locked = || listed.lock().unwrap_or_else(PoisonError::into_inner);
-    pages
-        .for_each_concurrent(None, async |page| {
-            let reservations = match page {
-                Ok(reservations) => reservations,
-                Err(failure) => {
-                    locked().failure = Some(failure.into_unreadable());
-                    return;
-                }
-            };
-            let met = reservations.iter().flat_map(met_in).filter(|met| choice.takes(&met.instance));
-            let met: Vec<Met> = met.collect();
-            let profiles = met.iter().filter(|met| choice.looks_into(met)).map(|met| look_into(reader, region, met));
+    let begun = Arc::new(Mutex::new(begun));
+    pages.map(move |page| {
+        let begun = Arc::clone(&begun);
+        async move {
+            let reservations = page.map_err(Failure::into_unreadable)?;
+            let mut met: Vec<Met> =
+                reservations.iter().flat_map(met_in).filter(|met| choice.takes(&met.instance)).collect();
+            drop(reservations);
+            reader.watcher.met(met.len());
             let running = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state == "running");
             let running: Vec<&str> = running.map(|met| met.instance.id.as_str()).collect();
-            let (_, agents) = join(join_all(profiles), ssm::agents(reader, region, &running)).await;
-            let mut listed = locked();
-            listed.met.extend(met.into_iter().map(|met| (met.instance.id.clone(), met)));
-            listed.tell_agents(agents);
-        })
-        .await;
-    listed.into_inner().unwrap_or_else(PoisonError::into_inner)
+            let profiles = async {
+                let looked_into: Vec<&Met> = met.iter().filter(|met| choice.looks_into(met)).collect();
+                let named = looked_into.iter().filter_map(|met| met.instance.profile.as_ref());
+                reader.prepare(partition_of_region(region), named.map(|profile| profile.arn.clone())).await;
+                if let Some(begun) = begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    // Whoever waited may be gone.
+                    let _ = begun.send(());
+                }
+                join_all(looked_into.into_iter().map(|met| look_into(reader, region, met))).await
+            };
+            let (_, agents) = join(profiles, ssm::agents(reader, region, &running)).await;
+            let mut agents = agents;
+            for met in &mut met {
+                if let Some(agent) = agents.remove(&met.instance.id) {
+                    met.instance.agent = agent;
+                }
+            }
+            Ok(met)
+        }
+    })
 }
 
 /// Reads the profile of an instance and what hangs on it, unless another instance has it too and came first.

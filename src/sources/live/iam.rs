@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::types as sdk;
+
 use super::reader::Reader;
-use super::role::{self, Embedded};
+use super::role::{self, Embedded, RoleReading};
 use crate::arn::Arn;
 use crate::aws::Failure;
 use crate::facts::{Fact, InstanceProfile, Unreadable, UnreadableKind, key};
@@ -33,7 +35,16 @@ pub(super) struct ProfileReading {
     id: String,
     name: String,
     role: Option<Embedded>,
-    tags: BTreeMap<String, String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+impl ProfileReading {
+    /// A profile as it stands in the details of its role; `None` if a part of it is missing. Its tags are not told there.
+    pub(super) fn of_role(profile: &sdk::InstanceProfile, role: &RoleReading) -> Option<ProfileReading> {
+        let arn = Arn::parse(profile.arn())?;
+        let id = Some(profile.instance_profile_id()).filter(|id| !id.is_empty())?.to_owned();
+        Some(ProfileReading { name: arn.name().to_owned(), arn, id, role: Some(role.embedded()?), tags: None })
+    }
 }
 
 /// Reads a profile and its role, and puts the facts where instances and subjects look for them.
@@ -55,7 +66,7 @@ pub(super) async fn profile(reader: &Reader<'_>, partition: &str, name: &str, ex
                     None => None,
                 };
                 let ProfileReading { arn, id, name, tags, .. } = reading;
-                (stored, Fact::Known(InstanceProfile { arn: arn.to_string(), id, name, role, tags: Some(tags) }))
+                (stored, Fact::Known(InstanceProfile { arn: arn.to_string(), id, name, role, tags }))
             }
         },
     };
@@ -64,6 +75,9 @@ pub(super) async fn profile(reader: &Reader<'_>, partition: &str, name: &str, ex
 }
 
 async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<ProfileReading, Failure> {
+    if let Some(reading) = reader.inventory(partition).and_then(|inventory| inventory.profile(name)) {
+        return Ok(reading);
+    }
     let request = reader.connection.iam(partition).get_instance_profile().instance_profile_name(name);
     let answer = reader.call(GET, request.send()).await?;
     let lacks = |what: &str| Failure::incomplete(GET, what);
@@ -77,7 +91,8 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
         None => None,
     };
     let tags = profile.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
-    Ok(ProfileReading { name: arn.name().to_owned(), id: profile.instance_profile_id().to_owned(), arn, role, tags })
+    let id = profile.instance_profile_id().to_owned();
+    Ok(ProfileReading { name: arn.name().to_owned(), id, arn, role, tags: Some(tags) })
 }
 
 impl Expected<'_> {

@@ -4,28 +4,37 @@
 //! lists of policies, the policies, and their versions. Everything that does not wait for an answer runs beside
 //! that chain, and nothing is read twice. What cannot be read is a fact too, so this never fails.
 
+pub mod accounts;
+mod bulk;
 mod ec2;
 mod iam;
 mod kms;
 pub mod metadata;
 mod organization;
+mod pace;
 mod reader;
 mod role;
 pub mod simulate;
 mod ssm;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use futures::future::{join_all, join3};
+use futures::StreamExt as _;
+use futures::future::{FutureExt as _, join, join_all, join3};
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
-use crate::facts::{Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, Instance, ScpLevel, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::Lookups;
 use crate::target::{Target, TargetKind};
+use ec2::Associations;
 use iam::{Expected, Stored};
+pub use organization::Overseer;
 use reader::Reader;
+pub use reader::{Unwatched, Watcher};
 
 /// What to read.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +49,10 @@ pub struct Query {
     pub kms_key: Option<String>,
     /// The name of the session preferences to read in every Region.
     pub preferences: Option<String>,
-    /// Whether service control policies are given, so that they need not be read.
-    pub scps_given: bool,
+    /// The levels of service control policies that were given, so that they need not be read.
+    pub scp_levels: Option<Vec<ScpLevel>>,
+    /// Whether everything is wanted that a change or a later check could need, not only what a verdict hangs on.
+    pub whole: bool,
 }
 
 /// Which instances of a Region to take.
@@ -51,23 +62,125 @@ pub struct Selection {
     pub tags: Vec<(String, String)>,
 }
 
+/// Where the facts of one account come from.
+#[derive(Clone, Copy)]
+pub struct From<'a> {
+    /// The way to it.
+    pub connection: &'a Connection,
+    /// Its id, where it is known beforehand.
+    pub account: Option<&'a str>,
+    /// Who sees the policies of its organisation, where that is somebody else.
+    pub overseer: Option<&'a Overseer<'a>>,
+    /// How many Regions may be read at a time, over all accounts.
+    pub regions_at_a_time: &'a Semaphore,
+    /// Who is told how it goes.
+    pub watcher: &'a dyn Watcher,
+}
+
+impl<'a> From<'a> {
+    fn reader(&self, query: &Query) -> Reader<'a> {
+        let facts = Facts { scp_levels: query.scp_levels.clone(), ..Facts::new(Timestamp::now()) };
+        let mut reader = Reader::new(self.connection, facts);
+        reader.watcher = self.watcher;
+        reader.account = self.account;
+        reader.overseer = self.overseer;
+        reader
+    }
+}
+
 /// Reads all that `query` asks for.
-pub async fn load(connection: &Connection, query: &Query) -> Facts {
-    let reader = Reader::new(connection, Facts::new(Timestamp::now()));
-    let regions = regions_in_play(query);
-    let partition = regions.first().map_or("aws", |region| partition_of_region(region));
-    let settings = regions.iter().map(|region| ssm::settings(&reader, region, query.preferences.as_deref()));
-    let (named, selected, (), _, ()) = futures::join!(
-        named(&reader, query),
-        selected(&reader, query),
-        kms::key(&reader, query.kms_key.as_deref(), &regions),
-        join_all(settings),
-        organization::organization(&reader, partition, query.scps_given),
-    );
+pub async fn load(from: &From<'_>, query: &Query) -> Facts {
+    let reader = from.reader(query);
+    let selected = Mutex::new(Vec::new());
+    let take =
+        |_: &Facts, subjects: Vec<Subject>| selected.lock().unwrap_or_else(PoisonError::into_inner).extend(subjects);
+    let named = read(&reader, query, from.regions_at_a_time, &take).await;
     let mut facts = reader.into_facts();
+    let mut selected = selected.into_inner().unwrap_or_else(PoisonError::into_inner);
+    selected.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
     facts.subjects = named;
     facts.subjects.extend(selected);
     facts
+}
+
+/// By Region and id; what could not be listed stands last in its Region.
+fn place_of(subject: &Subject) -> (Option<&str>, bool, &str) {
+    let failed = matches!(subject.kind, SubjectKind::Instance(Fact::Unreadable(_)));
+    (subject.region.as_deref(), failed, &subject.target)
+}
+
+/// Reads a selection, and hands over its instances as soon as all that concerns them is among the facts.
+///
+/// They come Region by Region in the order of AWS's pages, each page by id; the pages of several Regions come as they are known.
+pub async fn stream(from: &From<'_>, query: &Query, take: &dyn Fn(&Facts, Vec<Subject>)) {
+    let reader = from.reader(query);
+    let _none_is_named = read(&reader, query, from.regions_at_a_time, take).await;
+}
+
+/// Reads; gives back what was named, and hands over what was selected.
+async fn read(
+    reader: &Reader<'_>,
+    query: &Query,
+    regions_at_a_time: &Semaphore,
+    take: &dyn Fn(&Facts, Vec<Subject>),
+) -> Vec<Subject> {
+    let regions = regions_in_play(query);
+    let partition = regions.first().map_or("aws", |region| partition_of_region(region));
+    let preferences = query.preferences.as_deref();
+    let account_wide = async {
+        let key = kms::key(reader, query.kms_key.as_deref(), &regions);
+        join(key, organization::organization(reader, partition, query.scp_levels.is_some())).await;
+    };
+    let account_wide = account_wide.shared();
+    let Some(selection) = &query.selection else {
+        let settings = regions.iter().map(|region| ssm::settings(reader, region, preferences, std::future::ready(())));
+        let (named, (), _) = futures::join!(named(reader, query), account_wide, join_all(settings));
+        return named;
+    };
+    let region = async |region: &&str| {
+        // The semaphore is never closed.
+        let _permit = regions_at_a_time.acquire().await.ok();
+        let (begun, has_begun) = oneshot::channel();
+        let settings = ssm::settings(reader, region, preferences, async { drop(has_begun.await) });
+        let around = join(account_wide.clone(), settings).map(|_| ()).shared();
+        let associations = if query.whole { Associations::All } else { Associations::Pending };
+        let pages = ec2::selected(reader, region, &selection.tags, associations, begun);
+        let handed_over = pages.for_each(|page| {
+            let around = around.clone();
+            async move {
+                around.await;
+                take(&reader.facts(), subjects(page, region, selection, reader.account));
+            }
+        });
+        join(handed_over, around.clone()).await;
+        reader.watcher.region_read();
+    };
+    join(account_wide.clone(), join_all(regions.iter().map(region))).await;
+    Vec::new()
+}
+
+/// One subject for each instance of a page, or one for a list that could not be read to its end.
+fn subjects(
+    page: Result<Vec<ec2::Met>, Unreadable>,
+    region: &str,
+    selection: &Selection,
+    account: Option<&str>,
+) -> Vec<Subject> {
+    let subject = |target: String, account, fact| Subject {
+        target,
+        account,
+        region: Some(region.to_owned()),
+        partition: Some(partition_of_region(region).to_owned()),
+        from_selection: true,
+        kind: SubjectKind::Instance(fact),
+    };
+    match page {
+        Ok(page) => page
+            .into_iter()
+            .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(Box::new(met.instance))))
+            .collect(),
+        Err(reason) => vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))],
+    }
 }
 
 /// Adds to the facts what a plan has to know beyond a check.
@@ -216,36 +329,9 @@ fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answe
     }
 }
 
-/// One subject for each selected instance, by Region and id, and one for each Region that could not be listed to the end.
-async fn selected(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
-    let Some(selection) = &query.selection else { return Vec::new() };
-    let mut regions: Vec<&str> = query.regions.iter().map(String::as_str).collect();
-    regions.sort_unstable();
-    regions.dedup();
-    let listed = join_all(regions.iter().map(|region| ec2::selected(reader, region, &selection.tags))).await;
-    let mut subjects = Vec::new();
-    for (region, listed) in regions.into_iter().zip(listed) {
-        let subject = |target: String, account, fact| Subject {
-            target,
-            account,
-            region: Some(region.to_owned()),
-            partition: Some(partition_of_region(region).to_owned()),
-            from_selection: true,
-            kind: SubjectKind::Instance(fact),
-        };
-        for (id, met) in listed.met {
-            subjects.push(subject(id, met.account, Fact::Known(Box::new(met.instance))));
-        }
-        if let Some(reason) = listed.failure {
-            subjects.push(subject(selection.as_typed(), None, Fact::Unreadable(reason)));
-        }
-    }
-    subjects
-}
-
 impl Selection {
     /// The flags that make this selection.
-    fn as_typed(&self) -> String {
+    pub fn as_typed(&self) -> String {
         if self.tags.is_empty() {
             return "--all".to_owned();
         }

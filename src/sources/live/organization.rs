@@ -7,9 +7,9 @@
 use aws_sdk_organizations::types::{ParentType, PolicyType};
 use futures::future::{join, join_all};
 
-use super::reader::Reader;
-use crate::aws::Failure;
-use crate::facts::{Fact, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable};
+use super::reader::{Once, Reader};
+use crate::aws::{Connection, Failure};
+use crate::facts::{Fact, Facts, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable};
 
 const DESCRIBE: &str = "organizations:DescribeOrganization";
 const LIST_PARENTS: &str = "organizations:ListParents";
@@ -20,19 +20,44 @@ const DESCRIBE_POLICY: &str = "organizations:DescribePolicy";
 /// ([quotas](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html)); with room to spare.
 const DEEPEST: usize = 12;
 
+/// Who sees the policies of an organisation on behalf of its accounts: the management account, or a delegated one.
+///
+/// What is attached to the root and to units holds for many accounts and is read once.
+pub struct Overseer<'a> {
+    reader: Reader<'a>,
+    parents: Once<Result<(String, ParentType), Unreadable>>,
+    levels: Once<ScpLevel>,
+}
+
+impl<'a> Overseer<'a> {
+    /// Sees as much as the credentials of `connection` may.
+    pub fn new(connection: &'a Connection) -> Overseer<'a> {
+        let reader = Reader::new(connection, Facts::new(jiff::Timestamp::UNIX_EPOCH));
+        Overseer { reader, parents: Once::default(), levels: Once::default() }
+    }
+}
+
 /// Reads the organisation, and its policies unless they were given.
 pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_given: bool) {
     let organization = async {
         let request = reader.connection.organizations(partition).describe_organization();
         reader.call(DESCRIBE, request.send()).await
     };
-    let account = async { reader.connection.caller_account(partition).await.map_err(Failure::into_unreadable) };
+    let account = async {
+        match reader.account {
+            Some(account) => Ok(account.to_owned()),
+            None => reader.connection.caller_account(partition).await.map_err(Failure::into_unreadable),
+        }
+    };
     let levels = async {
         if policies_given {
             return None;
         }
         Some(match account.await {
-            Ok(account) => levels(reader, partition, &account).await,
+            Ok(account) => match reader.overseer {
+                Some(overseer) => levels(overseer, partition, &account).await,
+                None => levels(&Overseer::new(reader.connection), partition, &account).await,
+            },
             Err(reason) => Err(reason),
         })
     };
@@ -42,11 +67,17 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
         Err(failure) if failure.is_not_found() => {
             let mut facts = reader.facts();
             facts.organization = Fact::Absent;
-            facts.scp_levels = Some(Vec::new());
+            facts.scp_levels.get_or_insert_default();
             return;
         }
         Err(failure) => {
-            reader.facts().organization = Fact::Unreadable(failure.into_unreadable());
+            let reason = failure.into_unreadable();
+            let mut facts = reader.facts();
+            // The management account reads them too, and they do not touch it; but it may ask for its organisation.
+            if let Some(Ok(path)) = levels {
+                facts.scp_levels = Some(path.levels);
+            }
+            facts.organization = Fact::Unreadable(reason);
             return;
         }
     };
@@ -81,7 +112,7 @@ struct Path {
 }
 
 /// Walks up from the account; the policies of each level are read while the walk goes on.
-async fn levels(reader: &Reader<'_>, partition: &str, account: &str) -> Result<Path, Unreadable> {
+async fn levels(overseer: &Overseer<'_>, partition: &str, account: &str) -> Result<Path, Unreadable> {
     let mut parents: Vec<String> = Vec::new();
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<String>();
     let walk = async {
@@ -89,12 +120,8 @@ async fn levels(reader: &Reader<'_>, partition: &str, account: &str) -> Result<P
         let mut child = account.to_owned();
         let _ = sender.send(child.clone());
         while parents.len() < DEEPEST {
-            let request = reader.connection.organizations(partition).list_parents().child_id(&child);
-            let answer = reader.call(LIST_PARENTS, request.send()).await.map_err(Failure::into_unreadable)?;
-            let parent =
-                answer.parents().first().and_then(|parent| Some((parent.id()?.to_owned(), parent.r#type()?.clone())));
-            let lacking = || Failure::incomplete(LIST_PARENTS, "the parent").into_unreadable();
-            let (id, kind) = parent.ok_or_else(lacking)?;
+            let read = || parent(&overseer.reader, partition, &child);
+            let (id, kind) = overseer.parents.get(partition, &child, read).await?;
             let _ = sender.send(id.clone());
             parents.push(id.clone());
             if kind == ParentType::Root {
@@ -106,24 +133,65 @@ async fn levels(reader: &Reader<'_>, partition: &str, account: &str) -> Result<P
     };
     let read = async {
         let stream = futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-        let levels = futures::StreamExt::map(stream, |target| level(reader, partition, target));
+        let levels = futures::StreamExt::map(stream, async |target| {
+            let read = || level(&overseer.reader, partition, target.clone());
+            overseer.levels.get(partition, &target, read).await
+        });
         futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::buffered(levels, DEEPEST)).await
     };
-    let (walked, levels): (Result<(), Unreadable>, Vec<Result<ScpLevel, Unreadable>>) = join(walk, read).await;
+    let (walked, mut levels): (Result<(), Unreadable>, Vec<ScpLevel>) = join(walk, read).await;
     walked?;
-    let mut levels = levels.into_iter().collect::<Result<Vec<_>, _>>()?;
     levels.reverse();
-    Ok(Path { account: account.to_owned(), parents, levels })
+    Ok(Path { account: account.to_owned(), parents, levels: in_force(levels)? })
 }
 
-/// The service control policies that are attached to a root, a unit or an account.
-async fn level(reader: &Reader<'_>, partition: &str, target: String) -> Result<ScpLevel, Unreadable> {
+async fn parent(reader: &Reader<'_>, partition: &str, child: &str) -> Result<(String, ParentType), Unreadable> {
+    let request = reader.connection.organizations(partition).list_parents().child_id(child);
+    let answer = reader.call(LIST_PARENTS, request.send()).await.map_err(Failure::into_unreadable)?;
+    let parent = answer.parents().first().and_then(|parent| Some((parent.id()?.to_owned(), parent.r#type()?.clone())));
+    parent.ok_or_else(|| Failure::incomplete(LIST_PARENTS, "the parent").into_unreadable())
+}
+
+/// The levels, or none at all where no policy is attached anywhere: while the policies are switched on, every level has one
+/// ([Attaching policies](https://docs.aws.amazon.com/organizations/latest/APIReference/API_DetachPolicy.html)).
+///
+/// Where none of them could be read, there is nothing to judge by.
+fn in_force(levels: Vec<ScpLevel>) -> Result<Vec<ScpLevel>, Unreadable> {
+    let nothing_read = levels.iter().all(|level| level.policies.is_empty() && !level.unread.is_empty());
+    if let Some(reason) = levels.iter().find_map(|level| level.unread.first()).filter(|_| nothing_read) {
+        return Err(reason.clone());
+    }
+    let empty = |level: &ScpLevel| level.policies.is_empty() && level.unread.is_empty();
+    if levels.iter().all(empty) {
+        return Ok(Vec::new());
+    }
+    let lacking = || Failure::incomplete(LIST_POLICIES, "a policy, and each level has at least one").into_unreadable();
+    let levels = levels.into_iter().map(|level| match empty(&level) {
+        true => ScpLevel { unread: vec![lacking()], ..level },
+        false => level,
+    });
+    Ok(levels.collect())
+}
+
+/// The service control policies that are attached to a root, a unit or an account, as far as they can be read.
+async fn level(reader: &Reader<'_>, partition: &str, target: String) -> ScpLevel {
+    let mut level = ScpLevel { name: target, policies: Vec::new(), unread: Vec::new() };
     let client = reader.connection.organizations(partition);
-    let request = client.list_policies_for_target().target_id(&target).filter(PolicyType::ServiceControlPolicy);
+    let request = client.list_policies_for_target().target_id(&level.name).filter(PolicyType::ServiceControlPolicy);
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
-    while let Some(page) = reader.page(LIST_POLICIES, pages.next()).await.map_err(Failure::into_unreadable)? {
-        found.extend(page.policies.unwrap_or_default());
+    loop {
+        match reader.page(LIST_POLICIES, pages.next()).await.map_err(Failure::into_unreadable) {
+            Ok(None) => break,
+            Ok(Some(page)) => match page.policies {
+                Some(policies) => found.extend(policies),
+                None => level.unread.push(Failure::incomplete(LIST_POLICIES, "the policies").into_unreadable()),
+            },
+            Err(reason) => {
+                level.unread.push(reason);
+                break;
+            }
+        }
     }
     let documents = found.into_iter().map(async |summary| {
         let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's id").into_unreadable();
@@ -135,6 +203,11 @@ async fn level(reader: &Reader<'_>, partition: &str, target: String) -> Result<S
         let content = content.ok_or_else(|| Failure::incomplete(DESCRIBE_POLICY, "the document").into_unreadable())?;
         Ok(NamedDocument { name, document: PolicyText::new(content) })
     });
-    let policies = join_all(documents).await.into_iter().collect::<Result<Vec<_>, Unreadable>>()?;
-    Ok(ScpLevel { name: target, policies })
+    for document in join_all(documents).await {
+        match document {
+            Ok(document) => level.policies.push(document),
+            Err(reason) => level.unread.push(reason),
+        }
+    }
+    level
 }

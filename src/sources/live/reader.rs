@@ -8,22 +8,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
+use super::bulk::{self, Inventory};
 use super::iam::ProfileReading;
+use super::organization::Overseer;
+use super::pace::Pace;
 use super::role::RoleReading;
 use crate::aws::{Connection, Failure};
-use crate::facts::Facts;
+use crate::facts::{Facts, Unreadable};
 
 /// Enough for every policy of a role at once, so that their number does not lengthen the chain of calls.
-const CALLS_AT_A_TIME: usize = 64;
+const CALLS_AT_A_TIME: u16 = 64;
+
+/// Who is told how the reading goes.
+pub trait Watcher {
+    /// So many instances more were met.
+    fn met(&self, instances: usize);
+    /// A Region was read to its end.
+    fn region_read(&self);
+    /// Something that a person should know and that changes no verdict.
+    fn note(&self, text: &str);
+}
+
+/// Nobody is told.
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn met(&self, _: usize) {}
+    fn region_read(&self) {}
+    fn note(&self, _: &str) {}
+}
 
 /// The state of one run.
 pub(super) struct Reader<'a> {
     pub(super) connection: &'a Connection,
-    permits: Semaphore,
+    /// Who is told how it goes.
+    pub(super) watcher: &'a dyn Watcher,
+    /// The account, where it is known beforehand.
+    pub(super) account: Option<&'a str>,
+    /// Who sees the policies of the organisation, where that is somebody else.
+    pub(super) overseer: Option<&'a Overseer<'a>>,
+    pace: Pace,
     facts: Mutex<Facts>,
     claimed: Mutex<BTreeSet<String>>,
+    in_play: Mutex<BTreeSet<String>>,
+    inventories: Once<Option<Arc<Inventory>>>,
     pub(super) profiles: Once<Result<ProfileReading, Failure>>,
     pub(super) roles: Once<RoleReading>,
 }
@@ -32,9 +62,14 @@ impl<'a> Reader<'a> {
     pub(super) fn new(connection: &'a Connection, facts: Facts) -> Reader<'a> {
         Reader {
             connection,
-            permits: Semaphore::new(CALLS_AT_A_TIME),
+            watcher: &Unwatched,
+            account: None,
+            overseer: None,
+            pace: Pace::new(CALLS_AT_A_TIME),
             facts: Mutex::new(facts),
             claimed: Mutex::default(),
+            in_play: Mutex::default(),
+            inventories: Once::default(),
             profiles: Once::default(),
             roles: Once::default(),
         }
@@ -49,9 +84,11 @@ impl<'a> Reader<'a> {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await.ok();
-        call.await.map_err(|error| self.connection.failure(api, &error))
+        let turn = self.pace.turn().await;
+        let throttled = self.connection.traffic().throttled();
+        let answer = call.await;
+        turn.end(self.connection.traffic().throttled() > throttled);
+        answer.map_err(|error| self.connection.failure(api, &error))
     }
 
     /// Gets the next page of a list within the bound; `None` after the last one.
@@ -69,6 +106,34 @@ impl<'a> Reader<'a> {
     /// Whether nobody else reads `what` in this run, so that the caller must.
     pub(super) fn claim(&self, what: &str) -> bool {
         lock(&self.claimed).insert(what.to_owned())
+    }
+
+    /// Takes note that these profiles are in play, and reads the whole account at once if that costs less than one by one.
+    ///
+    /// Where the account may not be read at once, everything is read one by one, and the watcher is told why.
+    pub(super) async fn prepare(&self, partition: &str, profiles: impl Iterator<Item = String>) {
+        let many = {
+            let mut in_play = lock(&self.in_play);
+            in_play.extend(profiles);
+            in_play.len() > bulk::FEW
+        };
+        if !many {
+            return;
+        }
+        let read = async || match bulk::inventory(self, partition).await {
+            Ok(inventory) => Some(Arc::new(inventory)),
+            Err(failure) => {
+                let Unreadable { api, message, .. } = failure.into_unreadable();
+                self.watcher.note(&format!("roles are read one by one, because `{api}` gave no answer: {message}"));
+                None
+            }
+        };
+        self.inventories.get(partition, "", read).await;
+    }
+
+    /// The whole account, if it was read at once.
+    pub(super) fn inventory(&self, partition: &str) -> Option<Arc<Inventory>> {
+        self.inventories.known(partition, "").flatten()
     }
 
     /// The facts so far.
@@ -97,6 +162,12 @@ impl<T> Default for Once<T> {
 }
 
 impl<T: Clone> Once<T> {
+    /// What was read, if it was.
+    pub(super) fn known(&self, partition: &str, name: &str) -> Option<T> {
+        let cell = lock(&self.0).get(&(partition.to_owned(), name.to_owned())).cloned();
+        cell.and_then(|cell| cell.get().cloned())
+    }
+
     pub(super) async fn get<F>(&self, partition: &str, name: &str, read: impl FnOnce() -> F) -> T
     where
         F: Future<Output = T>,

@@ -58,6 +58,13 @@ pub(super) struct RoleReading {
     inline: Result<Vec<InlinePolicy>, Failure>,
 }
 
+impl RoleReading {
+    /// What a profile would say of it.
+    pub(super) fn embedded(&self) -> Option<Embedded> {
+        self.found.as_ref().ok().map(|(embedded, ..)| embedded.clone())
+    }
+}
+
 /// Reads a role and its policies, and puts the facts where profiles and subjects look for them.
 pub(super) async fn role(
     reader: &Reader<'_>,
@@ -93,6 +100,12 @@ pub(super) async fn role(
 }
 
 async fn read(reader: &Reader<'_>, partition: &str, name: &str) -> RoleReading {
+    if let Some(reading) = reader.inventory(partition).and_then(|inventory| inventory.role(name)) {
+        let boundary = reading.found.as_ref().ok().and_then(|(_, boundary, _)| boundary.known());
+        let policies = reading.attached.iter().flatten().chain(boundary);
+        join_all(policies.map(|arn| policy(reader, partition, arn))).await;
+        return reading;
+    }
     let found = async {
         let found = get(reader, partition, name).await;
         if let Ok((_, Fact::Known(boundary), _)) = &found {
@@ -226,6 +239,9 @@ pub(super) async fn policy(reader: &Reader<'_>, partition: &str, arn: &str) {
 }
 
 async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<ManagedPolicy, Failure> {
+    if let Some(policy) = reader.inventory(partition).and_then(|inventory| inventory.policy(arn)) {
+        return Ok(policy);
+    }
     let client = reader.connection.iam(partition);
     let answer = reader.call(GET_POLICY, client.get_policy().policy_arn(arn).send()).await?;
     let version = answer.policy().and_then(|policy| policy.default_version_id()).filter(|version| !version.is_empty());
@@ -237,8 +253,35 @@ async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<M
     Ok(ManagedPolicy { version: version.to_owned(), document })
 }
 
+/// The reading of a role that came with all others; `None` if a part of it is missing, so that it must be read by itself.
+pub(super) fn from_details(detail: &sdk::RoleDetail) -> Option<RoleReading> {
+    let embedded = Embedded {
+        arn: Arn::parse(detail.arn()?)?,
+        id: detail.role_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        trust: Some(document(detail.assume_role_policy_document())?),
+    };
+    let boundary = match detail.permissions_boundary() {
+        None => Fact::Absent,
+        Some(boundary) => Fact::Known(boundary.permissions_boundary_arn().filter(|arn| !arn.is_empty())?.to_owned()),
+    };
+    let tags = detail.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    // A list that is missing is not an empty one.
+    let attached = detail.attached_managed_policies.as_ref()?.iter();
+    let attached = attached.map(|policy| policy.policy_arn().filter(|arn| !arn.is_empty()).map(str::to_owned));
+    let inline = detail.role_policy_list.as_ref()?.iter();
+    let inline = inline.map(|policy| {
+        let name = policy.policy_name()?.to_owned();
+        Some(InlinePolicy { name, document: Fact::Known(document(policy.policy_document())?) })
+    });
+    Some(RoleReading {
+        found: Ok((embedded, boundary, tags)),
+        attached: Ok(attached.collect::<Option<_>>()?),
+        inline: Ok(inline.collect::<Option<_>>()?),
+    })
+}
+
 /// A document, unless it is missing: the SDK gives a missing one as an empty text.
-fn document(text: Option<&str>) -> Option<PolicyText> {
+pub(super) fn document(text: Option<&str>) -> Option<PolicyText> {
     text.filter(|text| !text.trim().is_empty()).map(PolicyText::new)
 }
 

@@ -30,11 +30,17 @@ const FILTER_VALUES: usize = 50;
 /// The largest page.
 const PAGE: i32 = 50;
 
-/// Reads the settings of a Region, the role and the key that they name.
-pub(super) async fn settings(reader: &Reader<'_>, region: &str, preferences: Option<&str>) {
+/// Reads the settings of a Region, the role and the key that they name; the role once `settled` is how roles are read.
+pub(super) async fn settings(
+    reader: &Reader<'_>,
+    region: &str,
+    preferences: Option<&str>,
+    settled: impl Future<Output = ()>,
+) {
     let host_management = async {
         let setting = host_management(reader, region).await;
         if let Fact::Known(path) = &setting {
+            settled.await;
             let name = path.rsplit('/').next().unwrap_or(path);
             let expected = Expected { arn: None, account: None };
             role::role(reader, partition_of_region(region), name, &expected, None).await;
@@ -101,6 +107,9 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
     let mut pages = request.max_results(PAGE).into_paginator().send();
     let mut seen = BTreeMap::new();
     while let Some(page) = reader.page(DESCRIBE_AGENTS, pages.next()).await.map_err(Failure::into_unreadable)? {
+        if page.instance_information_list.is_none() {
+            return Err(Failure::incomplete(DESCRIBE_AGENTS, "the list of instances").into_unreadable());
+        }
         for agent in page.instance_information_list() {
             let last_ping = agent.last_ping_date_time().and_then(|time| Timestamp::from_second(time.secs()).ok());
             let known = Agent {

@@ -84,6 +84,26 @@ impl Answer {
         Self::Error { status: 500, code: "InternalFailure".into(), message: "An internal error has occurred".into() }
     }
 
+    /// The service does not know these credentials: nobody has them, or the Region is off for the account.
+    pub fn unrecognized(protocol: Protocol) -> Self {
+        let (status, code, message) = match protocol {
+            Protocol::Ec2 => (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
+            Protocol::Query => (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+            _ => (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
+        };
+        Self::Error { status, code: code.into(), message: message.into() }
+    }
+
+    /// These credentials have expired.
+    pub fn expired(protocol: Protocol) -> Self {
+        let (status, code, message) = match protocol {
+            Protocol::Ec2 => (400, "RequestExpired", "Request has expired."),
+            Protocol::Query => (403, "ExpiredToken", "The security token included in the request is expired"),
+            _ => (400, "ExpiredTokenException", "The security token included in the request is expired"),
+        };
+        Self::Error { status, code: code.into(), message: message.into() }
+    }
+
     /// Ends the connection in the middle of this answer.
     pub fn truncated(self) -> Self {
         Self::Truncated(Box::new(self))

@@ -4,13 +4,16 @@
 //! - `aws`: stages things in such an account.
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
-//!   written to it (`world_writes`), and it has settings (`world_settings`).
+//!   written to it (`world_writes`), it has settings (`world_settings`) and Regions (`world_regions`), it is in an
+//!   organisation (`world_organization`), and something may stand in the way of a call (`world_faults`).
+//! - `accounts`: several of them behind one stub.
 //! - `chains`: accounts in which `fix` has something to do, and what holds of every run of it.
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
 //! - `report`, `record`: a strict second definition of the machine reports, so that a change of the contract fails a test.
 //! - `inventory`: everything in an account of the emulator, to be compared.
 #![allow(dead_code)]
 
+pub mod accounts;
 pub mod answer;
 pub mod aws;
 pub mod chains;
@@ -20,12 +23,17 @@ pub mod http;
 pub mod install;
 pub mod inventory;
 pub mod model;
+pub mod model_organization;
 pub mod record;
 pub mod report;
 pub mod stub;
 pub mod terminal;
 pub mod world;
+pub mod world_details;
 pub mod world_ec2;
+pub mod world_faults;
+pub mod world_organization;
+pub mod world_regions;
 pub mod world_settings;
 pub mod world_writes;
 pub mod xml;

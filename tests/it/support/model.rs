@@ -1,5 +1,6 @@
 //! The things of a small account, as Rust values.
 
+pub use super::model_organization::{Level, Member, Organization};
 use super::xml::fake_id;
 
 /// The version of the agent of every instance that says nothing else.
@@ -238,15 +239,18 @@ impl Role {
 /// What `AmazonSSMManagedInstanceCore` says.
 pub const SSM_CORE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:DescribeAssociation","ssm:GetDeployablePatchSnapshotForInstance","ssm:GetDocument","ssm:DescribeDocument","ssm:GetManifest","ssm:GetParameter","ssm:GetParameters","ssm:ListAssociations","ssm:ListInstanceAssociations","ssm:PutInventory","ssm:PutComplianceItems","ssm:PutConfigurePackageResult","ssm:UpdateAssociationStatus","ssm:UpdateInstanceAssociationStatus","ssm:UpdateInstanceInformation"],"Resource":"*"},{"Effect":"Allow","Action":["ssmmessages:CreateControlChannel","ssmmessages:CreateDataChannel","ssmmessages:OpenControlChannel","ssmmessages:OpenDataChannel"],"Resource":"*"},{"Effect":"Allow","Action":["ec2messages:AcknowledgeMessage","ec2messages:DeleteMessage","ec2messages:FailMessage","ec2messages:GetEndpoint","ec2messages:GetMessages","ec2messages:SendReply"],"Resource":"*"}]}"#;
 
-/// A managed policy with one version.
+/// A managed policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub name: String,
     pub path: String,
     /// Whether it belongs to AWS and not to the account.
     pub of_aws: bool,
+    /// The id of the default version.
     pub version: String,
     pub document: String,
+    /// Ids and documents of the other versions.
+    pub older: Vec<(String, String)>,
 }
 
 impl Policy {
@@ -258,6 +262,7 @@ impl Policy {
             of_aws: false,
             version: "v1".into(),
             document: document.to_string(),
+            older: Vec::new(),
         }
     }
 
@@ -275,6 +280,12 @@ impl Policy {
     /// The id of its default version, `v1` if nothing else is said.
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.into();
+        self
+    }
+
+    /// Another version, which is not the default one.
+    pub fn older(mut self, version: &str, document: impl ToString) -> Self {
+        self.older.push((version.into(), document.to_string()));
         self
     }
 }
@@ -314,38 +325,6 @@ impl Key {
 
     pub fn alias(mut self, name: &str) -> Self {
         self.aliases.push(name.into());
-        self
-    }
-}
-
-/// An organisation.
-#[derive(Debug, Clone)]
-pub struct Organization {
-    pub id: String,
-    pub management_account: String,
-    /// From the root down to the account itself.
-    pub levels: Vec<Level>,
-    /// Whether the account may ask for more than which organisation it is in.
-    pub visible: bool,
-}
-
-/// A root, an organisational unit or an account.
-#[derive(Debug, Clone)]
-pub struct Level {
-    pub id: String,
-    /// Names and documents.
-    pub scps: Vec<(String, String)>,
-}
-
-impl Level {
-    /// One with the policy `FullAWSAccess`.
-    pub fn new(id: &str) -> Self {
-        let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-        Self { id: id.into(), scps: vec![("FullAWSAccess".into(), full.into())] }
-    }
-
-    pub fn scp(mut self, name: &str, document: impl ToString) -> Self {
-        self.scps.push((name.into(), document.to_string()));
         self
     }
 }

@@ -26,6 +26,8 @@ pub struct Call {
     pub region: String,
     /// Who called.
     pub access_key_id: String,
+    /// What comes with credentials that do not last.
+    pub session_token: Option<String>,
     /// For example `GetRole`; for instance metadata method and path, for example `PUT /latest/api/token`.
     pub action: String,
     /// Which call of its action this is, counted from 1; what the SDK sends again counts again.
@@ -56,10 +58,11 @@ impl Call {
         (1..).map_while(|index| self.parameters.get(&format!("{prefix}.{index}"))).map(String::as_str).collect()
     }
 
-    /// Whether it changes something: all but `Get...`, `List...`, `Describe...`, `Simulate...` and instance metadata.
+    /// Whether it changes something: all but `Get...`, `List...`, `Describe...`, `Simulate...`, `AssumeRole` and instance
+    /// metadata.
     pub fn is_write(&self) -> bool {
         self.service != "imds"
-            && !["Get", "List", "Describe", "Simulate"].iter().any(|read| self.action.starts_with(read))
+            && !["Get", "List", "Describe", "Simulate", "AssumeRole"].iter().any(|read| self.action.starts_with(read))
     }
 
     /// How the called service writes its errors.
@@ -97,8 +100,8 @@ type Handler = dyn Fn(&Call) -> Answer + Send + Sync;
 pub struct Stub {
     address: SocketAddr,
     shared: Arc<Shared>,
-    /// The account behind it, if it serves one.
-    world: Option<Arc<Mutex<World>>>,
+    /// The accounts behind it, if it serves any.
+    worlds: Vec<Arc<Mutex<World>>>,
 }
 
 struct Shared {
@@ -144,12 +147,12 @@ impl Stub {
                 thread::spawn(move || stream.and_then(|stream| server.serve(&stream)));
             }
         });
-        Self { address, shared, world: None }
+        Self { address, shared, worlds: Vec::new() }
     }
 
-    /// Lets [`Stub::world`] look into this account, which the handler answers for.
+    /// Lets [`Stub::world`] or [`Stub::world_of`] look into this account, which the handler answers for.
     pub fn of(mut self, world: Arc<Mutex<World>>) -> Self {
-        self.world = Some(world);
+        self.worlds.push(world);
         self
     }
 
@@ -206,8 +209,14 @@ impl Stub {
 
     /// Looks at the account as it is now, or changes it from outside. Do not run anything in here that calls the stub.
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        let world = self.world.as_ref().expect("this stub serves a world");
+        let world = self.worlds.first().expect("this stub serves a world");
         look(&mut world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`Stub::world`], for one of several accounts.
+    pub fn world_of<T>(&self, account: &str, look: impl FnOnce(&mut World) -> T) -> T {
+        let mut worlds = self.worlds.iter().map(|world| world.lock().unwrap_or_else(PoisonError::into_inner));
+        look(&mut worlds.find(|world| world.account == account).expect("this stub serves the account"))
     }
 
     /// A role as it is now.
@@ -410,11 +419,13 @@ fn read_call(request: &Request) -> Call {
             (action, fields)
         }
     };
+    let session_token = request.value_of("x-amz-security-token").map(ToString::to_string);
     let user_agent = request.value_of("user-agent").unwrap_or_default().to_string();
     Call {
         service,
         region,
         access_key_id,
+        session_token,
         action,
         nth: 0,
         parameters,

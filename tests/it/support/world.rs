@@ -1,19 +1,21 @@
 //! A small account that answers like EC2, IAM, KMS, SSM, STS, Organizations and instance metadata, and fails where a test
-//! wants it to.
+//! wants it to (`world_faults`).
 //!
-//! Its settings are in `world_settings`. It keeps what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
+//! Its settings are in `world_settings`, its organisation in `world_organization`, its Regions in `world_regions`. It keeps
+//! what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
 use std::mem;
-use std::ops::RangeBounds;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::accounts::Assumable;
 use super::answer::Answer;
 use super::http::decode;
 use super::model::{Instance, Key, Organization, Policy, Profile, Role, SSM_CORE, Simulated};
-use super::stub::{Call, Stub, Which, unknown};
+use super::stub::{Call, Stub, unknown};
+use super::world_faults::{Faults, Served};
 use super::xml::{self, within};
 
 /// The instance of [`World::ready`].
@@ -48,22 +50,17 @@ pub struct World {
     pub latency: Duration,
     /// How many ids this account has given so far.
     pub made: usize,
-    faults: Faults,
+    /// The Regions that are on; if none is named, those of the instances.
+    pub regions: Vec<String>,
+    /// The Regions that are off.
+    pub regions_off: Vec<String>,
+    /// How other accounts may assume its roles.
+    pub assumable: Assumable,
+    pub(super) faults: Faults,
 }
 
 /// What the policy simulator says to a call.
 pub type Simulator = dyn Fn(&Call) -> Simulated + Send + Sync;
-type Hook = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
-type Change = dyn Fn(&mut World) + Send + Sync;
-
-/// What stands between the calls and the account.
-#[derive(Default)]
-struct Faults {
-    rules: Vec<Box<Hook>>,
-    before: Vec<(Which, Box<Change>)>,
-    after: Vec<(Which, Box<Change>)>,
-    cut_after: Vec<Which>,
-}
 
 impl World {
     /// An empty account of the partition `aws`.
@@ -85,6 +82,9 @@ impl World {
             page_size: usize::MAX,
             latency: Duration::ZERO,
             made: 0,
+            regions: Vec::new(),
+            regions_off: Vec::new(),
+            assumable: Assumable::default(),
             faults: Faults::default(),
         }
     }
@@ -152,99 +152,15 @@ impl World {
         self
     }
 
-    /// Answers this action always so.
-    pub fn fail(self, action: &str, answer: Answer) -> Self {
-        let action = action.to_string();
-        self.hook(move |call| (call.action == action).then(|| answer.clone()))
-    }
-
-    /// Answers these calls of the action so: `.fail_some("PutRolePolicy", 2..=2, ...)` is the second one.
-    pub fn fail_some(self, action: &str, numbers: impl RangeBounds<usize>, answer: Answer) -> Self {
-        let which = Which::of(action, numbers);
-        self.hook(move |call| which.has(call).then(|| answer.clone()))
-    }
-
-    /// Answers the first `count` calls of this action so, as where something made just now has not come round yet.
-    pub fn not_yet(self, action: &str, count: usize, answer: Answer) -> Self {
-        self.fail_some(action, ..=count, answer)
-    }
-
-    /// Ends the connection at these calls without an answer, and without having done what they ask for. The SDK tries again.
-    pub fn cut_before(self, action: &str, numbers: impl RangeBounds<usize>) -> Self {
-        self.fail_some(action, numbers, Answer::Closed)
-    }
-
-    /// Does what these calls ask for and then ends the connection without an answer. The SDK tries again.
-    pub fn cut_after(mut self, action: &str, numbers: impl RangeBounds<usize>) -> Self {
-        self.faults.cut_after.push(Which::of(action, numbers));
-        self
-    }
-
-    /// Changes the account when these calls have arrived, before they are dealt with: somebody else was faster.
-    pub fn before(
-        mut self,
-        action: &str,
-        numbers: impl RangeBounds<usize>,
-        change: impl Fn(&mut World) + Send + Sync + 'static,
-    ) -> Self {
-        self.faults.before.push((Which::of(action, numbers), Box::new(change)));
-        self
-    }
-
-    /// Changes the account when these calls have been dealt with, before their answers are sent.
-    pub fn after(
-        mut self,
-        action: &str,
-        numbers: impl RangeBounds<usize>,
-        change: impl Fn(&mut World) + Send + Sync + 'static,
-    ) -> Self {
-        self.faults.after.push((Which::of(action, numbers), Box::new(change)));
-        self
-    }
-
-    /// Answers this action so if a parameter has this value: `.fail_where("GetRole", "RoleName", "web", ...)`.
-    pub fn fail_where(self, action: &str, parameter: &str, value: &str, answer: Answer) -> Self {
-        let (action, parameter, value) = (action.to_string(), parameter.to_string(), value.to_string());
-        self.hook(move |call| (call.action == action && call.parameter(&parameter) == value).then(|| answer.clone()))
-    }
-
-    /// Answers this action so in one Region.
-    pub fn fail_in(self, action: &str, region: &str, answer: Answer) -> Self {
-        let (action, region) = (action.to_string(), region.to_string());
-        self.hook(move |call| (call.action == action && call.region == region).then(|| answer.clone()))
-    }
-
-    /// Answers the first calls of this action by these, one after another, and the later ones as if nothing were wrong.
-    pub fn first(self, action: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
-        let action = action.to_string();
-        let answers = Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter());
-        self.hook(move |call| {
-            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-            if call.action == action { answers.next() } else { None }
-        })
-    }
-
-    /// Answers by this function where it gives an answer. Hooks are asked in the order in which they were added.
-    pub fn hook(mut self, hook: impl Fn(&Call) -> Option<Answer> + Send + Sync + 'static) -> Self {
-        self.faults.rules.push(Box::new(hook));
-        self
-    }
-
     /// Serves this account until the stub is dropped.
-    pub fn serve(mut self) -> Stub {
-        self.spell_out();
-        let (faults, latency) = (mem::take(&mut self.faults), self.latency);
-        let world = Arc::new(Mutex::new(self));
-        let served = Arc::clone(&world);
-        let stub = Stub::answering(move |call| {
-            let answer = faults.answer(call, &served);
-            if latency.is_zero() { answer } else { answer.after(latency) }
-        });
-        stub.of(world)
+    pub fn serve(self) -> Stub {
+        let served = Served::new(self);
+        let world = Arc::clone(&served.world);
+        Stub::answering(move |call| served.answer(call, World::perform)).of(world)
     }
 
     /// Puts the ARNs in the place of the names of policies, as the writes leave them.
-    fn spell_out(&mut self) {
+    pub(super) fn spell_out(&mut self) {
         let mut roles = mem::take(&mut self.roles);
         for policy in roles.iter_mut().flat_map(|role| role.attached.iter_mut().chain(&mut role.boundary)) {
             *policy = self.policy_named(policy);
@@ -256,15 +172,12 @@ impl World {
     pub fn answer(&self, call: &Call) -> Answer {
         match (call.service.as_str(), call.action.as_str()) {
             ("ec2", "DescribeInstances") => self.describe_instances(call),
-            ("ec2", "DescribeRegions") => {
-                let mut regions: Vec<&str> = self.instances.iter().map(|instance| instance.region.as_str()).collect();
-                regions.sort_unstable();
-                regions.dedup();
-                Answer::xml(xml::describe_regions(&regions))
-            }
+            ("ec2", "DescribeRegions") => self.describe_regions(call),
             ("ec2", "DescribeIamInstanceProfileAssociations") => self.describe_associations(call),
             ("iam", "GetInstanceProfile") => self.get_instance_profile(call.parameter("InstanceProfileName")),
             ("iam", "ListInstanceProfilesForRole") => self.list_instance_profiles_for_role(call),
+            ("iam", "GetAccountAuthorizationDetails") => self.account_authorization_details(call),
+            ("iam", "ListInstanceProfiles") => self.list_instance_profiles(call),
             ("iam", "GetPolicy" | "GetPolicyVersion") => self.managed_policy(call),
             ("iam", "GetRole" | "ListAttachedRolePolicies" | "ListRolePolicies" | "GetRolePolicy") => {
                 self.about_role(call)
@@ -325,7 +238,7 @@ impl World {
         let holding = self.profiles.iter().filter(|profile| profile.role.as_ref() == Some(&role.name));
         let all: Vec<_> = holding.map(|profile| self.whole_profile(profile)).collect();
         let (page, next) = page(&all, self.page_size, call.parameter("Marker"), call.parameter("MaxItems"));
-        Answer::xml(xml::list_instance_profiles_for_role(page, next.as_deref()))
+        Answer::xml(xml::list_instance_profiles(&call.action, page, next.as_deref()))
     }
 
     /// What IAM says of an instance profile and the role in it.
@@ -387,10 +300,15 @@ impl World {
             return Answer::xml(xml::get_policy(&policy.name, &policy.path, arn, &policy.version));
         }
         match call.parameter("VersionId") {
-            version if version == policy.version => Answer::xml(xml::get_policy_version(version, &policy.document)),
-            version => {
-                Answer::no_such_entity(&format!("Policy {arn} version {version} does not exist or is not attachable."))
+            version if version == policy.version => {
+                Answer::xml(xml::get_policy_version(version, &policy.document, true))
             }
+            version => match policy.older.iter().find(|(known, _)| known == version) {
+                Some((_, document)) => Answer::xml(xml::get_policy_version(version, document, false)),
+                None => Answer::no_such_entity(&format!(
+                    "Policy {arn} version {version} does not exist or is not attachable."
+                )),
+            },
         }
     }
 
@@ -412,25 +330,6 @@ impl World {
             ),
             _ => Answer::status(404, "not found"),
         }
-    }
-}
-
-impl Faults {
-    /// What the account says to a call, or what stands in the way of that.
-    fn answer(&self, call: &Call, world: &Mutex<World>) -> Answer {
-        // Without the lock: a rule may take its time.
-        let ruled = self.rules.iter().find_map(|rule| rule(call));
-        let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        let change = |world: &mut World, changes: &[(Which, Box<Change>)]| {
-            changes.iter().filter(|(which, _)| which.has(call)).for_each(|(_, change)| change(world));
-        };
-        change(&mut world, &self.before);
-        let answer = ruled.unwrap_or_else(|| {
-            let answer = world.perform(call);
-            if self.cut_after.iter().any(|which| which.has(call)) { Answer::Closed } else { answer }
-        });
-        change(&mut world, &self.after);
-        answer
     }
 }
 

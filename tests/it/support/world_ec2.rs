@@ -81,6 +81,9 @@ impl World {
         if let Some(refusal) = ids.iter().find_map(|id| self.associated_at(id, &call.region).err()) {
             return refusal;
         }
+        if let Some((name, _)) = filters.iter().find(|(name, _)| !["instance-id", "state"].contains(&name.as_str())) {
+            return Answer::error("InvalidParameterValue", &format!("The filter '{name}' is invalid"));
+        }
         let matches = |instance: &&Instance| {
             instance.region == call.region
                 && (ids.is_empty() || ids.contains(&instance.association_id.as_str()))
@@ -102,7 +105,7 @@ impl World {
 }
 
 /// The `Filter.n.Name` and `Filter.n.Value.m` of EC2.
-fn filters(call: &Call) -> Vec<(String, Vec<String>)> {
+pub fn filters(call: &Call) -> Vec<(String, Vec<String>)> {
     let values =
         |index: usize| call.list(&format!("Filter.{index}.Value")).into_iter().map(ToString::to_string).collect();
     (1..)

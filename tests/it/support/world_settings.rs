@@ -1,12 +1,12 @@
-//! What a world says of the settings of its account: Systems Manager, the keys, the organisation, and the policy simulator.
+//! What a world says of the settings of its account: Systems Manager, the keys, and the policy simulator.
 
 use std::mem;
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::model::{Level, Organization, Simulated};
-use super::stub::{Call, unknown};
+use super::model::Simulated;
+use super::stub::Call;
 use super::world::{World, page};
 use super::xml;
 
@@ -28,23 +28,6 @@ impl World {
         self
     }
 
-    /// Puts the account into an organisation: its levels from the root down to the account itself.
-    pub fn organization(mut self, id: &str, management_account: &str, levels: impl IntoIterator<Item = Level>) -> Self {
-        let levels = levels.into_iter().collect();
-        self.organization =
-            Some(Organization { id: id.into(), management_account: management_account.into(), levels, visible: true });
-        self
-    }
-
-    /// Puts the account into an organisation of which it may ask nothing but its id.
-    pub fn hidden_organization(mut self, id: &str, management_account: &str) -> Self {
-        self = self.organization(id, management_account, []);
-        if let Some(organization) = &mut self.organization {
-            organization.visible = false;
-        }
-        self
-    }
-
     /// Lets the policy simulator answer by this function.
     pub fn simulator(mut self, simulator: impl Fn(&Call) -> Simulated + Send + Sync + 'static) -> Self {
         self.simulator = Some(Box::new(simulator));
@@ -53,15 +36,16 @@ impl World {
 
     pub(super) fn describe_agents(&self, call: &Call) -> Answer {
         let filters: Value = serde_json::from_str(call.parameter("Filters")).unwrap_or_default();
-        let wanted: Vec<&str> = match filters[0]["Key"].as_str() {
+        let wanted: Option<Vec<&str>> = match filters[0]["Key"].as_str() {
             Some("InstanceIds") => {
-                filters[0]["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+                Some(filters[0]["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect())
             }
+            None => None,
             _ => return Answer::error("InvalidFilterKey", "the filter is `InstanceIds`"),
         };
         let here = self.instances.iter().filter(|instance| instance.region == call.region);
         let seen: Vec<Value> = here
-            .filter(|instance| wanted.contains(&instance.id.as_str()))
+            .filter(|instance| wanted.as_ref().is_none_or(|wanted| wanted.contains(&instance.id.as_str())))
             .filter_map(|instance| {
                 let agent = instance.agent.as_ref()?;
                 Some(json!({
@@ -125,56 +109,6 @@ impl World {
                 let policy = key.policy.clone().unwrap_or_else(|| default.to_string());
                 Answer::json(&json!({ "Policy": policy, "PolicyName": "default" }))
             }
-        }
-    }
-
-    pub(super) fn about_organization(&self, call: &Call) -> Answer {
-        let Some(organization) = &self.organization else {
-            let message = "Your account is not a member of an organization.";
-            return Answer::error("AWSOrganizationsNotInUseException", message);
-        };
-        if call.action == "DescribeOrganization" {
-            let (id, management) = (&organization.id, &organization.management_account);
-            return Answer::json(&json!({"Organization": {
-                "Id": id, "MasterAccountId": management, "FeatureSet": "ALL",
-                "Arn": format!("arn:{}:organizations::{management}:organization/{id}", self.partition),
-            }}));
-        }
-        if !organization.visible {
-            let message = "You don't have permissions to access this resource.";
-            return Answer::error("AccessDeniedException", message);
-        }
-        let at = |id: &str| organization.levels.iter().position(|level| level.id == id);
-        let missing = || Answer::error("TargetNotFoundException", "there is no such target");
-        match call.action.as_str() {
-            "ListParents" => match at(call.parameter("ChildId")).and_then(|place| place.checked_sub(1)) {
-                Some(place) => {
-                    let kind = if place == 0 { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
-                    Answer::json(&json!({"Parents": [{"Id": organization.levels[place].id, "Type": kind}]}))
-                }
-                None => Answer::error("ChildNotFoundException", "there is no such child"),
-            },
-            "ListPoliciesForTarget" if call.parameter("Filter") == "SERVICE_CONTROL_POLICY" => {
-                let Some(place) = at(call.parameter("TargetId")) else { return missing() };
-                let scps = &organization.levels[place].scps;
-                let all: Vec<Value> = (scps.iter().enumerate())
-                    .map(|(index, (name, _))| json!({"Id": format!("p-{place}x{index}"), "Name": name, "Type": "SERVICE_CONTROL_POLICY"}))
-                    .collect();
-                let (page, next) =
-                    page(&all, self.page_size, call.parameter("NextToken"), call.parameter("MaxResults"));
-                Answer::json(&json!({ "Policies": page, "NextToken": next }))
-            }
-            "DescribePolicy" => {
-                let id = call.parameter("PolicyId").trim_start_matches("p-").split_once('x');
-                let place =
-                    id.and_then(|(place, index)| Some((place.parse::<usize>().ok()?, index.parse::<usize>().ok()?)));
-                let scp = place.and_then(|(place, index)| organization.levels.get(place)?.scps.get(index));
-                let Some((name, document)) = scp else { return missing() };
-                Answer::json(&json!({"Policy": {
-                    "PolicySummary": {"Id": call.parameter("PolicyId"), "Name": name}, "Content": document,
-                }}))
-            }
-            _ => unknown(call),
         }
     }
 

@@ -40,7 +40,7 @@ const REQUIRED: [(&str, &[&str]); 15] = [
 impl World {
     /// Does what a call asks for, or answers it if it only reads.
     pub fn perform(&mut self, call: &Call) -> Answer {
-        if let Some(refusal) = incomplete(call) {
+        if let Some(refusal) = self.region_refused(call).or_else(|| incomplete(call)) {
             return refusal;
         }
         let done = match (call.service.as_str(), call.action.as_str()) {

@@ -6,7 +6,7 @@ use super::http::encode;
 use super::model::{Instance, Profile, Simulated};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
-const WHEN: &str = "2026-01-01T00:00:00Z";
+pub const WHEN: &str = "2026-01-01T00:00:00Z";
 
 /// An element around text that needs escaping.
 pub fn element(name: &str, text: impl Display) -> String {
@@ -52,9 +52,15 @@ pub fn describe_instances(reservations: &[String], next: Option<&str>) -> String
     ec2("DescribeInstances", within("reservationSet", reservations.concat()) + &optional("nextToken", next))
 }
 
-pub fn describe_regions(regions: &[&str]) -> String {
-    let items: String = regions.iter().map(|name| within("item", within("regionName", (*name).to_owned()))).collect();
-    ec2("DescribeRegions", within("regionInfo", items))
+/// `DescribeRegions`, of names and opt-in statuses.
+pub fn describe_regions(regions: &[(&str, &str)]) -> String {
+    let item = |(name, status): &(&str, &str)| {
+        let fields = element("regionName", name)
+            + &element("regionEndpoint", format!("ec2.{name}.amazonaws.com"))
+            + &element("optInStatus", status);
+        within("item", fields)
+    };
+    ec2("DescribeRegions", within("regionInfo", regions.iter().map(item).collect::<String>()))
 }
 
 /// A reservation with one instance. `profile` is its ARN and id.
@@ -127,15 +133,16 @@ pub fn role(name: &str, path: &str, arn: &str, id: &str, trust: &str) -> String 
 
 /// `GetRole` or `CreateRole`. `shared` comes from [`role`].
 pub fn whole_role(action: &str, shared: &str, boundary: Option<&str>, tags: &[(String, String)]) -> String {
-    let boundary = boundary.map_or_else(String::new, |arn| {
-        // Not the word of the service model: answers with `Policy` are on record, and nobody should depend on it.
-        within(
-            "PermissionsBoundary",
-            element("PermissionsBoundaryType", "Policy") + &element("PermissionsBoundaryArn", arn),
-        )
-    });
+    let boundary = boundary.map_or_else(String::new, permissions_boundary);
     let tags = if tags.is_empty() { String::new() } else { tag_list(tags) };
     iam(action, within("Role", format!("{shared}{boundary}{tags}")))
+}
+
+/// The boundary of a role.
+pub fn permissions_boundary(arn: &str) -> String {
+    // Not the word of the service model: answers with `Policy` are on record, and nobody should depend on it.
+    let kind = element("PermissionsBoundaryType", "Policy");
+    within("PermissionsBoundary", kind + &element("PermissionsBoundaryArn", arn))
 }
 
 /// An answer of IAM to a call that gives nothing back.
@@ -158,23 +165,28 @@ pub fn instance_profile(profile: &Profile, arn: &str, role: Option<&str>) -> Str
         + &tag_list(&profile.tags)
 }
 
-/// `ListInstanceProfilesForRole`. The profiles come from [`instance_profile`].
-pub fn list_instance_profiles_for_role(profiles: &[String], marker: Option<&str>) -> String {
+/// `ListInstanceProfiles` or `ListInstanceProfilesForRole`. The profiles come from [`instance_profile`].
+pub fn list_instance_profiles(action: &str, profiles: &[String], marker: Option<&str>) -> String {
     let members: String = profiles.iter().map(|profile| within("member", profile)).collect();
-    iam("ListInstanceProfilesForRole", within("InstanceProfiles", members) + &page_end(marker))
+    iam(action, within("InstanceProfiles", members) + &page_end(marker))
 }
 
-fn tag_list(tags: &[(String, String)]) -> String {
+/// A list of tags, as it stands where there are none as well.
+pub fn tag_list(tags: &[(String, String)]) -> String {
     let tag = |(key, value): &(String, String)| within("member", element("Key", key) + &element("Value", value));
     within("Tags", tags.iter().map(tag).collect::<String>())
 }
 
 /// `ListAttachedRolePolicies`, of names and ARNs.
 pub fn list_attached_role_policies(policies: &[(String, String)], marker: Option<&str>) -> String {
+    iam("ListAttachedRolePolicies", attached_policies("AttachedPolicies", policies) + &page_end(marker))
+}
+
+/// A list of names and ARNs of policies, by the name that it has in its answer.
+pub fn attached_policies(list: &str, policies: &[(String, String)]) -> String {
     let member =
         |(name, arn): &(String, String)| within("member", element("PolicyName", name) + &element("PolicyArn", arn));
-    let members: String = policies.iter().map(member).collect();
-    iam("ListAttachedRolePolicies", within("AttachedPolicies", members) + &page_end(marker))
+    within(list, policies.iter().map(member).collect::<String>())
 }
 
 /// `ListRolePolicies`.
@@ -206,12 +218,16 @@ pub fn get_policy(name: &str, path: &str, arn: &str, version: &str) -> String {
 }
 
 /// `GetPolicyVersion`.
-pub fn get_policy_version(version: &str, document: &str) -> String {
-    let inner = element("Document", encode(document))
+pub fn get_policy_version(version: &str, document: &str, default: bool) -> String {
+    iam("GetPolicyVersion", within("PolicyVersion", policy_version(version, document, default)))
+}
+
+/// One version of a managed policy.
+pub fn policy_version(version: &str, document: &str, default: bool) -> String {
+    element("Document", encode(document))
         + &element("VersionId", version)
-        + &element("IsDefaultVersion", true)
-        + &element("CreateDate", WHEN);
-    iam("GetPolicyVersion", within("PolicyVersion", inner))
+        + &element("IsDefaultVersion", default)
+        + &element("CreateDate", WHEN)
 }
 
 /// `SimulatePrincipalPolicy`.
@@ -235,6 +251,20 @@ pub fn get_caller_identity(account: &str, arn: &str) -> String {
     format!(
         "{HEAD}<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>{inner}\
          </GetCallerIdentityResult><ResponseMetadata><RequestId>stub</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
+}
+
+/// `AssumeRole`: the credentials, when they end, and whose they are.
+pub fn assume_role(access_key_id: &str, token: &str, ends: &str, arn: &str) -> String {
+    let credentials = element("AccessKeyId", access_key_id)
+        + &element("SecretAccessKey", "not-a-secret")
+        + &element("SessionToken", token)
+        + &element("Expiration", ends);
+    let user = element("AssumedRoleId", format!("{}:session", fake_id("AROA", arn))) + &element("Arn", arn);
+    let inner = within("AssumedRoleUser", user) + &within("Credentials", credentials);
+    format!(
+        "{HEAD}<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>{inner}\
+         </AssumeRoleResult><ResponseMetadata><RequestId>stub</RequestId></ResponseMetadata></AssumeRoleResponse>"
     )
 }
 
@@ -272,7 +302,8 @@ fn inside<'a>(xml: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     rest.split_once(&format!("</{name}>"))
 }
 
-fn page_end(marker: Option<&str>) -> String {
+/// What says whether a list of IAM goes on.
+pub fn page_end(marker: Option<&str>) -> String {
     element("IsTruncated", marker.is_some()) + &optional("Marker", marker)
 }
 

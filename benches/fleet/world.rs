@@ -1,0 +1,149 @@
+//! What there is in the synthetic organisation, and what must come out for it.
+//!
+//! Nothing is stored for an instance: all that is to know about it follows from its number, so that a million of them cost no
+//! memory, and the verdicts that a run must come to can be counted without a run.
+
+use std::ops::Add;
+
+/// The account of the credentials when other accounts are read. It has nothing of its own.
+pub const HUB: &str = "099999999999";
+
+/// Every so many instances one has no instance profile. A prime, so that it meets all roles in turn.
+const WITHOUT_PROFILE: usize = 97;
+
+/// Every so many roles one is denied what Session Manager needs.
+const DENIED: usize = 40;
+
+/// How many customer managed policies grant what Session Manager needs.
+pub const GRANTING_POLICIES: usize = 10;
+
+/// Accounts that are all alike: each has the same roles, and the same number of instances in each Region.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    pub accounts: Vec<String>,
+    pub regions: Vec<String>,
+    /// In each Region of each account.
+    pub instances: usize,
+    /// In each account; each has an instance profile of its own.
+    pub roles: usize,
+}
+
+/// What lets the instances of a role be reached, or keeps them from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    AwsManaged,
+    CustomerManaged(usize),
+    Inline,
+    Denied,
+}
+
+/// The verdicts that must come out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expected {
+    pub ready: usize,
+    pub not_ready: usize,
+}
+
+/// An instance as its id says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub account: usize,
+    pub region: usize,
+    pub instance: usize,
+}
+
+impl Fleet {
+    /// One account, one Region.
+    pub fn single(instances: usize, roles: usize) -> Self {
+        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles }
+    }
+
+    /// Where an account stands in the list.
+    pub fn account(&self, id: &str) -> Option<usize> {
+        self.accounts.iter().position(|known| known == id)
+    }
+
+    /// Where a Region stands in the list.
+    pub fn region(&self, name: &str) -> Option<usize> {
+        self.regions.iter().position(|known| known == name)
+    }
+
+    /// What the role of this number grants.
+    pub fn grant(&self, role: usize) -> Grant {
+        let last = DENIED.min(self.roles) - 1;
+        match role % DENIED {
+            within if self.roles > 1 && within == last => Grant::Denied,
+            within if within % 4 == 0 => Grant::AwsManaged,
+            within if within % 2 == 0 => Grant::CustomerManaged(role / 2 % GRANTING_POLICIES),
+            _ => Grant::Inline,
+        }
+    }
+
+    /// The number of the role that an instance has, if it has one.
+    pub fn role_of(&self, instance: usize) -> Option<usize> {
+        (instance % WITHOUT_PROFILE != WITHOUT_PROFILE - 1).then_some(instance % self.roles)
+    }
+
+    /// Whether Session Manager can reach an instance.
+    pub fn is_ready(&self, instance: usize) -> bool {
+        self.role_of(instance).is_some_and(|role| self.grant(role) != Grant::Denied)
+    }
+
+    /// What must come out for one Region of one account.
+    pub fn expected_in_a_region(&self) -> Expected {
+        let ready = (0..self.instances).filter(|instance| self.is_ready(*instance)).count();
+        Expected { ready, not_ready: self.instances - ready }
+    }
+
+    /// How many instances there are in all.
+    pub fn size(&self) -> usize {
+        self.accounts.len() * self.regions.len() * self.instances
+    }
+}
+
+impl Expected {
+    pub fn times(self, factor: usize) -> Self {
+        Self { ready: self.ready * factor, not_ready: self.not_ready * factor }
+    }
+
+    pub fn all(self) -> usize {
+        self.ready + self.not_ready
+    }
+
+    /// The exit code of a run in which nothing stayed unknown.
+    pub fn exit_code(self) -> i32 {
+        i32::from(self.not_ready > 0)
+    }
+}
+
+impl Add for Expected {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { ready: self.ready + other.ready, not_ready: self.not_ready + other.not_ready }
+    }
+}
+
+impl Place {
+    /// The 17 hexadecimal digits of the instance's id, which its network interface and its volume have too.
+    pub fn digits(self) -> String {
+        format!("{:03x}{:02x}{:012x}", self.account, self.region, self.instance)
+    }
+
+    /// The instance's id.
+    pub fn id(self) -> String {
+        format!("i-{}", self.digits())
+    }
+
+    /// Undoes [`Place::id`].
+    pub fn parse(id: &str) -> Option<Self> {
+        let digits = id.strip_prefix("i-").filter(|digits| digits.len() == 17 && digits.is_ascii())?;
+        let part = |from: usize, to: usize| usize::from_str_radix(&digits[from..to], 16).ok();
+        Some(Self { account: part(0, 3)?, region: part(3, 5)?, instance: part(5, 17)? })
+    }
+}
+
+/// The ids of this many accounts.
+pub fn accounts(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{:012}", 100_000_000_001_usize + index)).collect()
+}

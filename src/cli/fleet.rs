@@ -1,0 +1,229 @@
+//! The accounts of a fleet: a way to each, and what is read there.
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::gather::{no_region, open};
+use super::progress::FleetProgress;
+use super::resolve::{AccountList, Reach};
+use super::{Stop, args, files};
+use crate::arn::{Arn, iam_region, is_account_id, partition_of_region};
+use crate::aws::{Connection, Failure, Settings};
+use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
+use crate::sources::live::accounts::{active_accounts, enabled_regions};
+use crate::sources::live::{self, From, Overseer, Query, Selection};
+
+/// A selection over accounts and Regions.
+pub struct Fleet {
+    base: Connection,
+    partition: String,
+    /// Its accounts; `None` stands for the one of the credentials.
+    accounts: Vec<Option<String>>,
+    /// The account of the credentials, where there are several.
+    own: Option<String>,
+    /// The role to assume in each of several.
+    role: String,
+    regions: Vec<String>,
+    reach: Reach,
+}
+
+/// One account that can be read.
+pub struct Visit<'a> {
+    /// The way to it.
+    pub connection: &'a Connection,
+    /// Its id, where there are several.
+    pub account: Option<&'a str>,
+    /// Its Regions.
+    pub regions: Vec<String>,
+}
+
+impl Fleet {
+    /// Finds out which accounts there are.
+    pub async fn open(regions: &[String], reach: &Reach, aws: &args::Aws) -> Result<Fleet, Stop> {
+        let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
+            Some(AccountList::File(file)) => {
+                Some(account_ids(&files::read(file).map_err(|mistake| Stop::Usage(vec![mistake]))?)?)
+            }
+            Some(AccountList::Organization) | None => None,
+        };
+        let region = regions.first().cloned();
+        let settings = Settings { profile: aws.profile.clone(), endpoint_url: aws.endpoint_url.clone(), region };
+        let base = open(settings).await?;
+        let mut regions = regions.to_vec();
+        if regions.is_empty() && !reach.all_regions {
+            regions.push(base.default_region().ok_or_else(no_region)?);
+        }
+        let region = regions.first().cloned().or(base.default_region());
+        let partition = region.as_deref().map_or("aws", partition_of_region).to_owned();
+        let accounts = match (&reach.accounts, ids) {
+            (None, _) => vec![None],
+            (Some(_), Some(ids)) => ids.into_iter().map(Some).collect(),
+            (Some(_), None) => {
+                let ids = active_accounts(&base, &partition).await.map_err(|reason| cannot_list(&reason))?;
+                ids.into_iter().map(Some).collect()
+            }
+        };
+        // In the account of the credentials themselves there is no role to assume.
+        let own = match &reach.accounts {
+            Some(_) => base.caller_account(&partition).await.ok(),
+            None => None,
+        };
+        let role = reach.accounts.as_ref().map(|accounts| accounts.role.clone()).unwrap_or_default();
+        Ok(Fleet { base, partition, accounts, own, role, regions, reach: reach.clone() })
+    }
+
+    /// How many accounts there are.
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// The way to the account of the credentials.
+    pub fn base(&self) -> &Connection {
+        &self.base
+    }
+
+    /// Whether it reaches into other accounts.
+    pub fn has_several_accounts(&self) -> bool {
+        self.reach.accounts.is_some()
+    }
+
+    /// Visits every account, several at a time. What cannot be read is handed over as a subject of which nothing is known.
+    pub async fn each(
+        &self,
+        selection: &Selection,
+        progress: &FleetProgress,
+        visit: impl AsyncFn(Visit<'_>),
+        failed: impl Fn(Subject),
+    ) {
+        let one = async |account: &Option<String>| {
+            match self.enter(account.as_deref()).await {
+                Ok(entered) => {
+                    let connection = entered.as_ref().unwrap_or(&self.base);
+                    match self.regions_of(connection).await {
+                        Ok(regions) => {
+                            progress.expect_regions(regions.len());
+                            visit(Visit { connection, account: account.as_deref(), regions }).await;
+                        }
+                        Err(reason) => failed(self.unread(account.as_deref(), selection, reason)),
+                    }
+                }
+                Err(reason) => failed(self.unread(account.as_deref(), selection, reason)),
+            }
+            progress.account_read();
+        };
+        futures::stream::iter(&self.accounts).for_each_concurrent(self.reach.concurrency, one).await;
+    }
+
+    /// A way into an account; `None` for that of the credentials.
+    async fn enter(&self, account: Option<&str>) -> Result<Option<Connection>, Unreadable> {
+        let Some(account) = account.filter(|account| self.own.as_deref() != Some(account)) else { return Ok(None) };
+        let text = format!("arn:{}:iam::{account}:role/{}", self.partition, self.role);
+        let lacking = || Failure::incomplete("sts:AssumeRole", "a role to ask for").into_unreadable();
+        let arn = Arn::parse(&text).ok_or_else(lacking)?;
+        self.base.assume(&arn).await.map(Some).map_err(Failure::into_unreadable)
+    }
+
+    async fn regions_of(&self, connection: &Connection) -> Result<Vec<String>, Unreadable> {
+        if !self.reach.all_regions {
+            return Ok(self.regions.clone());
+        }
+        let region = connection.default_region().unwrap_or_else(|| iam_region(&self.partition).to_owned());
+        enabled_regions(connection, &region).await
+    }
+
+    /// What stands for an account, or its Regions, that cannot be read.
+    fn unread(&self, account: Option<&str>, selection: &Selection, reason: Unreadable) -> Subject {
+        Subject {
+            target: selection.as_typed(),
+            account: account.map(str::to_owned),
+            region: None,
+            partition: Some(self.partition.clone()),
+            from_selection: true,
+            kind: SubjectKind::Instance(Fact::Unreadable(reason)),
+        }
+    }
+}
+
+/// Reads one visited account, and hands over its instances as soon as all that concerns them is known.
+pub async fn stream(
+    fleet: &Fleet,
+    visit: &Visit<'_>,
+    overseer: &Overseer<'_>,
+    regions_at_a_time: &Semaphore,
+    progress: &FleetProgress,
+    query: &Query,
+    take: &dyn Fn(&Facts, Vec<Subject>),
+) {
+    let overseer = Some(overseer).filter(|_| fleet.has_several_accounts());
+    let Visit { connection, account, .. } = *visit;
+    let from = From { connection, account, overseer, regions_at_a_time, watcher: progress };
+    live::stream(&from, query, take).await;
+}
+
+/// Facts in which there is nothing, for what could not be read at all.
+pub fn nothing() -> Facts {
+    Facts::new(Timestamp::now())
+}
+
+fn cannot_list(reason: &Unreadable) -> Stop {
+    Stop::Failure(format!("cannot list the accounts of the organization: `{}`: {}", reason.api, reason.message))
+}
+
+/// The account ids in a file: the first word of each line; an empty line and what follows `#` say nothing.
+fn account_ids(file: &crate::sources::documents::Text) -> Result<Vec<String>, Stop> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut mistakes = Vec::new();
+    for (index, line) in file.text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let Some(word) = line.split(|c: char| c.is_whitespace() || c == ',').next().filter(|word| !word.is_empty())
+        else {
+            continue;
+        };
+        match word.trim_matches('"') {
+            id if is_account_id(id) => ids.push(id.to_owned()),
+            other => mistakes.push(format!(
+                "line {} of `{}`: `{other}` is not an account id of 12 digits",
+                index + 1,
+                file.name
+            )),
+        }
+    }
+    if ids.is_empty() && mistakes.is_empty() {
+        mistakes.push(format!("`{}` names no account; give a file with an account id on each line", file.name));
+    }
+    if !mistakes.is_empty() {
+        return Err(Stop::Usage(mistakes));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::documents::Text;
+
+    fn ids(text: &str) -> Result<Vec<String>, Vec<String>> {
+        account_ids(&Text { name: "accounts.txt".into(), text: text.into() }).map_err(|stop| match stop {
+            Stop::Usage(mistakes) => mistakes,
+            Stop::Failure(_) | Stop::Interrupted => panic!(),
+        })
+    }
+
+    #[test]
+    fn a_file_of_accounts() {
+        for text in [
+            "222222222222\n111111111111\n",
+            "# all\n111111111111 shop  # the shop\n\n 222222222222,web,prod\r\n111111111111",
+            "\u{feff}\"111111111111\",a\n\"222222222222\",b",
+        ] {
+            assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
+        }
+        assert!(ids("").unwrap_err()[0].contains("names no account"));
+        let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
+        assert_eq!(mistakes.len(), 2);
+        assert!(mistakes[0].contains("line 2 of `accounts.txt`") && mistakes[1].contains("`12345`"), "{mistakes:?}");
+    }
+}

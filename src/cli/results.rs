@@ -1,0 +1,84 @@
+//! What becomes of results: written as they are known, or kept until all are.
+
+use std::cell::{Cell, RefCell};
+
+use tokio::sync::Notify;
+
+use super::{Stop, args, exit::Tally, output};
+use crate::render::json;
+use crate::report::{Outcome, Report, Severity};
+
+/// The results of a run.
+pub struct Results {
+    /// Whether a line is written for each at once.
+    at_once: bool,
+    kept: RefCell<Vec<Outcome>>,
+    tally: RefCell<Tally>,
+    count: Cell<usize>,
+    failure: RefCell<Option<Stop>>,
+    /// Told when nobody reads any more.
+    closed: Notify,
+}
+
+impl Results {
+    /// None yet.
+    pub fn new(form: args::Output, fail_on: Severity) -> Results {
+        Results {
+            at_once: form == args::Output::Ndjson,
+            kept: RefCell::default(),
+            tally: RefCell::new(Tally::new(fail_on)),
+            count: Cell::new(0),
+            failure: RefCell::default(),
+            closed: Notify::new(),
+        }
+    }
+
+    /// Takes the results that are known now.
+    pub fn take(&self, outcomes: Vec<Outcome>) {
+        self.count.set(self.count.get() + outcomes.len());
+        outcomes.iter().for_each(|outcome| self.tally.borrow_mut().add(outcome));
+        if !self.at_once {
+            self.kept.borrow_mut().extend(outcomes);
+            return;
+        }
+        let lines = json::render_lines(&Report { results: outcomes });
+        let lines = lines.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")));
+        match lines.and_then(|lines| output::print_or_stop(&lines)) {
+            Ok(true) => {}
+            Ok(false) => self.closed.notify_one(),
+            Err(stop) => {
+                *self.failure.borrow_mut() = Some(stop);
+                self.closed.notify_one();
+            }
+        }
+    }
+
+    /// Waits until nobody reads any more.
+    pub async fn closed(&self) {
+        self.closed.notified().await;
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    /// The results that are still to be printed, by account, Region and target, and how the run ends.
+    ///
+    /// # Errors
+    /// If results could not be written.
+    pub fn finish(self) -> Result<(Option<Report>, Tally), Stop> {
+        if let Some(stop) = self.failure.into_inner() {
+            return Err(stop);
+        }
+        let mut results = self.kept.into_inner();
+        results.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
+        let report = (!self.at_once).then_some(Report { results });
+        Ok((report, self.tally.into_inner()))
+    }
+}
+
+/// What could not be listed to its end stands behind what could.
+fn place_of(outcome: &Outcome) -> (Option<&str>, Option<&str>, bool, &str) {
+    (outcome.account.as_deref(), outcome.region.as_deref(), outcome.instance.is_none(), &outcome.target)
+}

@@ -1,0 +1,259 @@
+//! What was judged before, for the subjects that come after: a role is judged once for each context that its policies look at.
+//!
+//! Instances of one account and Region that share a role differ, to the role's policies, only in what those policies look at:
+//! the instance's id, its VPC, its address and how it gets its credentials. Where they look at none of these, one answer holds for
+//! all of them, but for the instance's ARN in its words.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::facts::{Facts, Instance, Role, Subject};
+use crate::needs::{Place, UPDATE_INSTANCE_INFORMATION};
+use crate::policy::{AwsPrincipals, Document, DocumentKind, Resource, ServicePrincipal, Truth};
+use crate::report::{Finding, NeededFor, Permission, RoleSummary, Trust};
+
+use super::asked::Asked;
+use super::place_of;
+use super::role::{self, JudgedRole};
+
+/// What was judged before. It holds for the facts that it was made with.
+#[derive(Default)]
+pub(super) struct Memo {
+    roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
+    ways: RefCell<HashMap<WhoAndWhere, Rc<Seen>>>,
+    demands: RefCell<HashMap<Where, Demand>>,
+    not_checked: RefCell<HashMap<(Where, [bool; 4]), Arc<Vec<String>>>>,
+}
+
+/// Account, Region and partition of a subject, and whether it is an instance.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Where {
+    account: Option<String>,
+    region: Option<String>,
+    partition: Option<String>,
+    instance: bool,
+}
+
+/// A role, empty where nothing is known of it, the service that assumes it, and where.
+#[derive(PartialEq, Eq, Hash)]
+struct WhoAndWhere {
+    role: String,
+    through_systems_manager: bool,
+    place: Where,
+}
+
+/// What is asked on behalf of every subject of a place, in short.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// Whether sessions are encrypted with a key.
+    pub encrypted: bool,
+    /// Whether logs go to a bucket.
+    pub s3_logs: bool,
+    /// Whether logs go to a log group.
+    pub cloudwatch_logs: bool,
+    /// Whether the session preferences are known, or are known not to matter.
+    pub preferences_known: bool,
+}
+
+/// The answers of a role in a place, by what its policies look at of an instance.
+struct Seen {
+    sight: Sight,
+    ways: RefCell<HashMap<Glimpse, Rc<Way>>>,
+}
+
+/// What the policies of a role look at of an instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sight {
+    id: bool,
+    vpc: bool,
+    private_ip: bool,
+    tokens: bool,
+}
+
+/// As much of an instance as a role's policies look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Glimpse {
+    id: Option<String>,
+    vpc: Option<String>,
+    private_ip: Option<String>,
+    tokens_required: Option<bool>,
+}
+
+/// What a role, known or not, means for a subject.
+#[derive(Clone)]
+pub(super) struct Way {
+    /// What was found about the role, its policies and what is asked of it.
+    pub findings: Vec<Arc<Finding>>,
+    /// What the role allows.
+    pub permissions: Vec<Arc<Permission>>,
+    /// Whether the service may assume it.
+    pub trust: Option<Arc<Trust>>,
+    /// The role, if it has a name.
+    pub role: Option<Arc<RoleSummary>>,
+    /// Whether it gives credentials.
+    pub credentials: Truth,
+    /// The ARN of the instance that these words are about.
+    pub instance_arn: Option<String>,
+}
+
+impl Memo {
+    /// A role made ready for judgement.
+    pub(super) fn role(&self, facts: &Facts, key: &str, role: &Role) -> Rc<JudgedRole> {
+        let known = self.roles.borrow().get(key).cloned();
+        // A reading that was completed since, so that the role has an ARN now, is judged anew.
+        match known.filter(|judged| judged.arn == role.arn) {
+            Some(judged) => judged,
+            None => {
+                let judged = Rc::new(role::judge(facts, key, role));
+                self.roles.borrow_mut().insert(key.to_owned(), Rc::clone(&judged));
+                judged
+            }
+        }
+    }
+
+    /// What is asked on behalf of a subject, in short.
+    pub(super) fn demand(&self, subject: &Subject, instance: bool, work_out: impl FnOnce() -> Demand) -> Demand {
+        *self.demands.borrow_mut().entry(Where::of(subject, instance)).or_insert_with(work_out)
+    }
+
+    /// What verdicts on subjects with these traits do not speak of.
+    pub(super) fn not_checked(
+        &self,
+        subject: &Subject,
+        instance: bool,
+        traits: [bool; 4],
+        work_out: impl FnOnce() -> Vec<String>,
+    ) -> Arc<Vec<String>> {
+        let mut known = self.not_checked.borrow_mut();
+        Arc::clone(known.entry((Where::of(subject, instance), traits)).or_insert_with(|| Arc::new(work_out())))
+    }
+
+    /// What a role means for a subject; worked out only if it was not for another that is the same to the role's policies.
+    pub(super) fn way(
+        &self,
+        facts: &Facts,
+        judged: Option<&Rc<JudgedRole>>,
+        subject: &Subject,
+        service: &ServicePrincipal,
+        instance: Option<&Instance>,
+        work_out: impl FnOnce() -> Way,
+    ) -> Way {
+        let place = place_of(subject, instance);
+        let role = judged.map(|judged| format!("{}{}", judged.key, if judged.arn.is_some() { "" } else { "?" }));
+        let key = WhoAndWhere {
+            role: role.unwrap_or_default(),
+            through_systems_manager: service.is_systems_manager(),
+            place: Where::of(subject, instance.is_some()),
+        };
+        let seen = self.ways.borrow().get(&key).cloned();
+        let seen = seen.unwrap_or_else(|| {
+            let sight = judged.map_or_else(Sight::default, |judged| Sight::of(judged, facts, &place));
+            let seen = Rc::new(Seen { sight, ways: RefCell::default() });
+            self.ways.borrow_mut().insert(key, Rc::clone(&seen));
+            seen
+        });
+        let glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
+        let known = seen.ways.borrow().get(&glimpse).cloned();
+        match known {
+            Some(way) => way.about(instance.map(|_| place.instance_arn().to_string())),
+            None => {
+                let way = work_out();
+                seen.ways.borrow_mut().insert(glimpse, Rc::new(way.clone()));
+                way
+            }
+        }
+    }
+}
+
+impl Where {
+    fn of(subject: &Subject, instance: bool) -> Where {
+        let Subject { account, region, partition, .. } = subject;
+        Where { account: account.clone(), region: region.clone(), partition: partition.clone(), instance }
+    }
+}
+
+impl Demand {
+    pub(super) fn of(asked: &Asked<'_>) -> Demand {
+        let needed_for = |what| asked.needs.iter().any(|need| need.needed_for == what);
+        Demand {
+            encrypted: !asked.keys.is_empty(),
+            s3_logs: needed_for(NeededFor::S3Logs),
+            cloudwatch_logs: needed_for(NeededFor::CloudwatchLogs),
+            preferences_known: asked.preferences_known,
+        }
+    }
+}
+
+impl Sight {
+    /// What the policies of a role, and those of the keys that are in the facts, look at.
+    fn of(judged: &JudgedRole, facts: &Facts, place: &Place<'_>) -> Sight {
+        let any_instance = Resource::Arn(Place { instance_id: None, ..*place }.instance_arn());
+        let mut keys = BTreeSet::new();
+        let mut id = false;
+        let policies = judged.gates.iter().flat_map(|gate| &gate.policies);
+        for document in policies.filter_map(|policy| policy.document.as_ref().ok()) {
+            document.add_keys(&mut keys);
+            id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
+        }
+        let of_keys = facts.kms_keys.values().filter_map(|key| key.known()?.policy.known());
+        for document in of_keys.filter_map(|text| Document::parse(text.as_str(), DocumentKind::Resource).ok()) {
+            document.add_keys(&mut keys);
+            id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
+        }
+        let looks_at = |key: &str| keys.contains(key);
+        Sight {
+            id: id || looks_at("ec2:sourceinstancearn") || looks_at("aws:userid"),
+            vpc: looks_at("aws:ec2instancesourcevpc"),
+            private_ip: looks_at("aws:ec2instancesourceprivateipv4"),
+            tokens: looks_at("ec2:roledelivery"),
+        }
+    }
+
+    fn of_instance(self, instance: &Instance) -> Glimpse {
+        let tokens = instance.metadata.as_ref().is_some_and(|options| options.requires_tokens());
+        Glimpse {
+            id: self.id.then(|| instance.id.clone()),
+            vpc: instance.vpc.clone().filter(|_| self.vpc),
+            private_ip: instance.private_ip.clone().filter(|_| self.private_ip),
+            tokens_required: self.tokens.then_some(tokens),
+        }
+    }
+}
+
+/// Whether a key policy names the session of a role, which has the id of the instance for its name.
+fn names_sessions(principals: &AwsPrincipals) -> bool {
+    match principals {
+        AwsPrincipals::Names(names) => names.iter().any(|name| name.contains(":assumed-role/")),
+        AwsPrincipals::Everyone | AwsPrincipals::Unclear => false,
+    }
+}
+
+impl Way {
+    /// There is no role.
+    pub(super) fn none() -> Way {
+        Way {
+            findings: Vec::new(),
+            permissions: Vec::new(),
+            trust: None,
+            role: None,
+            credentials: Truth::False,
+            instance_arn: None,
+        }
+    }
+
+    /// The same in words about another instance.
+    fn about(&self, instance_arn: Option<String>) -> Way {
+        let (Some(old), Some(new)) = (&self.instance_arn, &instance_arn) else { return self.clone() };
+        let mut way = Way { instance_arn: None, ..self.clone() };
+        for permission in way.permissions.iter_mut().filter(|permission| permission.resource == *old) {
+            *permission = Arc::new(Permission { resource: new.clone(), ..Permission::clone(permission) });
+        }
+        for finding in way.findings.iter_mut().filter(|finding| finding.message.contains(old)) {
+            *finding = Arc::new(Finding { message: finding.message.replace(old, new), ..Finding::clone(finding) });
+        }
+        way.instance_arn = instance_arn;
+        way
+    }
+}

@@ -1,0 +1,346 @@
+//! Results that have the same cause, brought together.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::arn::{Arn, is_instance_id};
+use crate::report::{Code, Decision, Finding, Outcome, Report, Severity, Verdict};
+
+/// What keeps some of the results from being ready, and which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// `NotReady` or `Unknown`.
+    pub verdict: Verdict,
+    /// What to blame.
+    pub blame: Blame<'a>,
+    /// The account, where known.
+    pub account: Option<&'a str>,
+    /// What decided, in the order of the report.
+    pub grounds: Vec<Ground<'a>>,
+    /// Needed actions of which it is not known whether they are allowed, where no finding decided.
+    pub undecided: Vec<&'a str>,
+    /// The results, by Region and id. There is at least one.
+    pub members: Vec<Member<'a>>,
+}
+
+/// The thing to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blame<'a> {
+    /// A role, by its ARN or, where that is not known, its name.
+    Role(&'a str),
+    /// An instance profile, by its ARN.
+    Profile(&'a str),
+    /// That there is no instance profile.
+    NoProfile,
+    /// A Region or an account whose instances could not be listed.
+    NotRead,
+    /// Something that has no name of its own here: the findings say it.
+    Nothing,
+}
+
+/// A finding that decided. Where it differs from member to member only by ids and times, words stand for those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground<'a> {
+    /// Its code.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is the case.
+    pub message: Cow<'a, str>,
+    /// What to do about it.
+    pub remedy: Cow<'a, str>,
+}
+
+/// A result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member<'a> {
+    /// Its Region, where known.
+    pub region: Option<&'a str>,
+    /// The id of an instance, the Region or account that was not read, or the target.
+    pub id: &'a str,
+    /// The instance's tag `Name`.
+    pub name: Option<&'a str>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a result is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An account whose instances could not be listed.
+    Account,
+    /// A Region whose instances could not be listed.
+    Region,
+    /// A selection of which not even that is known.
+    Selection,
+    /// An instance.
+    Instance,
+    /// A role, a profile or documents.
+    Target,
+}
+
+impl Kind {
+    /// Whether it stands for instances that nobody has seen.
+    pub fn is_unread(self) -> bool {
+        matches!(self, Kind::Account | Kind::Region | Kind::Selection)
+    }
+}
+
+/// A warning about ready results, and which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caution<'a> {
+    /// What was found.
+    pub ground: Ground<'a>,
+    /// The results, by Region and id. There is at least one.
+    pub members: Vec<Member<'a>>,
+}
+
+/// The causes, worst first: what is not ready before what is unknown, then by the number of results, then by name.
+pub fn causes(report: &Report) -> Vec<Cause<'_>> {
+    let mut groups: BTreeMap<Key<'_>, Group<'_>> = BTreeMap::new();
+    for outcome in &report.results {
+        let unknown = match outcome.verdict {
+            Verdict::NotReady => false,
+            Verdict::Unknown => true,
+            Verdict::Ready | Verdict::Skipped => continue,
+        };
+        let member = member(outcome);
+        let mut findings: Vec<&Finding> = Vec::new();
+        for finding in &outcome.findings {
+            if decides(finding) {
+                findings.push(finding);
+            }
+        }
+        let grounds = findings.iter().map(|finding| (finding.code, general(&finding.message, &member))).collect();
+        let blame = if member.kind.is_unread() { Blame::NotRead } else { blame(outcome, &findings) };
+        let undecided = if findings.is_empty() { undecided(outcome) } else { Vec::new() };
+        let key = Key { unknown, blame, account: outcome.account.as_deref(), grounds, undecided };
+        groups.entry(key).or_default().add(member, &findings);
+    }
+    let mut causes: Vec<Cause<'_>> = groups.into_iter().map(|(key, group)| cause(key, group)).collect();
+    causes.sort_by_key(|cause| (cause.verdict == Verdict::Unknown, Reverse(cause.members.len())));
+    causes
+}
+
+/// The warnings about what is ready, those of the most results first.
+pub fn cautions(report: &Report) -> Vec<Caution<'_>> {
+    let mut groups: BTreeMap<(Code, Cow<'_, str>), Group<'_>> = BTreeMap::new();
+    for outcome in report.results.iter().filter(|outcome| outcome.verdict == Verdict::Ready) {
+        let member = member(outcome);
+        for finding in &outcome.findings {
+            let finding: &Finding = finding;
+            if finding.severity == Severity::Warning {
+                groups.entry((finding.code, general(&finding.message, &member))).or_default().add(member, &[finding]);
+            }
+        }
+    }
+    let mut cautions = Vec::with_capacity(groups.len());
+    for (key, group) in groups {
+        let (grounds, members) = group.finish(vec![key]);
+        cautions.extend(grounds.into_iter().next().map(|ground| Caution { ground, members }));
+    }
+    cautions.sort_by_key(|caution| Reverse(caution.members.len()));
+    cautions
+}
+
+/// What a result is, and how it is called.
+pub fn member(outcome: &Outcome) -> Member<'_> {
+    let (region, account, target) = (outcome.region.as_deref(), outcome.account.as_deref(), outcome.target.as_str());
+    let of = |id, kind| Member { region, id, name: None, kind };
+    if let Some(instance) = &outcome.instance {
+        return Member { name: instance.name.as_deref(), ..of(instance.id.as_str(), Kind::Instance) };
+    }
+    let last = target.rsplit('/').next().unwrap_or(target);
+    let named = target.starts_with("arn:") || target.starts_with("role/") || target.starts_with("profile/");
+    if is_instance_id(last) {
+        of(last, Kind::Instance)
+    } else if named || target == "documents" || outcome.role.is_some() || outcome.instance_profile.is_some() {
+        of(target, Kind::Target)
+    } else if let Some(region) = region {
+        of(region, Kind::Region)
+    } else if let Some(account) = account {
+        of(account, Kind::Account)
+    } else {
+        of(target, Kind::Selection)
+    }
+}
+
+/// What makes results have the same cause.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    unknown: bool,
+    blame: Blame<'a>,
+    account: Option<&'a str>,
+    grounds: Vec<(Code, Cow<'a, str>)>,
+    undecided: Vec<&'a str>,
+}
+
+/// The results under one key, and what their findings say in full.
+#[derive(Default)]
+struct Group<'a> {
+    members: Vec<Member<'a>>,
+    said: Vec<Said<'a>>,
+}
+
+/// A finding as its members have it.
+struct Said<'a> {
+    severity: Severity,
+    /// The message, as long as all members have the same.
+    message: Option<&'a str>,
+    /// The remedy, as long as all members have the same.
+    remedy: Option<&'a str>,
+    /// The first remedy in the order of the alphabet: which member comes first must not matter.
+    general: Cow<'a, str>,
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, member: Member<'a>, findings: &[&'a Finding]) {
+        if self.members.is_empty() {
+            let said = findings.iter().map(|finding| Said {
+                severity: finding.severity,
+                message: Some(&finding.message),
+                remedy: Some(&finding.remedy),
+                general: general(&finding.remedy, &member),
+            });
+            self.said = said.collect();
+        } else {
+            for (said, finding) in self.said.iter_mut().zip(findings) {
+                said.severity = said.severity.min(finding.severity);
+                said.message = said.message.filter(|message| *message == finding.message);
+                said.remedy = said.remedy.filter(|remedy| *remedy == finding.remedy);
+                if said.remedy.is_none() {
+                    let other = general(&finding.remedy, &member);
+                    if other < said.general {
+                        said.general = other;
+                    }
+                }
+            }
+        }
+        self.members.push(member);
+    }
+
+    fn finish(self, keys: Vec<(Code, Cow<'a, str>)>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
+        let Group { mut members, said } = self;
+        members.sort_unstable();
+        let grounds = keys.into_iter().zip(said).map(|((code, message), said)| Ground {
+            code,
+            severity: said.severity,
+            message: said.message.map_or(message, Cow::Borrowed),
+            remedy: said.remedy.map_or(said.general, Cow::Borrowed),
+        });
+        (grounds.collect(), members)
+    }
+}
+
+fn cause<'a>(key: Key<'a>, group: Group<'a>) -> Cause<'a> {
+    let Key { unknown, blame, account, grounds, undecided } = key;
+    let (grounds, members) = group.finish(grounds);
+    let verdict = if unknown { Verdict::Unknown } else { Verdict::NotReady };
+    Cause { verdict, blame, account, grounds, undecided, members }
+}
+
+fn decides(finding: &Finding) -> bool {
+    finding.severity == Severity::Error || finding.leaves_unknown
+}
+
+/// The first thing on the way from the instance to its role that the findings are about.
+fn blame<'a>(outcome: &'a Outcome, findings: &[&Finding]) -> Blame<'a> {
+    let any = |codes: &[Code]| findings.iter().any(|finding| codes.contains(&finding.code));
+    let role = outcome.role.as_ref().map(|role| Blame::Role(role.arn.as_deref().unwrap_or(&role.name)));
+    let profile = outcome.instance_profile.as_ref().and_then(|profile| profile.arn.as_deref()).map(Blame::Profile);
+    let blame = if any(&[Code::NoInstanceProfile]) {
+        Some(Blame::NoProfile)
+    } else if any(&[Code::InstanceProfileMissing, Code::InstanceProfileStale, Code::InstanceProfileEmpty]) {
+        profile
+    } else if findings.is_empty() || findings.iter().any(|finding| is_about_role(finding.code)) {
+        role.or(profile)
+    } else {
+        None
+    };
+    blame.unwrap_or(Blame::Nothing)
+}
+
+/// What could not be read is not the role's fault, whoever holds it: one denied call is one cause over all roles.
+fn is_about_role(code: Code) -> bool {
+    match code {
+        Code::RoleMissing
+        | Code::TrustPolicy
+        | Code::MissingPermission
+        | Code::ExplicitDeny
+        | Code::BlockedByBoundary
+        | Code::BlockedByScp
+        | Code::ConditionalPermission
+        | Code::InvalidPolicy
+        | Code::KmsKeyPolicy
+        | Code::ManagedByDhmc
+        | Code::DhmcFallbackOff
+        | Code::SessionLogs => true,
+        Code::NoInstanceProfile
+        | Code::InstanceProfileMissing
+        | Code::InstanceProfileStale
+        | Code::InstanceProfileEmpty
+        | Code::AssociationPending
+        | Code::MetadataDisabled
+        | Code::InstanceNotRunning
+        | Code::InstanceTerminated
+        | Code::InstanceNotFound
+        | Code::AccessDenied
+        | Code::AwsError
+        | Code::AgentOffline => false,
+    }
+}
+
+fn undecided(outcome: &Outcome) -> Vec<&str> {
+    let mut actions = Vec::new();
+    for permission in &outcome.permissions {
+        if permission.required && permission.decision == Decision::Unknown {
+            actions.push(permission.action.as_str());
+        }
+    }
+    actions.sort_unstable();
+    actions.dedup();
+    actions
+}
+
+/// `text` without what is of one instance alone: its id, its Region in an ARN, the id of its association, a time.
+fn general<'a>(text: &'a str, member: &Member<'_>) -> Cow<'a, str> {
+    let mut general = Cow::Borrowed(text);
+    if is_instance_id(member.id) && general.contains(member.id) {
+        general = Cow::Owned(general.replace(member.id, "INSTANCE_ID"));
+    }
+    // A role that lacks a permission on its instances lacks it in every Region.
+    if let Some(region) = member.region.map(|region| format!(":{region}:"))
+        && general.contains(&region)
+    {
+        general = Cow::Owned(general.replace(&region, ":REGION:"));
+    }
+    if general.contains("iip-assoc-") || general.contains('Z') {
+        let of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
+        let mut replaced = String::with_capacity(general.len());
+        for part in general.split_inclusive(|c| !of_word(c)) {
+            let word = part.trim_end_matches(|c| !of_word(c) || matches!(c, ':' | '.'));
+            replaced.push_str(match word {
+                _ if word.starts_with("iip-assoc-") => "ASSOCIATION_ID",
+                _ if is_time(word) => "TIME",
+                _ => word,
+            });
+            replaced.push_str(part.strip_prefix(word).unwrap_or_default());
+        }
+        general = Cow::Owned(replaced);
+    }
+    general
+}
+
+/// Whether a word is a time such as `2026-11-21T11:59:00Z`.
+fn is_time(word: &str) -> bool {
+    let digits = word
+        .strip_suffix('Z')
+        .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | 'T' | ':' | '.')));
+    digits && word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('T')
+}
+
+/// The name in the ARN of a role or profile; what is no ARN is a name already.
+pub fn name_of(arn: &str) -> Cow<'_, str> {
+    Arn::parse(arn).map_or(Cow::Borrowed(arn), |arn| Cow::Owned(arn.name().to_owned()))
+}

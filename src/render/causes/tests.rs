@@ -1,0 +1,465 @@
+use super::*;
+use crate::render::sample::outcome;
+use crate::report::{
+    Code, Decision, Finding, InstanceSummary, NeededFor, Outcome, Permission, ProfileSummary, RoleSummary, Severity,
+};
+
+const WIDE: Layout = Layout { detail: Detail::Normal, width: None };
+const FIXES: Fixes<'_> = Fixes { selection: "--all --region us-east-1", flags: "" };
+
+fn finding(code: Code, severity: Severity, message: &str) -> Finding {
+    Finding { code, severity, message: message.to_owned(), remedy: "mend it".to_owned(), leaves_unknown: false }
+}
+
+fn error(code: Code, message: &str) -> Finding {
+    finding(code, Severity::Error, message)
+}
+
+fn open(code: Code, message: &str) -> Finding {
+    Finding { leaves_unknown: true, ..finding(code, Severity::Warning, message) }
+}
+
+/// The id of the instance with a number.
+fn id(number: usize) -> String {
+    format!("i-{number:017x}")
+}
+
+fn instance(number: usize, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
+    let instance = InstanceSummary { id: id(number), name: None, state: Some("running".to_owned()) };
+    Outcome { instance: Some(instance), ..outcome(&id(number), verdict, findings) }
+}
+
+fn with_role(name: &str, outcome: Outcome) -> Outcome {
+    let account = outcome.account.clone().unwrap_or_default();
+    let arn = Some(format!("arn:aws:iam::{account}:role/{name}"));
+    Outcome { role: Some(RoleSummary { arn, name: name.to_owned() }.into()), ..outcome }
+}
+
+fn with_profile(name: &str, outcome: Outcome) -> Outcome {
+    let arn = Some(format!("arn:aws:iam::111122223333:instance-profile/{name}"));
+    Outcome { instance_profile: Some(ProfileSummary { arn, id: None }), ..outcome }
+}
+
+fn in_region(region: &str, outcome: Outcome) -> Outcome {
+    Outcome { region: Some(region.to_owned()), ..outcome }
+}
+
+fn in_account(account: &str, outcome: Outcome) -> Outcome {
+    Outcome { account: Some(account.to_owned()), ..outcome }
+}
+
+fn bare(number: usize) -> Outcome {
+    instance(number, Verdict::NotReady, vec![error(Code::NoInstanceProfile, "there is none")])
+}
+
+fn lacking(number: usize, role: &str) -> Outcome {
+    with_role(role, instance(number, Verdict::NotReady, vec![error(Code::MissingPermission, "not allowed")]))
+}
+
+fn ready(number: usize) -> Outcome {
+    instance(number, Verdict::Ready, Vec::new())
+}
+
+fn unread(region: &str) -> Outcome {
+    let failure = open(Code::AccessDenied, "the caller may not list");
+    let outcome = in_region(region, outcome("--all", Verdict::Unknown, vec![failure]));
+    Outcome { account: None, ..outcome }
+}
+
+fn text(results: Vec<Outcome>, layout: Layout) -> String {
+    let page = render(&Report { results }, layout, Some(FIXES));
+    anstream::adapter::strip_str(&page).to_string()
+}
+
+fn plain(results: Vec<Outcome>) -> String {
+    text(results, WIDE)
+}
+
+/// The commands that are offered.
+fn offered(results: Vec<Outcome>) -> Vec<String> {
+    plain(results).lines().filter_map(|line| line.strip_prefix("  fix: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_fleet_from_the_worst_cause_to_what_is_ready() {
+    let deny = || vec![error(Code::ExplicitDeny, "statement 0 denies")];
+    let named = |number, name: &str| {
+        let mut outcome = with_role("web", instance(number, Verdict::NotReady, deny()));
+        outcome.instance.as_mut().unwrap().name = Some(name.to_owned());
+        outcome
+    };
+    let mut results = vec![ready(90), bare(10), named(4, "web-4"), named(1, "web-1")];
+    results.push(in_region("eu-west-1", with_role("web", instance(2, Verdict::NotReady, deny()))));
+    results.push(with_role("web", instance(3, Verdict::NotReady, deny())));
+    results.push(with_role("odd", instance(20, Verdict::Unknown, vec![open(Code::ConditionalPermission, "it hangs")])));
+    results.push(instance(99, Verdict::Skipped, Vec::new()));
+    for outcome in &mut results {
+        outcome.not_checked = vec!["the network".to_owned()].into();
+    }
+    let expected = "\
+5 of 7 instances are not ready, 1 unknown; 3 causes
+
+not ready  4 instances  role web in 111122223333
+  explicit-deny: statement 0 denies
+    remedy: mend it
+  i-00000000000000002, i-00000000000000001 (web-1), i-00000000000000003 and 1 more in eu-west-1, us-east-1
+
+not ready  1 instance  without an instance profile in 111122223333
+  no-instance-profile: there is none
+    remedy: mend it
+  i-0000000000000000a in us-east-1
+  fix: ssm-profile fix i-0000000000000000a --region us-east-1 --create-profile SessionManager
+
+unknown  1 instance  role odd in 111122223333
+  conditional-permission: it hangs
+    remedy: mend it
+  i-00000000000000014 in us-east-1
+
+1 ready
+
+not checked
+  the network
+
+8 checked: 1 ready, 5 not ready, 1 unknown, 1 skipped
+";
+    assert_eq!(plain(results.clone()), expected);
+    // The order of the facts does not matter.
+    results.reverse();
+    assert_eq!(plain(results.clone()), expected);
+    let quiet = text(results, Layout { detail: Detail::Quiet, width: Some(80) });
+    assert_eq!(
+        quiet,
+        "\
+not ready  4 instances  role web in 111122223333: explicit-deny
+not ready  1 instance  without an instance profile in 111122223333: no-instance-profile
+unknown  1 instance  role odd in 111122223333: conditional-permission
+8 checked: 1 ready, 5 not ready, 1 unknown, 1 skipped
+"
+    );
+}
+
+#[test]
+fn headlines() {
+    let unknown = |number| instance(number, Verdict::Unknown, vec![open(Code::AwsError, "it failed")]);
+    let role = || outcome("role/web", Verdict::Ready, Vec::new());
+    let many: Vec<Outcome> = (0..4210).map(ready).collect();
+    for (results, expected) in [
+        (vec![], None),
+        (vec![instance(1, Verdict::Skipped, vec![])], None),
+        (vec![ready(1)], Some("the only instance is ready")),
+        (vec![ready(1), ready(2), instance(3, Verdict::Skipped, vec![])], Some("all 2 instances are ready")),
+        (many.clone(), Some("all 4,210 instances are ready")),
+        ([many, vec![bare(5000)]].concat(), Some("1 of 4,211 instances is not ready; 1 cause")),
+        (vec![bare(1)], Some("1 of 1 instance is not ready; 1 cause")),
+        (vec![unknown(1), ready(2)], Some("1 of 2 instances is unknown; 1 cause")),
+        (vec![unknown(1), unknown(2)], Some("2 of 2 instances are unknown; 1 cause")),
+        (vec![bare(1), unknown(2)], Some("1 of 2 instances is not ready, 1 unknown; 2 causes")),
+        (vec![role(), ready(2)], Some("all 2 targets are ready")),
+        (vec![unread("us-east-1")], Some("1 Region could not be read; 1 cause")),
+        (
+            vec![ready(1), ready(2), unread("us-east-1"), unread("us-east-2")],
+            Some("all 2 instances are ready, 2 Regions could not be read; 1 cause"),
+        ),
+    ] {
+        let page = plain(results);
+        let first = page.lines().next().unwrap();
+        assert_eq!(Some(first).filter(|line| !line.contains("checked:")), expected);
+    }
+    assert_eq!(plain(Vec::new()), "0 checked: 0 ready, 0 not ready, 0 unknown\n");
+}
+
+#[test]
+fn numbers_have_separators() {
+    for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (100_000, "100,000"), (1_234_567, "1,234,567")]
+    {
+        assert_eq!(digits(number), expected);
+    }
+}
+
+/// The blame, the account and the number of members of each cause.
+fn shapes(results: Vec<Outcome>) -> Vec<(String, Option<String>, usize)> {
+    let report = Report { results };
+    let shape =
+        |cause: &Cause<'_>| (format!("{:?}", cause.blame), cause.account.map(str::to_owned), cause.members.len());
+    causes(&report).iter().map(shape).collect()
+}
+
+#[test]
+fn what_is_to_blame() {
+    use Code::*;
+    let role = r#"Role("arn:aws:iam::111122223333:role/web")"#;
+    let profile = r#"Profile("arn:aws:iam::111122223333:instance-profile/web")"#;
+    for (codes, expected) in [
+        (&[MissingPermission][..], role),
+        (&[MissingPermission, MetadataDisabled], role),
+        (&[TrustPolicy], role),
+        (&[DhmcFallbackOff, MissingPermission], role),
+        (&[InstanceProfileStale], profile),
+        (&[InstanceProfileStale, MissingPermission], profile),
+        (&[InstanceProfileMissing], profile),
+        (&[NoInstanceProfile], "NoProfile"),
+        (&[NoInstanceProfile, TrustPolicy], "NoProfile"),
+        (&[MetadataDisabled], "Nothing"),
+        (&[AccessDenied], "Nothing"),
+        (&[AwsError, MissingPermission], role),
+    ] {
+        let findings = codes.iter().map(|code| error(*code, "so it is")).collect();
+        let outcome = with_profile("web", with_role("web", instance(1, Verdict::NotReady, findings)));
+        assert_eq!(shapes(vec![outcome]), [(expected.to_owned(), Some("111122223333".to_owned()), 1)], "{codes:?}");
+    }
+    // Without a role it is the profile's.
+    let orphan = with_profile("web", instance(1, Verdict::NotReady, vec![error(RoleMissing, "gone")]));
+    assert_eq!(shapes(vec![orphan])[0].0, profile);
+    let empty = instance(1, Verdict::NotReady, vec![error(RoleMissing, "gone")]);
+    assert_eq!(shapes(vec![empty])[0].0, "Nothing");
+}
+
+#[test]
+fn what_groups_and_what_does_not() {
+    let one = |number: usize, message: &str| {
+        let message = message.replace("ID", &id(number));
+        with_role("web", instance(number, Verdict::NotReady, vec![error(Code::MissingPermission, &message)]))
+    };
+    let groups = |results: Vec<Outcome>| shapes(results).into_iter().map(|shape| shape.2).collect::<Vec<_>>();
+    assert_eq!(groups(vec![one(1, "not on instance/ID"), one(2, "not on instance/ID")]), [2]);
+    assert_eq!(groups(vec![one(1, "not on a"), one(2, "not on b")]), [1, 1]);
+    assert_eq!(groups(vec![one(1, "since 2026-11-21T11:59:00Z: x"), one(2, "since 2026-11-22T01:02:03Z: x")]), [2]);
+    assert_eq!(groups(vec![one(1, "has iip-assoc-01, y"), one(2, "has iip-assoc-02, y")]), [2]);
+    let regional = "on `arn:aws:ec2:us-east-1:111122223333:instance/ID`";
+    let other = in_region("eu-west-1", one(2, &regional.replace("us-east-1", "eu-west-1")));
+    assert_eq!(groups(vec![one(1, regional), other]), [2]);
+    assert_eq!(groups(vec![lacking(1, "a"), lacking(2, "b"), lacking(3, "b")]), [2, 1]);
+    assert_eq!(groups(vec![bare(1), in_account("444455556666", bare(2))]), [1, 1]);
+    assert_eq!(groups(vec![bare(1), Outcome { verdict: Verdict::Unknown, ..bare(2) }]), [1, 1]);
+}
+
+#[test]
+fn words_stand_for_what_differs_only() {
+    let stale = |number: usize| {
+        let remedy = format!("`fix {}`, or replace iip-assoc-0{number}", id(number));
+        let finding = Finding { remedy, ..error(Code::InstanceProfileStale, "the same for all") };
+        with_profile("web", instance(number, Verdict::NotReady, vec![finding]))
+    };
+    let one = plain(vec![stale(1)]);
+    assert!(one.contains("    remedy: `fix i-00000000000000001`, or replace iip-assoc-01\n"), "{one}");
+    let two = plain(vec![stale(1), stale(2)]);
+    assert!(two.contains("    remedy: `fix INSTANCE_ID`, or replace ASSOCIATION_ID\n"), "{two}");
+    // A time that all share is worth saying.
+    let offline = |number, time: &str| {
+        let message = format!("`Inactive` since {time}: its network");
+        instance(number, Verdict::Ready, vec![finding(Code::AgentOffline, Severity::Warning, &message)])
+    };
+    let (noon, later) = ("2026-11-21T12:00:00Z", "2026-11-21T12:00:01Z");
+    let same = plain(vec![offline(1, noon), offline(2, noon)]);
+    assert!(same.contains("warning agent-offline: `Inactive` since 2026-11-21T12:00:00Z: its network\n"), "{same}");
+    let differ = plain(vec![offline(1, noon), offline(2, later)]);
+    assert!(differ.contains("2 ready instances: warning agent-offline: `Inactive` since TIME: its network\n"));
+}
+
+#[test]
+fn warnings_about_what_is_ready() {
+    let warned = |number, message: &str| {
+        let info = finding(Code::ManagedByDhmc, Severity::Info, "good to know");
+        let warning = finding(Code::AgentOffline, Severity::Warning, message);
+        instance(number, Verdict::Ready, vec![warning, info])
+    };
+    let results = vec![warned(1, "never seen"), warned(2, "too old"), warned(3, "too old"), ready(4)];
+    assert_eq!(
+        plain(results),
+        "\
+all 4 instances are ready
+  2 ready instances: warning agent-offline: too old
+    i-00000000000000002, i-00000000000000003 in us-east-1
+  1 ready instance: warning agent-offline: never seen
+    i-00000000000000001 in us-east-1
+
+4 checked: 4 ready, 0 not ready, 0 unknown
+"
+    );
+}
+
+#[test]
+fn what_was_not_read_says_where() {
+    let account = Outcome { region: None, ..in_account("444455556666", unread("")) };
+    let page = plain(vec![unread("us-east-1"), unread("eu-west-1"), account]);
+    assert_eq!(
+        page,
+        "\
+1 account and 2 Regions could not be read; 2 causes
+
+unknown  2 Regions  not read
+  access-denied: the caller may not list
+    remedy: mend it
+  eu-west-1, us-east-1
+
+unknown  1 account  not read in 444455556666
+  access-denied: the caller may not list
+    remedy: mend it
+  444455556666
+
+3 checked: 0 ready, 0 not ready, 3 unknown
+"
+    );
+}
+
+#[test]
+fn a_verdict_without_a_finding_names_the_actions() {
+    let permission = |action: &str, decision, required| Permission {
+        action: action.to_owned(),
+        resource: "*".to_owned(),
+        needed_for: NeededFor::Core,
+        decision,
+        decided_by: Vec::new(),
+        depends_on: Vec::new(),
+        required,
+    };
+    let mut outcome = with_role("web", instance(1, Verdict::Unknown, Vec::new()));
+    outcome.permissions = vec![
+        permission("b:Open", Decision::Unknown, true).into(),
+        permission("a:Open", Decision::Unknown, true).into(),
+        permission("a:Allowed", Decision::Allowed, true).into(),
+        permission("a:Logs", Decision::Unknown, false).into(),
+    ];
+    let page = plain(vec![outcome]);
+    assert!(
+        page.contains("role web in 111122223333\n  it is not known whether these are allowed: `a:Open`, `b:Open`\n")
+    );
+    assert!(!page.contains("fix:"));
+}
+
+#[test]
+fn commands_for_instances() {
+    let ids = |numbers: std::ops::Range<usize>| numbers.map(id).collect::<Vec<_>>().join(" ");
+    let ten: Vec<Outcome> = (0..10).map(bare).collect();
+    let expected = format!("ssm-profile fix {} --region us-east-1 --create-profile SessionManager", ids(0..10));
+    assert_eq!(offered(ten), [expected]);
+    let eleven: Vec<Outcome> = (0..11).map(bare).collect();
+    let all = "ssm-profile fix --all --region us-east-1 --only no-instance-profile --create-profile SessionManager";
+    assert_eq!(offered(eleven), [all]);
+    let stale = |number| {
+        let stale = error(Code::InstanceProfileStale, "stale");
+        with_profile("web", instance(number, Verdict::NotReady, vec![stale]))
+    };
+    assert_eq!(
+        offered(vec![stale(1), in_region("cn-north-1", stale(2))]),
+        ["ssm-profile fix arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-00000000000000002 \
+          arn:aws:ec2:us-east-1:111122223333:instance/i-00000000000000001"]
+    );
+    assert_eq!(offered(vec![Outcome { region: None, ..stale(1) }]), ["ssm-profile fix i-00000000000000001"]);
+    assert!(offered(vec![Outcome { region: None, ..stale(1) }, stale(2)]).is_empty());
+    let mut odd = stale(1);
+    odd.instance.as_mut().unwrap().id = "i-1; rm -rf ~".to_owned();
+    assert!(offered(vec![odd]).is_empty());
+}
+
+#[test]
+fn commands_for_roles_and_profiles() {
+    let role = "ssm-profile fix arn:aws:iam::111122223333:role/web";
+    let many: Vec<Outcome> = (0..50).map(|number| lacking(number, "web")).collect();
+    assert_eq!(offered(many), [format!("{role} --region us-east-1")]);
+    assert_eq!(offered(vec![lacking(1, "web"), in_region("eu-west-1", lacking(2, "web"))]), [role]);
+    for (name, quoted) in [
+        ("team/a+b,c.d@e-f_g", "arn:aws:iam::111122223333:role/team/a+b,c.d@e-f_g"),
+        ("a=b", "'arn:aws:iam::111122223333:role/a=b'"),
+        ("a b'$(c)", r"'arn:aws:iam::111122223333:role/a b'\''$(c)'"),
+    ] {
+        assert_eq!(offered(vec![lacking(1, name)]), [format!("ssm-profile fix {quoted} --region us-east-1")]);
+    }
+    let empty = error(Code::InstanceProfileEmpty, "empty");
+    let empty = with_profile("web", instance(1, Verdict::NotReady, vec![empty]));
+    let expected = "ssm-profile fix arn:aws:iam::111122223333:instance-profile/web --region us-east-1";
+    assert_eq!(offered(vec![empty]), [expected]);
+}
+
+#[test]
+fn no_command_where_it_cannot_help() {
+    use Code::*;
+    let of = |codes: &[Code]| {
+        let findings = codes.iter().map(|code| error(*code, "so it is")).collect();
+        offered(vec![with_role("web", instance(1, Verdict::NotReady, findings))]).len()
+    };
+    for codes in [&[MissingPermission][..], &[TrustPolicy, MissingPermission], &[MissingPermission, DhmcFallbackOff]] {
+        assert_eq!(of(codes), 1, "{codes:?}");
+    }
+    for other in [
+        AssociationPending,
+        RoleMissing,
+        ExplicitDeny,
+        BlockedByBoundary,
+        BlockedByScp,
+        ConditionalPermission,
+        InvalidPolicy,
+        MetadataDisabled,
+        InstanceNotRunning,
+        InstanceTerminated,
+        InstanceNotFound,
+        AccessDenied,
+        AwsError,
+        KmsKeyPolicy,
+        ManagedByDhmc,
+        SessionLogs,
+        AgentOffline,
+    ] {
+        assert_eq!((of(&[other]), of(&[MissingPermission, other])), (0, 0), "{other:?}");
+    }
+    let hanging = with_role("web", instance(1, Verdict::Unknown, vec![open(TrustPolicy, "it hangs")]));
+    assert!(offered(vec![hanging]).is_empty());
+    let documents =
+        Outcome { account: None, ..outcome("documents", Verdict::NotReady, vec![error(MissingPermission, "x")]) };
+    assert!(offered(vec![documents]).is_empty());
+    let page = render(&Report { results: vec![bare(1)] }, WIDE, None);
+    assert!(!page.contains("ssm-profile fix"));
+    let fixes = Fixes { flags: "--profile prod", ..FIXES };
+    let page = render(&Report { results: vec![lacking(1, "web")] }, WIDE, Some(fixes));
+    assert!(page.contains("role/web --region us-east-1 --profile prod\n"), "{page}");
+}
+
+#[test]
+fn what_others_chose_moves_no_cursor() {
+    let finding_of_others = error(Code::MissingPermission, "\u{9b}31mred");
+    let mut outcome = with_role("web\u{1b}[2J\u{202e}", instance(1, Verdict::NotReady, vec![finding_of_others]));
+    outcome.instance.as_mut().unwrap().name = Some("x\u{1b}]0;y\u{7}\nnot ready".to_owned());
+    outcome.region = Some("us\n-east-1".to_owned());
+    outcome.account = Some("1\r2".to_owned());
+    outcome.not_checked = vec!["a\nb".to_owned()].into();
+    let warned = finding(Code::AgentOffline, Severity::Warning, "\u{1b}[H");
+    for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
+        let results = vec![outcome.clone(), instance(2, Verdict::Ready, vec![warned.clone()])];
+        let page = render(&Report { results }, Layout { detail, width: None }, Some(FIXES));
+        let bare = anstream::adapter::strip_str(&page).to_string();
+        let unseen = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!bare.contains(unseen), "{bare:?}");
+        assert!(bare.contains(r"web\u{1b}[2J\u{202e}"), "{bare}");
+        assert!(detail == Detail::Quiet || bare.contains(r"missing-permission: \u{9b}31mred"), "{bare}");
+        assert!(detail == Detail::Quiet || bare.contains(r"(x\u{1b}]0;y\u{7}\nnot ready)"), "{bare}");
+        assert!(!bare.lines().any(|line| line.starts_with("not ready") && !line.contains("instance")), "{bare}");
+    }
+}
+
+#[test]
+fn lines_fit_a_terminal_but_a_command_stays_whole() {
+    let long =
+        "statement 0 (Sid `NoSessions`) of the inline policy `baseline` denies the four `ssmmessages` channel actions";
+    let of = |number| {
+        let findings = vec![error(Code::MissingPermission, long)];
+        let mut outcome = with_role("web", instance(number, Verdict::NotReady, findings));
+        let name = outcome.role.as_ref().unwrap().name.clone();
+        outcome.role = Some(RoleSummary { arn: None, name }.into());
+        outcome
+    };
+    let page = text((0..9).map(of).collect(), Layout { detail: Detail::Normal, width: Some(80) });
+    for line in page.lines() {
+        let command = line.starts_with("  fix: ");
+        assert!(line.chars().count() <= 80 || command, "{line}");
+        assert!(!command || line.ends_with(" --region us-east-1"), "{line}");
+    }
+    assert!(page.contains("  missing-permission: statement 0 (Sid `NoSessions`) of the inline policy\n    `baseline`"));
+}
+
+#[test]
+fn a_verbose_report_leaves_nothing_out() {
+    let results = (0..6).map(|number| lacking(number, "team/web")).collect();
+    let page = text(results, Layout { detail: Detail::Verbose, width: None });
+    assert!(page.contains("role arn:aws:iam::111122223333:role/team/web in 111122223333\n"), "{page}");
+    assert!((0..6).all(|number| page.contains(&id(number))) && !page.contains("more"), "{page}");
+}
