@@ -3,10 +3,12 @@
 mod assume;
 mod credentials;
 mod error;
+mod raw;
 mod settings;
 mod traffic;
 mod whole;
 
 pub use error::{Failure, cause, classify};
+pub use raw::RawInstances;
 pub use settings::{Connection, Settings, SettingsError};
 pub use traffic::Traffic;

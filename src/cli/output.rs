@@ -40,6 +40,9 @@ pub fn detail(cli: &args::Cli) -> Detail {
     }
 }
 
+/// So many targets are told one by one; of more the causes.
+const FEW: usize = 10;
+
 /// Prints a report.
 ///
 /// `fixes` is what repeats the selection in a command; with it the text tells the causes, not each of many targets.
@@ -53,7 +56,7 @@ pub fn report(
 ) -> Result<(), Stop> {
     let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the report: {error}"));
     let page = match form {
-        args::Output::Text if fixes.is_some() && detail == Detail::Normal => {
+        args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
             causes::render(report, layout(detail), fixes)
         }
         args::Output::Text => text::render(report, layout(detail)),

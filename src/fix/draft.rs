@@ -8,13 +8,11 @@ use super::document::{self, NewStatement};
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
 use super::refusal::{Reason, Refusal, name_taken, unknown, unread};
-use super::standing::{admission, holds_no_more, id_of, is_settled};
+use super::standing::{self, admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::arn::{Arn, is_iam_name, partition_of_region};
 use crate::diagnose::{self, Answers};
-use crate::facts::{
-    Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, UnreadableKind, key,
-};
+use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
 use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::policy::Decision;
 use crate::report::NeededFor;
@@ -362,20 +360,7 @@ impl<'a> Draft<'a> {
     /// With that action an agent stays with the profile, and is no longer let in by the account's own role.
     fn warn_of_host_management(&mut self, subject: &Subject, role: &Role) {
         let settings = subject.region.as_ref().and_then(|region| self.view.settings.get(region));
-        let takes = "takes every instance that has the role";
-        match settings.map(|settings| &settings.host_management) {
-            Some(Fact::Known(setting)) => self.warnings.push(format!(
-                "`ssm:UpdateInstanceInformation` {takes} `{}` off the role `{setting}` of Default Host Management Configuration; from \
-                 then on only the profile counts",
-                role.name
-            )),
-            Some(Fact::Unreadable(reason)) if reason.kind != UnreadableKind::NotInSnapshot => self.warnings.push(format!(
-                "whether Default Host Management Configuration is on is not known (`{}`); if it is, `ssm:UpdateInstanceInformation` \
-                 {takes} `{}` off its role, and from then on only the profile counts",
-                reason.api, role.name
-            )),
-            Some(Fact::Absent | Fact::Unreadable(_)) | None => {}
-        }
+        self.warnings.extend(settings.and_then(|settings| standing::leaves_host_management(settings, role)));
     }
 
     /// The document with the statements added; a refusal if it is none that can be added to.

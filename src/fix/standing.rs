@@ -3,7 +3,7 @@
 use super::document::NewStatement;
 use super::foresee;
 use crate::arn::Arn;
-use crate::facts::{Fact, Instance, InstanceProfile, Role, Subject};
+use crate::facts::{Fact, Instance, InstanceProfile, Role, Settings, Subject, UnreadableKind};
 use crate::policy::ServicePrincipal;
 
 /// Whether a role that this tool made has no other policies than those that it gives: a tag alone proves little.
@@ -38,4 +38,21 @@ pub(super) fn id_of(profile: &InstanceProfile) -> Option<String> {
 pub(super) fn admission(subject: &Subject) -> NewStatement {
     let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
     NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
+}
+
+/// What a grant of `ssm:UpdateInstanceInformation` does to instances that Default Host Management Configuration lets in, or may.
+pub(super) fn leaves_host_management(settings: &Settings, role: &Role) -> Option<String> {
+    let takes = format!("takes every instance that has the role `{}` off", role.name);
+    match &settings.host_management {
+        Fact::Known(setting) => Some(format!(
+            "`ssm:UpdateInstanceInformation` {takes} the role `{setting}` of Default Host Management Configuration; from then on only \
+             the profile counts"
+        )),
+        Fact::Unreadable(reason) if reason.kind != UnreadableKind::NotInSnapshot => Some(format!(
+            "whether Default Host Management Configuration is on is not known (`{}`); if it is, `ssm:UpdateInstanceInformation` {takes} \
+             its role, and from then on only the profile counts",
+            reason.api
+        )),
+        Fact::Absent | Fact::Unreadable(_) => None,
+    }
 }

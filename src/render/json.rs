@@ -1,5 +1,6 @@
 //! The machine report: one JSON object, or a line for each result.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -77,7 +78,7 @@ struct Escaping<'a, W>(&'a mut W);
 
 impl<W: io::Write> io::Write for Escaping<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        if bytes.iter().copied().all(is_plain) {
             self.0.write_all(bytes)?;
             return Ok(bytes.len());
         }
@@ -94,14 +95,17 @@ impl<W: io::Write> io::Write for Escaping<'_, W> {
 
 /// One indented JSON object with a newline at its end.
 pub(super) fn pretty(object: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(escape_unseen(&serde_json::to_string_pretty(object)?) + "\n")
+    Ok(escape_unseen(&serde_json::to_string_pretty(object)?).into_owned() + "\n")
 }
 
 /// Escapes what a terminal could obey or hide.
 ///
 /// Outside of strings JSON holds no such character but white space, and inside of strings none of that. A carriage
 /// return between the values of a document, which could hide the rest of its line, becomes a space.
-fn escape_unseen(json: &str) -> String {
+fn escape_unseen(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(is_plain) {
+        return Cow::Borrowed(json);
+    }
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
@@ -115,7 +119,12 @@ fn escape_unseen(json: &str) -> String {
             _ => escaped.push(character),
         }
     }
-    escaped
+    Cow::Owned(escaped)
+}
+
+/// Whether a byte is a character that everybody sees.
+fn is_plain(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) || byte == b'\n'
 }
 
 /// Each result as a JSON object on a line of its own.

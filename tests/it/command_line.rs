@@ -329,9 +329,14 @@ fn text_on_a_terminal_fits_it() {
     let (_, shown) = on_terminal(80, &[("NO_COLOR", "1")], &["check", "--snapshot", EXAMPLE, "--all"]);
     // A word is never broken: names, actions and ARNs are there to be copied.
     let breakable = |line: &&str| line.trim_start().split(' ').filter(|word| !word.is_empty()).count() > 3;
-    for line in shown.lines().filter(breakable) {
+    // Nor is a command, which is there to be pasted.
+    let command = |line: &&str| line.trim_start().starts_with("fix: ssm-profile fix ");
+    assert!(shown.lines().any(|line| command(&line)));
+    for line in shown.lines().filter(breakable).filter(|line| !command(line)) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+    // Each instance by itself.
+    let (_, shown) = on_terminal(80, &[("NO_COLOR", "1")], &["check", "--snapshot", EXAMPLE, "--all", "-v"]);
     assert!(CORE.iter().all(|action| shown.contains(action)));
 }
 

@@ -180,6 +180,18 @@ fn worlds() -> Vec<(&'static str, Verdict, World)> {
 fn without_source(report: &Value) -> Value {
     let mut report = report.clone();
     report.as_object_mut().unwrap().remove("source");
+    // Over a fleet the ids of associations are not read; a snapshot has them for a fix.
+    for finding in report["results"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .flat_map(|result| result["findings"].as_array_mut().unwrap())
+    {
+        let remedy = finding["remedy"].as_str().unwrap();
+        let words: Vec<&str> =
+            remedy.split(' ').map(|word| if word.starts_with("iip-assoc-") { "ID" } else { word }).collect();
+        finding["remedy"] = words.join(" ").into();
+    }
     report
 }
 
@@ -265,9 +277,14 @@ fn the_readme_names_the_calls_that_a_check_makes() {
     let promised: Vec<&str> =
         policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
     let levels = [Level::new("r-root"), Level::new(ACCOUNT)];
-    let world = with_policies(1, 1).key(Key::new("1234").alias("alias/session"));
+    let mut world = with_policies(1, 1).key(Key::new("1234").alias("alias/session"));
+    for (number, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let instance = Instance::new(&format!("i-{number:017x}")).profile(name);
+        world = world.instance(instance).profile(Profile::new(name).role("web"));
+    }
     let stub = world.organization("o-a", "444455556666", levels).serve();
     check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session"]);
+    check(&Sandbox::at(&stub), &["--all"]);
     // Who calls, everybody may ask without a permission.
     let made = stub.calls().into_iter().filter(|call| call.service != "sts");
     let made: BTreeSet<String> = made.map(|call| format!("{}:{}", call.service, call.action)).collect();

@@ -18,6 +18,7 @@ mod fix_emulator_run;
 mod fix_faults;
 mod fix_interrupted;
 mod fix_reads;
+mod fleet;
 mod host_management;
 mod live_calls;
 mod live_emulator;

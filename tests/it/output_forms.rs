@@ -160,7 +160,8 @@ fn markdown_has_a_row_for_each_target() {
 fn text_names_each_target_and_its_verdict() {
     for (what, arguments, code) in selections() {
         let report = report(&arguments, code);
-        let text = page(&arguments, "text", code);
+        // Of many the causes are told, unless every one is asked for.
+        let text = page(&[&arguments[..], &["-v"]].concat(), "text", code);
         for outcome in &report.results {
             let verdict = match outcome.verdict {
                 Verdict::Ready => "ready",

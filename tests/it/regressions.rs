@@ -158,7 +158,10 @@ fn an_arn_of_another_path_is_not_the_one_of_that_name() {
 
 #[test]
 fn a_selection_tells_what_is_not_checked_once_and_what_is_fine_in_a_line() {
-    let output = Sandbox::new().run(&["check", "--snapshot", &example(), "--all"]).expect(1);
+    let ids = (1..=9).map(|number| format!("i-0a1b2c3d40000000{number}"));
+    let ids: Vec<String> = ids.collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let output = Sandbox::new().run(&[&["check", "--snapshot", &example()], &ids[..]].concat()).expect(1);
     assert_eq!(output.stdout.matches("not checked").count(), 1);
     assert_eq!(output.stdout.matches("s3:GetEncryptionConfiguration").count(), 0);
     let fine: Vec<_> = output.stdout.split("\n\n").filter(|block| block.starts_with("ready")).collect();

@@ -3,8 +3,10 @@
 mod agent;
 mod host;
 mod key_policy;
+mod memo;
 mod organization;
 mod preferences;
+mod review;
 
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ mod chain;
 mod change;
 mod document;
 mod expected;
-mod generators;
+pub(crate) mod generators;
 mod grant;
 mod plan;
 mod properties;

@@ -9,11 +9,12 @@ use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::oneshot;
 
 use super::iam::{self, Expected};
+use super::instances;
 use super::reader::Reader;
 use super::ssm;
 use crate::arn::{Arn, partition_of_region};
-use crate::aws::Failure;
-use crate::facts::{Agent, Association, AttachedProfile, Fact, Instance, MetadataOptions, Unreadable, UnreadableKind};
+use crate::aws::{Failure, RawInstances};
+use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
 const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
@@ -216,29 +217,41 @@ fn pages<'r>(
     filters: Vec<sdk::Filter>,
     begun: Option<oneshot::Sender<()>>,
 ) -> impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>> + 'r> + 'r {
-    let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters));
-    let pages = request.max_results(PAGE).into_paginator().send();
-    let pages = stream::unfold(Some((pages, false)), async |state| {
-        let (mut pages, more) = state?;
-        match reader.page(DESCRIBE, pages.next()).await {
-            Ok(Some(page)) => {
-                let more = page.next_token().is_some_and(|token| !token.is_empty());
-                Some((Ok(page.reservations.unwrap_or_default()), Some((pages, more))))
+    let filters = some(filters);
+    let pages = stream::unfold(Some(Ok(None)), move |state: Option<Result<Option<String>, Failure>>| {
+        let filters = filters.clone();
+        async move {
+            let token = match state? {
+                Ok(token) => token,
+                Err(failure) => return Some((Err(failure), None)),
+            };
+            let raw = RawInstances::default();
+            let request = reader.connection.ec2(region).describe_instances().set_filters(filters).max_results(PAGE);
+            let request = request.set_next_token(token.clone()).customize().interceptor(raw.clone());
+            if let Err(failure) = reader.call(DESCRIBE, request.send()).await {
+                return Some((Err(failure), None));
             }
-            // The SDK stops at a page that names itself as the next one; that is no end of the list.
-            Ok(None) if more => Some((Err(unfinished(DESCRIBE)), None)),
-            Ok(None) => None,
-            Err(failure) => Some((Err(failure), None)),
+            let body = raw.take();
+            let next = match instances::next_token(&body) {
+                None => None,
+                // A page that names itself as the next one is no end of the list.
+                next if next == token => Some(Err(unfinished(DESCRIBE))),
+                next => Some(Ok(next)),
+            };
+            Some((Ok(body), next))
         }
     });
     let begun = Arc::new(Mutex::new(begun));
     pages.map(move |page| {
         let begun = Arc::clone(&begun);
         async move {
-            let reservations = page.map_err(Failure::into_unreadable)?;
-            let mut met: Vec<Met> =
-                reservations.iter().flat_map(met_in).filter(|met| choice.takes(&met.instance)).collect();
-            drop(reservations);
+            let body = page.map_err(Failure::into_unreadable)?;
+            // A page of a thousand is megabytes; meanwhile the next one is asked for.
+            let met = tokio::task::spawn_blocking(move || instances::met_in(&body)).await;
+            let met = met.map_err(|error| error.to_string()).flatten();
+            let met = met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")));
+            let mut met = met.map_err(Failure::into_unreadable)?;
+            met.retain(|met| choice.takes(&met.instance));
             reader.watcher.met(met.len());
             let running = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state == "running");
             let running: Vec<&str> = running.map(|met| met.instance.id.as_str()).collect();
@@ -322,39 +335,5 @@ pub(super) fn other_account(named: Option<&str>, owner: Option<&str>) -> Option<
         api: DESCRIBE.to_owned(),
         kind: UnreadableKind::OtherAccount,
         message: format!("the ARN names account {named}, but these credentials see that instance in account {owner}"),
-    })
-}
-
-fn met_in(reservation: &sdk::Reservation) -> impl Iterator<Item = Met> {
-    let account = reservation.owner_id().map(str::to_owned);
-    let met = move |instance: &sdk::Instance| Some(Met { account: account.clone(), instance: convert(instance)? });
-    reservation.instances().iter().filter_map(met)
-}
-
-fn convert(instance: &sdk::Instance) -> Option<Instance> {
-    let tag = |tag: &sdk::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
-    let tags: BTreeMap<String, String> = instance.tags().iter().filter_map(tag).collect();
-    // One without its ARN is still a profile: it cannot be read, and that is not the same as having none.
-    let profile = instance.iam_instance_profile().map(|profile| AttachedProfile {
-        arn: profile.arn().unwrap_or_default().to_owned(),
-        id: profile.id().filter(|id| !id.is_empty()).map(str::to_owned),
-    });
-    let metadata = instance.metadata_options().map(|options| MetadataOptions {
-        http_endpoint: options.http_endpoint().map(|endpoint| endpoint.as_str().to_owned()),
-        http_tokens: options.http_tokens().map(|tokens| tokens.as_str().to_owned()),
-        state: options.state().map(|state| state.as_str().to_owned()),
-    });
-    let state = instance.state().and_then(|state| state.name()).map_or("unknown", |name| name.as_str());
-    Some(Instance {
-        id: instance.instance_id()?.to_owned(),
-        name: tags.get("Name").cloned(),
-        state: state.to_owned(),
-        profile,
-        association: Fact::Absent,
-        metadata,
-        vpc: instance.vpc_id().map(str::to_owned),
-        private_ip: instance.private_ip_address().map(str::to_owned),
-        tags,
-        agent: Fact::Absent,
     })
 }

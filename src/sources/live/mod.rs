@@ -8,6 +8,7 @@ pub mod accounts;
 mod bulk;
 mod ec2;
 mod iam;
+mod instances;
 mod kms;
 pub mod metadata;
 mod organization;
@@ -179,7 +180,13 @@ fn subjects(
             .into_iter()
             .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(Box::new(met.instance))))
             .collect(),
-        Err(reason) => vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))],
+        Err(mut reason) => {
+            // AWS refuses the credentials where a Region is not switched on.
+            if reason.kind == UnreadableKind::Credentials {
+                reason.message += "; if other Regions take them, this one is not switched on in the account";
+            }
+            vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))]
+        }
     }
 }
 

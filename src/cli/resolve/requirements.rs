@@ -1,0 +1,175 @@
+//! What the user asks of the role beyond the core.
+
+use super::{Mistakes, noted};
+use crate::arn::{Arn, is_account_id};
+use crate::cli::args;
+use crate::needs::{RequiredAction, Requirements, S3Logs};
+
+/// What the role must be allowed, and under what circumstances.
+pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mistakes: &mut Mistakes) -> Requirements {
+    Requirements {
+        kms_key: typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), mistakes)),
+        s3_logs: typed.s3_logs.as_deref().and_then(|logs| noted(s3_logs(logs), mistakes)),
+        cloudwatch_logs: typed.cloudwatch_logs.as_deref().and_then(|group| noted(log_group(group), mistakes)),
+        actions: typed.require.iter().filter_map(|text| noted(required_action(text), mistakes)).collect(),
+        context: context(&circumstances.context, mistakes),
+    }
+}
+
+/// A key as it may be named. See [key identifiers](https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id).
+pub fn kms_key(text: &str) -> Result<String, String> {
+    let mistake = || {
+        Err(format!(
+            "`{text}` is not a KMS key; give a key ARN, a key id like `1234abcd-12ab-34cd-56ef-1234567890ab`, or `alias/NAME`"
+        ))
+    };
+    let name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b));
+    if let Some(arn) = Arn::parse(text) {
+        let (kind, rest) = arn.resource.split_once('/').unwrap_or_default();
+        let whole = arn.service == "kms" && !arn.region.is_empty() && is_account_id(&arn.account);
+        return if whole && matches!(kind, "key" | "alias") && name(rest) { Ok(text.to_owned()) } else { mistake() };
+    }
+    let is_alias = text.strip_prefix("alias/").is_some_and(name);
+    let hexadecimal =
+        |digits: &str, most: usize| digits.len() == most && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let is_id = hexadecimal(text, 36) || text.strip_prefix("mrk-").is_some_and(|digits| hexadecimal(digits, 32));
+    if is_alias || is_id {
+        return Ok(text.to_owned());
+    }
+    mistake()
+}
+
+/// See [bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
+fn s3_logs(text: &str) -> Result<S3Logs, String> {
+    let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let legible = bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b));
+    if !(3..=63).contains(&bucket.len()) || !legible {
+        let bare = text.strip_prefix("s3://").or_else(|| text.rsplit_once(":::").map(|(_, name)| name));
+        let hint = bare.map(|bare| format!("; did you mean `{}`?", bare.trim_end_matches('/'))).unwrap_or_default();
+        return Err(format!("`{text}` is not BUCKET[/PREFIX]{hint}"));
+    }
+    Ok(S3Logs { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+}
+
+/// See [log group names](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html).
+fn log_group(text: &str) -> Result<String, String> {
+    let legible = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.#".contains(&b));
+    if (1..=512).contains(&text.len()) && legible {
+        return Ok(text.to_owned());
+    }
+    let name = text.split("log-group:").nth(1).and_then(|rest| rest.split(':').next());
+    let hint = name.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    Err(format!("`{text}` is not the name of a log group{hint}"))
+}
+
+fn required_action(text: &str) -> Result<RequiredAction, String> {
+    let (action, resource) = match text.split_once('=') {
+        Some((action, resource)) => (action, Some(resource)),
+        None => (text, None),
+    };
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match action.split_once(':') {
+        Some((service, name)) if word(service) && word(name) => {}
+        _ => return Err(format!("`{text}` does not name one IAM action, like `s3:GetObject=arn:aws:s3:::bucket/*`")),
+    }
+    match resource {
+        Some(resource) if resource != "*" && Arn::parse(resource).is_none() => {
+            Err(format!("`{resource}` in `{text}` is not the ARN of a resource"))
+        }
+        _ => Ok(RequiredAction {
+            action: action.to_owned(),
+            resource: resource.filter(|resource| *resource != "*").map(str::to_owned),
+        }),
+    }
+}
+
+fn context(typed: &[String], mistakes: &mut Mistakes) -> Vec<(String, Vec<String>)> {
+    let mut context: Vec<(String, Vec<String>)> = Vec::new();
+    for text in typed {
+        let Some((key, values)) = text.split_once('=') else {
+            mistakes.push(format!(
+                "`{text}` is not KEY=VALUE; write `--context {text}=VALUE`, or `{text}=` for a key that is absent"
+            ));
+            continue;
+        };
+        let prefixed = key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+        if !prefixed || key.contains(char::is_whitespace) {
+            mistakes.push(format!("`{key}` is not a condition key; it looks like `aws:SourceVpce`"));
+        } else if context.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
+            mistakes.push(format!("`{key}` is given twice; write several values as `--context {key}=A,B`"));
+        } else {
+            context.push((key.to_owned(), split_values(values)));
+        }
+    }
+    context
+}
+
+/// Splits at commas; `\,` is a comma. Nothing at all is no value.
+fn split_values(text: &str) -> Vec<String> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut values = vec![String::new()];
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (c, values.last_mut()) {
+            ('\\', Some(value)) if characters.peek() == Some(&',') => {
+                value.extend(characters.next());
+            }
+            (',', _) => values.push(String::new()),
+            (c, Some(value)) => value.push(c),
+            (_, None) => {}
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_values() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("a", vec!["a"]),
+            ("a,b", vec!["a", "b"]),
+            (r"a\,b,c", vec!["a,b", "c"]),
+            (r"a\b", vec![r"a\b"]),
+            ("a,", vec!["a", ""]),
+        ] {
+            assert_eq!(split_values(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_buckets_groups_and_actions() {
+        let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        for good in
+            [id, "alias/a/b", "mrk-1234abcd12ab34cd56ef1234567890ab", "arn:aws-cn:kms:cn-north-1:111122223333:alias/a"]
+        {
+            assert_eq!(kms_key(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "alias/",
+            "key",
+            "arn:aws:kms:us-east-1:111122223333:grant/x",
+            "arn:aws:s3:::b",
+            "arn:aws:kms::1:key/a",
+        ] {
+            assert!(kms_key(bad).unwrap_err().contains("is not a KMS key"), "{bad}");
+        }
+        let logs = |bucket: &str, prefix: &str| Ok(S3Logs { bucket: bucket.into(), prefix: prefix.into() });
+        assert_eq!(s3_logs("bucket"), logs("bucket", ""));
+        assert_eq!(s3_logs("bucket/a/b/"), logs("bucket", "a/b"));
+        assert!(s3_logs("s3://bucket/a/").unwrap_err().ends_with("did you mean `bucket/a`?"));
+        assert!(s3_logs("arn:aws:s3:::bucket").unwrap_err().ends_with("did you mean `bucket`?"));
+        assert_eq!(log_group("/ssm/a"), Ok("/ssm/a".to_owned()));
+        assert!(log_group("arn:aws:logs:us-east-1:1:log-group:a:*").unwrap_err().ends_with("did you mean `a`?"));
+        assert!(required_action("s3:GetObject=arn:aws:s3:::b/*").is_ok());
+        for bad in ["s3:*", "GetObject", "s3:", "s3:Get Object", "s3:GetObject=b"] {
+            assert!(required_action(bad).is_err(), "{bad}");
+        }
+    }
+}

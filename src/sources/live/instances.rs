@@ -1,0 +1,221 @@
+//! A page of instances, read for what this tool looks at.
+
+use std::collections::BTreeMap;
+
+use quick_xml::escape::unescape;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+use super::ec2::Met;
+use crate::facts::{AttachedProfile, Fact, Instance, MetadataOptions};
+
+type Xml<'x> = Reader<&'x [u8]>;
+type Read<T> = Result<T, String>;
+
+/// The token of the page behind this one, found without reading the page; `None` for the last.
+///
+/// Source: [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
+pub(super) fn next_token(body: &[u8]) -> Option<String> {
+    // What people write into tags is escaped, so that this can be nothing else.
+    const START: &str = "<nextToken>";
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_at_checked(text.rfind(START)? + START.len())?;
+    let (token, _) = rest.split_once('<')?;
+    unescape(token).ok().map(|token| token.into_owned()).filter(|token| !token.is_empty())
+}
+
+/// The instances of a page.
+///
+/// # Errors
+/// In words, if it cannot be understood.
+pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
+    let text = std::str::from_utf8(body).map_err(|_| "it is not text".to_owned())?;
+    let mut xml = Reader::from_str(text);
+    let mut all = Vec::new();
+    loop {
+        match xml.read_event().map_err(broken)? {
+            Event::Start(_) => break,
+            Event::Eof => return Err("it is empty".to_owned()),
+            _ => {}
+        }
+    }
+    children(&mut xml, |xml, tag| match tag.local_name().as_ref() {
+        b"reservationSet" => items(xml, |xml| reservation(xml, &mut all)),
+        _ => skip(xml, tag),
+    })?;
+    Ok(all)
+}
+
+fn reservation(xml: &mut Xml<'_>, all: &mut Vec<Met>) -> Read<()> {
+    let mut account = None;
+    let mut instances = Vec::new();
+    children(xml, |xml, tag| match tag.local_name().as_ref() {
+        b"ownerId" => text(xml, tag).map(|text| account = Some(text)),
+        b"instancesSet" => items(xml, |xml| instance(xml).map(|instance| instances.extend(instance))),
+        _ => skip(xml, tag),
+    })?;
+    all.extend(instances.into_iter().map(|instance| Met { account: account.clone(), instance }));
+    Ok(())
+}
+
+/// One instance; `None` if not even its id is there.
+fn instance(xml: &mut Xml<'_>) -> Read<Option<Instance>> {
+    let mut id = None;
+    let mut state = None;
+    let mut profile = None;
+    let mut metadata = None;
+    let mut vpc = None;
+    let mut private_ip = None;
+    let mut tags = BTreeMap::new();
+    children(xml, |xml, tag| {
+        match tag.local_name().as_ref() {
+            b"instanceId" => id = Some(text(xml, tag)?),
+            b"instanceState" => [state] = texts(xml, ["name"])?,
+            b"iamInstanceProfile" => {
+                let [arn, id] = texts(xml, ["arn", "id"])?;
+                // One without its ARN is still a profile: it cannot be read, and that is not the same as having none.
+                let id = id.filter(|id| !id.is_empty());
+                profile = Some(AttachedProfile { arn: arn.unwrap_or_default(), id });
+            }
+            b"metadataOptions" => {
+                let [http_endpoint, http_tokens, state] = texts(xml, ["httpEndpoint", "httpTokens", "state"])?;
+                metadata = Some(MetadataOptions { http_endpoint, http_tokens, state });
+            }
+            b"vpcId" => vpc = Some(text(xml, tag)?),
+            b"privateIpAddress" => private_ip = Some(text(xml, tag)?),
+            b"tagSet" => items(xml, |xml| {
+                if let [Some(key), value] = texts(xml, ["key", "value"])? {
+                    tags.insert(key, value.unwrap_or_default());
+                }
+                Ok(())
+            })?,
+            _ => skip(xml, tag)?,
+        }
+        Ok(())
+    })?;
+    let Some(id) = id else { return Ok(None) };
+    Ok(Some(Instance {
+        id,
+        name: tags.get("Name").cloned(),
+        state: state.unwrap_or_else(|| "unknown".to_owned()),
+        profile,
+        association: Fact::Absent,
+        metadata,
+        vpc,
+        private_ip,
+        tags,
+        agent: Fact::Absent,
+    }))
+}
+
+/// Goes through the children of the element whose start was read last, up to its end. `read` reads a child up to its end.
+fn children(xml: &mut Xml<'_>, mut read: impl FnMut(&mut Xml<'_>, &BytesStart<'_>) -> Read<()>) -> Read<()> {
+    loop {
+        match xml.read_event().map_err(broken)? {
+            Event::Start(tag) => read(xml, &tag)?,
+            Event::End(_) => return Ok(()),
+            Event::Eof => return Err("it breaks off".to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// Goes through the elements of a list.
+fn items(xml: &mut Xml<'_>, mut read: impl FnMut(&mut Xml<'_>) -> Read<()>) -> Read<()> {
+    children(xml, |xml, _| read(xml))
+}
+
+fn skip(xml: &mut Xml<'_>, tag: &BytesStart<'_>) -> Read<()> {
+    xml.read_to_end(tag.name()).map(|_| ()).map_err(broken)
+}
+
+fn text(xml: &mut Xml<'_>, tag: &BytesStart<'_>) -> Read<String> {
+    let text = xml.read_text(tag.name()).map_err(broken)?;
+    Ok(unescape(&text).map_err(broken)?.into_owned())
+}
+
+/// The texts of the children with these names.
+fn texts<const N: usize>(xml: &mut Xml<'_>, names: [&str; N]) -> Read<[Option<String>; N]> {
+    let mut texts = [const { None }; N];
+    children(xml, |xml, tag| {
+        let place = names.iter().position(|name| name.as_bytes() == tag.local_name().as_ref());
+        match place.and_then(|place| texts.get_mut(place)) {
+            Some(found) => text(xml, tag).map(|text| *found = Some(text)),
+            None => skip(xml, tag),
+        }
+    })?;
+    Ok(texts)
+}
+
+fn broken(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+  <requestId>1</requestId>
+  <reservationSet>
+    <item>
+      <reservationId>r-1</reservationId>
+      <ownerId>111122223333</ownerId>
+      <groupSet/>
+      <instancesSet>
+        <item>
+          <instanceId>i-0123456789abcdef0</instanceId>
+          <instanceState><code>16</code><name>running</name></instanceState>
+          <networkInterfaceSet><item><vpcId>vpc-other</vpcId><privateIpAddress>10.9.9.9</privateIpAddress>
+            <tagSet><item><key>Name</key><value>eni</value></item></tagSet></item></networkInterfaceSet>
+          <vpcId>vpc-1</vpcId>
+          <privateIpAddress>10.0.0.1</privateIpAddress>
+          <iamInstanceProfile><arn>arn:aws:iam::111122223333:instance-profile/a/web</arn><id>AIPA1</id></iamInstanceProfile>
+          <metadataOptions><state>applied</state><httpTokens>required</httpTokens><httpEndpoint>enabled</httpEndpoint></metadataOptions>
+          <tagSet>
+            <item><key>Name</key><value> a &lt;nextToken&gt; &amp; b </value></item>
+            <item><key>Empty</key><value/></item>
+          </tagSet>
+        </item>
+        <item><instanceId>i-0123456789abcdef1</instanceId></item>
+      </instancesSet>
+    </item>
+    <item><ownerId>111122223333</ownerId><instancesSet/></item>
+  </reservationSet>
+  <nextToken>abc=&amp;</nextToken>
+</DescribeInstancesResponse>"#;
+
+    #[test]
+    fn what_is_looked_at_is_read_and_what_looks_like_it_elsewhere_is_not() {
+        let met = met_in(PAGE.as_bytes()).unwrap();
+        let [Met { account, instance }, Met { instance: bare, .. }] = &met[..] else { panic!("{}", met.len()) };
+        assert_eq!(account.as_deref(), Some("111122223333"));
+        assert_eq!((instance.id.as_str(), instance.state.as_str()), ("i-0123456789abcdef0", "running"));
+        assert_eq!((instance.vpc.as_deref(), instance.private_ip.as_deref()), (Some("vpc-1"), Some("10.0.0.1")));
+        let profile = instance.profile.as_ref().unwrap();
+        assert_eq!(profile.arn, "arn:aws:iam::111122223333:instance-profile/a/web");
+        assert_eq!(profile.id.as_deref(), Some("AIPA1"));
+        assert!(instance.metadata.as_ref().unwrap().requires_tokens());
+        // White space and escapes are part of what people wrote.
+        assert_eq!(instance.name.as_deref(), Some(" a <nextToken> & b "));
+        assert_eq!(instance.tags["Empty"], "");
+        assert_eq!((bare.state.as_str(), bare.profile.is_none(), bare.metadata.is_none()), ("unknown", true, true));
+    }
+
+    #[test]
+    fn the_next_page() {
+        assert_eq!(next_token(PAGE.as_bytes()).as_deref(), Some("abc=&"));
+        let last = PAGE.replace("<nextToken>abc=&amp;</nextToken>", "<nextToken/>");
+        assert_eq!(next_token(last.as_bytes()), None);
+        assert_eq!(next_token(last.replace("<nextToken/>", "").as_bytes()), None);
+        assert_eq!(next_token(&[0xff, b'<']), None);
+    }
+
+    #[test]
+    fn what_is_no_page_is_an_error() {
+        for broken in [&b"\xff"[..], b"", b"{}", b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own"] {
+            assert!(met_in(broken).is_err(), "{}", String::from_utf8_lossy(broken));
+        }
+    }
+}
