@@ -225,6 +225,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it keeps the verdict from being `ready`.
+    pub fn decides(&self) -> bool {
+        self.severity == Severity::Error || self.leaves_unknown
+    }
+
     /// Whether it says that something could not be read or found, rather than what was read.
     pub fn is_failure(&self) -> bool {
         matches!(self.code, Code::AccessDenied | Code::AwsError | Code::InstanceNotFound)
@@ -241,6 +246,36 @@ pub enum Severity {
     Warning,
     /// Good to know.
     Info,
+}
+
+impl Code {
+    /// All of them.
+    pub const ALL: [Code; 24] = [
+        Code::NoInstanceProfile,
+        Code::InstanceProfileMissing,
+        Code::InstanceProfileStale,
+        Code::InstanceProfileEmpty,
+        Code::AssociationPending,
+        Code::RoleMissing,
+        Code::TrustPolicy,
+        Code::MissingPermission,
+        Code::ExplicitDeny,
+        Code::BlockedByBoundary,
+        Code::BlockedByScp,
+        Code::ConditionalPermission,
+        Code::InvalidPolicy,
+        Code::MetadataDisabled,
+        Code::InstanceNotRunning,
+        Code::InstanceTerminated,
+        Code::InstanceNotFound,
+        Code::AccessDenied,
+        Code::AwsError,
+        Code::KmsKeyPolicy,
+        Code::ManagedByDhmc,
+        Code::DhmcFallbackOff,
+        Code::SessionLogs,
+        Code::AgentOffline,
+    ];
 }
 
 /// The stable finding codes.

@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::run::Journal;
-use crate::arn::Arn;
-use crate::fix::{Change, State, Thing};
+use crate::fix::Change;
 
 /// The version of the format that this tool writes.
 pub const VERSION: u32 = 1;
@@ -68,17 +67,7 @@ impl Backup {
 
     /// The account and the partition that the changes are of; `None` if there is none, or more than one.
     pub fn account(&self) -> Option<(String, String)> {
-        fn held(state: &State) -> Option<&Arn> {
-            match state {
-                State::Has { profile, .. } => Some(profile),
-                _ => None,
-            }
-        }
-        let arns = self.changes.iter().filter_map(|Entry { change, .. }| match change.thing() {
-            Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn) => Some(arn),
-            Thing::ProfileOfInstance { .. } => held(change.after()).or(held(change.before())),
-            thing => thing.role(),
-        });
+        let arns = self.changes.iter().filter_map(|entry| entry.change.owner());
         let mut owners = arns.map(|arn| Some((arn.account()?.to_owned(), arn.partition.clone())));
         let first = owners.next()??;
         owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
@@ -211,6 +200,7 @@ pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fix::{State, Thing};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/web";
     const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";

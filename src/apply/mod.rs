@@ -5,6 +5,7 @@
 //! ([`backup`]).
 
 pub mod backup;
+mod chain;
 mod interrupt;
 mod look;
 pub mod look_at;
@@ -15,5 +16,6 @@ pub mod run;
 pub mod undo;
 mod write;
 
+pub use chain::Failures;
 pub use interrupt::Interrupt;
 pub use look::look;

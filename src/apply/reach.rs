@@ -60,10 +60,11 @@ async fn of_profile(
         regions: regions.iter().map(|region| (*region).to_owned()).collect(),
         incomplete: None,
     };
+    let targets = targets(facts);
     for region in regions {
         match look_at::instances_with(connection, region, profile).await {
             Ok(instances) => {
-                let others = instances.into_iter().filter(|id| !targets(facts).contains(id.as_str()));
+                let others = instances.into_iter().filter(|id| !targets.contains(id.as_str()));
                 reach.other_instances.extend(others);
             }
             Err(failure) => {

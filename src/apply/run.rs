@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backup::Progress;
+use super::chain::Broken;
 use super::patience::Patience;
 use super::rollback::roll_back;
 use super::write::{NotWritten, write};
-use super::{Interrupt, look};
+use super::{Failures, Interrupt, look};
 use crate::aws::Connection;
 use crate::fix::{Action, Change, State, Status, Step, Thing};
 
@@ -54,6 +55,8 @@ pub struct Run<'a, W> {
     pub interrupt: &'a Interrupt,
     /// Who is told.
     pub watcher: &'a W,
+    /// The failures so far, and how many are borne.
+    pub failures: &'a mut Failures,
 }
 
 /// How a change ended.
@@ -64,26 +67,35 @@ enum Made {
     Already(State),
     /// Nothing was written, and nothing must be: the thing is not as the plan saw it, say.
     Stopped(String),
+    /// Nothing was written, and nothing more must be: what is done could not be kept.
+    Unrecorded(String),
     /// It was tried and is not made, or that is not known.
     Failed(String),
     /// Somebody asked for the end before it was made.
     Interrupted,
 }
 
-/// Makes the changes in order, and stops at the first that fails.
+/// Makes the changes in order, and stops when there were too many failures. Until then a change that hangs on one that was
+/// not made is left out, and the others are made.
 ///
-/// What was created in a run that stopped is removed again, unless a target already uses it.
-pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome {
-    let planned = changes.iter().cloned();
-    let mut steps: Vec<Step> = planned.map(|change| Step { change, status: Status::NotDone, note: None }).collect();
+/// What was created for a target that does not get ready is removed again at the end, unless a target already uses it.
+pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outcome {
+    steps.iter_mut().for_each(|step| step.status = Status::NotDone);
     let mut certain = vec![false; steps.len()];
     let mut stopped = None;
     let mut last_document = None;
+    let mut broken = Broken::default();
     for index in 0..steps.len() {
-        let Some(change) = steps.get(index).map(|step| step.change.clone()) else { break };
+        let Some(step) = steps.get_mut(index) else { break };
+        if let Some(why) = broken.holds_up(step) {
+            broken.add(step);
+            step.note = Some(why);
+            continue;
+        }
+        let change = step.change.clone();
         let made = if run.interrupt.is_set() { Made::Interrupted } else { run.make(index, &change, &steps).await };
         let Some(step) = steps.get_mut(index) else { break };
-        match made {
+        let failure = match made {
             Made::Done { state, certain: by_us } => {
                 step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
                 step.status = Status::Done;
@@ -95,30 +107,45 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, changes: &[Change]) -> Outcome
                 if matches!(step.change.after(), State::Document(_)) {
                     last_document = Some(Instant::now());
                 }
+                None
             }
             Made::Already(state) => {
                 step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
                 step.status = Status::Done;
                 step.note = Some("it was so already; nothing was written".to_owned());
+                None
             }
             Made::Stopped(why) => {
                 step.note = Some(why.clone());
-                stopped = Some(why);
+                Some(why)
+            }
+            Made::Unrecorded(why) => {
+                step.note = Some(why.clone());
+                stopped = Some(why.clone());
+                Some(why)
             }
             Made::Failed(why) => {
                 step.status = Status::Failed;
                 step.note = Some(why.clone());
-                stopped = Some(format!("`{}` failed: {why}", change.action().name()));
+                Some(format!("`{}` failed: {why}", change.action().name()))
             }
-            Made::Interrupted => stopped = Some("interrupted".to_owned()),
+            Made::Interrupted => {
+                stopped = Some("interrupted".to_owned());
+                None
+            }
+        };
+        if let Some(why) = failure {
+            broken.add(step);
+            stopped = stopped.or(run.failures.add(why));
         }
         if stopped.is_some() {
             break;
         }
     }
-    if stopped.is_some() {
+    if steps.iter().any(|step| step.status != Status::Done) {
         roll_back(&mut run, &mut steps, &certain).await;
-    } else if let Some(last) = last_document {
+    }
+    if let Some(last) = last_document.filter(|_| stopped.is_none()) {
         stopped = run.settled(&mut steps, last).await;
     }
     // Somebody may have asked while the last answer was on its way.
@@ -133,7 +160,9 @@ impl<W: Watcher> Run<'_, W> {
         // Not between the look and the write, which must follow each other closely: a disk can be slow.
         if let Err(error) = self.journal.note(index, Progress::Tried, change) {
             let cause = crate::aws::cause(&error);
-            return Made::Stopped(format!("the backup cannot be written: {cause}; nothing was changed by this step"));
+            return Made::Unrecorded(format!(
+                "the backup cannot be written: {cause}; nothing was changed by this step"
+            ));
         }
         let mut tried = false;
         let made = self.attempt(index, change, earlier, &mut tried).await;
@@ -270,10 +299,10 @@ impl<W: Watcher> Run<'_, W> {
     }
 
     /// Looks at the written documents once more; says what somebody else has written over.
-    async fn settled(&self, steps: &mut [Step], last: Instant) -> Option<String> {
+    async fn settled(&mut self, steps: &mut [Step], last: Instant) -> Option<String> {
         tokio::time::sleep_until(last + SETTLE).await;
         let mut stopped = None;
-        let documents = steps.iter_mut().filter(|step| step.note.is_none());
+        let documents = steps.iter_mut().filter(|step| step.status == Status::Done && step.note.is_none());
         for step in documents.filter(|step| matches!(step.change.after(), State::Document(_))) {
             let mut patience = Patience::long();
             loop {
@@ -286,7 +315,8 @@ impl<W: Watcher> Run<'_, W> {
                         let why = "changed since the plan: somebody else has written it after this run";
                         step.status = Status::Failed;
                         step.note = Some(why.to_owned());
-                        stopped = Some(format!("{} was {why}", step.change.thing().target()));
+                        let why = format!("{} was {why}", step.change.thing().target());
+                        stopped = stopped.or(self.failures.add(why));
                         break;
                     }
                     // It was written; the report that follows says what can be read.

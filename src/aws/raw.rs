@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{BeforeSerializationI
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use quick_xml::escape::unescape;
@@ -21,12 +22,12 @@ use quick_xml::reader::Reader;
 /// Of each instance AWS tells some sixty things in a few kilobytes. The SDK reads them all, which takes it longer than AWS takes to
 /// answer, and only then knows the token of the next page.
 #[derive(Debug, Clone, Default)]
-pub struct RawInstances(Arc<Mutex<Vec<u8>>>);
+pub struct RawInstances(Arc<Mutex<Option<SdkBody>>>);
 
 impl RawInstances {
-    /// The body of the last answer.
-    pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The body of the last answer, which is in memory.
+    pub fn take(&self) -> Option<SdkBody> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -53,7 +54,8 @@ impl DeserializeResponse for RawInstances {
             let error = DescribeInstancesError::generic(error_in(body));
             return Err(OrchestratorError::operation(Error::erase(error)));
         }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = body.to_vec();
+        // This copies no bytes.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = response.body().try_clone();
         Ok(Output::erase(DescribeInstancesOutput::builder().build()))
     }
 }

@@ -3,7 +3,6 @@
 use std::io::IsTerminal as _;
 
 use super::Stop;
-use crate::fix::Step;
 
 /// Why the run must not go on without `--yes`: nobody is there to be asked.
 pub fn needs_yes(yes: bool) -> Option<Stop> {
@@ -17,8 +16,8 @@ pub fn needs_yes(yes: bool) -> Option<Stop> {
 }
 
 /// The question.
-pub fn question(steps: &[Step]) -> String {
-    match steps.len() {
+pub fn question(changes: usize) -> String {
+    match changes {
         1 => "make this change?".to_owned(),
         count => format!("make these {count} changes?"),
     }

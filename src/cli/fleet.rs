@@ -28,6 +28,23 @@ pub struct Fleet {
     reach: Reach,
 }
 
+/// A way into one account.
+pub struct Entered {
+    /// `None` for the account of the credentials.
+    connection: Option<Connection>,
+    /// Its id, where there are several.
+    pub account: Option<String>,
+    /// Its Regions.
+    pub regions: Vec<String>,
+}
+
+impl Entered {
+    /// The way.
+    pub fn connection<'a>(&'a self, fleet: &'a Fleet) -> &'a Connection {
+        self.connection.as_ref().unwrap_or(&fleet.base)
+    }
+}
+
 /// One account that can be read.
 pub struct Visit<'a> {
     /// The way to it.
@@ -97,22 +114,33 @@ impl Fleet {
         failed: impl Fn(Subject),
     ) {
         let one = async |account: &Option<String>| {
-            match self.enter(account.as_deref()).await {
+            match self.entered(account.clone(), selection).await {
                 Ok(entered) => {
-                    let connection = entered.as_ref().unwrap_or(&self.base);
-                    match self.regions_of(connection).await {
-                        Ok(regions) => {
-                            progress.expect_regions(regions.len());
-                            visit(Visit { connection, account: account.as_deref(), regions }).await;
-                        }
-                        Err(reason) => failed(self.unread(account.as_deref(), selection, reason)),
-                    }
+                    progress.expect_regions(entered.regions.len());
+                    let connection = entered.connection(self);
+                    visit(Visit { connection, account: account.as_deref(), regions: entered.regions.clone() }).await;
                 }
-                Err(reason) => failed(self.unread(account.as_deref(), selection, reason)),
+                Err(subject) => failed(subject),
             }
             progress.account_read();
         };
         futures::stream::iter(&self.accounts).for_each_concurrent(self.reach.concurrency, one).await;
+    }
+
+    /// Enters every account, several at a time; gives them in their order, and a subject of which nothing is known for what
+    /// cannot be entered.
+    pub async fn enter_all(&self, selection: &Selection) -> Vec<Result<Entered, Subject>> {
+        let entered = self.accounts.iter().map(|account| self.entered(account.clone(), selection));
+        futures::stream::iter(entered).buffered(self.reach.concurrency).collect().await
+    }
+
+    async fn entered(&self, account: Option<String>, selection: &Selection) -> Result<Entered, Subject> {
+        let found = async {
+            let connection = self.enter(account.as_deref()).await?;
+            let regions = self.regions_of(connection.as_ref().unwrap_or(&self.base)).await?;
+            Ok(Entered { connection, account: account.clone(), regions })
+        };
+        found.await.map_err(|reason| self.unread(account.as_deref(), selection, reason))
     }
 
     /// A way into an account; `None` for that of the credentials.

@@ -3,28 +3,31 @@
 use super::fix::Show;
 use super::progress::Progress;
 use super::{Exit, Stop, args, confirm, files, gather, output};
-use crate::apply::Interrupt;
 use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
 use crate::apply::undo::{UndoJournal, plan};
+use crate::apply::{Failures, Interrupt};
+use crate::arn::Arn;
+use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
 
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
-    let regions = super::resolve::undo(typed).map_err(Stop::Usage)?;
+    let resolved = super::resolve::undo(typed).map_err(Stop::Usage)?;
     let file = files::read(&typed.backup).map_err(|mistake| Stop::Usage(vec![mistake]))?;
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
-    let connection = gather::connect(&typed.aws, regions.first()).await?;
+    let connection = gather::connect(&typed.aws, resolved.region.as_ref()).await?;
     let progress = Progress::start("looking at what the fix changed");
     let looked = async {
-        same_account(&connection, &backup).await?;
-        plan(&connection, &backup).await.map_err(cannot_see)
+        let connection = enter(connection, &backup, resolved.assume_role.as_deref()).await?;
+        let looked = plan(&connection, &backup).await.map_err(cannot_see)?;
+        Ok((connection, looked))
     };
     let looked = looked.await;
     progress.finish();
-    let looked = looked?;
-    let steps = looked.changes.iter().cloned().map(|change| Step { change, status: Status::Planned, note: None });
+    let (connection, looked) = looked?;
+    let steps = looked.changes.iter().cloned().map(|change| Step::planned(change, Vec::new()));
     let mut record = Record {
         dry_run: typed.writing.dry_run,
         steps: steps.collect(),
@@ -44,29 +47,29 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         // All or nothing: half of it would be a state that nobody has seen.
         record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
         record.stopped = Some("somebody changed what the fix had changed; nothing is put back".to_owned());
-        show.plan(&record)?;
+        show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
         }
         return Ok(Exit::NotReady);
     }
     if record.dry_run || record.steps.is_empty() {
-        show.plan(&record)?;
+        show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
         }
         return Ok(if record.steps.is_empty() { Exit::Ready } else { Exit::NotReady });
     }
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
-        show.plan(&record)?;
+        show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
         }
         return Err(stop);
     }
-    show.before_writing(&record, typed.writing.yes)?;
+    show.before_writing(&[(None, &record)], typed.writing.yes)?;
     if !typed.writing.yes {
-        confirm::ask(&confirm::question(&record.steps)).await?;
+        confirm::ask(&confirm::question(record.steps.len())).await?;
         // The question may have stood for an hour.
         let now = plan(&connection, &backup).await.map_err(cannot_see)?;
         if now.changes != looked.changes || !now.refusals.is_empty() {
@@ -77,9 +80,9 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let mut journal = UndoJournal { file, entries: looked.entries };
     interrupt.defer();
     let watcher = output::Steps::start();
-    let ended =
-        run(Run { connection: &connection, journal: &mut journal, interrupt, watcher: &watcher }, &looked.changes)
-            .await;
+    let failures = &mut Failures::new(1);
+    let with = Run { connection: &connection, journal: &mut journal, interrupt, watcher: &watcher, failures };
+    let ended = run(with, record.steps.clone()).await;
     watcher.finish();
     record.steps = ended.steps;
     record.stopped = ended.stopped;
@@ -99,8 +102,8 @@ fn cannot_see(failure: crate::aws::Failure) -> Stop {
     Stop::Failure(format!("cannot see how things are: `{}`: {}; nothing was changed", reason.api, reason.message))
 }
 
-/// With credentials of another account everything would seem to be gone already.
-async fn same_account(connection: &crate::aws::Connection, backup: &Backup) -> Result<(), Stop> {
+/// The way to the backup's account: with credentials of another one everything would seem to be gone already.
+async fn enter(connection: Connection, backup: &Backup, role: Option<&str>) -> Result<Connection, Stop> {
     let Some((account, partition)) = backup.account() else {
         return Err(Stop::Usage(vec![
             "the backup names no account, so it holds nothing that can be put back; give the file that `fix` named as its backup"
@@ -111,10 +114,21 @@ async fn same_account(connection: &crate::aws::Connection, backup: &Backup) -> R
         let reason = failure.into_unreadable();
         Stop::Failure(format!("cannot see whose credentials these are: {}; nothing was changed", reason.message))
     })?;
-    if caller != account {
-        return Err(Stop::Usage(vec![format!(
-            "the backup is of account {account}, and the credentials are of account {caller}; give those of {account}; nothing was changed"
-        )]));
+    if caller == account {
+        return Ok(connection);
     }
-    Ok(())
+    let role = role.and_then(|role| Arn::parse(&format!("arn:{partition}:iam::{account}:role/{role}")));
+    let Some(role) = role else {
+        return Err(Stop::Usage(vec![format!(
+            "the backup is of account {account}, and the credentials are of account {caller}; give those of {account}, or \
+             `--assume-role NAME` to enter it; nothing was changed"
+        )]));
+    };
+    connection.assume(&role).await.map_err(|failure| {
+        let reason = failure.into_unreadable();
+        Stop::Failure(format!(
+            "cannot enter account {account}: `{}`: {}; nothing was changed",
+            reason.api, reason.message
+        ))
+    })
 }

@@ -298,6 +298,21 @@ impl Change {
         &self.after
     }
 
+    /// The ARN that says whose the thing is.
+    pub fn owner(&self) -> Option<&Arn> {
+        fn held(state: &State) -> Option<&Arn> {
+            match state {
+                State::Has { profile, .. } => Some(profile),
+                _ => None,
+            }
+        }
+        match &self.thing {
+            Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn) => Some(arn),
+            Thing::ProfileOfInstance { .. } => held(&self.after).or(held(&self.before)),
+            thing => thing.role(),
+        }
+    }
+
     /// The call that makes the change.
     pub fn action(&self) -> Action {
         self.action

@@ -17,7 +17,7 @@ mod standing;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
 pub use owner::is_ours;
-pub use plan::{Lookups, Options, Plan, lookups, plan};
+pub use plan::{Lookups, Options, Plan, lookups, mending, plan};
 pub use record::{Reach, Record, Status, Step};
 pub use refusal::{Reason, Refusal};
 

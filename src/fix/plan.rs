@@ -1,19 +1,20 @@
 //! The plan: target by target, the changes that make it ready, or why there are none.
 //!
 //! Each target is drafted on a copy of the facts that concern it. The changes of a draft are made in that copy and the copy is
-//! judged: only a draft that ends `ready` becomes part of the plan.
+//! judged: only a draft that ends `ready` becomes part of the plan. A target that is ready before its turn, or made ready by
+//! the changes for another one, is not drafted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::refusal::{Reason, Refusal};
-use super::{Change, foresee};
-use crate::diagnose::diagnose;
-use crate::facts::{Fact, Facts, Subject, SubjectKind};
+use super::{Change, Thing, foresee};
+use crate::diagnose::{Judge, diagnose};
+use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
 use crate::needs::Requirements;
-use crate::report::{Code, Outcome, Severity, Verdict};
+use crate::report::{Code, Outcome, Report, Severity, Verdict};
 
 /// How to fix, as the user wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Options {
 pub struct Plan {
     /// The changes, in the order to make them.
     pub changes: Vec<Change>,
+    /// For each change the targets that it is for: not ready now, and ready once everything is done.
+    pub mends: Vec<Vec<String>>,
     /// The targets that stay as they are although they are not ready.
     pub refusals: Vec<Refusal>,
     /// What a person should know before saying yes.
@@ -43,52 +46,181 @@ pub struct Plan {
 ///
 /// `now` is the time that conditions on the clock are judged at.
 pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
-    let mut plan = Plan::default();
-    let mut foreseen = facts.clone();
-    let mut open: Vec<usize> = (0..facts.subjects.len()).collect();
+    // All at once: over a fleet most targets share a few roles.
+    mending(&diagnose(facts, requirements, now), facts, requirements, options, now)
+}
+
+/// The same where the facts are judged already: `before` has a result for each subject, in their order.
+pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
+    let settled = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped);
+    let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !settled(outcome));
+    let lacking: Vec<usize> = not_ready.map(|(index, _)| index).collect();
+    let mut planner = Planner {
+        requirements,
+        options,
+        now,
+        foreseen: facts.clone(),
+        judge: None,
+        touched: BTreeMap::new(),
+        made: 0,
+        changes: Vec::new(),
+        of_thing: BTreeMap::new(),
+        warnings: Vec::new(),
+        warned: BTreeSet::new(),
+    };
+    let mut open: Vec<Open> = lacking.iter().map(|index| Open { index: *index, seen: 0, refusals: None }).collect();
     // What is changed for one target may be all that an earlier one lacked.
     loop {
-        let mut refused = Vec::new();
-        let mut mended = false;
-        for index in std::mem::take(&mut open) {
-            let Some(view) = view_of(&foreseen, index, options) else { continue };
-            match mend(view, requirements, options, now) {
-                Ok(None) => {}
-                Ok(Some(draft)) => {
-                    mended = true;
-                    draft.changes.iter().for_each(|change| foresee::apply(&mut foreseen, change));
-                    draft.changes.into_iter().for_each(|change| add(&mut plan.changes, change));
-                    draft.warnings.into_iter().for_each(|warning| once(&mut plan.warnings, warning));
-                }
-                Err(refusals) => {
-                    open.push(index);
-                    refused.extend(refusals);
-                }
-            }
+        let made = planner.made;
+        open = open.into_iter().filter_map(|target| planner.turn(target)).collect();
+        if planner.made == made || open.is_empty() {
+            break;
         }
-        if !mended || open.is_empty() {
-            plan.refusals = refused;
-            return plan;
-        }
+    }
+    let refused: BTreeSet<usize> = open.iter().map(|target| target.index).collect();
+    let mended = lacking.into_iter().filter(|index| !refused.contains(index));
+    Plan {
+        mends: mends(&planner.changes, &planner.foreseen, mended),
+        changes: planner.changes,
+        refusals: open.into_iter().filter_map(|target| target.refusals).flatten().collect(),
+        warnings: planner.warnings,
     }
 }
 
-/// The draft that makes the one subject of `view` ready; `None` if it is, or is not to be.
+/// A target that is not ready yet.
+struct Open {
+    index: usize,
+    /// How many changes there were when it was looked at last.
+    seen: usize,
+    /// Why it was refused then.
+    refusals: Option<Vec<Refusal>>,
+}
+
+/// The plan so far.
+struct Planner<'a> {
+    requirements: &'a Requirements,
+    options: &'a Options,
+    now: Timestamp,
+    /// The facts as the changes so far would leave them.
+    foreseen: Facts,
+    /// It remembers what it has seen, and is of no use any more after the next change.
+    judge: Option<Judge<'a>>,
+    /// Which change was the last to touch a role, profile, policy or instance.
+    touched: BTreeMap<String, usize>,
+    made: usize,
+    changes: Vec<Change>,
+    of_thing: BTreeMap<Thing, usize>,
+    warnings: Vec<String>,
+    warned: BTreeSet<String>,
+}
+
+impl Planner<'_> {
+    /// Drafts the changes for a target; gives it back if that is refused.
+    fn turn(&mut self, mut target: Open) -> Option<Open> {
+        let around = around(&self.foreseen, target.index, self.options)?;
+        let touched = around.all().any(|key| self.touched.get(key).is_some_and(|made| *made > target.seen));
+        if !touched && target.refusals.is_some() {
+            return Some(target);
+        }
+        if touched && self.is_ready(target.index) {
+            return None;
+        }
+        target.seen = self.made;
+        let view = view_of(&self.foreseen, target.index, &around)?;
+        match mend(view, self.requirements, self.options, self.now) {
+            Ok(draft) => {
+                draft.changes.into_iter().for_each(|change| self.add(change));
+                let new = draft.warnings.into_iter().filter(|warning| self.warned.insert(warning.clone()));
+                self.warnings.extend(new);
+                None
+            }
+            Err(refusals) => {
+                target.refusals = Some(refusals);
+                Some(target)
+            }
+        }
+    }
+
+    /// Whether the changes so far make the target ready.
+    fn is_ready(&mut self, index: usize) -> bool {
+        let judge = self.judge.get_or_insert_with(|| Judge::new(self.requirements, self.now));
+        let subject = self.foreseen.subjects.get(index);
+        let verdict = subject.map(|subject| judge.judge(&self.foreseen, subject).verdict);
+        matches!(verdict, Some(Verdict::Ready | Verdict::Skipped))
+    }
+
+    /// Adds a change; one to a thing that is changed already makes one change of the two.
+    fn add(&mut self, change: Change) {
+        foresee::apply(&mut self.foreseen, &change);
+        self.judge = None;
+        self.made += 1;
+        self.touched.extend(keys_of(change.thing()).map(|key| (key, self.made)));
+        let of_role = change.thing().role().is_some();
+        let earlier = self.of_thing.get(change.thing()).and_then(|at| self.changes.get_mut(*at));
+        if let Some(earlier) = earlier.filter(|_| of_role)
+            && let Some(joined) = Change::new(change.thing().clone(), earlier.before().clone(), change.after().clone())
+        {
+            *earlier = joined;
+            return;
+        }
+        self.of_thing.insert(change.thing().clone(), self.changes.len());
+        self.changes.push(change);
+    }
+}
+
+/// The keys in the facts of what a change of this thing touches; for an instance its id.
+fn keys_of(thing: &Thing) -> impl Iterator<Item = String> {
+    let (first, second) = match thing {
+        Thing::ProfileOfInstance { instance, .. } => (instance.clone(), None),
+        Thing::InstanceProfile(arn) | Thing::RoleOfProfile(arn) | Thing::Role(arn) | Thing::TrustPolicy(arn) => {
+            (key(arn.account(), arn.name()), None)
+        }
+        Thing::InlinePolicy { role, .. } => (key(role.account(), role.name()), None),
+        Thing::AttachedPolicy { role, policy } => (key(role.account(), role.name()), Some(policy.to_string())),
+    };
+    std::iter::once(first).chain(second)
+}
+
+/// For each change the targets among `mended` that it is for: those whose instance, profile or role it changes.
+fn mends(changes: &[Change], foreseen: &Facts, mended: impl Iterator<Item = usize>) -> Vec<Vec<String>> {
+    let mut of_target: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        of_target.entry(change.thing().target()).or_default().push(index);
+    }
+    let mut mends = vec![Vec::new(); changes.len()];
+    for subject in mended.filter_map(|index| foreseen.subjects.get(index)) {
+        let instance = match &subject.kind {
+            SubjectKind::Instance(Fact::Known(instance)) => Some(instance.id.clone()),
+            _ => None,
+        };
+        let profile = profile_of(subject).and_then(|key| foreseen.profiles.get(&key)?.known());
+        let role = match &subject.kind {
+            SubjectKind::Role(key) => Some(key),
+            _ => profile.and_then(|profile| profile.role.as_ref()),
+        };
+        let role = role.and_then(|key| foreseen.roles.get(key)?.known()?.arn.clone());
+        let things = instance.into_iter().chain(profile.map(|profile| profile.arn.clone())).chain(role);
+        for index in things.filter_map(|thing| of_target.get(&thing)).flatten() {
+            if let Some(targets) = mends.get_mut(*index) {
+                targets.push(subject.target.clone());
+            }
+        }
+    }
+    mends
+}
+
+/// The draft that makes the one subject of `view`, which is not ready, ready.
 fn mend<'a>(
     view: Facts,
     requirements: &'a Requirements,
     options: &'a Options,
     now: Timestamp,
-) -> Result<Option<Draft<'a>>, Vec<Refusal>> {
-    let Some(before) = judge(&view, requirements, now) else { return Ok(None) };
-    if matches!(before.verdict, Verdict::Ready | Verdict::Skipped) {
-        return Ok(None);
-    }
+) -> Result<Draft<'a>, Vec<Refusal>> {
     let mut draft = Draft::new(view, requirements, options, now);
     draft.write().map_err(|refusal| vec![refusal])?;
-    match judge(&draft.view, requirements, now) {
+    match diagnose(&draft.view, requirements, now).results.pop() {
         Some(after) if after.verdict != Verdict::Ready => Err(out_of_reach(&after)),
-        _ => Ok(Some(draft)),
+        _ => Ok(draft),
     }
 }
 
@@ -138,32 +270,33 @@ fn once<T: PartialEq>(all: &mut Vec<T>, one: T) {
     }
 }
 
-/// Adds a change; one to a thing that is changed already makes one change of the two.
-fn add(changes: &mut Vec<Change>, change: Change) {
-    let same = |earlier: &&mut Change| earlier.thing() == change.thing() && change.thing().role().is_some();
-    if let Some(earlier) = changes.iter_mut().find(same)
-        && let Some(joined) = Change::new(change.thing().clone(), earlier.before().clone(), change.after().clone())
-    {
-        *earlier = joined;
-        return;
+/// The keys of the facts that concern one subject.
+struct Around {
+    instance: Option<String>,
+    profiles: Vec<String>,
+    roles: Vec<String>,
+    policies: Vec<String>,
+}
+
+impl Around {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.instance.iter().chain(&self.profiles).chain(&self.roles).chain(&self.policies)
     }
-    changes.push(change);
 }
 
-fn judge(view: &Facts, requirements: &Requirements, now: Timestamp) -> Option<Outcome> {
-    diagnose(view, requirements, now).results.pop()
-}
-
-/// The facts that concern one subject: itself, its profile and role, and those of the name to create.
-fn view_of(facts: &Facts, index: usize, options: &Options) -> Option<Facts> {
+/// What concerns one subject: itself, its profile and role, and those of the name to create.
+fn around(facts: &Facts, index: usize, options: &Options) -> Option<Around> {
     let subject = facts.subjects.get(index)?;
-    let mut profiles: Vec<String> = profile_of(subject).into_iter().collect();
-    let created = options.create_profile.as_deref().map(|name| crate::facts::key(subject.account.as_deref(), name));
-    profiles.extend(created.clone());
-    let profiles: BTreeMap<_, _> = pick(&facts.profiles, &profiles);
-    let mut roles: Vec<String> = profiles.values().filter_map(|profile| profile.known()?.role.clone()).collect();
+    let instance = match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => Some(instance.id.clone()),
+        _ => None,
+    };
+    let created = options.create_profile.as_deref().map(|name| key(subject.account.as_deref(), name));
+    let profiles: Vec<String> = profile_of(subject).into_iter().chain(created.clone()).collect();
+    let held = profiles.iter().filter_map(|profile| facts.profiles.get(profile)?.known()?.role.clone());
+    let mut roles: Vec<String> = held.collect();
     // The role of an empty profile gets the profile's name.
-    roles.extend(profiles.keys().cloned());
+    roles.extend(profiles.iter().cloned());
     roles.extend(created);
     if let SubjectKind::Role(key) = &subject.kind {
         roles.push(key.clone());
@@ -171,21 +304,25 @@ fn view_of(facts: &Facts, index: usize, options: &Options) -> Option<Facts> {
     let settings = subject.region.as_ref().and_then(|region| facts.settings.get(region));
     if let Some(setting) = settings.and_then(|settings| settings.host_management.known()) {
         let name = setting.rsplit('/').next().unwrap_or(setting);
-        roles.push(crate::facts::key(subject.account.as_deref(), name));
+        roles.push(key(subject.account.as_deref(), name));
     }
-    let roles = pick(&facts.roles, &roles);
     let mut policies: Vec<String> = roles
-        .values()
-        .filter_map(Fact::known)
+        .iter()
+        .filter_map(|role| facts.roles.get(role)?.known())
         .flat_map(|role| role.attached.known().into_iter().flatten().chain(role.boundary.known()).cloned())
         .collect();
     policies.extend(super::draft::managed_core(subject).map(|arn| arn.to_string()));
+    Some(Around { instance, profiles, roles, policies })
+}
+
+/// The facts that concern one subject.
+fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
     Some(Facts {
         taken_at: facts.taken_at,
-        subjects: vec![subject.clone()],
-        policies: pick(&facts.policies, &policies),
-        profiles,
-        roles,
+        subjects: vec![facts.subjects.get(index)?.clone()],
+        policies: pick(&facts.policies, &around.policies),
+        profiles: pick(&facts.profiles, &around.profiles),
+        roles: pick(&facts.roles, &around.roles),
         kms_keys: facts.kms_keys.clone(),
         scp_levels: facts.scp_levels.clone(),
         settings: facts.settings.clone(),
@@ -202,7 +339,7 @@ pub(super) fn profile_of(subject: &Subject) -> Option<String> {
     match &subject.kind {
         SubjectKind::Instance(Fact::Known(instance)) => {
             let arn = crate::arn::Arn::parse(&instance.profile.as_ref()?.arn)?;
-            Some(crate::facts::key(subject.account.as_deref().or(arn.account()), arn.name()))
+            Some(key(subject.account.as_deref().or(arn.account()), arn.name()))
         }
         SubjectKind::Profile(key) => Some(key.clone()),
         SubjectKind::Instance(_) | SubjectKind::Role(_) | SubjectKind::Documents(_) => None,

@@ -25,10 +25,19 @@ pub enum Status {
 pub struct Step {
     /// The change.
     pub change: Change,
+    /// The targets that it is for; none where that is not known, as for what an undo does.
+    pub mends: Vec<String>,
     /// What became of it.
     pub status: Status,
     /// Why, where there is more to say than the status.
     pub note: Option<String>,
+}
+
+impl Step {
+    /// A step that is not tried yet.
+    pub fn planned(change: Change, mends: Vec<String>) -> Step {
+        Step { change, mends, status: Status::Planned, note: None }
+    }
 }
 
 /// How far the change of a role reaches beyond the targets.
@@ -46,6 +55,43 @@ pub struct Reach {
     pub incomplete: Option<String>,
 }
 
+impl Record {
+    /// One record of several accounts.
+    pub fn joined<'a>(records: impl IntoIterator<Item = &'a Record>) -> Record {
+        let mut all = Record::default();
+        for record in records {
+            all.dry_run |= record.dry_run;
+            all.steps.extend(record.steps.iter().cloned());
+            all.refusals.extend(record.refusals.iter().cloned());
+            all.warnings.extend(record.warnings.iter().cloned());
+            all.reach.extend(record.reach.iter().cloned());
+            all.backups.extend(record.backup.clone());
+            all.stopped = all.stopped.or(record.stopped.clone());
+            let new: Vec<String> = record.next.iter().filter(|line| !all.next.contains(line)).cloned().collect();
+            all.next.extend(new);
+        }
+        if all.backups.len() == 1 {
+            all.backup = all.backups.pop();
+        }
+        all
+    }
+
+    /// Whether something was to be done that is not done.
+    pub fn is_incomplete(&self) -> bool {
+        self.stopped.is_some() || self.undone().next().is_some()
+    }
+
+    /// The targets of the changes that were to be made and are not.
+    pub fn not_mended(&self) -> impl Iterator<Item = &str> {
+        self.undone().flat_map(|step| &step.mends).map(String::as_str)
+    }
+
+    fn undone(&self) -> impl Iterator<Item = &Step> {
+        let undone = |step: &&Step| matches!(step.status, Status::Failed | Status::NotDone | Status::RolledBack);
+        self.steps.iter().filter(undone)
+    }
+}
+
 /// A run, for people and for scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
@@ -61,6 +107,10 @@ pub struct Record {
     pub reach: Vec<Reach>,
     /// Where the state before is kept, for `undo`.
     pub backup: Option<String>,
+    /// The same for several accounts, where there is more than one.
+    pub backups: Vec<String>,
+    /// The role to assume for an `undo`, where the account is another one than that of the credentials.
+    pub assume_role: Option<String>,
     /// Why the run stopped before its end, if it did.
     pub stopped: Option<String>,
     /// What a person still has to do or to know.

@@ -2,6 +2,10 @@
 //!
 //! Only words that are never folded carry a style, so that none runs on into the next line.
 
+mod accounts;
+mod counts;
+mod refusals;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -13,7 +17,11 @@ use super::sanitize::{shell, terminal as clean};
 use super::text::{Detail, Layout};
 use crate::arn::Arn;
 use crate::facts::PolicyText;
-use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, Refusal, State, Status, Step, Thing};
+use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, State, Status, Step, Thing};
+pub use accounts::{Titled, plans, results};
+use counts::mended;
+pub use counts::planned;
+pub use refusals::{Group, groups};
 
 const ADDED: Style = AnsiColor::Green.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
@@ -24,13 +32,16 @@ const LISTED: usize = 20;
 /// What is going to be done, what not, and how far it reaches, as text with ANSI styles.
 pub fn plan(record: &Record, layout: Layout) -> String {
     let mut page = Page::new(layout);
+    // A single target needs not be told at each change.
+    let several = record.steps.iter().flat_map(|step| &step.mends).collect::<BTreeSet<_>>().len() > 1;
     for (index, step) in record.steps.iter().enumerate() {
-        page.change(index + 1, &step.change);
+        page.change(index + 1, &step.change, if several { &step.mends } else { &[] });
     }
     page.gap();
     record.warnings.iter().for_each(|warning| page.labelled(("warning:", OPEN), warning));
     page.gap();
-    record.refusals.iter().for_each(|refusal| page.refusal(refusal));
+    let groups = groups(&record.refusals);
+    groups.iter().for_each(|group| page.refusals(group));
     if layout.detail != Detail::Quiet && !record.reach.is_empty() {
         page.gap();
         page.heading("how far it reaches");
@@ -63,7 +74,14 @@ pub fn result(record: &Record, layout: Layout) -> String {
     if let Some(file) = record.backup.as_deref().filter(|_| tells_backup) {
         page.row(0, "backup", "backup".len(), file);
         // A command is there to be copied, and therefore not folded.
-        let _ = writeln!(page.text, "{DIM}{:<6}{DIM:#}  ssm-profile undo {}", "undo", shell(file));
+        let role = record.assume_role.as_ref().map(|role| format!(" --assume-role {}", shell(role)));
+        let _ = writeln!(
+            page.text,
+            "{DIM}{:<6}{DIM:#}  ssm-profile undo {}{}",
+            "undo",
+            shell(file),
+            role.unwrap_or_default()
+        );
     }
     if layout.detail == Detail::Quiet {
         return page.text;
@@ -134,14 +152,15 @@ impl Page {
         Page { text: String::new(), layout: Layout { width, ..layout } }
     }
 
-    fn change(&mut self, number: usize, change: &Change) {
+    fn change(&mut self, number: usize, change: &Change, mends: &[String]) {
         self.gap();
         let start = format!("{STRONG}{number}.{STRONG:#} ");
         self.line(&start, number.to_string().len() + 2, &phrase(change));
         if self.layout.detail == Detail::Quiet {
             return;
         }
-        let rows = rows(change);
+        let mut rows = rows(change);
+        rows.extend(mended(mends, self.layout.detail).map(|mended| ("mends", mended)));
         let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
         for (label, value) in &rows {
             self.row(3, label, width, value);
@@ -167,11 +186,10 @@ impl Page {
         let _ = writeln!(self.text, "   {style}{sign}{}{style:#}", clean(line));
     }
 
-    fn refusal(&mut self, refusal: &Refusal) {
-        let Refusal { target, message, remedy, .. } = refusal;
-        self.labelled(("refused", BAD), &format!("`{target}`: {message}"));
+    fn refusals(&mut self, group: &Group<'_>) {
+        self.labelled(("refused", BAD), &group.title(self.layout.detail == Detail::Verbose));
         if self.layout.detail != Detail::Quiet {
-            self.line(&format!("  {DIM}remedy:{DIM:#} "), 4, remedy);
+            self.line(&format!("  {DIM}remedy:{DIM:#} "), 4, group.remedy());
         }
     }
 
@@ -336,29 +354,6 @@ fn status_word(status: Status) -> (&'static str, Style) {
         Status::NotDone => ("not done", OPEN),
         Status::RolledBack => ("rolled back", OPEN),
     }
-}
-
-/// How much is going to be done, in a line.
-pub fn planned(record: &Record) -> String {
-    let mut line = match (record.steps.len(), record.refusals.is_empty()) {
-        (0, true) => "nothing to do".to_owned(),
-        (0, false) => "no change".to_owned(),
-        (1, _) => "1 change".to_owned(),
-        (count, _) => format!("{count} changes"),
-    };
-    if record.dry_run && !record.steps.is_empty() {
-        line.push_str(" (dry run: nothing is written)");
-    }
-    // A target may stay as it is for more than one reason.
-    let refused: BTreeSet<&str> = record.refusals.iter().map(|refusal| refusal.target.as_str()).collect();
-    match refused.len() {
-        0 => {}
-        1 => line.push_str("; 1 target stays as it is"),
-        count => {
-            let _ = write!(line, "; {count} targets stay as they are");
-        }
-    }
-    line
 }
 
 fn outcome(record: &Record) -> String {

@@ -25,6 +25,7 @@ pub fn render(command: &'static str, record: &Record, report: Option<&Report>) -
         warnings: &record.warnings,
         reach: &record.reach,
         backup: record.backup.as_deref(),
+        backups: &record.backups,
         stopped: record.stopped.as_deref(),
         next: &record.next,
         verdicts: report.map(Verdicts::new),
@@ -42,6 +43,8 @@ struct Run<'a> {
     warnings: &'a [String],
     reach: &'a [Reach],
     backup: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    backups: &'a [String],
     stopped: Option<&'a str>,
     next: &'a [String],
     #[serde(flatten)]
@@ -54,15 +57,17 @@ struct Row<'a> {
     target: String,
     name: Option<String>,
     region: Option<&'a str>,
+    account: Option<&'a str>,
     before: Shown<'a>,
     after: Shown<'a>,
+    mends: &'a [String],
     status: Status,
     note: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
     fn new(step: &'a Step) -> Row<'a> {
-        let Step { change, status, note } = step;
+        let Step { change, mends, status, note } = step;
         let (name, region) = match change.thing() {
             Thing::InlinePolicy { name, .. } => (Some(name.clone()), None),
             Thing::AttachedPolicy { policy, .. } => (Some(policy.to_string()), None),
@@ -76,8 +81,10 @@ impl<'a> Row<'a> {
             target: change.thing().target(),
             name,
             region,
+            account: change.owner().and_then(Arn::account),
             before: Shown::new(change, change.before()),
             after: Shown::new(change, change.after()),
+            mends,
             status: *status,
             note: note.as_deref(),
         }

@@ -215,6 +215,10 @@ fn help_fits_and_names_every_flag() {
         "--create-profile",
         "--backup",
         "--emit",
+        "--only",
+        "--max-failures",
+        "--accounts",
+        "--assume-role",
         "--snapshot",
         "--scp",
         "i-0123456789abcdef0",
@@ -226,7 +230,7 @@ fn help_fits_and_names_every_flag() {
     ];
     let policies = ["--for", "--policy-name", "--attach-managed", "--create-profile", "--account", "no AWS call"];
     let fix = [&shared[..], &aws, &needs, &fixing].concat();
-    let undo = [&shared[..], &aws, &["BACKUP"]].concat();
+    let undo = [&shared[..], &aws, &["BACKUP", "--assume-role"]].concat();
     let policy = [&shared[..8], &needs, &policies].concat();
     for (command, words) in [("fix", fix), ("undo", undo), ("policy", policy)] {
         for help in ["--help", "-h"] {

@@ -12,6 +12,8 @@ pub(super) const FIX_HELP: &str = targets_and!(
   ssm-profile fix i-0123456789abcdef0 --create-profile web-sessions
   ssm-profile fix role/web --attach-managed --yes -o json
   ssm-profile fix role/web --emit terraform
+  ssm-profile fix --all --only missing-permission --max-failures 5
+  ssm-profile fix --tag Env=prod --accounts org --assume-role Operations
 
 What was changed, `ssm-profile undo` puts back.
 
@@ -54,7 +56,16 @@ pub struct Fix {
     #[arg(long, value_enum, value_name = "FORM", help_heading = "What to write, and whether")]
     pub emit: Option<Emit>,
 
-    /// Keep the state before in this file, which must not exist; default: a file in the state directory, named at the end
+    /// Only targets that a finding with this code keeps from being ready, for example no-instance-profile; repeatable
+    #[arg(long, value_name = "CODE", help_heading = "What to write, and whether")]
+    pub only: Vec<String>,
+
+    /// How many changes may fail until the run stops; until then it leaves out what hangs on them and goes on with the rest
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What to write, and whether")]
+    pub max_failures: usize,
+
+    /// Keep the state before in this file, which must not exist; default: a file in the state directory, named at the
+    /// end. With --accounts a directory, with a file for each account
     #[arg(long, value_name = "FILE", help_heading = "What to write, and whether")]
     pub backup: Option<OsString>,
 
@@ -121,6 +132,11 @@ pub struct Writing {
 pub struct Undo {
     /// The backup file that a fix has written
     pub backup: OsString,
+
+    /// The role to assume where the backup is of another account than the credentials
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub assume_role: Option<String>,
+
     #[command(flatten)]
     pub writing: Writing,
     #[command(flatten)]

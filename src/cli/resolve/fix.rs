@@ -2,13 +2,17 @@
 
 use std::ffi::OsString;
 
-use super::reach::{Reach, live_only, reach};
-use super::{Mistakes, Preferred, Wanted, finish, one_region_for_named, preferences, regions, requirements, wanted};
+use super::reach::{Reach, live_only, reach, role_name};
+use super::{
+    Mistakes, Preferred, Wanted, finish, noted, one_region_for_named, preferences, regions, requirements, wanted,
+};
 use crate::arn::{is_account_id, is_iam_name};
 use crate::cli::args;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
 use crate::needs::Requirements;
+use crate::render::sanitize::word;
+use crate::report::Code;
 
 /// Where the facts of a fix come from.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub struct FixPlan {
     pub options: Options,
     /// Where to keep the state before.
     pub backup: Option<OsString>,
+    /// How many failures end the run.
+    pub max_failures: usize,
+    /// Only targets that one of these findings keeps from being ready; all if none is named.
+    pub only: Vec<Code>,
 }
 
 /// Resolves `fix`.
@@ -85,16 +93,46 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         Some(file) => FixSource::Snapshot { file: file.clone(), wanted },
         None => FixSource::Live(wanted),
     };
-    let (scps, backup) = (typed.scp.clone(), typed.backup.clone());
+    if typed.max_failures == 0 {
+        mistakes.push("`--max-failures` is at least 1: the first failure ends the run then".to_owned());
+    }
+    if typed.emit.is_some() && reach.accounts.is_some() {
+        mistakes.push(
+            "`--emit` prints the changes of one account; leave `--accounts` away, and use credentials of that account"
+                .to_owned(),
+        );
+    }
+    let only = typed.only.iter().filter_map(|text| noted(code(text), &mut mistakes)).collect();
+    let (scps, backup, max_failures) = (typed.scp.clone(), typed.backup.clone(), typed.max_failures);
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
-    finish(FixPlan { source, scps, regions, reach, requirements, preferences, options, backup }, mistakes)
+    finish(
+        FixPlan { source, scps, regions, reach, requirements, preferences, options, backup, max_failures, only },
+        mistakes,
+    )
 }
 
-/// Resolves the Region of `undo`.
+fn code(text: &str) -> Result<Code, String> {
+    let known = Code::ALL.into_iter().find(|code| word(code) == text);
+    known.ok_or_else(|| {
+        let all: Vec<String> = Code::ALL.iter().map(|code| format!("`{}`", word(code))).collect();
+        format!("`{text}` is not the code of a finding; give one of {}", all.join(", "))
+    })
+}
+
+/// A run of `undo`, resolved.
+#[derive(Debug)]
+pub struct UndoPlan {
+    /// The Region to call.
+    pub region: Option<String>,
+    /// The role to assume, where the backup is of another account.
+    pub assume_role: Option<String>,
+}
+
+/// Resolves `undo`.
 ///
 /// # Errors
 /// Every mistake that was found.
-pub fn undo(typed: &args::Undo) -> Result<Vec<String>, Mistakes> {
+pub fn undo(typed: &args::Undo) -> Result<UndoPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
     if typed.backup == "-" {
         mistakes.push(
@@ -106,7 +144,9 @@ pub fn undo(typed: &args::Undo) -> Result<Vec<String>, Mistakes> {
     if regions.len() > 1 {
         mistakes.push("give `--region` once; the backup says where its instances are".to_owned());
     }
-    finish(regions, mistakes)
+    typed.assume_role.iter().for_each(|role| role_name(role, &mut mistakes));
+    let assume_role = typed.assume_role.as_ref().map(|role| role.trim_start_matches('/').to_owned());
+    finish(UndoPlan { region: regions.into_iter().next(), assume_role }, mistakes)
 }
 
 /// A run of `policy`, resolved.

@@ -91,7 +91,7 @@ pub fn live_only(typed: &args::Selection, mistakes: &mut Mistakes) {
     }
 }
 
-fn role_name(role: &str, mistakes: &mut Mistakes) {
+pub(super) fn role_name(role: &str, mistakes: &mut Mistakes) {
     let name = role.rsplit('/').next().unwrap_or(role);
     let path_is_fine = role.bytes().all(|b| b.is_ascii_graphic());
     if role.contains(':') || !path_is_fine || !is_iam_name(name, 64) {

@@ -6,6 +6,7 @@ mod chain;
 mod change;
 mod document;
 mod expected;
+mod fleet;
 pub(crate) mod generators;
 mod grant;
 mod plan;

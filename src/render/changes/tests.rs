@@ -1,5 +1,5 @@
 use super::*;
-use crate::fix::Reason;
+use crate::fix::{Reason, Refusal};
 
 const NORMAL: Layout = Layout { detail: Detail::Normal, width: Some(80) };
 const QUIET: Layout = Layout { detail: Detail::Quiet, width: Some(80) };
@@ -59,7 +59,7 @@ fn one_of_each() -> Vec<Change> {
 }
 
 fn step(change: Change, status: Status, note: Option<&str>) -> Step {
-    Step { change, status, note: note.map(str::to_owned) }
+    Step { change, mends: Vec::new(), status, note: note.map(str::to_owned) }
 }
 
 fn planned_record(changes: Vec<Change>) -> Record {
@@ -422,4 +422,57 @@ fn additions_are_green_and_deletions_red() {
     let page = plan(&planned_record(vec![inline("x", document("[1]"), document("[2]"))]), NORMAL);
     assert!(page.contains("   \u{1b}[31m-  1\u{1b}[0m\n   \u{1b}[32m+  2\u{1b}[0m\n"), "{page:?}");
     assert_no_leak(&page);
+}
+
+#[test]
+fn equal_refusals_are_told_together() {
+    let needs = |target: &str| {
+        refusal(
+            target,
+            "the instance has no instance profile",
+            &format!("`ssm-profile fix {target} --create-profile NAME`"),
+        )
+    };
+    let mut refusals: Vec<Refusal> = (1..=5).map(|number| needs(&format!("i-{number}"))).collect();
+    refusals.insert(2, refusal("i-6", "the role is somebody else's", "ask"));
+    refusals.push(Refusal { reason: Reason::Unknown, ..needs("i-7") });
+    let record = Record { refusals, ..Record::default() };
+    let lines =
+        |detail| plain(&plan(&record, Layout { detail, width: None })).lines().map(str::to_owned).collect::<Vec<_>>();
+    let expected = [
+        "refused 5 instances: the instance has no instance profile (such as `i-1`, `i-2`, `i-3`)",
+        "refused `i-6`: the role is somebody else's",
+        "refused `i-7`: the instance has no instance profile",
+        "no change; 7 targets stay as they are",
+    ];
+    assert_eq!(lines(Detail::Quiet), expected);
+    let normal = lines(Detail::Normal);
+    assert_eq!(normal[1], "  remedy: `ssm-profile fix i-1 --create-profile NAME`");
+    assert_eq!(
+        normal.iter().filter(|line| line.starts_with("refused ")).collect::<Vec<_>>(),
+        expected[..3].iter().collect::<Vec<_>>()
+    );
+    assert!(lines(Detail::Verbose)[0].ends_with("(`i-1`, `i-2`, `i-3`, `i-4`, `i-5`)"));
+    // The ids of two instances do not make two reasons.
+    let own = |target: &str| refusal(target, &format!("`{target}` is pending"), "wait");
+    let record = Record { refusals: vec![own("i-1"), own("i-2")], ..Record::default() };
+    assert!(plain(&plan(&record, QUIET)).starts_with("refused 2 instances: `TARGET` is pending (`i-1`, `i-2`)\n"));
+}
+
+#[test]
+fn a_change_says_how_many_it_mends() {
+    let mut record = planned_record(one_of_each().into_iter().skip(2).take(3).collect());
+    let targets = |count: usize| (1..=count).map(|number| format!("i-{number}")).collect::<Vec<_>>();
+    let mends = |record: &Record, detail| {
+        let page = plain(&plan(record, Layout { detail, width: None }));
+        page.lines().filter_map(|line| line.strip_prefix("   mends   ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    record.steps[0].mends = targets(1);
+    // A single target needs not be told.
+    assert_eq!(mends(&record, Detail::Normal), [""; 0]);
+    record.steps[1].mends = targets(21);
+    record.steps[2].mends = vec!["i-1".to_owned(), "role/web".to_owned()];
+    assert_eq!(mends(&record, Detail::Normal), ["i-1", "21 instances", "2 targets"]);
+    assert_eq!(mends(&record, Detail::Verbose)[2], "2 targets: i-1, role/web");
+    assert_eq!(mends(&record, Detail::Quiet), [""; 0]);
 }

@@ -19,7 +19,7 @@ fn document(text: &str) -> State {
 fn record(changes: Vec<(Thing, State, State)>) -> Record {
     let step = |(thing, before, after)| {
         let change = Change::new(thing, before, after).unwrap();
-        Step { change, status: Status::Planned, note: None }
+        Step::planned(change, Vec::new())
     };
     Record { steps: changes.into_iter().map(step).collect(), ..Record::default() }
 }
@@ -55,6 +55,7 @@ fn a_run() {
         ..record(vec![inline(r#"{"Version":"2012-10-17", "Statement":[]}"#)])
     };
     record.steps[0].status = Status::NotDone;
+    record.steps[0].mends = vec!["i-1".to_owned(), "i-2".to_owned()];
     record.steps[0].note = Some("why".to_owned());
     let report = Report { results: vec![crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new())] };
     insta::assert_snapshot!(render("fix", &record, Some(&report)).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
@@ -72,8 +73,13 @@ fn a_run() {
           "target": "arn:aws:iam::111122223333:role/web",
           "name": "x",
           "region": null,
+          "account": "111122223333",
           "before": null,
           "after": {"Version":"2012-10-17", "Statement":[]},
+          "mends": [
+            "i-1",
+            "i-2"
+          ],
           "status": "not_done",
           "note": "why"
         }
@@ -254,7 +260,7 @@ fn states() {
         ),
     ] {
         let expected = json!({"action": action, "target": target, "name": name, "region": region,
-            "before": shown_before, "after": shown_after, "status": "planned", "note": null});
+            "account": "111122223333", "before": shown_before, "after": shown_after, "mends": [], "status": "planned", "note": null});
         assert_eq!(read(&record(vec![(thing, before, after)]))["changes"], json!([expected]));
     }
 }

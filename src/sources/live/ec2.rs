@@ -231,8 +231,10 @@ fn pages<'r>(
             if let Err(failure) = reader.call(DESCRIBE, request.send()).await {
                 return Some((Err(failure), None));
             }
-            let body = raw.take();
-            let next = match instances::next_token(&body) {
+            let Some(body) = raw.take() else {
+                return Some((Err(Failure::incomplete(DESCRIBE, "the instances")), None));
+            };
+            let next = match instances::next_token(body.bytes().unwrap_or_default()) {
                 None => None,
                 // A page that names itself as the next one is no end of the list.
                 next if next == token => Some(Err(unfinished(DESCRIBE))),
@@ -247,7 +249,8 @@ fn pages<'r>(
         async move {
             let body = page.map_err(Failure::into_unreadable)?;
             // A page of a thousand is megabytes; meanwhile the next one is asked for.
-            let met = tokio::task::spawn_blocking(move || instances::met_in(&body)).await;
+            let met = tokio::task::spawn_blocking(move || instances::met_in(body.bytes().unwrap_or_default()));
+            let met = met.await;
             let met = met.map_err(|error| error.to_string()).flatten();
             let met = met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")));
             let mut met = met.map_err(Failure::into_unreadable)?;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::emulator::Account;
 use super::record::Record;
-use super::report::Report;
+use super::report::{Outcome, Report};
 use super::stub::Stub;
 use super::world::ACCOUNT;
 
@@ -240,6 +240,11 @@ impl Output {
     pub fn report(&self) -> Report {
         assert!(!self.stdout.is_empty(), "there is no report: {self:?}");
         Report::read(&self.stdout)
+    }
+
+    /// The results after a fix.
+    pub fn report_of_fix(&self) -> Vec<Outcome> {
+        self.record().results
     }
 
     /// Standard output as the machine report of a fix or an undo.

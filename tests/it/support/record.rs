@@ -19,6 +19,8 @@ pub struct Record {
     pub reach: Vec<Reach>,
     #[serde(deserialize_with = "present")]
     pub backup: Option<String>,
+    #[serde(default)]
+    pub backups: Vec<String>,
     #[serde(deserialize_with = "present")]
     pub stopped: Option<String>,
     pub next: Vec<String>,
@@ -44,8 +46,11 @@ pub struct Change {
     pub name: Option<String>,
     #[serde(deserialize_with = "present")]
     pub region: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub account: Option<String>,
     pub before: Value,
     pub after: Value,
+    pub mends: Vec<String>,
     pub status: Status,
     #[serde(deserialize_with = "present")]
     pub note: Option<String>,
@@ -105,6 +110,9 @@ impl Record {
         assert_eq!(record.summary, summary, "the summary of a fix counts the results: {json}");
         record.results.iter().for_each(Outcome::check);
         record.changes.iter().for_each(Change::check);
+        for change in record.changes.iter().filter(|_| record.command == Command::Fix) {
+            assert!(!change.mends.is_empty(), "a change that is for nobody: {change:?}");
+        }
         for Refusal { target, message, remedy, .. } in &record.refusals {
             assert!(![target, message, remedy].into_iter().any(String::is_empty), "{json}");
         }

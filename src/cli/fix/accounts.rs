@@ -1,0 +1,148 @@
+//! The accounts of a run, and how each is read, once before and again after.
+
+use futures::StreamExt as _;
+use tokio::sync::Semaphore;
+
+use super::super::fleet::{Entered, Fleet, nothing};
+use super::super::gather::{self, Live};
+use super::super::progress::FleetProgress;
+use super::super::resolve::{FixPlan, FixSource, Wanted};
+use super::super::{Stop, args};
+use crate::aws::Connection;
+use crate::facts::{Facts, ScpLevel, Subject};
+use crate::fix;
+use crate::sources::documents;
+use crate::sources::live::{self, From, Overseer, Query, Selection};
+
+/// All of them, in a stable order.
+pub(super) struct Accounts {
+    fleet: Option<Fleet>,
+    all: Vec<Account>,
+    query: Query,
+    given: Option<Vec<ScpLevel>>,
+    at_a_time: usize,
+}
+
+/// One of them.
+enum Account {
+    /// That of the credentials, or those of the ARNs that were typed.
+    Own(Live),
+    /// One of several.
+    Entered(Entered),
+    /// One of several that cannot be entered.
+    Closed(Subject),
+    /// What a snapshot holds.
+    Snapshot(Facts),
+}
+
+impl Accounts {
+    /// Finds a way to each.
+    pub(super) async fn open(
+        resolved: &FixPlan,
+        aws: &args::Aws,
+        scps: &[documents::Text],
+        snapshot: Option<Facts>,
+    ) -> Result<Accounts, Stop> {
+        let given = documents::scp_levels(scps);
+        let query = Query {
+            kms_key: resolved.requirements.kms_key.clone(),
+            preferences: resolved.preferences.name(),
+            scp_levels: given.clone(),
+            whole: true,
+            ..Query::default()
+        };
+        let at_a_time = resolved.reach.concurrency;
+        let mut accounts = Accounts { fleet: None, all: Vec::new(), query, given, at_a_time };
+        let wanted = match (&resolved.source, snapshot) {
+            (FixSource::Snapshot { .. }, facts) => {
+                accounts.all.push(Account::Snapshot(facts.unwrap_or_else(nothing)));
+                return Ok(accounts);
+            }
+            (FixSource::Live(wanted), _) => wanted,
+        };
+        match wanted {
+            Wanted::Selection(tags) if resolved.reach.accounts.is_some() => {
+                let selection = Selection { tags: tags.clone() };
+                let fleet = Fleet::open(&resolved.regions, &resolved.reach, aws).await?;
+                let entered = fleet.enter_all(&selection).await.into_iter();
+                accounts.all.extend(entered.map(|entered| entered.map_or_else(Account::Closed, Account::Entered)));
+                accounts.query.selection = Some(selection);
+                accounts.fleet = Some(fleet);
+            }
+            _ => {
+                let query = accounts.query.clone();
+                let live = gather::open_live(wanted.clone(), &resolved.regions, &resolved.reach, query, aws).await?;
+                accounts.all.push(Account::Own(live));
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The way to one of them, if there is one.
+    pub(super) fn connection(&self, index: usize) -> Option<&Connection> {
+        match (self.all.get(index)?, &self.fleet) {
+            (Account::Own(live), _) => Some(&live.connection),
+            (Account::Entered(entered), Some(fleet)) => Some(entered.connection(fleet)),
+            (Account::Entered(_), None) | (Account::Closed(_) | Account::Snapshot(_), _) => None,
+        }
+    }
+
+    /// The id of one of several.
+    pub(super) fn id(&self, index: usize) -> Option<&str> {
+        match self.all.get(index)? {
+            Account::Entered(entered) => entered.account.as_deref(),
+            Account::Closed(subject) => subject.account.as_deref(),
+            Account::Own(_) | Account::Snapshot(_) => None,
+        }
+    }
+
+    /// Reads these, several at a time, and gives their facts in their order; `keep` takes away what is not wanted.
+    pub(super) async fn read(
+        &self,
+        indexes: &[usize],
+        options: &fix::Options,
+        keep: impl Fn(usize, Facts) -> Facts,
+    ) -> Vec<Facts> {
+        let overseer = self.fleet.as_ref().map(|fleet| Overseer::new(fleet.base()));
+        let progress =
+            self.fleet.as_ref().map(|fleet| FleetProgress::start(indexes.len(), fleet.base().traffic().clone()));
+        let regions_at_a_time = Semaphore::new(self.at_a_time);
+        let one = async |index: usize| {
+            let mut facts = match (self.all.get(index), &self.fleet, &progress) {
+                (Some(Account::Own(live)), ..) => live.read().await,
+                (Some(Account::Entered(entered)), Some(fleet), Some(progress)) => {
+                    progress.expect_regions(entered.regions.len());
+                    let from = From {
+                        connection: entered.connection(fleet),
+                        account: entered.account.as_deref(),
+                        overseer: overseer.as_ref(),
+                        regions_at_a_time: &regions_at_a_time,
+                        watcher: progress,
+                    };
+                    live::load(&from, &Query { regions: entered.regions.clone(), ..self.query.clone() }).await
+                }
+                (Some(Account::Closed(subject)), ..) => Facts { subjects: vec![subject.clone()], ..nothing() },
+                (Some(Account::Snapshot(facts)), ..) => facts.clone(),
+                (Some(Account::Entered(_)) | None, ..) => nothing(),
+            };
+            // Those that were given win over those that were read.
+            facts.scp_levels = self.given.clone().or(facts.scp_levels);
+            let facts = keep(index, facts);
+            let lookups = fix::lookups(&facts, options);
+            let facts = match self.connection(index) {
+                Some(connection) => live::complete(connection, facts, &lookups).await,
+                None => facts,
+            };
+            progress.iter().for_each(FleetProgress::account_read);
+            facts
+        };
+        let read = futures::stream::iter(indexes.iter().copied().map(one)).buffered(self.at_a_time).collect().await;
+        progress.iter().for_each(FleetProgress::finish);
+        read
+    }
+}

@@ -1,0 +1,279 @@
+//! `fix`: plan, show, confirm, apply, verify.
+
+mod accounts;
+mod backups;
+mod next;
+mod show;
+
+use std::collections::BTreeSet;
+
+use super::progress::Progress as Bar;
+use super::resolve::{self, FixPlan, FixSource};
+use super::{Exit, Stop, args, confirm, files, gather, output};
+use crate::apply::backup::{BackupFile, Progress};
+use crate::apply::patience::Patience;
+use crate::apply::run::{Run, run};
+use crate::apply::{Failures, Interrupt, reach};
+use crate::diagnose::diagnose;
+use crate::emit;
+use crate::facts::{Facts, Subject};
+use crate::fix::{self, Change, Record, Status, Step};
+use crate::render::changes::Titled;
+use crate::render::sanitize::word;
+use crate::report::{Code, Outcome, Report, Severity, Verdict};
+use accounts::Accounts;
+pub(super) use show::Show;
+
+/// What is planned and done in one account.
+struct Part {
+    /// Its id, where there are several.
+    account: Option<String>,
+    /// What is planned there, and what became of it.
+    record: Record,
+    /// How its targets are: before, and once something was done, after.
+    report: Report,
+    /// The targets that are left once `--only` has sorted the others out.
+    chosen: Option<BTreeSet<Chosen>>,
+}
+
+/// Region and name of a target.
+type Chosen = (Option<String>, String);
+
+/// Runs `fix`.
+pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
+    let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
+    let fail_on = typed.fail_on.severity();
+    let taken = match (&resolved.source, &resolved.backup) {
+        (FixSource::Snapshot { file, .. }, _) => files::read(file).map(Some),
+        (FixSource::Live(_), _) if backups::directory(&resolved).is_some() => Ok(None),
+        (FixSource::Live(_), Some(backup)) => files::is_free(backup).map(|()| None),
+        (FixSource::Live(_), None) => Ok(None),
+    };
+    let (scps, taken) = gather::both(files::read_all(&resolved.scps), taken.map_err(|mistake| vec![mistake]))?;
+    let taken = match (&resolved.source, taken) {
+        (FixSource::Snapshot { wanted, .. }, Some(file)) => {
+            Some(gather::from_snapshot(&file, wanted, &resolved.regions, &resolved.preferences)?)
+        }
+        _ => None,
+    };
+    let accounts = Accounts::open(&resolved, &typed.aws, &scps, taken).await?;
+    let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || typed.emit.is_some()).await;
+    warn_if_nothing(&parts, &resolved.only);
+    let show = Show { form: typed.writing.output, detail: output::detail(cli) };
+    if let Some(form) = typed.emit {
+        return emitted(form, &joined(&parts), &report_of(&parts), fail_on);
+    }
+    let record = joined(&parts);
+    if record.dry_run || record.steps.is_empty() {
+        show.plan(&titled(&parts))?;
+        show.end(&titled(&parts), &report_of(&parts), false)?;
+        return Ok(exit_of(&record, &report_of(&parts), fail_on, false));
+    }
+    backups::check(&resolved, &parts)?;
+    if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
+        show.plan(&titled(&parts))?;
+        if show.form == args::RecordOutput::Json {
+            show.end(&titled(&parts), &report_of(&parts), false)?;
+        }
+        return Err(stop);
+    }
+    show.before_writing(&titled(&parts), typed.writing.yes)?;
+    if !typed.writing.yes {
+        confirm::ask(&confirm::question(record.steps.len())).await?;
+    }
+    let kept = backups::begin(&resolved, &parts)?;
+    for file in kept.iter().flatten() {
+        // Said before the first write, so that it is known whatever happens to the report.
+        output::note(&format!("the state before is kept in `{}`\n", file.path().display()));
+    }
+    interrupt.defer();
+    apply(&accounts, &resolved, &mut parts, kept, interrupt).await;
+    verify(&accounts, &resolved, &mut parts, interrupt).await;
+    for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
+        part.record.next = next::next(&part.record, &part.report);
+    }
+    if let Err(stop) = show.end(&titled(&parts), &report_of(&parts), true) {
+        output::note(&crate::render::changes::results(&titled(&parts), output::layout(show.detail)));
+        return Err(stop);
+    }
+    // Whoever asks while this reads again wants the end too.
+    Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set()))
+}
+
+/// Reads each account, and plans what to do there.
+async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<Part> {
+    let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
+    let choose = |_, mut facts: Facts| {
+        if !resolved.only.is_empty() {
+            let mut outcomes = judged(&facts).results.into_iter();
+            facts.subjects.retain(|_| outcomes.next().is_some_and(|outcome| is_meant(&outcome, &resolved.only)));
+        }
+        facts
+    };
+    let all: Vec<usize> = (0..accounts.count()).collect();
+    let mut parts = Vec::new();
+    for (index, facts) in accounts.read(&all, &resolved.options, choose).await.into_iter().enumerate() {
+        let report = judged(&facts);
+        let plan = fix::mending(&report, &facts, &resolved.requirements, &resolved.options, facts.taken_at);
+        let reach = match accounts.connection(index) {
+            Some(connection) => reach::of(connection, &plan.changes, &facts).await,
+            None => Vec::new(),
+        };
+        let steps = plan.changes.into_iter().zip(plan.mends);
+        let record = Record {
+            dry_run,
+            steps: steps.map(|(change, mends)| Step::planned(change, mends)).collect(),
+            refusals: plan.refusals,
+            warnings: plan.warnings,
+            reach,
+            assume_role: accounts.id(index).and(resolved.reach.accounts.as_ref()).map(|all| all.role.clone()),
+            ..Record::default()
+        };
+        let chosen = facts.subjects.iter().map(place_of);
+        let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
+        parts.push(Part { account: accounts.id(index).map(str::to_owned), record, report, chosen });
+    }
+    parts
+}
+
+/// Whether one of these findings keeps a target from being ready.
+fn is_meant(outcome: &Outcome, only: &[Code]) -> bool {
+    outcome.findings.iter().any(|finding| finding.decides() && only.contains(&finding.code))
+}
+
+fn place_of(subject: &Subject) -> Chosen {
+    (subject.region.clone(), subject.target.clone())
+}
+
+fn warn_if_nothing(parts: &[Part], only: &[Code]) {
+    if parts.iter().any(|part| !part.report.results.is_empty()) {
+        return;
+    }
+    if only.is_empty() {
+        output::warning("no instance was selected, so there is nothing to fix");
+    } else {
+        let codes: Vec<String> = only.iter().map(|code| format!("`{}`", word(code))).collect();
+        output::warning(&format!(
+            "no target lacks anything because of {}, so there is nothing to fix",
+            codes.join(" or ")
+        ));
+    }
+}
+
+/// Makes the changes, account by account, until there were too many failures.
+async fn apply(
+    accounts: &Accounts,
+    resolved: &FixPlan,
+    parts: &mut [Part],
+    kept: Vec<Option<BackupFile>>,
+    interrupt: &Interrupt,
+) {
+    let mut failures = Failures::new(resolved.max_failures);
+    let mut over = false;
+    for (index, (part, file)) in parts.iter_mut().zip(kept).enumerate() {
+        let (Some(connection), Some(mut file)) = (accounts.connection(index), file) else { continue };
+        if over {
+            part.record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
+            file.remove();
+            continue;
+        }
+        let watcher = output::Steps::start();
+        let failures = &mut failures;
+        let with = Run { connection, journal: &mut file, interrupt, watcher: &watcher, failures };
+        let ended = run(with, part.record.steps.clone()).await;
+        watcher.finish();
+        over = ended.stopped.is_some();
+        part.record.steps = ended.steps;
+        part.record.stopped = ended.stopped;
+        if file.backup.changes.iter().all(|entry| entry.progress == Progress::Planned) {
+            file.remove();
+        } else {
+            part.record.backup = Some(file.path().display().to_string());
+        }
+    }
+}
+
+/// Reads the accounts that were changed again until what was mended is seen to be, within bounds.
+async fn verify(accounts: &Accounts, resolved: &FixPlan, parts: &mut [Part], interrupt: &Interrupt) {
+    let progress = Bar::start("checking again");
+    let mut patience = Patience::long();
+    let stopped = parts.iter().any(|part| part.record.stopped.is_some());
+    let mut open: Vec<usize> = (0..parts.len()).filter(|index| has_steps(parts.get(*index))).collect();
+    loop {
+        let keep = |index: usize, mut facts: Facts| {
+            if let Some(chosen) = parts.get(index).and_then(|part| part.chosen.as_ref()) {
+                facts.subjects.retain(|subject| chosen.contains(&place_of(subject)));
+            }
+            facts
+        };
+        let read = accounts.read(&open, &resolved.options, keep).await;
+        for (index, facts) in open.iter().zip(read) {
+            if let Some(part) = parts.get_mut(*index) {
+                part.report = diagnose(&facts, &resolved.requirements, facts.taken_at);
+            }
+        }
+        open.retain(|index| !stopped && !parts.get(*index).is_none_or(is_settled));
+        if open.is_empty() || !patience.wait(interrupt).await {
+            progress.finish();
+            return;
+        }
+    }
+}
+
+fn has_steps(part: Option<&Part>) -> bool {
+    part.is_some_and(|part| !part.record.steps.is_empty())
+}
+
+/// Whether nothing more is to be expected: every target is ready, or nothing makes it ready, however long one waits.
+fn is_settled(part: &Part) -> bool {
+    let refused = part.record.refusals.iter().map(|refusal| refusal.target.as_str());
+    let left: BTreeSet<&str> = refused.chain(part.record.not_mended()).collect();
+    part.report.results.iter().all(|outcome| {
+        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || left.contains(outcome.target.as_str())
+    })
+}
+
+fn titled(parts: &[Part]) -> Vec<Titled<'_>> {
+    parts.iter().map(|part| (part.account.as_deref(), &part.record)).collect()
+}
+
+fn joined(parts: &[Part]) -> Record {
+    Record::joined(parts.iter().map(|part| &part.record))
+}
+
+fn report_of(parts: &[Part]) -> Report {
+    Report { results: parts.iter().flat_map(|part| part.report.results.iter().cloned()).collect() }
+}
+
+fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity) -> Result<Exit, Stop> {
+    let cannot = |error: emit::CannotEmit| Stop::Failure(error.to_string());
+    record.warnings.iter().for_each(|warning| output::warning(warning));
+    for group in crate::render::changes::groups(&record.refusals) {
+        output::warning(&group.in_a_line());
+    }
+    let changes: Vec<Change> = record.steps.iter().map(|step| step.change.clone()).collect();
+    let text = match form {
+        args::Emit::Cli => emit::shell(&changes),
+        args::Emit::Terraform => emit::terraform(&changes).map_err(cannot)?,
+        args::Emit::Cloudformation => emit::cloudformation(&changes).map_err(cannot)?,
+    };
+    if changes.is_empty() {
+        output::note(&format!("{}\n", crate::render::changes::planned(record)));
+    } else {
+        output::print(&text)?;
+    }
+    Ok(exit_of(record, report, fail_on, false))
+}
+
+/// The exit code that the contract of `fix` gives.
+fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool) -> Exit {
+    if interrupted {
+        Exit::Interrupted
+    } else if record.is_incomplete() {
+        Exit::Unknown
+    } else if record.dry_run && !record.steps.is_empty() {
+        Exit::NotReady
+    } else {
+        Exit::of(after, fail_on)
+    }
+}
