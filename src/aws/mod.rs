@@ -1,5 +1,6 @@
 //! How this tool talks to AWS: configuration, credentials, and what an error means.
 
+mod aside;
 mod assume;
 mod credentials;
 mod error;

@@ -40,6 +40,9 @@ pub fn detail(cli: &args::Cli) -> Detail {
     }
 }
 
+/// So many lines are made before they are written.
+const LINES_AT_A_TIME: usize = 1000;
+
 /// So many targets are told one by one; of more the causes.
 const FEW: usize = 10;
 
@@ -64,7 +67,14 @@ pub fn report(
             let mut out = io::BufWriter::new(io::stdout().lock());
             return settle(json::write(report, source, &mut out).and_then(|()| out.flush()));
         }
-        args::Output::Ndjson => json::render_lines(report).map_err(|error| failed(&error))?,
+        args::Output::Ndjson => {
+            for results in report.results.chunks(LINES_AT_A_TIME) {
+                if !print_or_stop(&json::render_lines(results).map_err(|error| failed(&error))?)? {
+                    break;
+                }
+            }
+            return Ok(());
+        }
         args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
         args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
         args::Output::Markdown => markdown::render(report),

@@ -41,7 +41,7 @@ impl Results {
             self.kept.borrow_mut().extend(outcomes);
             return;
         }
-        let lines = json::render_lines(&Report { results: outcomes });
+        let lines = json::render_lines(&outcomes);
         let lines = lines.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")));
         match lines.and_then(|lines| output::print_or_stop(&lines)) {
             Ok(true) => {}

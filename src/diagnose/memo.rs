@@ -24,8 +24,11 @@ pub(super) struct Memo {
     roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
     ways: RefCell<HashMap<WhoAndWhere, Rc<Seen>>>,
     demands: RefCell<HashMap<Where, Demand>>,
-    not_checked: RefCell<HashMap<(Where, [bool; 4]), Arc<Vec<String>>>>,
+    not_checked: RefCell<HashMap<(Where, Traits), Arc<Vec<String>>>>,
 }
+
+/// What decides of an instance what its verdict does not speak of.
+type Traits = [bool; 4];
 
 /// Account, Region and partition of a subject, and whether it is an instance.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -123,7 +126,7 @@ impl Memo {
         &self,
         subject: &Subject,
         instance: bool,
-        traits: [bool; 4],
+        traits: Traits,
         work_out: impl FnOnce() -> Vec<String>,
     ) -> Arc<Vec<String>> {
         let mut known = self.not_checked.borrow_mut();

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::sanitize::is_unseen;
-use crate::report::{Report, Summary};
+use crate::report::{Outcome, Report, Summary};
 
 /// The version of the report's shape.
 const SCHEMA_VERSION: u32 = 1;
@@ -131,11 +131,15 @@ fn is_plain(byte: u8) -> bool {
 ///
 /// # Errors
 /// Only if a value cannot be written as JSON.
-pub fn render_lines(report: &Report) -> Result<String, serde_json::Error> {
-    let mut text = String::new();
-    for result in &report.results {
-        text.push_str(&escape_unseen(&serde_json::to_string(result)?));
-        text.push('\n');
+pub fn render_lines(results: &[Outcome]) -> Result<String, serde_json::Error> {
+    let mut lines = Vec::new();
+    for result in results {
+        serde_json::to_writer(&mut lines, result)?;
+        lines.push(b'\n');
     }
-    Ok(text)
+    let lines = String::from_utf8(lines).map_err(serde::ser::Error::custom)?;
+    Ok(match escape_unseen(&lines) {
+        Cow::Borrowed(_) => lines,
+        Cow::Owned(escaped) => escaped,
+    })
 }

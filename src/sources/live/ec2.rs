@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
+use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types as sdk;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
 use futures::future::{FutureExt, join, join_all};
 use futures::stream::{self, Stream, StreamExt};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::iam::{self, Expected};
 use super::instances;
@@ -25,6 +30,8 @@ const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
 const FILTER_VALUES: usize = 200;
 /// The largest page of both lists.
 const PAGE: i32 = 1000;
+/// So many pages wait to be read.
+const BODIES_AT_A_TIME: usize = 2;
 /// So many pages are looked into while the next ones come. More would only fill memory.
 const PAGES_AT_A_TIME: usize = 8;
 
@@ -217,31 +224,17 @@ fn pages<'r>(
     filters: Vec<sdk::Filter>,
     begun: Option<oneshot::Sender<()>>,
 ) -> impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>> + 'r> + 'r {
-    let filters = some(filters);
-    let pages = stream::unfold(Some(Ok(None)), move |state: Option<Result<Option<String>, Failure>>| {
-        let filters = filters.clone();
-        async move {
-            let token = match state? {
-                Ok(token) => token,
-                Err(failure) => return Some((Err(failure), None)),
-            };
-            let raw = RawInstances::default();
-            let request = reader.connection.ec2(region).describe_instances().set_filters(filters).max_results(PAGE);
-            let request = request.set_next_token(token.clone()).customize().interceptor(raw.clone());
-            if let Err(failure) = reader.call(DESCRIBE, request.send()).await {
-                return Some((Err(failure), None));
-            }
-            let Some(body) = raw.take() else {
-                return Some((Err(Failure::incomplete(DESCRIBE, "the instances")), None));
-            };
-            let next = match instances::next_token(body.bytes().unwrap_or_default()) {
-                None => None,
-                // A page that names itself as the next one is no end of the list.
-                next if next == token => Some(Err(unfinished(DESCRIBE))),
-                next => Some(Ok(next)),
-            };
-            Some((Ok(body), next))
-        }
+    let (sender, receiver) = mpsc::channel(BODIES_AT_A_TIME);
+    let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters)).max_results(PAGE);
+    reader.connection.spawn_aside(fetch(request, sender));
+    let pages = stream::unfold(receiver, async |mut receiver| {
+        let page: Fetched = receiver.recv().await?;
+        let page = match page {
+            Ok(Some(body)) => Ok(body),
+            Ok(None) => Err(unfinished(DESCRIBE)),
+            Err(error) => Err(reader.connection.failure(DESCRIBE, &error)),
+        };
+        Some((page, receiver))
     });
     let begun = Arc::new(Mutex::new(begun));
     pages.map(move |page| {
@@ -278,6 +271,34 @@ fn pages<'r>(
             Ok(met)
         }
     })
+}
+
+/// The body of a page; nothing where a list does not come to its end.
+type Fetched = Result<Option<SdkBody>, SdkError<DescribeInstancesError, HttpResponse>>;
+
+/// Fetches the pages of a list one after another, until there are no more or nobody wants them.
+async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fetched>) {
+    let mut token: Option<String> = None;
+    loop {
+        let raw = RawInstances::default();
+        let request = request.clone().set_next_token(token.clone()).customize().interceptor(raw.clone());
+        if let Err(error) = request.send().await {
+            let _ = sender.send(Err(error)).await;
+            return;
+        }
+        let body = raw.take();
+        let next = instances::next_token(body.as_ref().and_then(SdkBody::bytes).unwrap_or_default());
+        let lacking = body.is_none();
+        if sender.send(Ok(body)).await.is_err() || lacking || next.is_none() {
+            return;
+        }
+        // A page that names itself as the next one is no end of the list.
+        if next == token {
+            let _ = sender.send(Ok(None)).await;
+            return;
+        }
+        token = next;
+    }
 }
 
 /// Reads the profile of an instance and what hangs on it, unless another instance has it too and came first.

@@ -103,10 +103,14 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
     let values = ids.iter().map(|id| (*id).to_owned()).collect();
     let filter = InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(values)).build();
     let filter = filter.map_err(|_| Failure::incomplete(DESCRIBE_AGENTS, "its filter").into_unreadable())?;
-    let request = reader.connection.ssm(region).describe_instance_information().filters(filter);
-    let mut pages = request.max_results(PAGE).into_paginator().send();
     let mut seen = BTreeMap::new();
-    while let Some(page) = reader.page(DESCRIBE_AGENTS, pages.next()).await.map_err(Failure::into_unreadable)? {
+    let mut token = None;
+    loop {
+        let request = reader.connection.ssm(region).describe_instance_information().filters(filter.clone());
+        let request = request.max_results(PAGE).set_next_token(token.clone());
+        // A fleet has thousands of these.
+        let page = reader.call(DESCRIBE_AGENTS, reader.connection.aside(request.send())).await;
+        let mut page = page.map_err(Failure::into_unreadable)?;
         if page.instance_information_list.is_none() {
             return Err(Failure::incomplete(DESCRIBE_AGENTS, "the list of instances").into_unreadable());
         }
@@ -120,6 +124,12 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
             };
             seen.insert(agent.instance_id().unwrap_or_default().to_owned(), known);
         }
+        match page.next_token.take().filter(|next| !next.is_empty()) {
+            None => return Ok(seen),
+            next if next == token => {
+                return Err(Failure::incomplete(DESCRIBE_AGENTS, "its further pages").into_unreadable());
+            }
+            next => token = next,
+        }
     }
-    Ok(seen)
 }
