@@ -45,7 +45,12 @@ impl Lazy {
         T: Send + 'static,
         E: Error + Send + Sync + 'static,
     {
-        self.spawn(call).await.unwrap_or_else(|gone| Err(SdkError::construction_failure(gone)))
+        // Before a call is made this thread must hear Control-C.
+        tokio::task::yield_now().await;
+        match self.spawn(call).await {
+            Ok(answer) => answer,
+            Err(gone) => Err(SdkError::construction_failure(gone)),
+        }
     }
 
     /// Runs something on that thread, or beside everything else here if there is none.

@@ -64,7 +64,7 @@ pub fn report(
         }
         args::Output::Text => text::render(report, layout(detail)),
         args::Output::Json => {
-            let mut out = io::BufWriter::new(io::stdout().lock());
+            let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
             return settle(json::write(report, source, &mut out).and_then(|()| out.flush()));
         }
         args::Output::Ndjson => {

@@ -24,8 +24,10 @@ pub(super) struct Memo {
     roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
     ways: RefCell<HashMap<WhoAndWhere, Rc<Seen>>>,
     demands: RefCell<HashMap<Where, Demand>>,
-    not_checked: RefCell<HashMap<(Where, Traits), Arc<Vec<String>>>>,
+    not_checked: RefCell<HashMap<(Where, Traits), Lines>>,
 }
+
+type Lines = Arc<Vec<String>>;
 
 /// What decides of an instance what its verdict does not speak of.
 type Traits = [bool; 4];
@@ -128,7 +130,7 @@ impl Memo {
         instance: bool,
         traits: Traits,
         work_out: impl FnOnce() -> Vec<String>,
-    ) -> Arc<Vec<String>> {
+    ) -> Lines {
         let mut known = self.not_checked.borrow_mut();
         Arc::clone(known.entry((Where::of(subject, instance), traits)).or_insert_with(|| Arc::new(work_out())))
     }

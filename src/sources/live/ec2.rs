@@ -224,17 +224,25 @@ fn pages<'r>(
     filters: Vec<sdk::Filter>,
     begun: Option<oneshot::Sender<()>>,
 ) -> impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>> + 'r> + 'r {
-    let (sender, receiver) = mpsc::channel(BODIES_AT_A_TIME);
     let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters)).max_results(PAGE);
-    reader.connection.spawn_aside(fetch(request, sender));
-    let pages = stream::unfold(receiver, async |mut receiver| {
+    let pages = stream::unfold(Source::Request(Box::new(request)), async |source| {
+        let mut receiver = match source {
+            Source::Pages(receiver) => receiver,
+            Source::Request(request) => {
+                // Before the first call this thread must hear Control-C.
+                tokio::task::yield_now().await;
+                let (sender, receiver) = mpsc::channel(BODIES_AT_A_TIME);
+                reader.connection.spawn_aside(fetch(*request, sender));
+                receiver
+            }
+        };
         let page: Fetched = receiver.recv().await?;
         let page = match page {
             Ok(Some(body)) => Ok(body),
             Ok(None) => Err(unfinished(DESCRIBE)),
             Err(error) => Err(reader.connection.failure(DESCRIBE, &error)),
         };
-        Some((page, receiver))
+        Some((page, Source::Pages(receiver)))
     });
     let begun = Arc::new(Mutex::new(begun));
     pages.map(move |page| {
@@ -252,7 +260,13 @@ fn pages<'r>(
             let running = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state == "running");
             let running: Vec<&str> = running.map(|met| met.instance.id.as_str()).collect();
             let profiles = async {
-                let looked_into: Vec<&Met> = met.iter().filter(|met| choice.looks_into(met)).collect();
+                // Each profile of the page once.
+                let mut by_profile: BTreeMap<&str, &Met> = BTreeMap::new();
+                for met in met.iter().filter(|met| choice.looks_into(met)) {
+                    let held = met.instance.profile.as_ref().map(|held| held.arn.as_str());
+                    by_profile.entry(held.unwrap_or_default()).or_insert(met);
+                }
+                let looked_into: Vec<&Met> = by_profile.into_values().collect();
                 let named = looked_into.iter().filter_map(|met| met.instance.profile.as_ref());
                 reader.prepare(partition_of_region(region), named.map(|profile| profile.arn.clone())).await;
                 if let Some(begun) = begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -275,6 +289,12 @@ fn pages<'r>(
 
 /// The body of a page; nothing where a list does not come to its end.
 type Fetched = Result<Option<SdkBody>, SdkError<DescribeInstancesError, HttpResponse>>;
+
+/// Where pages come from: nowhere yet, or from who fetches them.
+enum Source {
+    Request(Box<DescribeInstancesFluentBuilder>),
+    Pages(mpsc::Receiver<Fetched>),
+}
 
 /// Fetches the pages of a list one after another, until there are no more or nobody wants them.
 async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fetched>) {
@@ -301,13 +321,15 @@ async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fet
     }
 }
 
-/// Reads the profile of an instance and what hangs on it, unless another instance has it too and came first.
+/// Reads the profile of an instance and what hangs on it, or waits until that is read for another instance that has it too.
 async fn look_into(reader: &Reader<'_>, region: &str, met: &Met) {
     let Some(arn) = met.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
-    if reader.claim(&arn.to_string()) {
+    let partition = partition_of_region(region);
+    let read = async || {
         let expected = Expected { arn: None, account: met.account.as_deref().or(arn.account()) };
-        iam::profile(reader, partition_of_region(region), arn.name(), &expected).await;
-    }
+        iam::profile(reader, partition, arn.name(), &expected).await;
+    };
+    reader.held_profiles.get(partition, &arn.to_string(), read).await;
 }
 
 async fn associations(

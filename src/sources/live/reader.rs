@@ -51,11 +51,14 @@ pub(super) struct Reader<'a> {
     pub(super) overseer: Option<&'a Overseer<'a>>,
     pace: Pace,
     facts: Mutex<Facts>,
-    claimed: Mutex<BTreeSet<String>>,
     in_play: Mutex<BTreeSet<String>>,
     inventories: Once<Option<Arc<Inventory>>>,
     pub(super) profiles: Once<Result<ProfileReading, Failure>>,
     pub(super) roles: Once<RoleReading>,
+    /// The managed policies that are among the facts.
+    pub(super) policies: Once<()>,
+    /// The profiles of instances that are among the facts.
+    pub(super) held_profiles: Once<()>,
 }
 
 impl<'a> Reader<'a> {
@@ -67,11 +70,12 @@ impl<'a> Reader<'a> {
             overseer: None,
             pace: Pace::new(CALLS_AT_A_TIME),
             facts: Mutex::new(facts),
-            claimed: Mutex::default(),
             in_play: Mutex::default(),
             inventories: Once::default(),
             profiles: Once::default(),
             roles: Once::default(),
+            policies: Once::default(),
+            held_profiles: Once::default(),
         }
     }
 
@@ -101,11 +105,6 @@ impl<'a> Reader<'a> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         self.call(api, async { next.await.transpose() }).await
-    }
-
-    /// Whether nobody else reads `what` in this run, so that the caller must.
-    pub(super) fn claim(&self, what: &str) -> bool {
-        lock(&self.claimed).insert(what.to_owned())
     }
 
     /// Takes note that these profiles are in play, and reads the whole account at once if that costs less than one by one.

@@ -230,12 +230,13 @@ async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: Stri
     InlinePolicy { name, document }
 }
 
-/// Reads a managed policy, unless somebody else does.
+/// Reads a managed policy, or waits until somebody else has: whoever goes on must find it among the facts.
 pub(super) async fn policy(reader: &Reader<'_>, partition: &str, arn: &str) {
-    if reader.claim(arn) {
+    let read = async || {
         let fact = known(get_policy(reader, partition, arn).await);
         reader.facts().policies.insert(arn.to_owned(), fact);
-    }
+    };
+    reader.policies.get(partition, arn, read).await;
 }
 
 async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<ManagedPolicy, Failure> {
