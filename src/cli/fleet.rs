@@ -200,21 +200,21 @@ fn cannot_list(reason: &Unreadable) -> Stop {
 
 /// The account ids in a file: the first word of each line; an empty line and what follows `#` say nothing.
 fn account_ids(file: &crate::sources::documents::Text) -> Result<Vec<String>, Stop> {
+    let text = file.text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let lines = text.split(['\n', '\r']);
     let mut ids: Vec<String> = Vec::new();
     let mut mistakes = Vec::new();
-    for (index, line) in file.text.trim_start_matches('\u{feff}').lines().enumerate() {
+    for (index, line) in lines.enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        let Some(word) = line.split(|c: char| c.is_whitespace() || c == ',').next().filter(|word| !word.is_empty())
-        else {
-            continue;
-        };
-        match word.trim_matches('"') {
-            id if is_account_id(id) => ids.push(id.to_owned()),
-            other => mistakes.push(format!(
-                "line {} of `{}`: `{other}` is not an account id of 12 digits",
-                index + 1,
-                file.name
-            )),
+        let mut words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'));
+        let Some(word) = words.next().filter(|word| !word.is_empty()) else { continue };
+        let mut mistake = |what: String| mistakes.push(format!("line {} of `{}`: {what}", index + 1, file.name));
+        match words.find(|word| is_account_id(word)) {
+            Some(second) => {
+                mistake(format!("there is a second account id, `{second}`; give each on a line of its own"))
+            }
+            None if is_account_id(word) => ids.push(word.to_owned()),
+            None => mistake(format!("`{word}` is not an account id of 12 digits")),
         }
     }
     if ids.is_empty() && mistakes.is_empty() {
@@ -244,11 +244,13 @@ mod tests {
     fn a_file_of_accounts() {
         for text in [
             "222222222222\n111111111111\n",
-            "# all\n111111111111 shop  # the shop\n\n 222222222222,web,prod\r\n111111111111",
+            "# all\n111111111111 shop  # the shop\n\n 222222222222,web,prod\n111111111111",
             "\u{feff}\"111111111111\",a\n\"222222222222\",b",
         ] {
             assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
         }
+        assert_eq!(ids("111111111111\r222222222222").unwrap().len(), 2);
+        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account id, `222222222222`"));
         assert!(ids("").unwrap_err()[0].contains("names no account"));
         let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
         assert_eq!(mistakes.len(), 2);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::facts::{Facts, Instance, Role, Subject};
-use crate::needs::{Place, UPDATE_INSTANCE_INFORMATION};
+use crate::needs::{Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::policy::{AwsPrincipals, Document, DocumentKind, Resource, ServicePrincipal, Truth};
 use crate::report::{Finding, NeededFor, Permission, RoleSummary, Trust};
 
@@ -21,6 +21,8 @@ use super::role::{self, JudgedRole};
 /// What was judged before. It holds for the facts that it was made with.
 #[derive(Default)]
 pub(super) struct Memo {
+    /// Whether the user asks for something of an instance that the user names, which must not be taken for another.
+    names_instances: bool,
     roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
     ways: RefCell<HashMap<WhoAndWhere, Rc<Seen>>>,
     demands: RefCell<HashMap<Where, Demand>>,
@@ -104,6 +106,12 @@ pub(super) struct Way {
 }
 
 impl Memo {
+    /// Nothing was judged yet.
+    pub(super) fn new(requirements: &Requirements) -> Memo {
+        let named = requirements.actions.iter().filter_map(|action| action.resource.as_deref());
+        Memo { names_instances: named.into_iter().any(|resource| resource.contains("instance/")), ..Memo::default() }
+    }
+
     /// A role made ready for judgement.
     pub(super) fn role(&self, facts: &Facts, key: &str, role: &Role) -> Rc<JudgedRole> {
         let known = self.roles.borrow().get(key).cloned();
@@ -155,6 +163,7 @@ impl Memo {
         let seen = self.ways.borrow().get(&key).cloned();
         let seen = seen.unwrap_or_else(|| {
             let sight = judged.map_or_else(Sight::default, |judged| Sight::of(judged, facts, &place));
+            let sight = Sight { id: sight.id || self.names_instances, ..sight };
             let seen = Rc::new(Seen { sight, ways: RefCell::default() });
             self.ways.borrow_mut().insert(key, Rc::clone(&seen));
             seen

@@ -53,7 +53,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge that has seen nothing yet. `now` is the time that conditions on the clock are judged at.
     pub fn new(requirements: &'a Requirements, now: Timestamp) -> Judge<'a> {
-        Judge { requirements, now, memo: Memo::default() }
+        Judge { requirements, now, memo: Memo::new(requirements) }
     }
 
     /// Judges a subject. The facts may grow from one subject to the next; what they say of a thing must stay.

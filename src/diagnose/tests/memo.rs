@@ -6,6 +6,7 @@ use super::*;
 use crate::diagnose::Judge;
 use crate::facts::{Facts, Instance, KmsKey, kms_key};
 use crate::fix::tests::generators::{Case, case};
+use crate::needs::RequiredAction;
 
 const FIRST: &str = "i-0123456789abcdef0";
 const SECOND: &str = "i-0123456789abcdef1";
@@ -107,6 +108,16 @@ fn a_key_policy_that_names_a_session_tells_instances_apart() {
     let results = diagnose(&account.facts, &requirements, now()).results;
     assert_eq!([results[0].verdict, results[1].verdict], [Verdict::Ready, Verdict::NotReady]);
     assert_same(&account.facts, &requirements);
+}
+
+#[test]
+fn an_instance_that_the_user_names_is_not_taken_for_another() {
+    for action in ["ssm:SendCommand", "ssm:UpdateInstanceInformation"] {
+        let resource = Some(format!("arn:aws:ec2:us-east-1:111122223333:instance/{FIRST}"));
+        let required = RequiredAction { action: action.to_owned(), resource };
+        let requirements = Requirements { actions: vec![required], ..Requirements::default() };
+        assert_same(&two(ready).facts, &requirements);
+    }
 }
 
 #[test]

@@ -17,7 +17,9 @@ pub async fn active_accounts(connection: &Connection, partition: &str) -> Result
     let reader = Reader::new(connection, Facts::new(jiff::Timestamp::now()));
     let mut pages = connection.organizations(partition).list_accounts().into_paginator().send();
     let mut ids = Vec::new();
+    let mut more = false;
     while let Some(page) = reader.page(LIST_ACCOUNTS, pages.next()).await.map_err(Failure::into_unreadable)? {
+        more = page.next_token().is_some_and(|token| !token.is_empty());
         let lacking = || Failure::incomplete(LIST_ACCOUNTS, "the accounts").into_unreadable();
         for account in page.accounts.ok_or_else(lacking)? {
             // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
@@ -26,6 +28,10 @@ pub async fn active_accounts(connection: &Connection, partition: &str) -> Result
                 ids.push(account.id.ok_or_else(lacking)?);
             }
         }
+    }
+    // The SDK stops at a page that names itself as the next one; that is no end of the list.
+    if more {
+        return Err(Failure::incomplete(LIST_ACCOUNTS, "its further pages").into_unreadable());
     }
     ids.sort_unstable();
     ids.dedup();

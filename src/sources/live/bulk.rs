@@ -5,7 +5,7 @@
 //! a profile without a role, a policy that is nothing but a boundary.
 //! Source: [GetAccountAuthorizationDetails](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use futures::future::try_join3;
@@ -30,6 +30,8 @@ pub(super) struct Inventory {
     profiles: BTreeMap<String, ProfileReading>,
     roles: BTreeMap<String, RoleReading>,
     policies: BTreeMap<String, ManagedPolicy>,
+    /// The roles that were told of.
+    told: BTreeSet<String>,
 }
 
 impl Inventory {
@@ -51,6 +53,11 @@ impl Inventory {
     /// Takes in a role and the profiles that hold it. One that is not told in full is left out, and read by itself.
     fn add_role(&mut self, detail: &RoleDetail) {
         let Some((name, reading)) = detail.role_name().zip(role::from_details(detail)) else { return };
+        // One that is told twice, in parts perhaps, is read by itself too.
+        if !self.told.insert(name.to_lowercase()) {
+            self.roles.remove(&name.to_lowercase());
+            return;
+        }
         for profile in detail.instance_profile_list() {
             if let Some(reading) = ProfileReading::of_role(profile, &reading) {
                 // Names are unique whatever their case.
@@ -80,7 +87,7 @@ pub(super) async fn inventory(reader: &Reader<'_>, partition: &str) -> Result<In
         details(reader, partition, EntityType::AwsManagedPolicy),
     )
     .await?;
-    let mut inventory = Inventory { roles: roles.roles, profiles: roles.profiles, policies: local.policies };
+    let mut inventory = Inventory { policies: local.policies, ..roles };
     inventory.policies.extend(of_aws.policies);
     Ok(inventory)
 }

@@ -1,6 +1,6 @@
 //! Instances and their associations with profiles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
@@ -299,6 +299,7 @@ enum Source {
 /// Fetches the pages of a list one after another, until there are no more or nobody wants them.
 async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fetched>) {
     let mut token: Option<String> = None;
+    let mut seen = BTreeSet::new();
     loop {
         let raw = RawInstances::default();
         let request = request.clone().set_next_token(token.clone()).customize().interceptor(raw.clone());
@@ -309,15 +310,16 @@ async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fet
         let body = raw.take();
         let next = instances::next_token(body.as_ref().and_then(SdkBody::bytes).unwrap_or_default());
         let lacking = body.is_none();
-        if sender.send(Ok(body)).await.is_err() || lacking || next.is_none() {
+        if sender.send(Ok(body)).await.is_err() || lacking {
             return;
         }
-        // A page that names itself as the next one is no end of the list.
-        if next == token {
+        let Some(next) = next else { return };
+        // A page that names an earlier one as the next is no end of the list.
+        if !seen.insert(next.clone()) {
             let _ = sender.send(Ok(None)).await;
             return;
         }
-        token = next;
+        token = Some(next);
     }
 }
 

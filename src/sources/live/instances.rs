@@ -29,8 +29,8 @@ pub(super) fn next_token(body: &[u8]) -> Option<String> {
 /// # Errors
 /// In words, if it cannot be understood.
 pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
-    let text = std::str::from_utf8(body).map_err(|_| "it is not text".to_owned())?;
-    let mut xml = Reader::from_str(text);
+    let page = std::str::from_utf8(body).map_err(|_| "it is not text".to_owned())?;
+    let mut xml = Reader::from_str(page);
     let mut all = Vec::new();
     loop {
         match xml.read_event().map_err(broken)? {
@@ -39,11 +39,17 @@ pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
             _ => {}
         }
     }
+    let mut token = String::new();
     children(&mut xml, |xml, tag| match tag.local_name().as_ref() {
         b"reservationSet" => items(xml, |xml| reservation(xml, &mut all)),
+        b"nextToken" => text(xml, tag).map(|named| token = named),
         _ => skip(xml, tag),
     })?;
-    Ok(all)
+    // A page behind this one that was not seen at a glance would be lost.
+    match next_token(body) {
+        None if !token.is_empty() => Err("it names its next page in a way that is not known".to_owned()),
+        _ => Ok(all),
+    }
 }
 
 fn reservation(xml: &mut Xml<'_>, all: &mut Vec<Met>) -> Read<()> {
@@ -93,7 +99,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Option<Instance>> {
         }
         Ok(())
     })?;
-    let Some(id) = id else { return Ok(None) };
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
     Ok(Some(Instance {
         id,
         name: tags.get("Name").cloned(),
@@ -214,7 +220,13 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_an_error() {
-        for broken in [&b"\xff"[..], b"", b"{}", b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own"] {
+        for broken in [
+            &b"\xff"[..],
+            b"",
+            b"{}",
+            b"<R><nextToken a=\"\">x</nextToken></R>",
+            b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own",
+        ] {
             assert!(met_in(broken).is_err(), "{}", String::from_utf8_lossy(broken));
         }
     }

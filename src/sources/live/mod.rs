@@ -182,7 +182,8 @@ fn subjects(
             .collect(),
         Err(mut reason) => {
             // AWS refuses the credentials where a Region is not switched on.
-            if reason.kind == UnreadableKind::Credentials {
+            const REFUSED: [&str; 2] = ["AuthFailure", "UnrecognizedClientException"];
+            if reason.kind == UnreadableKind::Credentials && REFUSED.iter().any(|code| reason.message.contains(code)) {
                 reason.message += "; if other Regions take them, this one is not switched on in the account";
             }
             vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))]

@@ -180,13 +180,22 @@ async fn level(reader: &Reader<'_>, partition: &str, target: String) -> ScpLevel
     let request = client.list_policies_for_target().target_id(&level.name).filter(PolicyType::ServiceControlPolicy);
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
+    let mut more = false;
     loop {
         match reader.page(LIST_POLICIES, pages.next()).await.map_err(Failure::into_unreadable) {
+            // The SDK stops at a page that names itself as the next one; that is no end of the list.
+            Ok(None) if more => {
+                level.unread.push(Failure::incomplete(LIST_POLICIES, "its further pages").into_unreadable());
+                break;
+            }
             Ok(None) => break,
-            Ok(Some(page)) => match page.policies {
-                Some(policies) => found.extend(policies),
-                None => level.unread.push(Failure::incomplete(LIST_POLICIES, "the policies").into_unreadable()),
-            },
+            Ok(Some(page)) => {
+                more = page.next_token().is_some_and(|token| !token.is_empty());
+                match page.policies {
+                    Some(policies) => found.extend(policies),
+                    None => level.unread.push(Failure::incomplete(LIST_POLICIES, "the policies").into_unreadable()),
+                }
+            }
             Err(reason) => {
                 level.unread.push(reason);
                 break;
