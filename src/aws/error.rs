@@ -181,11 +181,14 @@ fn class_of(code: &str) -> (Class, &'static str) {
         | "IncompleteSignature"
         | "IncompleteSignatureException"
         | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "AuthFailure"
-        | "UnrecognizedClientException" => {
+        | "MissingAuthenticationTokenException" => {
             (Class::Kind(UnreadableKind::Credentials), "the credentials are not accepted")
         }
+        // Also what good credentials get in a Region that is not switched on in their account.
+        "AuthFailure" | "UnrecognizedClientException" => (
+            Class::Kind(UnreadableKind::Credentials),
+            "the credentials are not accepted, or the Region is not switched on in their account",
+        ),
         _ => (Class::Kind(UnreadableKind::Other), "the call failed"),
     }
 }

@@ -191,7 +191,7 @@ pub struct Instance {
     pub state: String,
     /// The profile that it is associated with.
     pub profile: Option<AttachedProfile>,
-    /// The state of its association with that profile; absent if AWS lists no association.
+    /// The state of its association with that profile; absent if AWS lists none, or none was asked for but pending ones.
     pub association: Fact<Association>,
     /// Its metadata options, where AWS gave them.
     pub metadata: Option<MetadataOptions>,

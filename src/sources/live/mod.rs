@@ -180,14 +180,7 @@ fn subjects(
             .into_iter()
             .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(Box::new(met.instance))))
             .collect(),
-        Err(mut reason) => {
-            // AWS refuses the credentials where a Region is not switched on.
-            const REFUSED: [&str; 2] = ["AuthFailure", "UnrecognizedClientException"];
-            if reason.kind == UnreadableKind::Credentials && REFUSED.iter().any(|code| reason.message.contains(code)) {
-                reason.message += "; if other Regions take them, this one is not switched on in the account";
-            }
-            vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))]
-        }
+        Err(reason) => vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))],
     }
 }
 
