@@ -8,12 +8,13 @@ use crate::render::sanitize::shell;
 pub struct Again {
     selection: String,
     flags: String,
+    several_accounts: bool,
 }
 
 impl Again {
     /// The flags for the commands that a report proposes.
     pub fn fixes(&self) -> Fixes<'_> {
-        Fixes { selection: &self.selection, flags: &self.flags }
+        Fixes { selection: &self.selection, flags: &self.flags, several_accounts: self.several_accounts }
     }
 }
 
@@ -41,7 +42,7 @@ pub fn of_check(typed: &args::Check) -> Again {
     words.each("--context", &typed.circumstances.context);
     words.each("--preferences", &typed.circumstances.preferences);
     words.each("--scp", typed.sources.scp.iter().map(|file| file.to_string_lossy()));
-    Again { selection, flags: words.0.join(" ") }
+    Again { selection, flags: words.0.join(" "), several_accounts: typed.targets.selection.accounts.is_some() }
 }
 
 #[derive(Default)]

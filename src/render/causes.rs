@@ -26,6 +26,8 @@ pub struct Fixes<'a> {
     pub selection: &'a str,
     /// Flags for every command, for example `--profile prod --kms-key alias/sessions`; may be empty.
     pub flags: &'a str,
+    /// Whether the selection reaches into accounts that are not those of the credentials.
+    pub several_accounts: bool,
 }
 
 /// The report as text with ANSI styles, which whoever prints it keeps or strips.

@@ -21,18 +21,38 @@ pub(super) fn command(cause: &Cause<'_>, fixes: Fixes<'_>) -> Option<String> {
     }
     let codes: BTreeSet<Code> = cause.grounds.iter().map(|ground| ground.code).collect();
     let mut words = vec!["ssm-profile fix".to_owned()];
-    match cause.blame {
-        Blame::Role(arn) if is_arn_of(arn, "role") => words.extend(on_one(arn, cause)),
+    let targets = match cause.blame {
+        Blame::Role(arn) if is_arn_of(arn, "role") && !differs_by_region(cause) => on_one(arn, cause),
         Blame::Profile(arn) if codes.iter().eq([&Code::InstanceProfileEmpty]) && is_arn_of(arn, "instance-profile") => {
-            words.extend(on_one(arn, cause));
+            on_one(arn, cause)
         }
-        _ => words.extend(on_instances(cause, &codes, fixes)?),
-    }
+        _ => on_instances(cause, &codes, fixes)?,
+    };
+    // The selection enters the accounts by itself.
+    let elsewhere =
+        cause.account.filter(|_| fixes.several_accounts && targets.first().is_none_or(|it| it != fixes.selection));
+    words.extend(targets);
     if codes.contains(&Code::NoInstanceProfile) || codes.contains(&Code::InstanceProfileMissing) {
         words.push(format!("--create-profile {CREATED_PROFILE}"));
     }
     words.extend((!fixes.flags.is_empty()).then(|| fixes.flags.to_owned()));
+    words.extend(elsewhere.map(|account| format!(" # with credentials of account {}", word_of(account))));
     Some(words.join(" "))
+}
+
+/// An account as a comment may hold it.
+fn word_of(account: &str) -> String {
+    account.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Whether what is lacking is another thing in each Region: a key, say, of which one would be granted and the others not.
+fn differs_by_region(cause: &Cause<'_>) -> bool {
+    let of_instances = |message: &str| {
+        let mut before: Vec<&str> = message.split(":REGION:").collect();
+        before.pop();
+        before.iter().all(|before| before.ends_with(":ec2"))
+    };
+    cause.grounds.iter().any(|ground| !of_instances(&ground.message))
 }
 
 fn can_help(cause: &Cause<'_>) -> bool {

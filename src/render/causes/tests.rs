@@ -5,7 +5,7 @@ use crate::report::{
 };
 
 const WIDE: Layout = Layout { detail: Detail::Normal, width: None };
-const FIXES: Fixes<'_> = Fixes { selection: "--all --region us-east-1", flags: "" };
+const FIXES: Fixes<'_> = Fixes { selection: "--all --region us-east-1", flags: "", several_accounts: false };
 
 fn finding(code: Code, severity: Severity, message: &str) -> Finding {
     Finding { code, severity, message: message.to_owned(), remedy: "mend it".to_owned(), leaves_unknown: false }
@@ -412,6 +412,44 @@ fn no_command_where_it_cannot_help() {
     let fixes = Fixes { flags: "--profile prod", ..FIXES };
     let page = render(&Report { results: vec![lacking(1, "web")] }, WIDE, Some(fixes));
     assert!(page.contains("role/web --region us-east-1 --profile prod\n"), "{page}");
+}
+
+#[test]
+fn what_differs_by_region_is_not_mended_in_one_region_alone() {
+    let lacks = |region: &str, number: usize, resource: &str| {
+        let finding = error(Code::MissingPermission, &format!("not on `arn:aws:{resource}`"));
+        in_region(region, with_role("web", instance(number, Verdict::NotReady, vec![finding])))
+    };
+    // A key of several Regions has the same id in all of them, and is another one in each.
+    let of_key = |number: usize| {
+        let region = ["us-east-1", "eu-west-1"][number % 2];
+        lacks(region, number, &format!("kms:{region}:111122223333:key/mrk-1"))
+    };
+    let arn = |region: &str, number: usize| format!("arn:aws:ec2:{region}:111122223333:instance/{}", id(number));
+    let expected = format!("ssm-profile fix {} {}", arn("eu-west-1", 1), arn("us-east-1", 0));
+    assert_eq!(offered((0..2).map(of_key).collect()), [expected]);
+    let expected = "ssm-profile fix --all --region us-east-1 --only missing-permission";
+    assert_eq!(offered((0..12).map(of_key).collect()), [expected]);
+    // On instances a role is allowed it in all Regions.
+    let of_instance = |number: usize| {
+        let region = ["us-east-1", "eu-west-1"][number % 2];
+        lacks(region, number, &arn(region, number)["arn:aws:".len()..])
+    };
+    assert_eq!(offered((0..2).map(of_instance).collect()), ["ssm-profile fix arn:aws:iam::111122223333:role/web"]);
+}
+
+#[test]
+fn over_several_accounts_a_command_says_whose_credentials_it_needs() {
+    let fixes = Fixes { several_accounts: true, ..FIXES };
+    let page = |results| render(&Report { results }, WIDE, Some(fixes));
+    let page_of_one = page(vec![lacking(1, "web")]);
+    assert!(
+        page_of_one.contains("role/web --region us-east-1  # with credentials of account 111122223333\n"),
+        "{page_of_one}"
+    );
+    // The selection enters the accounts by itself.
+    let many = page((0..12).map(bare).collect());
+    assert!(many.contains("--only no-instance-profile") && !many.contains("# with"), "{many}");
 }
 
 #[test]
