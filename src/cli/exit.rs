@@ -49,6 +49,11 @@ impl Tally {
         self.unknown |= outcome.verdict == Verdict::Unknown;
     }
 
+    /// There are more, of which nothing is known.
+    pub fn cut_short(&mut self) {
+        self.unknown = true;
+    }
+
     /// The code that they end with.
     pub fn exit(self) -> Exit {
         match (self.fails, self.unknown) {

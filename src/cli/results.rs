@@ -45,7 +45,10 @@ impl Results {
         let lines = lines.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")));
         match lines.and_then(|lines| output::print_or_stop(&lines)) {
             Ok(true) => {}
-            Ok(false) => self.closed.notify_one(),
+            Ok(false) => {
+                self.tally.borrow_mut().cut_short();
+                self.closed.notify_one();
+            }
             Err(stop) => {
                 *self.failure.borrow_mut() = Some(stop);
                 self.closed.notify_one();

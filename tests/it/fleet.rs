@@ -382,3 +382,11 @@ fn what_cannot_be_meant_is_refused_before_any_call() {
     }
     sandbox.run(&["snapshot", "--all", "--accounts", "org", "--assume-role", "A"]).expect(2);
 }
+
+#[test]
+fn whoever_stops_reading_is_not_told_that_all_is_ready() {
+    let stub = fleet(ACCOUNT, 2).serve();
+    assert_eq!(Sandbox::at(&stub).run(&["check", "--all", "-o", "ndjson"]).code, 0);
+    // The run ends there, so that nobody knows what the rest would have been.
+    assert_eq!(Sandbox::at(&stub).run_unread(&["check", "--all", "-o", "ndjson"]), 3);
+}

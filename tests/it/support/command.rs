@@ -133,18 +133,24 @@ impl Sandbox {
         self.start(arguments, input.as_ref()).wait()
     }
 
+    /// Runs the binary with nobody reading what it writes to standard output; gives the exit code.
+    pub fn run_unread(&self, arguments: &[&str]) -> i32 {
+        let mut process = self.command(arguments).stderr(Stdio::null()).spawn().expect("the binary starts");
+        drop(process.stdout.take());
+        let status = process.wait().expect("the binary can be waited for");
+        status.code().unwrap_or_else(|| panic!("the binary ended by a signal: {status}"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ssm-profile"));
+        command.args(arguments).env_clear().envs(&self.variables).current_dir(self.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// Starts the binary and does not wait for it.
     pub fn start(&self, arguments: &[&str], input: &[u8]) -> Running {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ssm-profile"))
-            .args(arguments)
-            .env_clear()
-            .envs(&self.variables)
-            .current_dir(self.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        let mut process = self.command(arguments).spawn().expect("the binary starts");
         let said = Arc::<Said>::default();
         let (mut stdin, input) = (process.stdin.take().expect("stdin is piped"), input.to_vec());
         // A binary that does not read its input closes it: no fault of the test.
