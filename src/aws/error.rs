@@ -107,7 +107,13 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
     let network = |phrase| (Class::Kind(UnreadableKind::Network), phrase);
     let (class, phrase) = match code {
         Some(code) => {
-            let (class, phrase) = class_of(code);
+            let (class, phrase) = match class_of(code) {
+                // Whatever it calls that, AWS failed and did not refuse.
+                (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 => {
+                    (Class::Kind(UnreadableKind::Network), phrase)
+                }
+                class => class,
+            };
             (class, phrase.to_owned())
         }
         // AWS gives a code with every error. Without one it is a proxy that speaks, or the answer is cut or garbled.

@@ -48,7 +48,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         }
     };
     // SCPs that were given win over those that a snapshot holds.
-    facts.scp_levels = documents::scp_levels(&scps).or(facts.scp_levels);
+    facts.give_scps(documents::scp_levels(&scps));
     Ok((facts, source, connection))
 }
 

@@ -106,8 +106,9 @@ impl<'a> Asked<'a> {
                 ));
                 None
             }
-            // The default document is read if it is readable; whoever names another wants to know what it asks for.
-            Fact::Unreadable(reason) if name != DEFAULT_NAME => {
+            // The default document is read if it is readable, which a failure does not say it is not; whoever names another
+            // wants to know what it asks for.
+            Fact::Unreadable(reason) if name != DEFAULT_NAME || reason.kind.may_pass() => {
                 self.preferences_known = false;
                 let finding = explain::unreadable(reason);
                 let message = format!("the session preferences `{name}` are not known: {}", finding.message);

@@ -130,8 +130,9 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
             lines.push("session preferences: they were not read, and may ask for more".to_owned());
         }
     }
-    if facts.scp_levels.is_none() {
-        lines.push(match facts.organization.known().and_then(|organization| organization.policies_unread.as_ref()) {
+    let unread = facts.organization.known().and_then(|organization| organization.policies_unread.as_ref());
+    if facts.scp_levels.is_none() || unread.is_some() {
+        lines.push(match unread {
             Some(reason) if reason.kind != UnreadableKind::Denied => {
                 let Unreadable { api, message, .. } = reason;
                 format!("service control policies: not visible from here (`{api}`: {message}); give them with --scp")

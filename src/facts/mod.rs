@@ -80,6 +80,20 @@ pub enum UnreadableKind {
     Other,
 }
 
+impl UnreadableKind {
+    /// Whether another try may well succeed, so that the failure says nothing of what the caller may see.
+    pub fn may_pass(self) -> bool {
+        match self {
+            UnreadableKind::Throttled | UnreadableKind::Credentials | UnreadableKind::Network => true,
+            UnreadableKind::Denied
+            | UnreadableKind::OtherAccount
+            | UnreadableKind::OtherPath
+            | UnreadableKind::NotInSnapshot
+            | UnreadableKind::Other => false,
+        }
+    }
+}
+
 /// Everything that was read for one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +101,7 @@ pub struct Facts {
     /// When the facts were read; the verdict speaks of that time.
     pub taken_at: Timestamp,
     /// What is to be judged, in the order it was asked for.
+    #[serde(serialize_with = "snapshot::on_lines")]
     pub subjects: Vec<Subject>,
     /// Instance profiles by [`key`].
     pub profiles: BTreeMap<String, Fact<InstanceProfile>>,
@@ -128,6 +143,15 @@ impl Facts {
             scp_levels: None,
             settings: BTreeMap::new(),
             organization: not_taken(),
+        }
+    }
+
+    /// Puts the levels of service control policies that a person gave, if any, in the place of those that were read.
+    pub fn give_scps(&mut self, given: Option<Vec<ScpLevel>>) {
+        let Some(given) = given else { return };
+        self.scp_levels = Some(given);
+        if let Fact::Known(organization) = &mut self.organization {
+            organization.policies_unread = None;
         }
     }
 }

@@ -91,7 +91,8 @@ fn settings_are_read_beside_the_chain_of_the_instance() {
 #[test]
 fn the_agents_of_a_fleet_are_read_beside_its_profiles() {
     let other = "i-00000000000000002";
-    let stopped = Instance::new("i-00000000000000003").profile("web").state("stopped");
+    let of_old = "i-00000000000000003";
+    let stopped = Instance::new(of_old).profile("web").state("stopped").agent("ConnectionLost", "2.0.0.0");
     let stub = World::ready()
         .instance(Instance::new(other).profile("web").agent("ConnectionLost", "3.3.2299.0"))
         .instance(stopped)
@@ -100,6 +101,8 @@ fn the_agents_of_a_fleet_are_read_beside_its_profiles() {
     let report = check(&Sandbox::at(&stub), &["--all"]);
     assert_eq!((report.summary.ready, stub.calls_of("DescribeInstanceInformation").len()), (3, 1));
     assert_eq!(severities(report.of(other), Code::AgentOffline), [Severity::Warning]);
+    // What is known of the agent of an instance that does not run counts as in a check of that instance alone.
+    assert_eq!(severities(report.of(of_old), Code::AgentOffline), [Severity::Warning]);
     assert!(!report.of(INSTANCE).codes().contains(&Code::AgentOffline));
 }
 
@@ -230,6 +233,34 @@ fn service_control_policies_of_every_level_are_read() {
     assert!(!stub.actions().iter().any(|action| action == "ListPoliciesForTarget"));
 }
 
+/// What the caller may see of an organisation counts, whatever else it may not see or just did not get to see.
+#[test]
+fn a_service_control_policy_that_was_read_counts_beside_others_that_were_not() {
+    let deny = policy("Deny", "ssmmessages:*");
+    let world = |of_account: Level| World::ready().organization("o-a", MANAGEMENT, [Level::new("r-root"), of_account]);
+    let denied = || Answer::denied("organizations:ListParents");
+    for (answer, without, with_deny) in [
+        (denied(), Verdict::Ready, Verdict::NotReady),
+        (Answer::throttled(), Verdict::Unknown, Verdict::NotReady),
+        (Answer::internal(), Verdict::Unknown, Verdict::NotReady),
+    ] {
+        let verdict = |level: Level| {
+            let stub = world(level).fail("ListParents", answer.clone()).serve();
+            check(&Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "1"), &[INSTANCE]).only().clone()
+        };
+        let outcome = verdict(Level::new(ACCOUNT));
+        assert_eq!(outcome.verdict, without, "{answer:?}: {:?}", outcome.findings);
+        let named = outcome.not_checked.iter().chain(outcome.findings.iter().map(|finding| &finding.message));
+        assert!(named.into_iter().any(|line| line.contains("organizations:ListParents")), "{outcome:?}");
+        let outcome = verdict(Level::new(ACCOUNT).scp("no-sessions", &deny));
+        assert_eq!(outcome.verdict, with_deny, "{answer:?}: {:?}", outcome.findings);
+    }
+}
+
+/// Where a service control policy or the session preferences come from.
+const MAY_HIDE: [&str; 5] =
+    ["GetDocument", "ListParents", "ListPoliciesForTarget", "DescribePolicy", "GetCallerIdentity"];
+
 #[test]
 fn what_may_not_be_read_is_told_and_decides_only_where_it_must() {
     let (levels, apis) = (
@@ -247,15 +278,18 @@ fn what_may_not_be_read_is_told_and_decides_only_where_it_must() {
         ],
     );
     for api in apis {
-        for answer in [Answer::denied(api), Answer::internal(), Answer::garbage()] {
+        for (denied, answer) in [(true, Answer::denied(api)), (false, Answer::internal()), (false, Answer::garbage())] {
             let all = |world: World| world.organization("o-a", MANAGEMENT, levels()).fail(api, answer.clone());
             let world = with_role(core_role().inline("key", allow("kms:Decrypt", "*"))).key(session_key());
             let stub = all(world).serve();
             let sandbox = Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "1");
             let outcome = check(&sandbox, &[INSTANCE, "--kms-key", "alias/session"]).only().clone();
-            assert_eq!(outcome.verdict, Verdict::Ready, "{api}: {:?}", outcome.findings);
+            // What the caller may see and just did not get to see may hold a need or a deny; what it may not see does not count.
+            let may_hide = !denied && MAY_HIDE.contains(&api);
+            let expected = if may_hide { Verdict::Unknown } else { Verdict::Ready };
+            assert_eq!(outcome.verdict, expected, "{api}: {:?}", outcome.findings);
             assert!(
-                outcome.findings.iter().all(|finding| finding.severity == Severity::Info),
+                may_hide || outcome.findings.iter().all(|finding| finding.severity == Severity::Info),
                 "{api}: {:?}",
                 outcome.findings
             );

@@ -131,7 +131,7 @@ impl Accounts {
                 (Some(Account::Entered(_)) | None, ..) => nothing(),
             };
             // Those that were given win over those that were read.
-            facts.scp_levels = self.given.clone().or(facts.scp_levels);
+            facts.give_scps(self.given.clone());
             let facts = keep(index, facts);
             let lookups = fix::lookups(&facts, options);
             let facts = match self.connection(index) {

@@ -1,7 +1,7 @@
 //! The organisation of the account, and the service control policies on the account's path in it.
 //!
 //! Which organisation it is any account may ask; the rest only the management account or a delegated one. What may not be
-//! read is no obstacle: the report says that these policies are not visible.
+//! read is no obstacle: the report says that these policies are not visible. What fails otherwise may hide a deny.
 //! Source: [Service control policies](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html).
 
 use aws_sdk_organizations::types::{ParentType, PolicyType};
@@ -53,13 +53,13 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
         if policies_given {
             return None;
         }
-        Some(match account.await {
-            Ok(account) => match reader.overseer {
-                Some(overseer) => levels(overseer, partition, &account).await,
-                None => levels(&Overseer::new(reader.connection), partition, &account).await,
-            },
-            Err(reason) => Err(reason),
-        })
+        let account = account.await;
+        let levels = match (&account, reader.overseer) {
+            (Ok(account), Some(overseer)) => levels(overseer, partition, account).await,
+            (Ok(account), None) => levels(&Overseer::new(reader.connection), partition, account).await,
+            (Err(reason), _) => Err(reason.clone()),
+        };
+        Some((account.ok(), levels))
     };
     let (described, levels) = join(organization, levels).await;
     let described = match described {
@@ -74,7 +74,7 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
             let reason = failure.into_unreadable();
             let mut facts = reader.facts();
             // The management account reads them too, and they do not touch it; but it may ask for its organisation.
-            if let Some(Ok(path)) = levels {
+            if let Some((_, Ok(path))) = levels {
                 facts.scp_levels = Some(path.levels);
             }
             facts.organization = Fact::Unreadable(reason);
@@ -88,27 +88,38 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
     let mut organization =
         Organization { id, management_account: described.master_account_id, path: None, policies_unread: None };
     let mut facts = reader.facts();
+    // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
+    let is_exempt = |account: &Option<String>| account.is_some() && organization.management_account == *account;
     match levels {
         None => {}
-        Some(Err(reason)) => organization.policies_unread = Some(reason),
-        Some(Ok(Path { account, parents, levels })) => {
-            let path: String = parents.iter().rev().map(|parent| format!("{parent}/")).collect();
-            organization.path = Some(format!("{}/{path}", organization.id));
-            // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
-            let exempt = organization.management_account.as_ref() == Some(&account);
-            facts.scp_levels = Some(if exempt { Vec::new() } else { levels });
+        Some((account, Err(_))) if is_exempt(&account) => facts.scp_levels = Some(Vec::new()),
+        // Another try may show a deny.
+        Some((_, Err(reason))) if reason.kind.may_pass() => facts.scp_levels = Some(vec![unread_level(reason)]),
+        Some((_, Err(reason))) => organization.policies_unread = Some(reason),
+        Some((account, Ok(Path { parents, levels, unseen }))) => {
+            organization.policies_unread = unseen.filter(|_| !is_exempt(&account));
+            facts.scp_levels = Some(if is_exempt(&account) { Vec::new() } else { levels });
+            let path =
+                |parents: Vec<String>| parents.iter().rev().map(|parent| format!("{parent}/")).collect::<String>();
+            organization.path = parents.map(|parents| format!("{}/{}", organization.id, path(parents)));
         }
     }
     facts.organization = Fact::Known(organization);
 }
 
+/// A level, or what may be several, of which nothing is known.
+fn unread_level(reason: Unreadable) -> ScpLevel {
+    ScpLevel { name: "organisation".to_owned(), policies: Vec::new(), unread: vec![reason] }
+}
+
 /// Where an account is, and what holds there.
 struct Path {
-    account: String,
-    /// From the account's own parent up to the root.
-    parents: Vec<String>,
-    /// From the root down to the account.
+    /// From the account's own parent up to the root; `None` if the root was not reached.
+    parents: Option<Vec<String>>,
+    /// From the root down to the account, as far as they are known.
     levels: Vec<ScpLevel>,
+    /// Why the caller may not see what is above those, if so.
+    unseen: Option<Unreadable>,
 }
 
 /// Walks up from the account; the policies of each level are read while the walk goes on.
@@ -140,9 +151,19 @@ async fn levels(overseer: &Overseer<'_>, partition: &str, account: &str) -> Resu
         futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::buffered(levels, DEEPEST)).await
     };
     let (walked, mut levels): (Result<(), Unreadable>, Vec<ScpLevel>) = join(walk, read).await;
-    walked?;
     levels.reverse();
-    Ok(Path { account: account.to_owned(), parents, levels: in_force(levels)? })
+    match walked {
+        Ok(()) => Ok(Path { parents: Some(parents), levels: in_force(levels)?, unseen: None }),
+        // What is above is not known, and what was read below counts all the same.
+        Err(reason) if levels.iter().any(|level| !level.policies.is_empty()) => Ok(match reason.kind.may_pass() {
+            true => {
+                let levels = [unread_level(reason)].into_iter().chain(levels).collect();
+                Path { parents: None, levels, unseen: None }
+            }
+            false => Path { parents: None, levels, unseen: Some(reason) },
+        }),
+        Err(reason) => Err(reason),
+    }
 }
 
 async fn parent(reader: &Reader<'_>, partition: &str, child: &str) -> Result<(String, ParentType), Unreadable> {
