@@ -174,7 +174,7 @@ async fn apply(
         let (Some(connection), Some(mut file)) = (accounts.connection(index), file) else { continue };
         if over {
             part.record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
-            file.remove();
+            take_away(file);
             continue;
         }
         let watcher = output::Steps::start();
@@ -186,11 +186,17 @@ async fn apply(
         part.record.steps = ended.steps;
         part.record.stopped = ended.stopped;
         if file.backup.changes.iter().all(|entry| entry.progress == Progress::Planned) {
-            file.remove();
+            take_away(file);
         } else {
             part.record.backup = Some(file.path().display().to_string());
         }
     }
+}
+
+/// Takes a backup away of which nothing came, and says so: its path was said before.
+fn take_away(file: BackupFile) {
+    output::note(&format!("nothing was changed, so `{}` is removed again\n", file.path().display()));
+    file.remove();
 }
 
 /// Reads the accounts that were changed again until what was mended is seen to be, within bounds.
