@@ -1,9 +1,9 @@
 //! How this tool talks to AWS: configuration, credentials, and what an error means.
 
-mod aside;
 mod assume;
 mod credentials;
 mod error;
+mod http;
 mod raw;
 mod settings;
 mod traffic;

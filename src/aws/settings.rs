@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::default_provider::region::DefaultRegionChain;
@@ -18,10 +18,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::aside::Lazy;
 use super::assume::assume;
 use super::credentials::{self, PATIENCE};
 use super::error::{Failure, classify, classify_assume};
+use super::http;
 use super::traffic::Traffic;
 use super::whole::WholeAnswer;
 use crate::arn::{Arn, iam_region, partition_of_region};
@@ -65,7 +65,6 @@ pub struct Connection {
     ssm: Clients<aws_sdk_ssm::Client>,
     organizations: Clients<aws_sdk_organizations::Client>,
     traffic: Traffic,
-    aside: Arc<Lazy>,
     /// What keeps this account's retries apart from another's.
     retries: RetryPartition,
 }
@@ -88,6 +87,7 @@ impl Connection {
         let loaded_with = region.clone().unwrap_or(Region::from_static("us-east-1"));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(loaded_with)
+            .http_client(http::client())
             .retry_config(retry)
             .timeout_config(timeouts.build())
             .identity_cache(IdentityCache::lazy().load_timeout(PATIENCE + CONNECT_TIMEOUT).build())
@@ -114,7 +114,6 @@ impl Connection {
             ssm: Clients::default(),
             organizations: Clients::default(),
             traffic,
-            aside: Arc::default(),
             retries: RetryPartition::new(format!("ssm-profile {whose}")),
         }
     }
@@ -126,30 +125,12 @@ impl Connection {
     pub async fn assume(&self, arn: &Arn) -> Result<Connection, Failure> {
         let config = assume(&self.config, &arn.to_string(), self.sts_region(&arn.partition)).await;
         let config = config.map_err(|error| classify_assume(self.endpoint_url(), &error))?;
-        let entered = Connection::new(config, self.region.clone(), self.traffic.clone(), &arn.account);
-        Ok(Connection { aside: Arc::clone(&self.aside), ..entered })
+        Ok(Connection::new(config, self.region.clone(), self.traffic.clone(), &arn.account))
     }
 
     /// What went over the wire so far, also to the accounts that were entered from here.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
-    }
-
-    /// Makes a call on a thread of its own: one that others wait for, and whose answer is large.
-    pub async fn aside<T, E>(
-        &self,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
-    ) -> Result<T, SdkError<E, HttpResponse>>
-    where
-        T: Send + 'static,
-        E: Error + Send + Sync + 'static,
-    {
-        self.aside.call(call).await
-    }
-
-    /// Runs calls on that thread which follow one another, so that none waits for what is done with the answers.
-    pub fn spawn_aside(&self, calls: impl Future<Output = ()> + Send + 'static) {
-        self.aside.spawn(calls);
     }
 
     /// The Region whose STS to ask.

@@ -16,8 +16,10 @@ mod results;
 mod undo;
 
 use std::cell::OnceCell;
+use std::task::Poll;
 
 use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::apply::Interrupt;
@@ -37,6 +39,9 @@ use fleet::{Fleet, Visit};
 use progress::{FleetProgress, Progress};
 use resolve::{CheckPlan, Source, Wanted};
 use results::Results;
+
+/// Threads that take in answers, while the one that this runs on judges and writes.
+const WORKERS: usize = 2;
 
 /// Why a run ended before there was a report.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ pub fn run() -> Exit {
         }
     };
     output::set_color(cli.color);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             output::error(&format!("cannot start: {error}"));
@@ -71,16 +76,20 @@ pub fn run() -> Exit {
     let ended = runtime.block_on(async {
         let interrupt = Interrupt::default();
         let mut command = std::pin::pin!(command(&cli, &interrupt));
+        // Until it waits for something, Control-C keeps its default meaning.
+        if let Poll::Ready(ended) = futures::poll!(command.as_mut()) {
+            return ended;
+        }
         loop {
             tokio::select! {
-                // The command first: until it waits for something, Control-C keeps its default meaning.
+                // Whoever asks for the end is heard before the answer to the call that was under way.
                 biased;
-                ended = &mut command => break ended,
                 // Whoever writes ends by itself, between two calls.
                 () = asked_to_end() => match interrupt.is_deferred() {
                     true => interrupt.set(),
                     false => break Err(Stop::Interrupted),
                 },
+                ended = &mut command => break ended,
             }
         }
     });
@@ -106,10 +115,20 @@ pub fn run() -> Exit {
             Exit::Unknown
         }
         Err(Stop::Interrupted) => {
+            output::show_cursor();
             output::error("interrupted; nothing was changed");
             Exit::Interrupted
         }
     }
+}
+
+fn runtime(command: &args::Command) -> std::io::Result<Runtime> {
+    let mut builder = match command {
+        // On one thread a signal is seen before an answer that comes after it, and so before the next write.
+        args::Command::Fix(_) | args::Command::Undo(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(WORKERS).enable_all().build()
 }
 
 /// Control-C, or the signals with which a system or a CI ends a process.
@@ -258,8 +277,7 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     if facts.subjects.is_empty() {
         output::warning("no instance was selected, so the snapshot is empty");
     }
-    let text = snapshot::write(&facts).map_err(|error| Stop::Failure(format!("cannot write the snapshot: {error}")))?;
-    output::print(&text)?;
+    output::json(&snapshot::of(&facts))?;
     // What could not be read is in the snapshot with its reason, and is said here too.
     let requirements = Requirements { kms_key: plan.kms_key, ..Requirements::default() };
     let report = diagnose(&facts, &requirements, facts.taken_at);

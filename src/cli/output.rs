@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Stop, args};
@@ -107,6 +108,13 @@ fn width(terminal: bool) -> Option<usize> {
     terminal.then_some(columns.min(WIDEST))
 }
 
+/// Prints something as indented JSON, as it is made.
+pub fn json(object: &impl Serialize) -> Result<(), Stop> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut out, object).map_err(io::Error::from);
+    settle(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
+}
+
 /// Prints to standard output as it is.
 pub fn print(text: &str) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
@@ -155,6 +163,14 @@ pub fn warning(message: &str) {
 /// Prints a hint to standard error.
 pub fn hint(message: &str) {
     let _ = writeln!(anstream::stderr(), "\n{message}");
+}
+
+/// Shows the cursor again, which a question that was not answered leaves hidden.
+pub fn show_cursor() {
+    let stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = stderr.lock().write_all(b"\x1b[?25h");
+    }
 }
 
 /// An instance in a list to pick from.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Judge, asked, key_policy, place_of, role};
+use super::{Judge, asked, key_policy, place_of};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::needs::{self, Need, Requirements};
@@ -29,8 +29,8 @@ pub fn answers(
     role_key: &str,
     subject: &Subject,
 ) -> Option<Answers> {
-    let judged = role::judge(facts, role_key, facts.roles.get(role_key)?.known()?);
     let judge = Judge::new(requirements, now);
+    let judged = judge.memo.role(facts, role_key, facts.roles.get(role_key)?.known()?);
     let diagnosis = judge.with(facts);
     let instance = match &subject.kind {
         SubjectKind::Instance(Fact::Known(instance)) => Some(instance.as_ref()),

@@ -5,12 +5,10 @@
 //! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 //! and the source of the SSM Agent.
 
-use std::sync::Arc;
-
 use crate::arn::Arn;
 use crate::facts::{Fact, Instance, Role, Subject, Unreadable};
 use crate::policy::{ServicePrincipal, Truth};
-use crate::report::{Code, Finding, Outcome, Severity};
+use crate::report::{Code, Finding, Outcome, Severity, Shared};
 
 use super::asked::{self, settings_of};
 use super::path::Path;
@@ -32,7 +30,7 @@ impl Diagnosis<'_> {
     pub(super) fn of_agent(
         &self,
         mut outcome: Outcome,
-        chain: Vec<Arc<Finding>>,
+        chain: Vec<Shared<Finding>>,
         role: &RoleInView,
         subject: &Subject,
         instance: &Instance,
@@ -48,7 +46,7 @@ impl Diagnosis<'_> {
             // Without instance metadata there is neither way.
             outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc);
         }
-        outcome.findings.extend(around.into_iter().map(Arc::new));
+        outcome.findings.extend(around.into_iter().map(Shared::from));
         let unseen @ [metadata, profile_id, agent] = explain::unseen(instance);
         let traits = [known, metadata, profile_id, agent];
         outcome.not_checked = self.memo.not_checked(subject, true, traits, || {
@@ -59,7 +57,7 @@ impl Diagnosis<'_> {
         settle(&mut outcome, Vec::new());
         let more = agent::findings(instance, outcome.verdict, demand.encrypted);
         if !more.is_empty() {
-            settle(&mut outcome, more.into_iter().map(Arc::new).collect());
+            settle(&mut outcome, more.into_iter().map(Shared::from).collect());
         }
         outcome
     }
@@ -85,7 +83,7 @@ impl Diagnosis<'_> {
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
             None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole")).into()], RoleInView::NotKnown),
         };
-        chain.extend(agent::too_old_for_host_management(instance).map(Arc::new));
+        chain.extend(agent::too_old_for_host_management(instance).map(Shared::from));
         let service = ServicePrincipal::ssm(subject.partition.as_deref());
         Host::On(name.to_owned(), Box::new(self.path(&role, chain, subject, &service, Some(instance))))
     }
@@ -104,7 +102,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         // Whether or not there is another way, the agent does not go it.
         (Truth::True, Host::NotKnown(reason)) => {
-            profile.findings.extend(unknown_aside(&reason).map(Arc::new));
+            profile.findings.extend(unknown_aside(&reason).map(Shared::from));
             profile.into_outcome(outcome);
         }
         (Truth::False, Host::On(name, host)) if host.is_open() => {
@@ -147,7 +145,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         (Truth::Unknown(_), Host::NotKnown(reason)) => {
             profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
-            profile.findings.extend(unknown_aside(&reason).map(Arc::new));
+            profile.findings.extend(unknown_aside(&reason).map(Shared::from));
             profile.into_outcome(outcome);
         }
     }
@@ -230,21 +228,21 @@ fn role_missing(name: &str) -> Finding {
 }
 
 /// A finding about the role of the configuration, said as such.
-fn of_host(finding: Arc<Finding>, name: &str) -> Arc<Finding> {
+fn of_host(finding: Shared<Finding>, name: &str) -> Shared<Finding> {
     let message = format!("Default Host Management Configuration (`{name}`): {}", finding.message);
-    Arc::new(Finding { message, ..Finding::clone(&finding) })
+    Shared::from(Finding { message, ..Finding::clone(&finding) })
 }
 
 /// The same where that role may not matter.
-fn of_host_aside(finding: Arc<Finding>, name: &str) -> Arc<Finding> {
+fn of_host_aside(finding: Shared<Finding>, name: &str) -> Shared<Finding> {
     may_not_matter(of_host(finding, name))
 }
 
 /// An obstacle on one way, while there may be another.
-fn may_not_matter(finding: Arc<Finding>) -> Arc<Finding> {
+fn may_not_matter(finding: Shared<Finding>) -> Shared<Finding> {
     match finding.severity {
         Severity::Error => {
-            Arc::new(Finding { severity: Severity::Warning, leaves_unknown: true, ..Finding::clone(&finding) })
+            Shared::from(Finding { severity: Severity::Warning, leaves_unknown: true, ..Finding::clone(&finding) })
         }
         _ => finding,
     }

@@ -4,35 +4,33 @@
 //! the instance's id, its VPC, its address and how it gets its credentials. Where they look at none of these, one answer holds for
 //! all of them, but for the instance's ARN in its words.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::facts::{Facts, Instance, Role, Subject};
 use crate::needs::{Place, Requirements, UPDATE_INSTANCE_INFORMATION};
-use crate::policy::{AwsPrincipals, Document, DocumentKind, Resource, ServicePrincipal, Truth};
-use crate::report::{Finding, NeededFor, Permission, RoleSummary, Trust};
+use crate::policy::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
+use crate::report::{Finding, NeededFor, Permission, RoleSummary, Shared, Trust};
 
 use super::asked::Asked;
+use super::library::Library;
 use super::place_of;
 use super::role::{self, JudgedRole};
 
 /// What was judged before. It holds for the facts that it was made with.
 #[derive(Default)]
 pub(super) struct Memo {
+    /// The documents that were parsed before.
+    pub(super) library: Library,
     /// Whether the user asks for something of an instance that the user names, which must not be taken for another.
     names_instances: bool,
     roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
-    ways: RefCell<HashMap<WhoAndWhere, Rc<Seen>>>,
-    demands: RefCell<HashMap<Where, Demand>>,
-    not_checked: RefCell<HashMap<(Where, Traits), Lines>>,
+    roles_judged: Cell<usize>,
+    places: RefCell<HashMap<Where, Rc<Judged>>>,
+    /// The last place that was looked for: the subjects of one mostly follow one another.
+    last: RefCell<Option<(Where, Rc<Judged>)>>,
 }
-
-type Lines = Arc<Vec<String>>;
-
-/// What decides of an instance what its verdict does not speak of.
-type Traits = [bool; 4];
 
 /// Account, Region and partition of a subject, and whether it is an instance.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -43,13 +41,19 @@ struct Where {
     instance: bool,
 }
 
-/// A role, empty where nothing is known of it, the service that assumes it, and where.
-#[derive(PartialEq, Eq, Hash)]
-struct WhoAndWhere {
-    role: String,
-    through_systems_manager: bool,
-    place: Where,
+/// What was judged for the subjects of one place.
+#[derive(Default)]
+struct Judged {
+    demand: OnceCell<Demand>,
+    not_checked: RefCell<HashMap<Traits, Shared<Vec<String>>>>,
+    ways: RefCell<HashMap<Who, Rc<Seen>>>,
 }
+
+/// What decides of an instance what its verdict does not speak of.
+type Traits = [bool; 4];
+
+/// The number of a role, none where nothing is known of it, and whether Systems Manager assumes it.
+type Who = (Option<usize>, bool);
 
 /// What is asked on behalf of every subject of a place, in short.
 #[derive(Debug, Clone, Copy)]
@@ -92,13 +96,13 @@ struct Glimpse {
 #[derive(Clone)]
 pub(super) struct Way {
     /// What was found about the role, its policies and what is asked of it.
-    pub findings: Vec<Arc<Finding>>,
+    pub findings: Vec<Shared<Finding>>,
     /// What the role allows.
-    pub permissions: Vec<Arc<Permission>>,
+    pub permissions: Vec<Shared<Permission>>,
     /// Whether the service may assume it.
-    pub trust: Option<Arc<Trust>>,
+    pub trust: Option<Shared<Trust>>,
     /// The role, if it has a name.
-    pub role: Option<Arc<RoleSummary>>,
+    pub role: Option<Shared<RoleSummary>>,
     /// Whether it gives credentials.
     pub credentials: Truth,
     /// The ARN of the instance that these words are about.
@@ -119,16 +123,29 @@ impl Memo {
         match known.filter(|judged| judged.arn == role.arn) {
             Some(judged) => judged,
             None => {
-                let judged = Rc::new(role::judge(facts, key, role));
+                self.roles_judged.set(self.roles_judged.get() + 1);
+                let judged = role::judge(facts, &self.library, key, role);
+                let judged = Rc::new(JudgedRole { number: self.roles_judged.get(), ..judged });
                 self.roles.borrow_mut().insert(key.to_owned(), Rc::clone(&judged));
                 judged
             }
         }
     }
 
+    /// What was judged where a subject is.
+    fn judged(&self, subject: &Subject, instance: bool) -> Rc<Judged> {
+        if let Some((_, judged)) = self.last.borrow().as_ref().filter(|(last, _)| last.is_of(subject, instance)) {
+            return Rc::clone(judged);
+        }
+        let place = Where::of(subject, instance);
+        let judged = Rc::clone(self.places.borrow_mut().entry(place.clone()).or_default());
+        *self.last.borrow_mut() = Some((place, Rc::clone(&judged)));
+        judged
+    }
+
     /// What is asked on behalf of a subject, in short.
     pub(super) fn demand(&self, subject: &Subject, instance: bool, work_out: impl FnOnce() -> Demand) -> Demand {
-        *self.demands.borrow_mut().entry(Where::of(subject, instance)).or_insert_with(work_out)
+        *self.judged(subject, instance).demand.get_or_init(work_out)
     }
 
     /// What verdicts on subjects with these traits do not speak of.
@@ -138,34 +155,31 @@ impl Memo {
         instance: bool,
         traits: Traits,
         work_out: impl FnOnce() -> Vec<String>,
-    ) -> Lines {
-        let mut known = self.not_checked.borrow_mut();
-        Arc::clone(known.entry((Where::of(subject, instance), traits)).or_insert_with(|| Arc::new(work_out())))
+    ) -> Shared<Vec<String>> {
+        let judged = self.judged(subject, instance);
+        let mut known = judged.not_checked.borrow_mut();
+        known.entry(traits).or_insert_with(|| Shared::from(work_out())).clone()
     }
 
     /// What a role means for a subject; worked out only if it was not for another that is the same to the role's policies.
     pub(super) fn way(
         &self,
         facts: &Facts,
-        judged: Option<&Rc<JudgedRole>>,
+        judged: Option<&JudgedRole>,
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
         work_out: impl FnOnce() -> Way,
     ) -> Way {
         let place = place_of(subject, instance);
-        let role = judged.map(|judged| format!("{}{}", judged.key, if judged.arn.is_some() { "" } else { "?" }));
-        let key = WhoAndWhere {
-            role: role.unwrap_or_default(),
-            through_systems_manager: service.is_systems_manager(),
-            place: Where::of(subject, instance.is_some()),
-        };
-        let seen = self.ways.borrow().get(&key).cloned();
+        let who = (judged.map(|judged| judged.number), service.is_systems_manager());
+        let here = self.judged(subject, instance.is_some());
+        let seen = here.ways.borrow().get(&who).cloned();
         let seen = seen.unwrap_or_else(|| {
-            let sight = judged.map_or_else(Sight::default, |judged| Sight::of(judged, facts, &place));
+            let sight = judged.map_or_else(Sight::default, |judged| Sight::of(judged, facts, &self.library, &place));
             let sight = Sight { id: sight.id || self.names_instances, ..sight };
             let seen = Rc::new(Seen { sight, ways: RefCell::default() });
-            self.ways.borrow_mut().insert(key, Rc::clone(&seen));
+            here.ways.borrow_mut().insert(who, Rc::clone(&seen));
             seen
         });
         let glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
@@ -186,6 +200,12 @@ impl Where {
         let Subject { account, region, partition, .. } = subject;
         Where { account: account.clone(), region: region.clone(), partition: partition.clone(), instance }
     }
+
+    /// Whether a subject is there.
+    fn is_of(&self, subject: &Subject, instance: bool) -> bool {
+        let Subject { account, region, partition, .. } = subject;
+        (&self.account, &self.region, &self.partition, self.instance) == (account, region, partition, instance)
+    }
 }
 
 impl Demand {
@@ -202,7 +222,7 @@ impl Demand {
 
 impl Sight {
     /// What the policies of a role, and those of the keys that are in the facts, look at.
-    fn of(judged: &JudgedRole, facts: &Facts, place: &Place<'_>) -> Sight {
+    fn of(judged: &JudgedRole, facts: &Facts, library: &Library, place: &Place<'_>) -> Sight {
         let any_instance = Resource::Arn(Place { instance_id: None, ..*place }.instance_arn());
         let mut keys = BTreeSet::new();
         let mut id = false;
@@ -212,7 +232,7 @@ impl Sight {
             id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
         }
         let of_keys = facts.kms_keys.values().filter_map(|key| key.known()?.policy.known());
-        for document in of_keys.filter_map(|text| Document::parse(text.as_str(), DocumentKind::Resource).ok()) {
+        for document in of_keys.filter_map(|text| library.document(text, DocumentKind::Resource).ok()) {
             document.add_keys(&mut keys);
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
         }
@@ -262,10 +282,10 @@ impl Way {
         let (Some(old), Some(new)) = (&self.instance_arn, &instance_arn) else { return self.clone() };
         let mut way = Way { instance_arn: None, ..self.clone() };
         for permission in way.permissions.iter_mut().filter(|permission| permission.resource == *old) {
-            *permission = Arc::new(Permission { resource: new.clone(), ..Permission::clone(permission) });
+            *permission = Shared::from(Permission { resource: new.clone(), ..Permission::clone(permission) });
         }
         for finding in way.findings.iter_mut().filter(|finding| finding.message.contains(old)) {
-            *finding = Arc::new(Finding { message: finding.message.replace(old, new), ..Finding::clone(finding) });
+            *finding = Shared::from(Finding { message: finding.message.replace(old, new), ..Finding::clone(finding) });
         }
         way.instance_arn = instance_arn;
         way

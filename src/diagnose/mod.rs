@@ -11,6 +11,7 @@ mod explain;
 mod host;
 mod key;
 mod key_policy;
+mod library;
 mod memo;
 mod path;
 mod permissions;
@@ -19,7 +20,6 @@ mod role;
 mod words;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -28,7 +28,7 @@ use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{Place, Requirements};
 use crate::policy::{Decision, ServicePrincipal};
-use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Verdict};
+use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
 
 pub use answers::{Answers, answers};
 use memo::{Demand, Memo};
@@ -120,7 +120,7 @@ impl Diagnosis<'_> {
             let terminated = vec![chain::instance_terminated(instance).into()];
             return self.finish(outcome, terminated, &RoleInView::None, subject);
         }
-        let mut findings: Vec<Arc<Finding>> = chain::association(instance).into_iter().map(Arc::new).collect();
+        let mut findings: Vec<Shared<Finding>> = chain::association(instance).into_iter().map(Shared::from).collect();
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
@@ -142,7 +142,7 @@ impl Diagnosis<'_> {
         key: &str,
         holder: Option<&Instance>,
         outcome: &mut Outcome,
-    ) -> (Vec<Arc<Finding>>, RoleInView) {
+    ) -> (Vec<Shared<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
         let profile = match self.facts.profiles.get(key) {
             Some(Fact::Known(profile)) => profile,
@@ -166,7 +166,7 @@ impl Diagnosis<'_> {
             outcome.instance_profile = Some(chain::profile_summary(profile));
         }
         let mut findings = Vec::new();
-        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)).map(Arc::new));
+        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)).map(Shared::from));
         match &profile.role {
             None => {
                 findings.push(chain::profile_empty(profile).into());
@@ -180,7 +180,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn through_role(&self, key: &str, named: bool) -> (Vec<Arc<Finding>>, RoleInView) {
+    fn through_role(&self, key: &str, named: bool) -> (Vec<Shared<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
         match self.facts.roles.get(key) {
             Some(Fact::Known(role)) => (Vec::new(), RoleInView::Judged(self.memo.role(self.facts, key, role))),
@@ -195,17 +195,23 @@ impl Diagnosis<'_> {
     }
 
     fn of_documents(&self, subject: &Subject, documents: &Documents) -> Outcome {
-        let judged = role::judge_documents(self.facts, documents);
+        let judged = role::judge_documents(self.facts, &self.memo.library, documents);
         let outcome = chain::outcome_of(subject, None);
         self.finish(outcome, Vec::new(), &RoleInView::Judged(Rc::new(judged)), subject)
     }
 
     /// Judges the role that a subject without an agent in view has, and settles the verdict.
-    fn finish(&self, mut outcome: Outcome, chain: Vec<Arc<Finding>>, role: &RoleInView, subject: &Subject) -> Outcome {
+    fn finish(
+        &self,
+        mut outcome: Outcome,
+        chain: Vec<Shared<Finding>>,
+        role: &RoleInView,
+        subject: &Subject,
+    ) -> Outcome {
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
         let path = self.path(role, chain, subject, &service, None);
         path.into_outcome(&mut outcome);
-        outcome.not_checked = Arc::new(explain::not_checked(self.facts, subject, self.demand(subject, None)));
+        outcome.not_checked = Shared::from(explain::not_checked(self.facts, subject, self.demand(subject, None)));
         settle(&mut outcome, Vec::new());
         outcome
     }
@@ -223,17 +229,17 @@ impl Diagnosis<'_> {
     }
 }
 
-fn shared(findings: Vec<Finding>) -> Vec<Arc<Finding>> {
-    findings.into_iter().map(Arc::new).collect()
+fn shared(findings: Vec<Finding>) -> Vec<Shared<Finding>> {
+    findings.into_iter().map(Shared::from).collect()
 }
 
 /// The verdict follows from the findings and permissions alone: an error settles it, then anything unknown.
-fn settle(outcome: &mut Outcome, more: Vec<Arc<Finding>>) {
+fn settle(outcome: &mut Outcome, more: Vec<Shared<Finding>>) {
     let mut findings = std::mem::take(&mut outcome.findings);
     findings.extend(more);
     findings.sort_by(|a, b| (a.severity, a.code, &a.message).cmp(&(b.severity, b.code, &b.message)));
     findings.dedup();
-    let unknown = |permission: &Arc<Permission>| permission.required && permission.decision == Decision::Unknown;
+    let unknown = |permission: &Shared<Permission>| permission.required && permission.decision == Decision::Unknown;
     outcome.verdict = if findings.iter().any(|finding| finding.severity == Severity::Error) {
         Verdict::NotReady
     } else if findings.iter().any(|finding| finding.leaves_unknown) || outcome.permissions.iter().any(unknown) {

@@ -1,14 +1,12 @@
 //! One way in which the agent can get credentials, judged: what admits it to a role, and what that role allows.
 
-use std::sync::Arc;
-
 use crate::agent_context;
 use crate::facts::{Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket};
 use crate::policy::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
-use crate::report::{Code, Finding, Outcome, Permission, RoleSummary, Severity, Trust};
+use crate::report::{Code, Finding, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
 
 use super::asked::{self, Asked};
 use super::memo::Way;
@@ -19,13 +17,13 @@ use crate::agent_context::Caller;
 /// One way, judged.
 pub(super) struct Path {
     /// Everything that was found on it.
-    pub findings: Vec<Arc<Finding>>,
+    pub findings: Vec<Shared<Finding>>,
     /// What the role allows; all unknown where the role is not known, none where there is none.
-    pub permissions: Vec<Arc<Permission>>,
+    pub permissions: Vec<Shared<Permission>>,
     /// Whether the service may assume the role.
-    pub trust: Option<Arc<Trust>>,
+    pub trust: Option<Shared<Trust>>,
     /// The role; `None` where there is none, or no name for one.
-    pub role: Option<Arc<RoleSummary>>,
+    pub role: Option<Shared<RoleSummary>>,
     /// Whether the agent gets credentials this way.
     pub credentials: Truth,
 }
@@ -45,7 +43,7 @@ impl Path {
 
     /// Whether a channel action is certainly not allowed.
     pub(super) fn lacks_channels(&self) -> bool {
-        let lacks = |permission: &Arc<Permission>| {
+        let lacks = |permission: &Shared<Permission>| {
             CHANNEL_ACTIONS.contains(&permission.action.as_str())
                 && matches!(permission.decision, Decision::ImplicitDeny | Decision::ExplicitDeny)
         };
@@ -59,7 +57,7 @@ impl Path {
 
     /// Whether it certainly lets Session Manager in.
     pub(super) fn is_open(&self) -> bool {
-        let unknown = |permission: &Arc<Permission>| permission.required && permission.decision == Decision::Unknown;
+        let unknown = |permission: &Shared<Permission>| permission.required && permission.decision == Decision::Unknown;
         let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown);
         !self.is_closed() && !doubtful && !self.permissions.iter().any(unknown) && self.credentials.is_true()
     }
@@ -78,13 +76,13 @@ impl Diagnosis<'_> {
     pub(super) fn path(
         &self,
         role: &RoleInView,
-        chain: Vec<Arc<Finding>>,
+        chain: Vec<Shared<Finding>>,
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
     ) -> Path {
         // While an association changes, the instance may have the credentials of either state.
-        let in_flux = |finding: &Arc<Finding>| finding.code == Code::AssociationPending;
+        let in_flux = |finding: &Shared<Finding>| finding.code == Code::AssociationPending;
         let broken = chain.iter().any(|finding| finding.severity == Severity::Error && !in_flux(finding));
         let doubtful = chain.iter().any(|finding| finding.leaves_unknown || in_flux(finding));
         let changes = chain.iter().any(in_flux);
@@ -114,10 +112,10 @@ impl Diagnosis<'_> {
     fn way_not_known(&self, subject: &Subject, instance: Option<&Instance>) -> Way {
         let place = place_of(subject, instance);
         let asked = asked::of(self.facts, self.requirements, subject, &place);
-        let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Arc::new);
+        let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Shared::from);
         Way {
             permissions: permissions.collect(),
-            findings: asked.findings.into_iter().map(Arc::new).collect(),
+            findings: asked.findings.into_iter().map(Shared::from).collect(),
             credentials: Truth::Unknown(Doubt::default()),
             instance_arn: instance.map(|_| place.instance_arn().to_string()),
             ..Way::none()
@@ -148,14 +146,14 @@ impl Diagnosis<'_> {
         findings.extend(key_policy::findings(&asked, &answers, &caller, self.requirements));
         let mut role = None;
         if !matches!(subject.kind, SubjectKind::Documents(_)) {
-            role = Some(Arc::new(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() }));
+            role = Some(Shared::from(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() }));
             findings.extend(self.optional_encryption(judged, &caller, &asked));
         }
         findings.extend(asked.findings);
         Way {
-            findings: findings.into_iter().map(Arc::new).collect(),
+            findings: findings.into_iter().map(Shared::from).collect(),
             permissions: permissions.collect(),
-            trust: trust.map(Arc::new),
+            trust: trust.map(Shared::from),
             role,
             credentials,
             instance_arn: instance.map(|_| place.instance_arn().to_string()),

@@ -9,11 +9,14 @@ use crate::policy::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
 use crate::report::Finding;
 
 use super::explain;
+use super::library::Library;
 
 /// A role, or bare documents in the place of one.
 pub(super) struct JudgedRole {
     /// The role's key in the facts; empty for bare documents.
     pub key: String,
+    /// Which of the roles of this run it is; 0 where that does not matter.
+    pub number: usize,
     /// The role's ARN, where known.
     pub arn: Option<String>,
     /// The role's id, where known.
@@ -23,7 +26,7 @@ pub(super) struct JudgedRole {
     /// The role's tags, where known.
     pub tags: Option<BTreeMap<String, String>>,
     /// The trust policy; `None` if none is in view, an error if it is not known (a finding says why).
-    pub trust: Option<Result<Document, ()>>,
+    pub trust: Option<Result<Arc<Document>, ()>>,
     /// The gates that its requests must pass.
     pub gates: Vec<Gate>,
     /// What could not be read or understood.
@@ -32,9 +35,10 @@ pub(super) struct JudgedRole {
     pub unread: Vec<String>,
 }
 
-/// Makes one role ready.
-pub(super) fn judge(facts: &Facts, key: &str, role: &Role) -> JudgedRole {
-    let mut judged = JudgedRole::new(role.name.clone());
+/// Makes one role ready. Its documents are looked for in `library` first.
+pub(super) fn judge(facts: &Facts, library: &Library, key: &str, role: &Role) -> JudgedRole {
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()) };
+    let judged = &mut reading.judged;
     judged.key = key.to_owned();
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
@@ -49,47 +53,49 @@ pub(super) fn judge(facts: &Facts, key: &str, role: &Role) -> JudgedRole {
             None
         }
     };
-    judged.trust = Some(match &role.trust {
-        Fact::Known(text) => judged.parse_trust(&format!("the trust policy of role `{}`", role.name), text),
-        Fact::Absent => judged.parse_trust(&format!("the trust policy of role `{}`", role.name), &PolicyText::new("")),
+    let trust = match &role.trust {
+        Fact::Known(text) => reading.parse_trust(&format!("the trust policy of role `{}`", role.name), text),
+        Fact::Absent => reading.parse_trust(&format!("the trust policy of role `{}`", role.name), &PolicyText::new("")),
         Fact::Unreadable(reason) => {
-            judged.note(reason);
+            reading.note(reason);
             Err(())
         }
-    });
-    let identity = judged.identity_gate(facts, role);
-    judged.gates.push(identity);
-    let boundary = judged.boundary_gate(facts, role);
-    judged.gates.extend(boundary);
+    };
+    reading.judged.trust = Some(trust);
+    let identity = reading.identity_gate(role);
+    reading.judged.gates.push(identity);
+    let boundary = reading.boundary_gate(role);
+    reading.judged.gates.extend(boundary);
     // SCPs do not touch service-linked roles:
     // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
     let path = role.arn.as_deref().and_then(Arn::parse).map(|arn| arn.path().to_owned());
     if !path.is_some_and(|path| path.starts_with("/aws-service-role/")) {
-        judged.add_scp_gates(facts);
+        reading.add_scp_gates();
     }
-    judged
+    reading.judged
 }
 
 /// Makes bare documents ready.
-pub(super) fn judge_documents(facts: &Facts, documents: &Documents) -> JudgedRole {
-    let mut judged = JudgedRole::new(String::new());
-    judged.trust =
-        documents.trust.as_ref().map(|trust| judged.parse_trust(&format!("`{}`", trust.name), &trust.document));
+pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Documents) -> JudgedRole {
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()) };
+    let trust = documents.trust.as_ref();
+    reading.judged.trust = trust.map(|trust| reading.parse_trust(&format!("`{}`", trust.name), &trust.document));
     let policies =
-        documents.policies.iter().map(|document| judged.parse_named(document, PolicyKind::Document)).collect();
-    judged.gates.push(Gate { kind: GateKind::Identity, name: String::new(), policies, unread: Vec::new() });
+        documents.policies.iter().map(|document| reading.parse_named(document, PolicyKind::Document)).collect();
+    reading.judged.gates.push(gate_of(GateKind::Identity, "", policies));
     if let Some(boundary) = &documents.boundary {
-        let policy = judged.parse_named(boundary, PolicyKind::Boundary);
-        judged.gates.push(gate_of(GateKind::Boundary, &boundary.name, vec![policy]));
+        let policy = reading.parse_named(boundary, PolicyKind::Boundary);
+        reading.judged.gates.push(gate_of(GateKind::Boundary, &boundary.name, vec![policy]));
     }
-    judged.add_scp_gates(facts);
-    judged
+    reading.add_scp_gates();
+    reading.judged
 }
 
 impl JudgedRole {
     fn new(name: String) -> JudgedRole {
         JudgedRole {
             key: String::new(),
+            number: 0,
             arn: None,
             id: None,
             name,
@@ -100,16 +106,25 @@ impl JudgedRole {
             unread: Vec::new(),
         }
     }
+}
 
+/// A role that is being made ready.
+struct Reading<'a> {
+    facts: &'a Facts,
+    library: &'a Library,
+    judged: JudgedRole,
+}
+
+impl Reading<'_> {
     /// Remembers what could not be read, and says it in words that an unknown permission can hang on.
     fn note(&mut self, reason: &Unreadable) -> String {
-        self.findings.push(explain::unreadable(reason));
+        self.judged.findings.push(explain::unreadable(reason));
         let words = format!("`{}` could not be called", reason.api);
-        self.unread.push(words.clone());
+        self.judged.unread.push(words.clone());
         words
     }
 
-    fn identity_gate(&mut self, facts: &Facts, role: &Role) -> Gate {
+    fn identity_gate(&mut self, role: &Role) -> Gate {
         let mut gate = gate_of(GateKind::Identity, "", Vec::new());
         match &role.inline {
             Fact::Known(inline) => {
@@ -133,7 +148,7 @@ impl JudgedRole {
         match &role.attached {
             Fact::Known(arns) => {
                 for arn in arns {
-                    let policy = self.managed(facts, arn, PolicyKind::Managed);
+                    let policy = self.managed(arn, PolicyKind::Managed);
                     gate.policies.push(policy);
                 }
             }
@@ -143,10 +158,10 @@ impl JudgedRole {
         gate
     }
 
-    fn boundary_gate(&mut self, facts: &Facts, role: &Role) -> Option<Gate> {
+    fn boundary_gate(&mut self, role: &Role) -> Option<Gate> {
         match &role.boundary {
             Fact::Known(arn) => {
-                let policy = self.managed(facts, arn, PolicyKind::Boundary);
+                let policy = self.managed(arn, PolicyKind::Boundary);
                 Some(gate_of(GateKind::Boundary, arn, vec![policy]))
             }
             Fact::Absent => None,
@@ -158,28 +173,29 @@ impl JudgedRole {
         }
     }
 
-    fn add_scp_gates(&mut self, facts: &Facts) {
+    fn add_scp_gates(&mut self) {
         // Nor do they touch the management account.
-        let management = facts.organization.known().and_then(|organization| organization.management_account.as_deref());
-        let account = self.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account);
+        let management =
+            self.facts.organization.known().and_then(|organization| organization.management_account.as_deref());
+        let account = self.judged.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account);
         if account.is_some() && management == account.as_deref() {
             return;
         }
-        for level in facts.scp_levels.iter().flatten() {
+        for level in self.facts.scp_levels.iter().flatten() {
             let policies = level.policies.iter().map(|document| self.parse_named(document, PolicyKind::Scp)).collect();
             let mut gate = gate_of(GateKind::Scp, &level.name, policies);
             gate.unread.extend(level.unread.iter().map(|reason| self.note(reason)));
-            self.gates.push(gate);
+            self.judged.gates.push(gate);
         }
     }
 
-    fn managed(&mut self, facts: &Facts, arn: &str, kind: PolicyKind) -> Policy {
+    fn managed(&mut self, arn: &str, kind: PolicyKind) -> Policy {
         let unknown = |kind, message: &str| Unreadable {
             api: "iam:GetPolicyVersion".to_owned(),
             kind,
             message: format!("{message} `{arn}`"),
         };
-        let document = match facts.policies.get(arn) {
+        let document = match self.facts.policies.get(arn) {
             Some(Fact::Known(policy)) => self.parse(&format!("the managed policy `{arn}`"), &policy.document),
             Some(Fact::Unreadable(reason)) => Err(self.note(reason)),
             Some(Fact::Absent) => Err(self.note(&unknown(UnreadableKind::Other, "there is no managed policy"))),
@@ -194,23 +210,23 @@ impl JudgedRole {
     }
 
     fn parse(&mut self, what: &str, text: &PolicyText) -> Result<Arc<Document>, String> {
-        self.parse_as(what, text, DocumentKind::Identity).map(Arc::new)
+        self.parse_as(what, text, DocumentKind::Identity)
     }
 
-    fn parse_trust(&mut self, what: &str, text: &PolicyText) -> Result<Document, ()> {
+    fn parse_trust(&mut self, what: &str, text: &PolicyText) -> Result<Arc<Document>, ()> {
         self.parse_as(what, text, DocumentKind::Trust).map_err(drop)
     }
 
-    fn parse_as(&mut self, what: &str, text: &PolicyText, kind: DocumentKind) -> Result<Document, String> {
-        match Document::parse(text.as_str(), kind) {
+    fn parse_as(&mut self, what: &str, text: &PolicyText, kind: DocumentKind) -> Result<Arc<Document>, String> {
+        match self.library.document(text, kind) {
             Ok(document) => {
-                self.findings.extend(explain::unsound(what, &document.all_problems()));
+                self.judged.findings.extend(explain::unsound(what, &document.all_problems()));
                 Ok(document)
             }
             Err(error) => {
-                self.findings.push(explain::not_a_policy(what, &error));
+                self.judged.findings.push(explain::not_a_policy(what, &error));
                 let words = format!("{what} cannot be understood");
-                self.unread.push(words.clone());
+                self.judged.unread.push(words.clone());
                 Err(words)
             }
         }

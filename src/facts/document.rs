@@ -1,5 +1,7 @@
 //! The text of a policy document, exactly as its author wrote it.
 
+use std::sync::Arc;
+
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -7,9 +9,9 @@ use serde_json::value::RawValue;
 /// A policy document's text, decoded but not yet parsed.
 ///
 /// The text is kept verbatim, because old documents hold duplicate keys and because what is written
-/// back must not lose anything. In a snapshot it stands as a JSON value where it is JSON, else as a string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyText(String);
+/// back must not lose anything. Copies share it. In a snapshot it stands as a JSON value where it is JSON, else as a string.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyText(Arc<str>);
 
 impl PolicyText {
     /// A document as IAM returns it: URL-encoded as in RFC 3986, or already plain.
@@ -19,9 +21,9 @@ impl PolicyText {
     pub fn new(text: &str) -> PolicyText {
         let text = text.trim_start_matches('\u{feff}');
         if text.trim_start().starts_with('%') {
-            PolicyText(percent_decode_str(text.trim()).decode_utf8_lossy().into_owned())
+            PolicyText(percent_decode_str(text.trim()).decode_utf8_lossy().into())
         } else {
-            PolicyText(text.to_owned())
+            PolicyText(text.into())
         }
     }
 
@@ -35,7 +37,7 @@ impl Serialize for PolicyText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // A JSON string would come back as its content, so only objects and arrays stand as they are.
         match serde_json::from_str::<&RawValue>(&self.0) {
-            Ok(raw) if raw.get() == self.0 && self.0.starts_with(['{', '[']) => raw.serialize(serializer),
+            Ok(raw) if raw.get() == &*self.0 && self.0.starts_with(['{', '[']) => raw.serialize(serializer),
             _ => serializer.serialize_str(&self.0),
         }
     }
@@ -45,8 +47,8 @@ impl<'de> Deserialize<'de> for PolicyText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         match serde_json::from_str::<String>(raw.get()) {
-            Ok(text) => Ok(PolicyText(text)),
-            Err(_) => Ok(PolicyText(raw.get().to_owned())),
+            Ok(text) => Ok(PolicyText(text.into())),
+            Err(_) => Ok(PolicyText(raw.get().into())),
         }
     }
 }
@@ -71,7 +73,7 @@ mod tests {
     #[test]
     fn a_snapshot_keeps_every_character() {
         for text in [r#"{"Effect": "Deny",  "Effect": "Allow"}"#, "[1 ]", "{}\n", "{broken", "\"text\"", "", "7"] {
-            let stored = serde_json::to_string(&PolicyText(text.to_owned())).unwrap();
+            let stored = serde_json::to_string(&PolicyText(text.into())).unwrap();
             assert_eq!(serde_json::from_str::<PolicyText>(&stored).unwrap().as_str(), text, "{stored}");
         }
     }

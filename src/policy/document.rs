@@ -15,7 +15,7 @@ use super::resource::ResourceElement;
 use super::template::Template;
 
 /// What a document is attached to, which decides the elements that it must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DocumentKind {
     /// An identity policy, a permissions boundary or an SCP: has `Resource`, no `Principal`.
     Identity,

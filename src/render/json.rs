@@ -78,7 +78,7 @@ struct Escaping<'a, W>(&'a mut W);
 
 impl<W: io::Write> io::Write for Escaping<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.iter().copied().all(is_plain) {
+        if are_plain(bytes) {
             self.0.write_all(bytes)?;
             return Ok(bytes.len());
         }
@@ -103,7 +103,7 @@ pub(super) fn pretty(object: &impl Serialize) -> Result<String, serde_json::Erro
 /// Outside of strings JSON holds no such character but white space, and inside of strings none of that. A carriage
 /// return between the values of a document, which could hide the rest of its line, becomes a space.
 fn escape_unseen(json: &str) -> Cow<'_, str> {
-    if json.bytes().all(is_plain) {
+    if are_plain(json.as_bytes()) {
         return Cow::Borrowed(json);
     }
     let mut escaped = String::with_capacity(json.len());
@@ -122,9 +122,11 @@ fn escape_unseen(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Whether a byte is a character that everybody sees.
-fn is_plain(byte: u8) -> bool {
-    (b' '..=b'~').contains(&byte) || byte == b'\n'
+/// Whether all bytes are characters that everybody sees.
+fn are_plain(bytes: &[u8]) -> bool {
+    let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\n';
+    // Without a way out within a piece the machine looks at many bytes at once.
+    bytes.chunks(64).all(|piece| piece.iter().fold(true, |plain, byte| plain & is_plain(byte)))
 }
 
 /// Each result as a JSON object on a line of its own.

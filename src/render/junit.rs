@@ -2,12 +2,10 @@
 //!
 //! A target is a test case. No time and no random id goes in, so that the same report is the same file.
 
-use std::sync::Arc;
-
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::sanitize::{word, xml};
-use crate::report::{Finding, Outcome, Report, Severity, Verdict};
+use crate::report::{Finding, Outcome, Report, Severity, Shared, Verdict};
 
 const NAME: &str = "ssm-profile";
 
@@ -29,14 +27,17 @@ pub fn render(report: &Report, fail_on: Severity) -> Result<String, SerializeErr
 
 fn test_case(outcome: &Outcome, fail_on: Severity) -> TestCase {
     let (decisive, others): (Vec<&Finding>, Vec<&Finding>) =
-        outcome.findings.iter().map(Arc::as_ref).partition(|finding: &&Finding| {
+        outcome.findings.iter().map(Shared::as_ref).partition(|finding: &&Finding| {
             finding.severity <= fail_on || (outcome.verdict == Verdict::Unknown && finding.leaves_unknown)
         });
     let mut case = TestCase::new(name(outcome), status(outcome.verdict, &decisive));
     case.set_classname(class_name(outcome));
     // A skipped case says its reason in the attribute alone; a passed one has nothing decisive.
-    let others =
-        if outcome.verdict == Verdict::Skipped { outcome.findings.iter().map(Arc::as_ref).collect() } else { others };
+    let others = if outcome.verdict == Verdict::Skipped {
+        outcome.findings.iter().map(Shared::as_ref).collect()
+    } else {
+        others
+    };
     if !others.is_empty() {
         case.set_system_out(others.into_iter().map(paragraph).collect::<Vec<_>>().join("\n"));
     }

@@ -1,9 +1,7 @@
 //! The report as GitHub Markdown, for a comment on a pull request.
 
-use std::sync::Arc;
-
 use super::sanitize::{markdown, terminal, word};
-use crate::report::{DecidedBy, Finding, Outcome, Permission, Report, Severity, Verdict};
+use crate::report::{DecidedBy, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
 
 /// GitHub refuses a comment of more characters. Bytes are counted, which errs on the safe side.
 const COMMENT_LIMIT: usize = 65_536;
@@ -101,10 +99,10 @@ fn instance_name(outcome: &Outcome) -> Option<&str> {
 
 /// The finding that made the verdict; of a ready target, the worst that is more than a hint.
 fn main_reason(outcome: &Outcome) -> Option<&Finding> {
-    let mut findings = outcome.findings.iter().map(Arc::as_ref);
+    let mut findings = outcome.findings.iter().map(Shared::as_ref);
     match outcome.verdict {
         Verdict::Unknown => {
-            findings.find(|finding| finding.leaves_unknown).or(outcome.findings.first().map(Arc::as_ref))
+            findings.find(|finding| finding.leaves_unknown).or(outcome.findings.first().map(Shared::as_ref))
         }
         Verdict::Ready => findings.find(|finding| finding.severity <= Severity::Warning),
         Verdict::NotReady | Verdict::Skipped => findings.next(),

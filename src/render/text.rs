@@ -1,16 +1,14 @@
 //! The report for a person: verdict first, then the chain, the permissions, what was found, what was not checked.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::sync::Arc;
-
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use crate::arn::Arn;
 use crate::report::{
-    DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Summary, Trust,
-    Verdict,
+    DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Shared, Summary,
+    Trust, Verdict,
 };
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl Page {
         }
         self.chain(outcome);
         // Where no policy was read there is nothing to say of each permission.
-        let read = |permission: &Arc<Permission>| {
+        let read = |permission: &Shared<Permission>| {
             permission.decision != Decision::Unknown || !permission.decided_by.is_empty()
         };
         if outcome.role.is_some() || outcome.permissions.iter().any(read) {
@@ -96,7 +94,7 @@ impl Page {
         let telling = |finding: &&Finding| {
             finding.severity != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
         };
-        let findings: Vec<&Finding> = outcome.findings.iter().map(Arc::as_ref).filter(telling).collect();
+        let findings: Vec<&Finding> = outcome.findings.iter().map(Shared::as_ref).filter(telling).collect();
         if !findings.is_empty() {
             self.heading("findings");
             findings.into_iter().for_each(|finding| self.finding(finding));
@@ -149,7 +147,7 @@ impl Page {
     /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
         let deciding = |finding: &&Finding| finding.severity == Severity::Error || finding.leaves_unknown;
-        if let Some(finding) = outcome.findings.iter().map(Arc::as_ref).find(deciding) {
+        if let Some(finding) = outcome.findings.iter().map(Shared::as_ref).find(deciding) {
             let _ = write!(line, ": {}", clean(&finding.message));
         }
     }

@@ -157,7 +157,7 @@ pub(super) fn selected<'r>(
         async move {
             let mut page = page.await?;
             tell_associations(page.iter_mut(), associations.await.as_ref());
-            page.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
+            page.sort_unstable_by(|a, b| a.instance.id.cmp(&b.instance.id));
             Ok(page)
         }
     });
@@ -232,7 +232,7 @@ fn pages<'r>(
                 // Before the first call this thread must hear Control-C.
                 tokio::task::yield_now().await;
                 let (sender, receiver) = mpsc::channel(BODIES_AT_A_TIME);
-                reader.connection.spawn_aside(fetch(*request, sender));
+                tokio::spawn(fetch(*request, sender));
                 receiver
             }
         };
@@ -257,8 +257,8 @@ fn pages<'r>(
             let mut met = met.map_err(Failure::into_unreadable)?;
             met.retain(|met| choice.takes(&met.instance));
             reader.watcher.met(met.len());
-            let running = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state == "running");
-            let running: Vec<&str> = running.map(|met| met.instance.id.as_str()).collect();
+            let alive = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state != "terminated");
+            let alive: Vec<&str> = alive.map(|met| met.instance.id.as_str()).collect();
             let profiles = async {
                 // Each profile of the page once.
                 let mut by_profile: BTreeMap<&str, &Met> = BTreeMap::new();
@@ -275,7 +275,7 @@ fn pages<'r>(
                 }
                 join_all(looked_into.into_iter().map(|met| look_into(reader, region, met))).await
             };
-            let (_, agents) = join(profiles, ssm::agents(reader, region, &running)).await;
+            let (_, agents) = join(profiles, ssm::agents(reader, region, &alive)).await;
             let mut agents = agents;
             for met in &mut met {
                 if let Some(agent) = agents.remove(&met.instance.id) {

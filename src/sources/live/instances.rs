@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -17,10 +18,9 @@ type Read<T> = Result<T, String>;
 /// Source: [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
 pub(super) fn next_token(body: &[u8]) -> Option<String> {
     // What people write into tags is escaped, so that this can be nothing else.
-    const START: &str = "<nextToken>";
-    let text = std::str::from_utf8(body).ok()?;
-    let (_, rest) = text.split_at_checked(text.rfind(START)? + START.len())?;
-    let (token, _) = rest.split_once('<')?;
+    const START: &[u8] = b"<nextToken>";
+    let (_, rest) = body.split_at_checked(memmem::rfind(body, START)? + START.len())?;
+    let token = std::str::from_utf8(rest.split(|byte| *byte == b'<').next()?).ok()?;
     unescape(token).ok().map(|token| token.into_owned()).filter(|token| !token.is_empty())
 }
 
@@ -29,8 +29,8 @@ pub(super) fn next_token(body: &[u8]) -> Option<String> {
 /// # Errors
 /// In words, if it cannot be understood.
 pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
-    let page = std::str::from_utf8(body).map_err(|_| "it is not text".to_owned())?;
-    let mut xml = Reader::from_str(page);
+    let mut xml = Reader::from_reader(body);
+    xml.config_mut().expand_empty_elements = true;
     let mut all = Vec::new();
     loop {
         match xml.read_event().map_err(broken)? {
@@ -40,32 +40,41 @@ pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
         }
     }
     let mut token = String::new();
+    let mut has_list = false;
     children(&mut xml, |xml, tag| match tag.local_name().as_ref() {
-        b"reservationSet" => items(xml, |xml| reservation(xml, &mut all)),
+        b"reservationSet" => {
+            has_list = true;
+            items(xml, |xml| reservation(xml, &mut all))
+        }
         b"nextToken" => text(xml, tag).map(|named| token = named),
         _ => skip(xml, tag),
     })?;
-    // A page behind this one that was not seen at a glance would be lost.
-    match next_token(body) {
-        None if !token.is_empty() => Err("it names its next page in a way that is not known".to_owned()),
-        _ => Ok(all),
+    match token.is_empty() || next_token(body).is_some() {
+        true if has_list => Ok(all),
+        true => Err("it has no list of reservations".to_owned()),
+        // A page behind this one that was not seen at a glance would be lost.
+        false => Err("it names its next page in a way that is not known".to_owned()),
     }
 }
 
 fn reservation(xml: &mut Xml<'_>, all: &mut Vec<Met>) -> Read<()> {
     let mut account = None;
-    let mut instances = Vec::new();
+    let mut instances = None;
     children(xml, |xml, tag| match tag.local_name().as_ref() {
         b"ownerId" => text(xml, tag).map(|text| account = Some(text)),
-        b"instancesSet" => items(xml, |xml| instance(xml).map(|instance| instances.extend(instance))),
+        b"instancesSet" => {
+            let instances: &mut Vec<Instance> = instances.get_or_insert_default();
+            items(xml, |xml| instance(xml).map(|instance| instances.push(instance)))
+        }
         _ => skip(xml, tag),
     })?;
+    let instances = instances.ok_or("a reservation has no list of instances")?;
     all.extend(instances.into_iter().map(|instance| Met { account: account.clone(), instance }));
     Ok(())
 }
 
-/// One instance; `None` if not even its id is there.
-fn instance(xml: &mut Xml<'_>) -> Read<Option<Instance>> {
+/// One instance.
+fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
     let mut id = None;
     let mut state = None;
     let mut profile = None;
@@ -99,8 +108,8 @@ fn instance(xml: &mut Xml<'_>) -> Read<Option<Instance>> {
         }
         Ok(())
     })?;
-    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
-    Ok(Some(Instance {
+    let id = id.filter(|id| !id.trim().is_empty()).ok_or("an instance has no id")?;
+    Ok(Instance {
         id,
         name: tags.get("Name").cloned(),
         state: state.unwrap_or_else(|| "unknown".to_owned()),
@@ -111,7 +120,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Option<Instance>> {
         private_ip,
         tags,
         agent: Fact::Absent,
-    }))
+    })
 }
 
 /// Goes through the children of the element whose start was read last, up to its end. `read` reads a child up to its end.
@@ -137,6 +146,10 @@ fn skip(xml: &mut Xml<'_>, tag: &BytesStart<'_>) -> Read<()> {
 
 fn text(xml: &mut Xml<'_>, tag: &BytesStart<'_>) -> Read<String> {
     let text = xml.read_text(tag.name()).map_err(broken)?;
+    // AWS writes none, and what is not understood is not guessed at.
+    if text.contains('<') {
+        return Err("there is markup where text is expected".to_owned());
+    }
     Ok(unescape(&text).map_err(broken)?.into_owned())
 }
 
@@ -219,12 +232,25 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_page_is_a_page() {
+        for empty in ["<R><reservationSet/></R>", "<R><reservationSet></reservationSet><nextToken/></R>"] {
+            assert!(met_in(empty.as_bytes()).unwrap().is_empty(), "{empty}");
+        }
+    }
+
+    #[test]
     fn what_is_no_page_is_an_error() {
         for broken in [
             &b"\xff"[..],
             b"",
             b"{}",
-            b"<R><nextToken a=\"\">x</nextToken></R>",
+            b"<R><reservationSet/><nextToken a=\"\">x</nextToken></R>",
+            b"<R><other><reservationSet/></other></R>",
+            b"<R><reservationSet><item><ownerId>1</ownerId></item></reservationSet></R>",
+            b"<R><reservationSet><item><instancesSet><item/></instancesSet></item></reservationSet></R>",
+            b"<R><reservationSet><item><instancesSet><item><instanceId/></item></instancesSet></item></reservationSet></R>",
+            b"<R><reservationSet><item><instancesSet><item><instanceId><!-- i-1 -->i-2</instanceId></item></instancesSet></item></reservationSet></R>",
+            b"<R><reservationSet><item><instancesSet><item><instanceId><![CDATA[i-2]]></instanceId></item></instancesSet></item></reservationSet></R>",
             b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own",
         ] {
             assert!(met_in(broken).is_err(), "{}", String::from_utf8_lossy(broken));

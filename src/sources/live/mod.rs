@@ -19,12 +19,13 @@ pub mod simulate;
 mod ssm;
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use futures::future::{FutureExt as _, join, join_all, join3};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
@@ -36,6 +37,11 @@ use iam::{Expected, Stored};
 pub use organization::Overseer;
 use reader::Reader;
 pub use reader::{Unwatched, Watcher};
+
+/// So many pages wait to be handed over; more would only fill memory.
+const PAGES_AT_A_TIME: usize = 4;
+/// So many subjects are handed over before the next answers are looked at.
+const SUBJECTS_AT_A_TIME: usize = 100;
 
 /// What to read.
 #[derive(Debug, Clone, Default)]
@@ -145,15 +151,27 @@ async fn read(
         let settings = ssm::settings(reader, region, preferences, async { drop(has_begun.await) });
         let around = join(account_wide.clone(), settings).map(|_| ()).shared();
         let associations = if query.whole { Associations::All } else { Associations::Pending };
-        let pages = ec2::selected(reader, region, &selection.tags, associations, begun);
-        let handed_over = pages.for_each(|page| {
-            let around = around.clone();
-            async move {
-                around.await;
-                take(&reader.facts(), subjects(page, region, selection, reader.account));
+        let (sender, mut receiver) = mpsc::channel(PAGES_AT_A_TIME);
+        let pages = async {
+            let sender = sender;
+            let mut pages = pin!(ec2::selected(reader, region, &selection.tags, associations, begun));
+            while let Some(page) = pages.next().await {
+                // The receiver stays until there are no more.
+                let _ = sender.send(page).await;
             }
-        });
-        join(handed_over, around.clone()).await;
+        };
+        let handed_over = async {
+            while let Some(page) = receiver.recv().await {
+                around.clone().await;
+                let mut subjects = subjects(page, region, selection, reader.account).into_iter().peekable();
+                while subjects.peek().is_some() {
+                    take(&reader.facts(), subjects.by_ref().take(SUBJECTS_AT_A_TIME).collect());
+                    // Answers that others wait for are not to wait for the rest of the page.
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        futures::join!(pages, handed_over, around.clone());
         reader.watcher.region_read();
     };
     join(account_wide.clone(), join_all(regions.iter().map(region))).await;

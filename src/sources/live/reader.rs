@@ -145,6 +145,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Makes a call whose answer is taken in on another thread, while this one judges and writes.
+pub(super) async fn beside<T, E>(
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
+) -> Result<T, SdkError<E, HttpResponse>>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    match tokio::spawn(call).await {
+        Ok(answer) => answer,
+        Err(gone) => Err(SdkError::construction_failure(gone)),
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

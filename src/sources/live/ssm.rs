@@ -7,7 +7,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::iam::Expected;
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use super::role;
 use crate::arn::partition_of_region;
 use crate::aws::Failure;
@@ -109,7 +109,7 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
         let request = reader.connection.ssm(region).describe_instance_information().filters(filter.clone());
         let request = request.max_results(PAGE).set_next_token(token.clone());
         // A fleet has thousands of these.
-        let page = reader.call(DESCRIBE_AGENTS, reader.connection.aside(request.send())).await;
+        let page = reader.call(DESCRIBE_AGENTS, reader::beside(request.send())).await;
         let mut page = page.map_err(Failure::into_unreadable)?;
         if page.instance_information_list.is_none() {
             return Err(Failure::incomplete(DESCRIBE_AGENTS, "the list of instances").into_unreadable());

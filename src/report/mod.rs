@@ -2,11 +2,12 @@
 //!
 //! The field names here are the keys of the JSON report. Keys may be added, never renamed.
 
-use std::sync::Arc;
+mod shared;
 
 use serde::Serialize;
 
 pub use crate::policy::{Decision, PolicyKind};
+pub use shared::Shared;
 
 /// The verdict on every subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,24 +63,24 @@ pub struct Outcome {
     /// The instance profile; `None` where there is none.
     pub instance_profile: Option<ProfileSummary>,
     /// The role; `None` where there is none.
-    pub role: Option<Arc<RoleSummary>>,
+    pub role: Option<Shared<RoleSummary>>,
     /// The role of Default Host Management Configuration, where that is what lets the agent in, or should.
-    pub host_management_role: Option<Arc<RoleSummary>>,
+    pub host_management_role: Option<Shared<RoleSummary>>,
     /// The agent, as Systems Manager last saw it; `None` where that is not known.
     pub agent: Option<AgentSummary>,
     /// Whether EC2 may assume the role; `None` where no trust policy is in view.
-    pub trust: Option<Arc<Trust>>,
+    pub trust: Option<Shared<Trust>>,
     /// The verdict.
     pub verdict: Verdict,
     /// What Session Manager needs of the role, and what the policies say to each.
-    pub permissions: Vec<Arc<Permission>>,
+    pub permissions: Vec<Shared<Permission>>,
     /// Where the IAM policy simulator says something else; empty unless it was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub simulation: Vec<Difference>,
     /// What was found, worst first.
-    pub findings: Vec<Arc<Finding>>,
+    pub findings: Vec<Shared<Finding>>,
     /// What this verdict does not speak of, for a person.
-    pub not_checked: Arc<Vec<String>>,
+    pub not_checked: Shared<Vec<String>>,
 }
 
 /// An instance, in short.
