@@ -8,6 +8,24 @@ use crate::report::{AgentSummary, Code, Finding, InstanceSummary, Outcome, Profi
 use super::explain;
 use super::words::{error, warning};
 
+/// An instance, and where it is: what a command about it must say.
+#[derive(Clone, Copy)]
+pub(super) struct Located<'a> {
+    pub instance: &'a Instance,
+    pub region: Option<&'a str>,
+}
+
+impl Located<'_> {
+    /// Its id, and the flag that names its Region, where that is known.
+    fn named(&self) -> String {
+        self.with_region(&self.instance.id)
+    }
+
+    fn with_region(&self, id: &str) -> String {
+        self.region.map_or_else(|| id.to_owned(), |region| format!("{id} --region {region}"))
+    }
+}
+
 /// An outcome that says whom it is about and nothing else yet.
 pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outcome {
     let attached = instance.and_then(|instance| instance.profile.as_ref());
@@ -67,13 +85,14 @@ pub(super) fn instance_not_found(subject: &Subject) -> Finding {
 }
 
 /// What keeps the instance from having credentials at all, whichever way its agent goes.
-pub(super) fn around(instance: &Instance) -> Vec<Finding> {
-    metadata(instance).into_iter().chain(not_running(instance)).collect()
+pub(super) fn around(located: Located<'_>) -> Vec<Finding> {
+    metadata(located).into_iter().chain(not_running(located)).collect()
 }
 
 /// A role can be judged without the agent running; only an unknown state leaves open whether there is an agent at all.
-fn not_running(instance: &Instance) -> Option<Finding> {
-    let start = format!("`aws ec2 start-instances --instance-ids {}`", instance.id);
+fn not_running(located: Located<'_>) -> Option<Finding> {
+    let Located { instance, .. } = located;
+    let start = format!("`aws ec2 start-instances --instance-ids {}`", located.named());
     let remedy = match instance.state.as_str() {
         "running" => return None,
         "pending" => "wait until it runs".to_owned(),
@@ -90,11 +109,12 @@ fn not_running(instance: &Instance) -> Option<Finding> {
 }
 
 /// See [Configure the instance metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
-fn metadata(instance: &Instance) -> Option<Finding> {
+fn metadata(located: Located<'_>) -> Option<Finding> {
+    let Located { instance, .. } = located;
     let options = instance.metadata.as_ref()?;
     let pending = options.state.as_deref() == Some("pending");
     let enable =
-        format!("`aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled`", instance.id);
+        format!("`aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled`", located.named());
     match options.http_endpoint.as_deref() {
         // Until the change is effective the service may still be on; on a stopped instance it is when that starts.
         Some("disabled") if pending && instance.state == "running" => Some(warning(
@@ -121,7 +141,8 @@ fn metadata(instance: &Instance) -> Option<Finding> {
 
 /// See [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 /// for what an instance without a profile can still have.
-pub(super) fn association(instance: &Instance) -> Option<Finding> {
+pub(super) fn association(located: Located<'_>) -> Option<Finding> {
+    let Located { instance, .. } = located;
     match (&instance.profile, &instance.association) {
         (Some(_), Fact::Unreadable(reason)) => Some(explain::unreadable(reason)),
         (Some(_), Fact::Absent) => None,
@@ -130,19 +151,19 @@ pub(super) fn association(instance: &Instance) -> Option<Finding> {
             Some(disagreement("the instance shows no profile, and its association with one is `associated`".to_owned()))
         }
         (None, Fact::Known(association)) if association.state != "disassociated" => {
-            Some(pending(instance, &association.state, ", and the instance does not show a profile"))
+            Some(pending(located, &association.state, ", and the instance does not show a profile"))
         }
         (None, _) => Some(error(
             Code::NoInstanceProfile,
             "the instance has no instance profile",
             format!(
                 "create one: `ssm-profile fix {} --create-profile NAME`; or associate one whose role has the permissions: {}",
-                instance.id,
-                associate(instance, "NAME")
+                located.named(),
+                associate(located, "NAME")
             ),
         )),
         (Some(_), Fact::Known(association)) if association.state != "associated" => {
-            Some(pending(instance, &association.state, ""))
+            Some(pending(located, &association.state, ""))
         }
         (Some(profile), Fact::Known(association)) => {
             association.profile_arn.as_ref().filter(|arn| **arn != profile.arn).map(|arn| {
@@ -156,7 +177,7 @@ fn disagreement(message: String) -> Finding {
     warning(Code::AssociationPending, message, "its profile is just being changed; check again", true)
 }
 
-fn pending(instance: &Instance, state: &str, what: &str) -> Finding {
+fn pending(located: Located<'_>, state: &str, what: &str) -> Finding {
     match state {
         "associating" => error(
             Code::AssociationPending,
@@ -166,7 +187,7 @@ fn pending(instance: &Instance, state: &str, what: &str) -> Finding {
         "disassociating" | "disassociated" => error(
             Code::AssociationPending,
             format!("the instance's profile is being taken away: the association is `{state}`{what}"),
-            format!("once it is gone, associate a profile again: {}", associate(instance, "NAME")),
+            format!("once it is gone, associate a profile again: {}", associate(located, "NAME")),
         ),
         _ => warning(
             Code::AssociationPending,
@@ -179,28 +200,29 @@ fn pending(instance: &Instance, state: &str, what: &str) -> Finding {
     }
 }
 
-fn associate(instance: &Instance, profile: &str) -> String {
-    let id = &instance.id;
-    format!("`aws ec2 associate-iam-instance-profile --instance-id {id} --iam-instance-profile Name={profile}`")
+fn associate(located: Located<'_>, profile: &str) -> String {
+    let named = located.named();
+    format!("`aws ec2 associate-iam-instance-profile --instance-id {named} --iam-instance-profile Name={profile}`")
 }
 
 /// The call that gives an instance another profile in place of the one that it has.
-fn replace(instance: &Instance, profile: &str) -> String {
-    let id = instance.association.known().map_or("ID", |association| association.id.as_str());
+fn replace(located: Located<'_>, profile: &str) -> String {
+    let id = located.instance.association.known().map_or("ID", |association| association.id.as_str());
+    let named = located.with_region(id);
     format!(
-        "`aws ec2 replace-iam-instance-profile-association --association-id {id} --iam-instance-profile Name={profile}`"
+        "`aws ec2 replace-iam-instance-profile-association --association-id {named} --iam-instance-profile Name={profile}`"
     )
 }
 
 /// The profile that an instance holds was deleted.
-pub(super) fn profile_missing(name: &str, instance: &Instance) -> Finding {
+pub(super) fn profile_missing(name: &str, located: Located<'_>) -> Finding {
     error(
         Code::InstanceProfileMissing,
         format!("the instance's profile `{name}` was deleted: the instance gets no credentials"),
         format!(
             "create one: `ssm-profile fix {} --create-profile NAME`; or associate one that exists: {}",
-            instance.id,
-            replace(instance, "NAME")
+            located.named(),
+            replace(located, "NAME")
         ),
     )
 }
@@ -227,8 +249,8 @@ pub(super) fn target_not_in_snapshot(what: &str, name: &str) -> Finding {
 
 /// A profile that was deleted and made again has a new id, and the instance still holds the old one.
 /// See [Using instance profiles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html).
-pub(super) fn profile_stale(profile: &InstanceProfile, instance: &Instance) -> Option<Finding> {
-    let held = instance.profile.as_ref()?.id.as_ref().filter(|held| **held != profile.id)?;
+pub(super) fn profile_stale(profile: &InstanceProfile, located: Located<'_>) -> Option<Finding> {
+    let held = located.instance.profile.as_ref()?.id.as_ref().filter(|held| **held != profile.id)?;
     let InstanceProfile { name, id, .. } = profile;
     Some(error(
         Code::InstanceProfileStale,
@@ -236,7 +258,7 @@ pub(super) fn profile_stale(profile: &InstanceProfile, instance: &Instance) -> O
             "the profile `{name}` was deleted and made again: the instance holds `{held}`, the profile is now `{id}`, \
              and the instance gets no credentials"
         ),
-        format!("associate it again: `ssm-profile fix {}`, or {}", instance.id, replace(instance, name)),
+        format!("associate it again: `ssm-profile fix {}`, or {}", located.named(), replace(located, name)),
     ))
 }
 

@@ -41,7 +41,7 @@ impl Diagnosis<'_> {
         let host = self.host(subject, instance);
         let known = !matches!(host, Host::NotKnown(_));
         combine(&mut outcome, profile, host, instance);
-        let around = chain::around(instance);
+        let around = chain::around(chain::Located { instance, region: subject.region.as_deref() });
         if around.iter().any(|finding| finding.code == Code::MetadataDisabled) {
             // Without instance metadata there is neither way.
             outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc);

@@ -31,6 +31,7 @@ use crate::policy::{Decision, ServicePrincipal};
 use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
 
 pub use answers::{Answers, answers};
+use chain::Located;
 use memo::{Demand, Memo};
 pub use questions::questions;
 use role::JudgedRole;
@@ -120,7 +121,8 @@ impl Diagnosis<'_> {
             let terminated = vec![chain::instance_terminated(instance).into()];
             return self.finish(outcome, terminated, &RoleInView::None, subject);
         }
-        let mut findings: Vec<Shared<Finding>> = chain::association(instance).into_iter().map(Shared::from).collect();
+        let located = Located { instance, region: subject.region.as_deref() };
+        let mut findings: Vec<Shared<Finding>> = chain::association(located).into_iter().map(Shared::from).collect();
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
@@ -128,7 +130,7 @@ impl Diagnosis<'_> {
                 let account = subject.account.as_deref().or(arn.as_ref().and_then(Arn::account));
                 let name = attached.arn.rsplit('/').next().unwrap_or_default();
                 let key = crate::facts::key(account, name);
-                let (more, role) = self.through_profile(&key, Some(instance), &mut outcome);
+                let (more, role) = self.through_profile(&key, Some(located), &mut outcome);
                 findings.extend(more);
                 role
             }
@@ -140,7 +142,7 @@ impl Diagnosis<'_> {
     fn through_profile(
         &self,
         key: &str,
-        holder: Option<&Instance>,
+        holder: Option<Located<'_>>,
         outcome: &mut Outcome,
     ) -> (Vec<Shared<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
@@ -148,7 +150,7 @@ impl Diagnosis<'_> {
             Some(Fact::Known(profile)) => profile,
             Some(Fact::Absent) => {
                 let findings = match holder {
-                    Some(instance) => vec![chain::profile_missing(name, instance).into()],
+                    Some(located) => vec![chain::profile_missing(name, located).into()],
                     None => shared(chain::no_such_target(Code::InstanceProfileMissing, "instance profile", name)),
                 };
                 return (findings, RoleInView::None);
@@ -166,7 +168,7 @@ impl Diagnosis<'_> {
             outcome.instance_profile = Some(chain::profile_summary(profile));
         }
         let mut findings = Vec::new();
-        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)).map(Shared::from));
+        findings.extend(holder.and_then(|located| chain::profile_stale(profile, located)).map(Shared::from));
         match &profile.role {
             None => {
                 findings.push(chain::profile_empty(profile).into());

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::facts::{
-    Agent, Instance, KmsKey, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable, UnreadableKind, key,
-    kms_key,
+    Agent, Instance, KmsKey, MetadataOptions, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable,
+    UnreadableKind, key, kms_key,
 };
 use crate::needs::RequiredAction;
 
@@ -255,4 +255,31 @@ fn other_preferences_than_those_of_a_snapshot_are_not_among_its_facts() {
         assert_eq!(judge(&other).verdict, verdict, "{name:?}");
     }
     assert_eq!(judge(&account).verdict, Verdict::NotReady);
+}
+
+fn switched_off() -> MetadataOptions {
+    let word = |word: &str| Some(word.to_owned());
+    MetadataOptions { http_endpoint: word("disabled"), http_tokens: word("required"), state: word("applied") }
+}
+
+/// Whoever pastes a command has the default Region of another day.
+#[test]
+fn commands_about_an_instance_name_its_region() {
+    let of = |change: fn(&mut Instance), code: Code| {
+        let outcome = judge(&Account::with_instance(change));
+        found(&outcome, code).unwrap().remedy.clone()
+    };
+    let named = format!("{INSTANCE} --region us-east-1");
+    for (remedy, commands) in [
+        (
+            of(|instance| (instance.profile, instance.association) = (None, Fact::Absent), Code::NoInstanceProfile),
+            ["fix ", "--instance-id "].as_slice(),
+        ),
+        (of(|instance| instance.state = "stopped".to_owned(), Code::InstanceNotRunning), &["--instance-ids "]),
+        (of(|instance| instance.metadata = Some(switched_off()), Code::MetadataDisabled), &["--instance-id "]),
+    ] {
+        for command in commands {
+            assert!(remedy.contains(&format!("{command}{named}")), "{remedy}");
+        }
+    }
 }

@@ -315,6 +315,11 @@ fn general<'a>(text: &'a str, member: &Member<'_>) -> Cow<'a, str> {
     {
         general = Cow::Owned(general.replace(&region, ":REGION:"));
     }
+    if let Some(flag) = member.region.map(|region| format!("--region {region}"))
+        && general.contains(&flag)
+    {
+        general = Cow::Owned(general.replace(&flag, "--region REGION"));
+    }
     if general.contains("iip-assoc-") || general.contains('Z') {
         let of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
         let mut replaced = String::with_capacity(general.len());
