@@ -110,7 +110,7 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
             let (class, phrase) = match class_of(code) {
                 // Whatever it calls that, AWS failed and did not refuse.
                 (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 => {
-                    (Class::Kind(UnreadableKind::Network), phrase)
+                    (Class::Kind(UnreadableKind::Service), phrase)
                 }
                 class => class,
             };

@@ -20,6 +20,9 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The code of [`Exit::Interrupted`].
+    pub const INTERRUPTED: u8 = 130;
+
     /// The code that a report ends with. With `fail_on` warnings count as not ready too.
     pub fn of(report: &Report, fail_on: Severity) -> Exit {
         let mut tally = Tally::new(fail_on);
@@ -71,7 +74,7 @@ impl Termination for Exit {
             Exit::NotReady => 1,
             Exit::Usage => 2,
             Exit::Unknown => 3,
-            Exit::Interrupted => 130,
+            Exit::Interrupted => Exit::INTERRUPTED,
         })
     }
 }

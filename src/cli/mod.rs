@@ -17,6 +17,7 @@ mod undo;
 
 use std::cell::OnceCell;
 use std::task::Poll;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 use tokio::runtime::{Builder, Runtime};
@@ -42,6 +43,9 @@ use results::Results;
 
 /// Threads that take in answers, while the one that this runs on judges and writes.
 const WORKERS: usize = 2;
+
+/// How long a run may take to end when somebody asks for it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a run ended before there was a report.
 #[derive(Debug)]
@@ -79,6 +83,9 @@ pub fn run() -> Exit {
         // Until it waits for something, Control-C keeps its default meaning.
         if let Poll::Ready(ended) = futures::poll!(command.as_mut()) {
             return ended;
+        }
+        if !writes(&cli.command) {
+            tokio::spawn(end_for_certain());
         }
         loop {
             tokio::select! {
@@ -122,12 +129,22 @@ pub fn run() -> Exit {
     }
 }
 
+/// Whether a command changes something.
+fn writes(command: &args::Command) -> bool {
+    matches!(command, args::Command::Fix(_) | args::Command::Undo(_))
+}
+
+/// Ends the process when somebody asks for it and it does not end by itself: whoever reads its output and then does not read holds
+/// it up for ever.
+async fn end_for_certain() {
+    asked_to_end().await;
+    tokio::time::sleep(PATIENCE).await;
+    std::process::exit(Exit::INTERRUPTED.into());
+}
+
 fn runtime(command: &args::Command) -> std::io::Result<Runtime> {
-    let mut builder = match command {
-        // On one thread a signal is seen before an answer that comes after it, and so before the next write.
-        args::Command::Fix(_) | args::Command::Undo(_) => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
+    // On one thread a signal is seen before an answer that comes after it, and so before the next write.
+    let mut builder = if writes(command) { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     builder.worker_threads(WORKERS).enable_all().build()
 }
 
@@ -277,12 +294,12 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     if facts.subjects.is_empty() {
         output::warning("no instance was selected, so the snapshot is empty");
     }
-    output::json(&snapshot::of(&facts))?;
+    let whole = output::json_or_stop(&snapshot::of(&facts))?;
     // What could not be read is in the snapshot with its reason, and is said here too.
     let requirements = Requirements { kms_key: plan.kms_key, ..Requirements::default() };
     let report = diagnose(&facts, &requirements, facts.taken_at);
     let failures = report.results.iter().flat_map(|outcome| &outcome.findings).filter(|finding| finding.is_failure());
     let failures: std::collections::BTreeSet<_> = failures.map(|finding| finding.message.as_str()).collect();
     failures.iter().for_each(|message| output::warning(&format!("the snapshot is incomplete: {message}")));
-    Ok(if failures.is_empty() { Exit::Ready } else { Exit::Unknown })
+    Ok(if failures.is_empty() && whole { Exit::Ready } else { Exit::Unknown })
 }

@@ -108,11 +108,11 @@ fn width(terminal: bool) -> Option<usize> {
     terminal.then_some(columns.min(WIDEST))
 }
 
-/// Prints something as indented JSON, as it is made.
-pub fn json(object: &impl Serialize) -> Result<(), Stop> {
+/// Prints something as indented JSON, as it is made; false if whoever read it went away.
+pub fn json_or_stop(object: &impl Serialize) -> Result<bool, Stop> {
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let written = serde_json::to_writer_pretty(&mut out, object).map_err(io::Error::from);
-    settle(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
+    all_read(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Prints to standard output as it is.
@@ -130,7 +130,11 @@ pub fn print_styled(text: &str) -> Result<(), Stop> {
 /// Prints to standard output as it is; false if whoever read it went away.
 pub fn print_or_stop(text: &str) -> Result<bool, Stop> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    all_read(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// False if whoever read it went away.
+fn all_read(written: io::Result<()>) -> Result<bool, Stop> {
     let gone = written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
     settle(written).map(|()| !gone)
 }

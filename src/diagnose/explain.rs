@@ -46,7 +46,7 @@ pub(super) fn unreadable(reason: &Unreadable) -> Finding {
             message.clone(),
             "take the snapshot again with the same options, or give what is missing".to_owned(),
         ),
-        UnreadableKind::Other => {
+        UnreadableKind::Service | UnreadableKind::Other => {
             (Code::AwsError, format!("`{api}` failed: {message}"), "try again; see the message of AWS".to_owned())
         }
     };

@@ -76,6 +76,8 @@ pub enum UnreadableKind {
     OtherPath,
     /// The snapshot does not hold it.
     NotInSnapshot,
+    /// AWS itself failed for longer than the retries lasted.
+    Service,
     /// Any other error of AWS.
     Other,
 }
@@ -83,9 +85,15 @@ pub enum UnreadableKind {
 impl UnreadableKind {
     /// Whether another try may well succeed, so that the failure says nothing of what the caller may see.
     pub fn may_pass(self) -> bool {
+        self.is_of_aws() || self == UnreadableKind::Network
+    }
+
+    /// Whether AWS was reached and said neither what was asked for nor that the caller may not see it.
+    pub fn is_of_aws(self) -> bool {
         match self {
-            UnreadableKind::Throttled | UnreadableKind::Credentials | UnreadableKind::Network => true,
+            UnreadableKind::Throttled | UnreadableKind::Credentials | UnreadableKind::Service => true,
             UnreadableKind::Denied
+            | UnreadableKind::Network
             | UnreadableKind::OtherAccount
             | UnreadableKind::OtherPath
             | UnreadableKind::NotInSnapshot

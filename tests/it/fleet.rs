@@ -390,3 +390,12 @@ fn whoever_stops_reading_is_not_told_that_all_is_ready() {
     // The run ends there, so that nobody knows what the rest would have been.
     assert_eq!(Sandbox::at(&stub).run_unread(&["check", "--all", "-o", "ndjson"]), 3);
 }
+
+#[test]
+fn whoever_never_reads_does_not_keep_it_from_ending() {
+    // More than a pipe takes in.
+    let stub = fleet(ACCOUNT, 100).serve();
+    for form in ["json", "ndjson"] {
+        assert_eq!(Sandbox::at(&stub).interrupt_unread(&["check", "--all", "-o", form]), 130, "{form}");
+    }
+}

@@ -257,6 +257,27 @@ fn a_service_control_policy_that_was_read_counts_beside_others_that_were_not() {
     }
 }
 
+/// AWS throttles all calls of a service alike.
+#[test]
+fn an_organisation_that_does_not_answer_hides_what_it_may_hold() {
+    let deny = policy("Deny", "ssmmessages:*");
+    let failing = |apis: &[&str], answer: &Answer, level: Level| {
+        let world = World::ready().organization("o-a", MANAGEMENT, [Level::new("r-root"), level]);
+        let world = apis.iter().fold(world, |world, api| world.fail(api, answer.clone()));
+        check(&Sandbox::at(&world.serve()).env("AWS_MAX_ATTEMPTS", "1"), &[INSTANCE]).only().verdict
+    };
+    let all = ["DescribeOrganization", "ListParents", "ListPoliciesForTarget"];
+    for answer in [Answer::throttled(), Answer::internal()] {
+        for apis in [&all[..], &all[1..], &all[2..]] {
+            assert_eq!(failing(apis, &answer, Level::new(ACCOUNT)), Verdict::Unknown, "{apis:?} {answer:?}");
+        }
+        // The policies themselves were read.
+        assert_eq!(failing(&all[..1], &answer, Level::new(ACCOUNT).scp("no", &deny)), Verdict::NotReady, "{answer:?}");
+    }
+    let denied = Answer::denied("organizations:Any");
+    assert_eq!(failing(&all, &denied, Level::new(ACCOUNT).scp("no", &deny)), Verdict::Ready);
+}
+
 /// Where a service control policy or the session preferences come from.
 const MAY_HIDE: [&str; 5] =
     ["GetDocument", "ListParents", "ListPoliciesForTarget", "DescribePolicy", "GetCallerIdentity"];

@@ -23,7 +23,12 @@ pub(super) fn command(cause: &Cause<'_>, fixes: Fixes<'_>) -> Option<String> {
     let mut words = vec!["ssm-profile fix".to_owned()];
     let targets = match cause.blame {
         Blame::Role(arn) if is_arn_of(arn, "role") && !differs_by_region(cause) => on_one(arn, cause),
-        Blame::Profile(arn) if codes.iter().eq([&Code::InstanceProfileEmpty]) && is_arn_of(arn, "instance-profile") => {
+        // The role that it gets is granted what its Regions ask for, and those must be named.
+        Blame::Profile(arn)
+            if codes.iter().eq([&Code::InstanceProfileEmpty])
+                && is_arn_of(arn, "instance-profile")
+                && !matches!(places(&cause.members), Places::Several) =>
+        {
             on_one(arn, cause)
         }
         _ => on_instances(cause, &codes, fixes)?,

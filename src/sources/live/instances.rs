@@ -108,7 +108,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
         }
         Ok(())
     })?;
-    let id = id.filter(|id| !id.trim().is_empty()).ok_or("an instance has no id")?;
+    let id = id.filter(|id| !id.is_empty() && !id.contains(char::is_whitespace)).ok_or("an instance has no id")?;
     Ok(Instance {
         id,
         name: tags.get("Name").cloned(),
@@ -249,6 +249,7 @@ mod tests {
             b"<R><reservationSet><item><ownerId>1</ownerId></item></reservationSet></R>",
             b"<R><reservationSet><item><instancesSet><item/></instancesSet></item></reservationSet></R>",
             b"<R><reservationSet><item><instancesSet><item><instanceId/></item></instancesSet></item></reservationSet></R>",
+            b"<R><reservationSet><item><instancesSet><item><instanceId> i-2 </instanceId></item></instancesSet></item></reservationSet></R>",
             b"<R><reservationSet><item><instancesSet><item><instanceId><!-- i-1 -->i-2</instanceId></item></instancesSet></item></reservationSet></R>",
             b"<R><reservationSet><item><instancesSet><item><instanceId><![CDATA[i-2]]></instanceId></item></instancesSet></item></reservationSet></R>",
             b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own",

@@ -63,7 +63,7 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
     };
     let (described, levels) = join(organization, levels).await;
     let described = match described {
-        Ok(answer) => answer.organization,
+        Ok(answer) => answer.organization.and_then(|described| Some((described.id?, described.master_account_id))),
         Err(failure) if failure.is_not_found() => {
             let mut facts = reader.facts();
             facts.organization = Fact::Absent;
@@ -73,38 +73,49 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, policies_
         Err(failure) => {
             let reason = failure.into_unreadable();
             let mut facts = reader.facts();
-            // The management account reads them too, and they do not touch it; but it may ask for its organisation.
-            if let Some((_, Ok(path))) = levels {
-                facts.scp_levels = Some(path.levels);
+            match levels {
+                // The management account reads them too, and they do not touch it; but it may ask for its organisation.
+                Some((_, Ok(path))) => facts.scp_levels = Some(path.levels),
+                // Whoever cannot reach the service does not see them; whoever was answered might have.
+                Some((_, Err(unread))) if unread.kind.is_of_aws() => {
+                    facts.scp_levels = Some(vec![unread_level(unread)])
+                }
+                Some((_, Err(_))) | None => {}
             }
             facts.organization = Fact::Unreadable(reason);
             return;
         }
     };
-    let Some((id, described)) = described.and_then(|described| Some((described.id.clone()?, described))) else {
-        reader.facts().organization = Failure::incomplete(DESCRIBE, "the organisation's id").into_fact();
-        return;
-    };
-    let mut organization =
-        Organization { id, management_account: described.master_account_id, path: None, policies_unread: None };
     let mut facts = reader.facts();
+    let (organization_id, management_account) = match described {
+        Some((id, management_account)) => (Some(id), management_account),
+        None => (None, None),
+    };
     // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
-    let is_exempt = |account: &Option<String>| account.is_some() && organization.management_account == *account;
+    let is_exempt = |account: &Option<String>| account.is_some() && management_account == *account;
+    let (mut path, mut policies_unread) = (None, None);
     match levels {
         None => {}
         Some((account, Err(_))) if is_exempt(&account) => facts.scp_levels = Some(Vec::new()),
         // Another try may show a deny.
         Some((_, Err(reason))) if reason.kind.may_pass() => facts.scp_levels = Some(vec![unread_level(reason)]),
-        Some((_, Err(reason))) => organization.policies_unread = Some(reason),
-        Some((account, Ok(Path { parents, levels, unseen }))) => {
-            organization.policies_unread = unseen.filter(|_| !is_exempt(&account));
-            facts.scp_levels = Some(if is_exempt(&account) { Vec::new() } else { levels });
-            let path =
-                |parents: Vec<String>| parents.iter().rev().map(|parent| format!("{parent}/")).collect::<String>();
-            organization.path = parents.map(|parents| format!("{}/{}", organization.id, path(parents)));
+        Some((_, Err(reason))) => policies_unread = Some(reason),
+        Some((account, Ok(found))) => {
+            policies_unread = found.unseen.filter(|_| !is_exempt(&account));
+            facts.scp_levels = Some(if is_exempt(&account) { Vec::new() } else { found.levels });
+            path = found.parents;
         }
     }
-    facts.organization = Fact::Known(organization);
+    facts.organization = match organization_id {
+        Some(id) => {
+            let path = path.map(|parents| {
+                let parents: String = parents.iter().rev().map(|parent| format!("{parent}/")).collect();
+                format!("{id}/{parents}")
+            });
+            Fact::Known(Organization { id, management_account, path, policies_unread })
+        }
+        None => Failure::incomplete(DESCRIBE, "the organisation's id").into_fact(),
+    };
 }
 
 /// A level, or what may be several, of which nothing is known.
@@ -162,7 +173,11 @@ async fn levels(overseer: &Overseer<'_>, partition: &str, account: &str) -> Resu
             }
             false => Path { parents: None, levels, unseen: Some(reason) },
         }),
-        Err(reason) => Err(reason),
+        // What the caller may see below may hold a deny, whatever it may not see above.
+        Err(reason) => {
+            let failed = levels.into_iter().flat_map(|level| level.unread).find(|unread| unread.kind.may_pass());
+            Err(failed.unwrap_or(reason))
+        }
     }
 }
 

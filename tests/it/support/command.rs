@@ -141,6 +141,17 @@ impl Sandbox {
         status.code().unwrap_or_else(|| panic!("the binary ended by a signal: {status}"))
     }
 
+    /// Runs the binary with somebody who reads but the first byte that it writes to standard output, and then interrupts it; gives
+    /// the exit code.
+    pub fn interrupt_unread(&self, arguments: &[&str]) -> i32 {
+        let mut process = self.command(arguments).stderr(Stdio::null()).spawn().expect("the binary starts");
+        let mut stdout = process.stdout.take().expect("stdout is piped");
+        stdout.read_exact(&mut [0]).expect("the binary writes something");
+        interrupt(&process);
+        let status = process.wait().expect("the binary can be waited for");
+        status.code().unwrap_or_else(|| panic!("the binary ended by a signal: {status}"))
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ssm-profile"));
         command.args(arguments).env_clear().envs(&self.variables).current_dir(self.path());
@@ -159,6 +170,11 @@ impl Sandbox {
         collect(process.stderr.take().expect("stderr is piped"), Arc::clone(&said), |streams| &mut streams.stderr);
         Running { process, said }
     }
+}
+
+fn interrupt(process: &Child) {
+    let status = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "`kill` can send the signal");
 }
 
 fn collect(mut stream: impl Read + Send + 'static, said: Arc<Said>, which: fn(&mut Streams) -> &mut Vec<u8>) {
@@ -205,8 +221,7 @@ impl Streams {
 impl Running {
     /// Interrupts it, as Ctrl-C does.
     pub fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "`kill` can send the signal");
+        interrupt(&self.process);
     }
 
     /// Waits until it has written this text, on either stream.
