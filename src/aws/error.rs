@@ -108,8 +108,8 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
     let (class, phrase) = match code {
         Some(code) => {
             let (class, phrase) = match class_of(code) {
-                // Whatever it calls that, AWS failed and did not refuse.
-                (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 => {
+                // Whatever it calls that, AWS failed and did not refuse; but what is not implemented stays so.
+                (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 && status != 501 => {
                     (Class::Kind(UnreadableKind::Service), phrase)
                 }
                 class => class,

@@ -106,9 +106,8 @@ impl<'a> Asked<'a> {
                 ));
                 None
             }
-            // The default document is read if it is readable, which a failure does not say it is not; whoever names another
-            // wants to know what it asks for.
-            Fact::Unreadable(reason) if name != DEFAULT_NAME || reason.kind.may_pass() => {
+            // The default document is read if it is readable; whoever names another wants to know what it asks for.
+            Fact::Unreadable(reason) if name != DEFAULT_NAME || just_failed(settings, reason) => {
                 self.preferences_known = false;
                 let finding = explain::unreadable(reason);
                 let message = format!("the session preferences `{name}` are not known: {}", finding.message);
@@ -122,6 +121,12 @@ impl<'a> Asked<'a> {
             }
         }
     }
+}
+
+/// Whether the document was not read although the service answers: what it asks for may show with the next try.
+fn just_failed(settings: &Settings, reason: &Unreadable) -> bool {
+    let unreachable = settings.host_management.unreadable().is_some_and(|other| other.kind == UnreadableKind::Network);
+    reason.kind.is_of_aws() || reason.kind.may_pass() && !unreachable
 }
 
 /// Something that could not be read and decides nothing by itself; nothing where nobody tried to read it.

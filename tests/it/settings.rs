@@ -257,6 +257,25 @@ fn a_service_control_policy_that_was_read_counts_beside_others_that_were_not() {
     }
 }
 
+/// Whoever does not reach a service, or one that does not know the call, is told that it was not read.
+#[test]
+fn a_service_that_is_not_there_hides_nothing() {
+    let unknown = Answer::Error { status: 501, code: "NotImplemented".into(), message: "no such action".into() };
+    for answer in [Answer::Closed, Answer::garbage(), unknown, Answer::error("InvalidAction", "no such action")] {
+        for apis in [
+            &["GetServiceSetting", "GetDocument", "DescribeInstanceInformation"][..],
+            &["DescribeOrganization", "ListParents", "ListPoliciesForTarget"],
+        ] {
+            let world = World::ready().organization("o-a", MANAGEMENT, [Level::new("r-root"), Level::new(ACCOUNT)]);
+            let world = apis.iter().fold(world, |world, api| world.fail(api, answer.clone()));
+            let stub = world.serve();
+            let outcome = check(&Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "1"), &[INSTANCE]).only().clone();
+            assert_eq!(outcome.verdict, Verdict::Ready, "{apis:?} {answer:?}: {:?}", outcome.findings);
+            assert!(!outcome.not_checked.is_empty());
+        }
+    }
+}
+
 /// AWS throttles all calls of a service alike.
 #[test]
 fn an_organisation_that_does_not_answer_hides_what_it_may_hold() {
