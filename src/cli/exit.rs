@@ -20,8 +20,16 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code of [`Exit::Interrupted`].
-    pub const INTERRUPTED: u8 = 130;
+    /// The code that the process ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Ready => 0,
+            Exit::NotReady => 1,
+            Exit::Usage => 2,
+            Exit::Unknown => 3,
+            Exit::Interrupted => 130,
+        }
+    }
 
     /// The code that a report ends with. With `fail_on` warnings count as not ready too.
     pub fn of(report: &Report, fail_on: Severity) -> Exit {
@@ -69,12 +77,6 @@ impl Tally {
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        ExitCode::from(match self {
-            Exit::Ready => 0,
-            Exit::NotReady => 1,
-            Exit::Usage => 2,
-            Exit::Unknown => 3,
-            Exit::Interrupted => Exit::INTERRUPTED,
-        })
+        ExitCode::from(self.code())
     }
 }

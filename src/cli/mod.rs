@@ -139,7 +139,7 @@ fn writes(command: &args::Command) -> bool {
 async fn end_for_certain() {
     asked_to_end().await;
     tokio::time::sleep(PATIENCE).await;
-    std::process::exit(Exit::INTERRUPTED.into());
+    std::process::exit(Exit::Interrupted.code().into());
 }
 
 fn runtime(command: &args::Command) -> std::io::Result<Runtime> {

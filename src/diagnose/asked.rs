@@ -125,8 +125,11 @@ impl<'a> Asked<'a> {
 
 /// Whether the document was not read although the service answers: what it asks for may show with the next try.
 fn just_failed(settings: &Settings, reason: &Unreadable) -> bool {
-    let unreachable = settings.host_management.unreadable().is_some_and(|other| other.kind == UnreadableKind::Network);
-    reason.kind.is_of_aws() || reason.kind.may_pass() && !unreachable
+    let of_setting = settings.host_management.unreadable().map(|reason| reason.kind);
+    match reason.kind {
+        UnreadableKind::Network => of_setting != Some(UnreadableKind::Network),
+        kind => kind.is_of_aws(),
+    }
 }
 
 /// Something that could not be read and decides nothing by itself; nothing where nobody tried to read it.

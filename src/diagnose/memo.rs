@@ -124,7 +124,7 @@ impl Memo {
             Some(judged) => judged,
             None => {
                 self.roles_judged.set(self.roles_judged.get() + 1);
-                let judged = role::judge(facts, &self.library, key, role);
+                let judged = role::judge(facts, &self.library, role);
                 let judged = Rc::new(JudgedRole { number: self.roles_judged.get(), ..judged });
                 self.roles.borrow_mut().insert(key.to_owned(), Rc::clone(&judged));
                 judged

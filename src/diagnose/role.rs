@@ -13,8 +13,6 @@ use super::library::Library;
 
 /// A role, or bare documents in the place of one.
 pub(super) struct JudgedRole {
-    /// The role's key in the facts; empty for bare documents.
-    pub key: String,
     /// Which of the roles of this run it is; 0 where that does not matter.
     pub number: usize,
     /// The role's ARN, where known.
@@ -36,10 +34,9 @@ pub(super) struct JudgedRole {
 }
 
 /// Makes one role ready. Its documents are looked for in `library` first.
-pub(super) fn judge(facts: &Facts, library: &Library, key: &str, role: &Role) -> JudgedRole {
+pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole {
     let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()) };
     let judged = &mut reading.judged;
-    judged.key = key.to_owned();
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
     judged.tags = match &role.tags {
@@ -94,7 +91,6 @@ pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Docu
 impl JudgedRole {
     fn new(name: String) -> JudgedRole {
         JudgedRole {
-            key: String::new(),
             number: 0,
             arn: None,
             id: None,

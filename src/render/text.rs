@@ -1,5 +1,8 @@
 //! The report for a person: verdict first, then the chain, the permissions, what was found, what was not checked.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use crate::arn::Arn;
@@ -7,8 +10,6 @@ use crate::report::{
     DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Shared, Summary,
     Trust, Verdict,
 };
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
