@@ -100,7 +100,8 @@ pub fn base(caller: &Caller<'_>) -> Context {
 
     ABSENT.iter().for_each(|key| context.set(key, Value::Absent));
     match caller.through_systems_manager {
-        true => {}
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-ssm-source-instance-arn
+        true => context.set("ssm:SourceInstanceARN", Value::Present(vec![place.instance_arn()])),
         false => {
             context.set("ssm:SourceInstanceARN", Value::Absent);
             context.set("ec2:SourceInstanceARN", Value::Present(vec![place.instance_arn()]));

@@ -94,8 +94,6 @@ pub struct Need {
 pub enum Cost {
     /// Sessions fail, or the user said that it is needed.
     Sessions,
-    /// One or the other: the preferences do not say whether encryption is demanded.
-    NotKnown,
     /// Sessions work, and their logs are lost.
     Logs,
 }
@@ -196,14 +194,9 @@ pub fn all(requirements: &Requirements, place: &Place<'_>, key: Option<&KeyArn>)
 /// What session preferences ask of the role besides. `key` is the key that they name.
 pub fn of_preferences(preferences: &Preferences, place: &Place<'_>, key: Option<&KeyArn>) -> Vec<Need> {
     // Where encryption is demanded and cannot be seen, the agent ends the session.
-    let cost = |encrypted: Option<bool>| match encrypted {
-        Some(true) => Cost::Sessions,
-        Some(false) => Cost::Logs,
-        None => Cost::NotKnown,
-    };
-    let graded = |needs: Vec<Need>, asks: &'static str, encrypted: Option<bool>| {
+    let graded = |needs: Vec<Need>, asks: &'static str, encrypted: bool| {
         needs.into_iter().map(move |need| {
-            let cost = if need.action == asks { cost(encrypted) } else { Cost::Logs };
+            let cost = if need.action == asks && encrypted { Cost::Sessions } else { Cost::Logs };
             Need { cost, ..need }
         })
     };

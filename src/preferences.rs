@@ -17,12 +17,12 @@ pub struct Preferences {
     pub kms_key: Option<String>,
     /// The bucket for session logs.
     pub s3_logs: Option<S3Logs>,
-    /// Whether that bucket must be encrypted; `None` if the document does not say.
-    pub s3_encrypted: Option<bool>,
+    /// Whether that bucket must be encrypted.
+    pub s3_encrypted: bool,
     /// The log group for session logs.
     pub cloudwatch_logs: Option<String>,
-    /// Whether that log group must be encrypted; `None` if the document does not say.
-    pub cloudwatch_encrypted: Option<bool>,
+    /// Whether that log group must be encrypted.
+    pub cloudwatch_encrypted: bool,
 }
 
 #[derive(Deserialize)]
@@ -73,15 +73,15 @@ fn text_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<String>, St
     }
 }
 
-/// The console writes `true`, and some tools `"true"`.
-fn flag_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<bool>, String> {
+/// The console writes `true`, and some tools `"true"`. A flag that is left out or empty counts as false (source of the SSM Agent,
+/// `docparser.ConvertToBool`).
+fn flag_of(inputs: &Map<String, Value>, name: &str) -> Result<bool, String> {
     match inputs.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => match text.to_ascii_lowercase().as_str() {
-            "true" => Ok(Some(true)),
-            "false" => Ok(Some(false)),
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(Value::String(text)) => match text.as_str() {
+            "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
+            "" | "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),
             _ => Err(format!("its `{name}` is `{text}`, neither true nor false")),
         },
         Some(_) => Err(format!("its `{name}` is neither true nor false")),
@@ -101,12 +101,37 @@ mod tests {
         let expected = Preferences {
             kms_key: Some("alias/sessions".to_owned()),
             s3_logs: Some(S3Logs { bucket: "logs".to_owned(), prefix: "a/b".to_owned() }),
-            s3_encrypted: Some(true),
+            s3_encrypted: true,
             cloudwatch_logs: None,
-            cloudwatch_encrypted: Some(false),
+            cloudwatch_encrypted: false,
         };
         assert_eq!(Preferences::parse(text), Ok(expected));
         assert_eq!(Preferences::parse(r#"{"sessionType": "Standard_Stream"}"#), Ok(Preferences::default()));
+    }
+
+    /// Go's `strconv.ParseBool`, with which the agent reads flags that are text.
+    #[test]
+    fn flags_are_read_as_the_agent_reads_them() {
+        let of = |flag: &str| {
+            let inputs =
+                format!(r#"{{"sessionType": "Standard_Stream", "inputs": {{"s3EncryptionEnabled": {flag}}}}}"#);
+            Preferences::parse(&inputs).map(|preferences| preferences.s3_encrypted)
+        };
+        for (flag, expected) in [
+            ("true", Some(true)),
+            (r#""true""#, Some(true)),
+            (r#""True""#, Some(true)),
+            (r#""1""#, Some(true)),
+            ("false", Some(false)),
+            (r#""FALSE""#, Some(false)),
+            (r#""""#, Some(false)),
+            ("null", Some(false)),
+            (r#""tRuE""#, None),
+            (r#""yes""#, None),
+            ("1", None),
+        ] {
+            assert_eq!(of(flag).ok(), expected, "{flag}");
+        }
     }
 
     #[test]

@@ -126,12 +126,15 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
         );
     } else {
         lines.push("the network path to the Systems Manager endpoints, and VPC endpoint policies".to_owned());
+        if let Some(endpoints) = log_endpoints(demand) {
+            lines.push(format!("the network path to {endpoints}, where session logs go"));
+        }
         if !demand.preferences_known {
             lines.push("session preferences: they were not read, and may ask for more".to_owned());
         }
     }
-    let unread = facts.organization.known().and_then(|organization| organization.policies_unread.as_ref());
-    if facts.scp_levels.is_none() || unread.is_some() {
+    if scps_unseen(facts) {
+        let unread = facts.organization.known().and_then(|organization| organization.policies_unread.as_ref());
         lines.push(match unread {
             Some(reason) if reason.kind != UnreadableKind::Denied => {
                 let Unreadable { api, message, .. } = reason;
@@ -143,16 +146,43 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
             None => "service control policies: not visible from here; give them with --scp".to_owned(),
         });
     }
+    lines.push(
+        match demand.encrypted {
+            true => {
+                "the permissions of whoever starts a session: `ssm:StartSession`, and `kms:GenerateDataKey` on the session key"
+            }
+            false => "the permissions of whoever starts a session: `ssm:StartSession`",
+        }
+        .to_owned(),
+    );
     if demand.s3_logs {
         lines.push("the bucket's own policy, its encryption key and resource control policies".to_owned());
     }
     if demand.cloudwatch_logs {
-        lines.push("whether the log group exists, and whether it is encrypted".to_owned());
+        lines.push(
+            "whether the log group exists, whether it is encrypted, and resource control policies on it".to_owned(),
+        );
     }
     if demand.encrypted {
         lines.push("resource control policies on the KMS key".to_owned());
     }
     lines
+}
+
+/// The endpoints that session logs go to.
+fn log_endpoints(demand: Demand) -> Option<&'static str> {
+    match (demand.s3_logs, demand.cloudwatch_logs) {
+        (true, true) => Some("the endpoints of S3 and CloudWatch Logs"),
+        (true, false) => Some("the endpoint of S3"),
+        (false, true) => Some("the endpoint of CloudWatch Logs"),
+        (false, false) => None,
+    }
+}
+
+/// Whether there may be service control policies that are not among the facts.
+pub(super) fn scps_unseen(facts: &Facts) -> bool {
+    let unread = facts.organization.known().and_then(|organization| organization.policies_unread.as_ref());
+    facts.scp_levels.is_none() || unread.is_some()
 }
 
 /// What AWS did not show of an instance: its metadata service, the id of the profile that it holds, its agent.
@@ -164,10 +194,25 @@ pub(super) fn unseen(instance: &Instance) -> [bool; 3] {
     ]
 }
 
-/// What the verdict does not speak of either, for an instance of which this was [`unseen`].
-pub(super) fn not_checked_of_instance(unseen: [bool; 3], host_management_known: bool) -> Vec<String> {
+/// What the verdict does not speak of either, for an instance of which this was [`unseen`]. `still_online` says whether its agent
+/// is `Online` although something certainly keeps it out.
+pub(super) fn not_checked_of_instance(
+    unseen: [bool; 3],
+    host_management_known: bool,
+    still_online: bool,
+) -> Vec<String> {
     let [metadata, profile_id, agent] = unseen;
     let lines = [
+        (
+            true,
+            "credentials on the instance: the agent uses a hybrid registration first, and root's environment or \
+             `/root/.aws/credentials` before the profile",
+        ),
+        (
+            still_online,
+            "whether sessions still open for a while: the agent is `Online` as of its last ping; credentials last for hours, and an open \
+             control channel for up to an hour, after access is taken away",
+        ),
         (!host_management_known, "Default Host Management Configuration: the setting was not read"),
         (metadata, "whether the instance metadata service is on: AWS did not show it"),
         (profile_id, "whether the profile was made again: AWS did not show the id that the instance holds"),

@@ -1,13 +1,14 @@
 //! Default Host Management Configuration: the other way in which the agent of an instance can get credentials.
 //!
 //! The agent takes the credentials of the instance profile and calls `ssm:UpdateInstanceInformation`. If that succeeds it uses
-//! the profile, and nothing else; if it is denied, or there are no such credentials, it uses the role of the configuration.
+//! the profile, and nothing else; if it is denied, or there is no profile or no permission to assume its role, it uses the role of
+//! the configuration. On any other error it does not, and what a profile that is empty, deleted or stale answers is not documented.
 //! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 //! and the source of the SSM Agent.
 
 use crate::arn::Arn;
 use crate::facts::{Fact, Instance, Role, Subject, Unreadable};
-use crate::policy::{ServicePrincipal, Truth};
+use crate::policy::{Doubt, ServicePrincipal, Truth};
 use crate::report::{Code, Finding, Outcome, Severity, Shared};
 
 use super::asked::{self, settings_of};
@@ -47,15 +48,17 @@ impl Diagnosis<'_> {
             outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc);
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
+        settle(&mut outcome, Vec::new());
+        let still_online = agent::is_online(instance) && agent::Obstacle::of(&outcome) == agent::Obstacle::Certain;
         let unseen @ [metadata, profile_id, agent] = explain::unseen(instance);
-        let traits = [known, metadata, profile_id, agent];
+        let traits = [known, metadata, profile_id, agent, still_online];
         outcome.not_checked = self.memo.not_checked(subject, true, traits, || {
             let mut lines = explain::not_checked(self.facts, subject, demand);
-            lines.extend(explain::not_checked_of_instance(unseen, known));
+            lines.extend(explain::not_checked_of_instance(unseen, known, still_online));
             lines
         });
-        settle(&mut outcome, Vec::new());
-        let more = agent::findings(instance, outcome.verdict, demand.encrypted);
+        let scps_unseen = explain::scps_unseen(self.facts);
+        let more = agent::findings(instance, &outcome, demand.encrypted, scps_unseen);
         if !more.is_empty() {
             settle(&mut outcome, more.into_iter().map(Shared::from).collect());
         }
@@ -85,7 +88,14 @@ impl Diagnosis<'_> {
         };
         chain.extend(agent::too_old_for_host_management(instance).map(Shared::from));
         let service = ServicePrincipal::ssm(subject.partition.as_deref());
-        Host::On(name.to_owned(), Box::new(self.path(&role, chain, subject, &service, Some(instance))))
+        let mut path = self.path(&role, chain, subject, &service, Some(instance));
+        if agent::may_be_too_old_for_host_management(instance) && path.credentials.is_true() {
+            path.credentials = Truth::Unknown(Doubt::default());
+            if !path.is_closed() {
+                path.findings.push(agent::version_not_known().into());
+            }
+        }
+        Host::On(name.to_owned(), Box::new(path))
     }
 }
 
@@ -105,24 +115,22 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
             profile.findings.extend(unknown_aside(&reason).map(Shared::from));
             profile.into_outcome(outcome);
         }
-        (Truth::False, Host::On(name, host)) if host.is_open() => {
+        // The agent is let in there; what is lacking besides is lacking there, and not the profile.
+        (Truth::False, Host::On(name, mut host)) if host.lets_agent_in() && !may_stop_fallback(&profile) => {
             let why = reason_in_words(&profile, instance);
-            outcome.host_management_role.clone_from(&host.role);
-            let profile_role = profile.role.take();
-            let mut host = *host;
-            host.findings.push(managed(&name, &why, instance).into());
-            host.into_outcome(outcome);
-            outcome.role = profile_role;
+            host.findings.push(managed(&name, &why, host.is_closed()).into());
+            host.into_outcome_beside(&mut profile, outcome);
         }
         (Truth::False, Host::On(name, host)) => {
             outcome.host_management_role.clone_from(&host.role);
             let closed = host.is_closed();
-            let of_host = host.findings.into_iter().map(|finding| of_host(finding, &name));
-            if closed {
-                profile.findings.extend(of_host);
-            } else {
-                profile.findings = profile.findings.into_iter().map(may_not_matter).chain(of_host).collect();
+            if !closed {
+                profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
+                if may_stop_fallback(&profile) {
+                    profile.findings.push(fallback_not_known(&name, &host).into());
+                }
             }
+            profile.findings.extend(host.findings.into_iter().map(|finding| of_host(finding, &name)));
             if profile.role.is_none() {
                 profile.permissions = host.permissions;
             }
@@ -133,7 +141,12 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
             profile.findings.push(unknown(&reason).into());
             profile.into_outcome(outcome);
         }
-        // Whether the agent stays with the profile is open: the verdict is certain only where both ways end alike.
+        // Whether the agent stays with the profile is open, and both ways let it in.
+        (Truth::Unknown(_), Host::On(name, mut host)) if host.is_open() && profile.is_open_if_taken() => {
+            host.findings.push(either_way(&name).into());
+            host.into_outcome_beside(&mut profile, outcome);
+        }
+        // The verdict is certain only where both ways end alike.
         (Truth::Unknown(_), Host::On(name, host)) => {
             outcome.host_management_role.clone_from(&host.role);
             if !(profile.is_closed() && host.is_closed()) {
@@ -151,19 +164,67 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
     }
 }
 
-fn managed(name: &str, why: &str, instance: &Instance) -> Finding {
-    let version = match agent::version_is_known(instance) {
-        true => String::new(),
-        false => {
-            format!("; that its agent is {} or later, which this needs, is not known", agent::LEAST_FOR_HOST_MANAGEMENT)
+impl Path {
+    /// Tells the outcome of the way through host management, which the agent goes, beside the role of its profile.
+    fn into_outcome_beside(self, profile: &mut Path, outcome: &mut Outcome) {
+        outcome.host_management_role.clone_from(&self.role);
+        self.into_outcome(outcome);
+        outcome.role = profile.role.take();
+    }
+}
+
+/// Whether the profile may give an error on which the agent does not turn to host management. It turns to it on
+/// `AccessDeniedException`, `EC2RoleRequestError` and `AssumeRoleUnauthorizedAccess` only (source of the SSM Agent,
+/// `ec2roleprovider`); what the instance metadata answers for a profile without a role that exists is not documented.
+///
+/// That the agent is `Online` settles nothing: the credentials that it had before last for hours.
+fn may_stop_fallback(profile: &Path) -> bool {
+    profile.findings.iter().any(|finding| {
+        matches!(
+            finding.code,
+            Code::InstanceProfileEmpty | Code::InstanceProfileMissing | Code::InstanceProfileStale | Code::RoleMissing
+        )
+    })
+}
+
+fn fallback_not_known(name: &str, host: &Path) -> Finding {
+    let others = if host.is_open() { "" } else { ", if that role lets it in" };
+    warning(
+        Code::ManagedByDhmc,
+        format!(
+            "cannot determine whether the agent falls back to the role `{name}` of Default Host Management Configuration{others}: what \
+             instance metadata answers for such a profile is not documented, and the agent falls back only on some errors"
+        ),
+        "fix the profile, or disassociate it from the instance, so that Default Host Management Configuration applies for certain",
+        true,
+    )
+}
+
+fn managed(name: &str, why: &str, lacks_more: bool) -> Finding {
+    let remedy = match lacks_more {
+        true => {
+            format!(
+                "grant what is missing to the role `{name}`, or give the instance a profile whose role has all of it"
+            )
         }
+        false => "nothing to do; an instance profile that allowed `ssm:UpdateInstanceInformation` would take its place"
+            .to_owned(),
     };
     info(
         Code::ManagedByDhmc,
+        format!("Default Host Management Configuration lets the agent in with its role `{name}`, because {why}"),
+        remedy,
+    )
+}
+
+fn either_way(name: &str) -> Finding {
+    info(
+        Code::ManagedByDhmc,
         format!(
-            "Default Host Management Configuration lets the agent in with its role `{name}`, because {why}{version}"
+            "cannot determine whether the agent uses the role of its instance profile or the role `{name}` of Default Host Management \
+             Configuration; either lets it in"
         ),
-        "nothing to do; an instance profile that allowed `ssm:UpdateInstanceInformation` would take its place",
+        "nothing to do",
     )
 }
 
@@ -180,12 +241,16 @@ fn reason_in_words(profile: &Path, instance: &Instance) -> String {
 
 fn fallback_off(name: &str, profile: &Path, host: &Path) -> Finding {
     let grant = "grant the role what is missing (`ssm-profile fix`)";
-    let remedy = match host.is_open() {
-        true => format!(
+    let remedy = match (host.is_open(), host.is_closed()) {
+        (true, _) => format!(
             "either {grant}, or take `ssm:UpdateInstanceInformation` from it, so that Default Host Management Configuration lets \
              the agent in"
         ),
-        false => format!(
+        (false, false) => format!(
+            "{grant}; whether it helps to take `ssm:UpdateInstanceInformation` from it cannot be determined, because it is not known \
+             whether the role `{name}` lets the agent in"
+        ),
+        (false, true) => format!(
             "{grant}; to take `ssm:UpdateInstanceInformation` from it does not help by itself, because the role `{name}` does not let \
              the agent in as it is"
         ),

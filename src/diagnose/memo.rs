@@ -50,7 +50,7 @@ struct Judged {
 }
 
 /// What decides of an instance what its verdict does not speak of.
-type Traits = [bool; 4];
+type Traits = [bool; 5];
 
 /// The number of a role, none where nothing is known of it, and whether Systems Manager assumes it.
 type Who = (Option<usize>, bool);
@@ -238,7 +238,7 @@ impl Sight {
         }
         let looks_at = |key: &str| keys.contains(key);
         Sight {
-            id: id || looks_at("ec2:sourceinstancearn") || looks_at("aws:userid"),
+            id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
             vpc: looks_at("aws:ec2instancesourcevpc"),
             private_ip: looks_at("aws:ec2instancesourceprivateipv4"),
             tokens: looks_at("ec2:roledelivery"),

@@ -13,6 +13,7 @@ mod key;
 mod key_policy;
 mod library;
 mod memo;
+mod near_miss;
 mod path;
 mod permissions;
 mod questions;

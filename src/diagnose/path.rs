@@ -6,7 +6,7 @@ use crate::needs::{CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, enc
 use crate::policy::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
-use crate::report::{Code, Finding, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
+use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
 
 use super::asked::{self, Asked};
 use super::memo::Way;
@@ -60,6 +60,31 @@ impl Path {
         let unknown = |permission: &Shared<Permission>| permission.required && permission.decision == Decision::Unknown;
         let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown);
         !self.is_closed() && !doubtful && !self.permissions.iter().any(unknown) && self.credentials.is_true()
+    }
+
+    /// Whether it certainly lets the agent in: it gets credentials, and the core actions are allowed.
+    pub(super) fn lets_agent_in(&self) -> bool {
+        let core = |permission: &Shared<Permission>| {
+            permission.needed_for == NeededFor::Core && permission.decision != Decision::Allowed
+        };
+        self.credentials.is_true() && self.role.is_some() && !self.permissions.iter().any(core)
+    }
+
+    /// Whether it certainly lets Session Manager in, if the agent settles on it: all that is not known is whether EC2 may assume
+    /// the role and whether its heartbeat is allowed, and where one of them is not so, the agent does not settle on it.
+    pub(super) fn is_open_if_taken(&self) -> bool {
+        let allowed = |permission: &Shared<Permission>| {
+            !permission.required
+                || permission.decision == Decision::Allowed
+                || permission.action == UPDATE_INSTANCE_INFORMATION
+        };
+        // With all else allowed, a conditional permission is the heartbeat's.
+        let of_taking = |code| matches!(code, Code::ConditionalPermission | Code::TrustPolicy);
+        let doubtful = |finding: &Shared<Finding>| finding.leaves_unknown && !of_taking(finding.code);
+        !self.is_closed()
+            && self.permissions.iter().all(allowed)
+            && self.role.is_some()
+            && !self.findings.iter().any(doubtful)
     }
 
     /// Tells the outcome of it, as of the way that the agent goes.

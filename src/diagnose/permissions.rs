@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::Unreadable;
 use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need};
-use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, RuledOutBy, StatementReference};
+use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, StatementReference};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 
+use super::near_miss::near;
 use super::role::JudgedRole;
 use super::words::{actions_in_words, error, in_words, info, listed, policy_in_words, warning};
 
@@ -58,11 +59,13 @@ pub(super) fn permissions(
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, (Doubt, Vec<&str>)> = BTreeMap::new();
-    let mut perhaps: BTreeMap<String, Vec<&Need>> = BTreeMap::new();
+    let mut perhaps: BTreeMap<String, (Vec<&Need>, NearMisses<'_>)> = BTreeMap::new();
     for (need, response) in answers {
         let action = need.action.as_str();
         if let Some(why) = may_grant(need, response) {
-            perhaps.entry(why).or_default().push(need);
+            let (needs, near_misses) = perhaps.entry(why).or_default();
+            needs.push(need);
+            near_misses.extend(&response.near_misses);
             continue;
         }
         match response.decision {
@@ -95,8 +98,8 @@ pub(super) fn permissions(
     }
     let mut findings = Vec::new();
     findings.extend(self::missing(judged, &missing, &near_misses, by_fix));
-    for (why, needs) in perhaps {
-        let finding = self::missing(judged, &needs, &BTreeSet::new(), by_fix);
+    for (why, (needs, near_misses)) in perhaps {
+        let finding = self::missing(judged, &needs, &near_misses, by_fix);
         findings.extend(finding.map(|finding| Finding {
             severity: Severity::Warning,
             leaves_unknown: true,
@@ -110,44 +113,55 @@ pub(super) fn permissions(
     findings
 }
 
-/// What is not allowed of what only logs need: sessions work without it, as far as the preferences say.
+/// What is not allowed of what only logs need: sessions work without it.
 pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (cost, certain) in [(Cost::NotKnown, true), (Cost::NotKnown, false), (Cost::Logs, true), (Cost::Logs, false)] {
-        let of = |(need, response): &&(Need, Response)| {
-            let open = response.decision == Decision::Unknown;
-            need.cost == cost && response.decision != Decision::Allowed && open != certain
+    let role = &judged.name;
+    let lost = "sessions do not need it, but the logs that the session preferences ask for are lost";
+    let finding = |message| warning(Code::SessionLogs, message, "allow these actions in a policy of the role", false);
+    let of = |open: bool| {
+        let lacking = |(need, response): &&(Need, Response)| {
+            need.cost == Cost::Logs
+                && response.decision != Decision::Allowed
+                && (response.decision == Decision::Unknown) == open
         };
-        let actions: Vec<&str> = answers.iter().filter(of).map(|(need, _)| need.action.as_str()).collect();
-        if actions.is_empty() {
-            continue;
-        }
-        let role = &judged.name;
-        let actions = actions_in_words(&actions);
-        let lacks = match certain {
-            true => format!("role `{role}` may not call {actions}"),
-            false => format!("it is not known whether role `{role}` may call {actions}"),
-        };
-        let (message, leaves_unknown) = match cost {
-            // Where encryption is demanded, the agent ends the session.
-            Cost::NotKnown => (
-                format!(
-                    "{lacks}, and the session preferences do not say whether logs must be encrypted, in which case sessions end"
-                ),
-                true,
-            ),
-            Cost::Logs | Cost::Sessions => {
-                (format!("{lacks}: sessions do not need it, but the logs that the preferences ask for are lost"), false)
-            }
-        };
-        findings.push(warning(
-            Code::SessionLogs,
-            message,
-            "allow these actions in a policy of the role",
-            leaves_unknown,
-        ));
+        let lacking: Vec<&(Need, Response)> = answers.iter().filter(lacking).collect();
+        let actions: Vec<&str> = lacking.iter().map(|(need, _)| need.action.as_str()).collect();
+        (!lacking.is_empty()).then(|| (actions_in_words(&actions), lacking))
+    };
+    let denied = of(false).map(|(actions, lacking)| {
+        let why = keeps_from(lacking.iter().map(|(_, response)| response));
+        finding(format!("role `{role}` may not call {actions}: {lost}{why}"))
+    });
+    let open = of(true).map(|(actions, lacking)| {
+        let doubts = lacking.iter().map(|(_, response)| response.doubt.clone());
+        let doubt = in_words(&doubts.fold(Doubt::default(), Doubt::merge));
+        finding(format!(
+            "cannot determine whether role `{role}` may call {actions}: it depends on {doubt}; if not, {lost}"
+        ))
+    });
+    denied.into_iter().chain(open).collect()
+}
+
+/// What keeps actions from being allowed: a statement that denies them, a gate that does not allow them, the near miss.
+fn keeps_from<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> String {
+    let denying = responses.clone().filter(|response| response.decision == Decision::ExplicitDeny);
+    if let Some(by) = denying.flat_map(|response| &response.decided_by).next() {
+        return format!("; {} denies it", statement_in_words(by));
     }
-    findings
+    let misses: NearMisses<'_> = responses.clone().flat_map(|response| &response.near_misses).collect();
+    let mut gates: BTreeMap<GateKind, &str> = BTreeMap::new();
+    for (kind, name) in responses.flat_map(|response| &response.closed) {
+        gates.entry(*kind).or_insert(name);
+    }
+    let of_gate = |(kind, name): (GateKind, &str)| {
+        let who = match kind {
+            GateKind::Identity => String::new(),
+            GateKind::Boundary => format!("; the permissions boundary `{name}` does not allow it"),
+            GateKind::Scp => format!("; the service control policies at `{name}` do not allow it"),
+        };
+        who + &near(kind, misses.iter().copied())
+    };
+    gates.into_iter().map(of_gate).collect()
 }
 
 type NearMisses<'a> = BTreeSet<&'a NearMiss>;
@@ -178,39 +192,32 @@ fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>, b
         } else {
             "allow these actions in a policy of the role"
         };
-    let near = near(GateKind::Identity, near_misses);
+    let mut near = near(GateKind::Identity, near_misses.iter().copied());
+    if near.is_empty() {
+        near = boundary_grants_nothing(judged).unwrap_or_default();
+    }
     Some(error(Code::MissingPermission, format!("{whose} allow {}{near}", listed(&actions)), remedy))
 }
 
-/// The first statement that allows the action and yet does not apply: where people think that it is allowed.
-fn near(gate: GateKind, near_misses: &NearMisses<'_>) -> String {
-    let mut misses = near_misses.iter().filter(|miss| miss.statement.gate == gate);
-    let Some(NearMiss { statement: by, ruled_out_by }) = misses.next() else { return String::new() };
-    let why = match ruled_out_by {
-        RuledOutBy::Resource => "is for other resources".to_owned(),
-        RuledOutBy::Condition(keys) => {
-            let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-            format!("has a condition on {} that does not hold", listed(&keys))
-        }
-    };
+/// A boundary limits what policies of the role grant, and grants nothing itself
+/// ([Permissions boundaries](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html)).
+fn boundary_grants_nothing(judged: &JudgedRole) -> Option<String> {
+    let boundary = judged.gates.iter().find(|gate| gate.kind == GateKind::Boundary)?;
+    Some(format!("; its permissions boundary `{}` grants nothing by itself", boundary.name))
+}
+
+/// A statement by its number, Sid and policy.
+fn statement_in_words(by: &StatementReference) -> String {
     let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
-    match gate {
-        GateKind::Boundary => format!("; its statement {}{sid} {why}", by.index),
-        GateKind::Identity | GateKind::Scp => {
-            format!("; statement {}{sid} of {} {why}", by.index, policy_in_words(by.kind, &by.policy))
-        }
-    }
+    format!("statement {}{sid} of {}", by.index, policy_in_words(by.kind, &by.policy))
 }
 
 /// A deny in a boundary or an SCP is a finding about the deny and one about whose door it is.
 fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
-    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
-    let policy = policy_in_words(by.kind, &by.policy);
-    let message = format!("statement {}{sid} of {policy} denies {}", by.index, actions_in_words(actions));
     let explicit = error(
         Code::ExplicitDeny,
-        message,
-        "a deny wins over every allow: narrow that statement or except this role from it",
+        format!("{} denies {}", statement_in_words(by), actions_in_words(actions)),
+        "an explicit deny overrides any allow: narrow the statement or exclude this role",
     );
     let gate = match by.gate {
         GateKind::Identity => return vec![explicit],
@@ -222,7 +229,7 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
         GateKind::Scp => error(
             Code::BlockedByScp,
             format!("the service control policy `{}` denies {}", by.policy, actions_in_words(actions)),
-            "ask whoever runs the organisation to narrow the deny; nothing in the role can pass it",
+            "ask your organization's administrator to narrow the deny; no change to the role overrides an SCP",
         ),
     };
     vec![explicit, gate]
@@ -230,16 +237,16 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
 
 fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses<'_>) -> Finding {
     let actions = actions_in_words(actions);
-    let near = near(kind, near_misses);
+    let near = near(kind, near_misses.iter().copied());
     match kind {
         GateKind::Scp => error(
             Code::BlockedByScp,
-            format!("the service control policies at `{name}` do not let {actions} through{near}"),
-            "ask whoever runs the organisation to allow it for this account; nothing in the role can",
+            format!("the service control policies at `{name}` do not allow {actions}{near}"),
+            "ask your organization's administrator to allow it for this account; no change to the role overrides an SCP",
         ),
         GateKind::Boundary | GateKind::Identity => error(
             Code::BlockedByBoundary,
-            format!("the permissions boundary `{name}` does not let {actions} through{near}"),
+            format!("the permissions boundary `{name}` does not allow {actions}{near}"),
             "allow it in the boundary too; no policy of the role can pass its boundary",
         ),
     }

@@ -22,6 +22,15 @@ pub struct Condition {
     pub problems: Vec<String>,
 }
 
+/// A key on which a condition fails.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailedKey {
+    /// The key, as the policy writes it.
+    pub key: String,
+    /// Whether it fails because the request does not carry the key.
+    pub absent: bool,
+}
+
 /// One operator on one key.
 #[derive(Debug, Clone)]
 struct Test {
@@ -110,10 +119,12 @@ impl Condition {
         self.tests.iter().flat_map(of_test)
     }
 
-    /// The keys whose tests certainly fail, as the policy writes them.
-    pub(super) fn failing_keys(&self, context: &Context) -> Vec<String> {
+    /// The keys whose tests certainly fail.
+    pub(super) fn failing_keys(&self, context: &Context) -> Vec<FailedKey> {
         let failing = self.tests.iter().filter(|test| test.evaluate(context).is_false());
-        failing.map(|test| test.key.clone()).collect()
+        let failed =
+            |test: &Test| FailedKey { key: test.key.clone(), absent: matches!(context.get(&test.key), Value::Absent) };
+        failing.map(failed).collect()
     }
 
     /// Whether the conditions hold.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::action;
+use super::condition::FailedKey;
 use super::context::Context;
 use super::document::{ActionElement, Document, Effect, Statement};
 use super::principal::ServicePrincipal;
@@ -114,13 +115,15 @@ pub struct NearMiss {
     pub ruled_out_by: RuledOutBy,
 }
 
-/// What keeps a statement from applying.
+/// What keeps a statement from applying, the most telling first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuledOutBy {
+    /// Its conditions on these keys do not hold.
+    Condition(Vec<FailedKey>),
+    /// It names aliases of KMS keys, which stand for no key in `Resource`.
+    Alias,
     /// It speaks of other resources.
     Resource,
-    /// Its conditions on these keys do not hold.
-    Condition(Vec<String>),
 }
 
 /// The answer to a request, with its grounds.
@@ -280,6 +283,7 @@ impl GateFindings {
             return;
         }
         let ruled_out_by = match parsed.resource.applies_to(&request.resource, &request.context) {
+            Truth::False if parsed.resource.names_alias() && is_of_kms(&request.action) => RuledOutBy::Alias,
             Truth::False => RuledOutBy::Resource,
             Truth::True | Truth::Unknown(_) => RuledOutBy::Condition(parsed.condition.failing_keys(&request.context)),
         };
@@ -310,6 +314,10 @@ pub(super) fn applies(document: &Document, statement: &Statement, request: &Requ
         return Truth::False;
     }
     action.and(resource).and(statement.condition.evaluate(&request.context)).and(soundness(document, statement))
+}
+
+fn is_of_kms(action: &str) -> bool {
+    action.split(':').next().is_some_and(|service| service.eq_ignore_ascii_case("kms"))
 }
 
 pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {

@@ -20,6 +20,7 @@ mod template;
 mod text;
 mod truth;
 
+pub use condition::FailedKey;
 pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, Statement};
 pub use evaluate::{

@@ -80,6 +80,16 @@ pub enum ResourceElement {
 }
 
 impl ResourceElement {
+    /// Whether it names an alias of a KMS key, which in `Resource` stands for the alias alone
+    /// ([Specifying KMS keys in IAM policy statements](https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html)).
+    pub(super) fn names_alias(&self) -> bool {
+        let ResourceElement::Resource(patterns) = self else { return false };
+        patterns.iter().any(|pattern| {
+            let text = pattern.as_plain().unwrap_or_default();
+            text.splitn(6, ':').nth(5).is_some_and(|resource| resource.starts_with("alias/"))
+        })
+    }
+
     /// Whether the statement speaks of this resource.
     pub(super) fn applies_to(&self, resource: &Resource, context: &Context) -> Truth {
         match self {

@@ -170,10 +170,11 @@ fn description(code: Code) -> &'static str {
         Code::AccessDenied => "The caller may not read something that the check needs.",
         Code::AwsError => "AWS, or the way to it, failed.",
         Code::KmsKeyPolicy => "The KMS key or its policy bears on the sessions.",
-        Code::ManagedByDhmc => "Default Host Management Configuration lets the agent in.",
+        Code::ManagedByDhmc => "Default Host Management Configuration lets the agent in, or may.",
         Code::DhmcFallbackOff => "The profile keeps the agent from Default Host Management Configuration.",
         Code::SessionLogs => "Session logs are lost, or may be.",
-        Code::AgentOffline => "The agent does not report, or is too old.",
+        Code::AgentOffline => "The agent does not report.",
+        Code::AgentOutdated => "The agent is older than the version that is needed.",
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Outcome {
     pub instance_profile: Option<ProfileSummary>,
     /// The role; `None` where there is none.
     pub role: Option<Shared<RoleSummary>>,
-    /// The role of Default Host Management Configuration, where that is what lets the agent in, or should.
+    /// The role of Default Host Management Configuration, where that is what lets the agent in, or should or could.
     pub host_management_role: Option<Shared<RoleSummary>>,
     /// The agent, as Systems Manager last saw it; `None` where that is not known.
     pub agent: Option<AgentSummary>,
@@ -251,7 +251,7 @@ pub enum Severity {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::NoInstanceProfile,
         Code::InstanceProfileMissing,
         Code::InstanceProfileStale,
@@ -276,6 +276,7 @@ impl Code {
         Code::DhmcFallbackOff,
         Code::SessionLogs,
         Code::AgentOffline,
+        Code::AgentOutdated,
     ];
 }
 
@@ -329,6 +330,8 @@ pub enum Code {
     DhmcFallbackOff,
     /// Session logs are lost, or may be.
     SessionLogs,
-    /// The agent does not report, or is too old.
+    /// The agent does not report.
     AgentOffline,
+    /// The agent is older than what is needed of it.
+    AgentOutdated,
 }

@@ -99,10 +99,10 @@ fn the_agents_of_a_fleet_are_read_beside_its_profiles() {
         .serve();
     stub.together(&["DescribeInstanceInformation", "GetInstanceProfile"]);
     let report = check(&Sandbox::at(&stub), &["--all"]);
-    assert_eq!((report.summary.ready, stub.calls_of("DescribeInstanceInformation").len()), (3, 1));
+    assert_eq!((report.summary.ready, stub.calls_of("DescribeInstanceInformation").len()), (2, 1));
     assert_eq!(severities(report.of(other), Code::AgentOffline), [Severity::Warning]);
     // What is known of the agent of an instance that does not run counts as in a check of that instance alone.
-    assert_eq!(severities(report.of(of_old), Code::AgentOffline), [Severity::Warning]);
+    assert_eq!(severities(report.of(of_old), Code::AgentOutdated), [Severity::Error]);
     assert!(!report.of(INSTANCE).codes().contains(&Code::AgentOffline));
 }
 
@@ -135,7 +135,8 @@ fn what_preferences_ask_for_is_needed_for_sessions_or_for_logs() {
             Some(Severity::Warning),
         ),
         ("plain bucket, both", bucket(no.clone()), allow(vec![get, put], "*"), Verdict::Ready, None),
-        ("unsaid bucket, nothing", bucket(unsaid.clone()), none(), Verdict::Unknown, Some(Severity::Warning)),
+        // The agent takes a flag that is left out as false.
+        ("unsaid bucket, nothing", bucket(unsaid.clone()), none(), Verdict::Ready, Some(Severity::Warning)),
         ("encrypted group, nothing", group(yes.clone()), none(), Verdict::NotReady, Some(Severity::Warning)),
         ("encrypted group, look", group(yes), allow(groups, "*"), Verdict::Ready, Some(Severity::Warning)),
         ("plain group, nothing", group(no.clone()), none(), Verdict::Ready, Some(Severity::Warning)),
@@ -147,7 +148,7 @@ fn what_preferences_ask_for_is_needed_for_sessions_or_for_logs() {
             Some(Severity::Warning),
         ),
         ("plain group, all", group(no), allow("logs:*", "*"), Verdict::Ready, None),
-        ("unsaid group, nothing", group(unsaid), none(), Verdict::Unknown, Some(Severity::Warning)),
+        ("unsaid group, nothing", group(unsaid), none(), Verdict::Ready, Some(Severity::Warning)),
     ] {
         let world = with_role(core_role().inline("more", policy)).key(session_key()).preferences(preferences(inputs));
         let outcome = judge(world);
@@ -366,7 +367,7 @@ fn host_management_lets_in_what_has_no_profile() {
             Code::TrustPolicy,
         ),
         ("may nothing", on(bare(), Role { attached: Vec::new(), ..host_role() }), Code::MissingPermission),
-        ("agent too old", on(bare().agent("Online", "3.2.581.0"), host_role()), Code::AgentOffline),
+        ("agent too old", on(bare().agent("Online", "3.2.581.0"), host_role()), Code::AgentOutdated),
     ] {
         let outcome = judge(world);
         assert_eq!(outcome.verdict, Verdict::NotReady, "{name}: {:?}", outcome.findings);
@@ -374,6 +375,10 @@ fn host_management_lets_in_what_has_no_profile() {
         let of_trust = outcome.findings.iter().filter(|finding| finding.code == Code::TrustPolicy);
         assert!(of_trust.into_iter().all(|finding| !finding.message.contains("EC2")), "{name}: {:?}", outcome.findings);
     }
+    // Nobody knows the version of an agent that was never seen.
+    let unseen = judge(on(bare().without_agent(), host_role()));
+    assert_eq!((unseen.verdict, severities(&unseen, Code::ManagedByDhmc)), (Verdict::Unknown, vec![Severity::Warning]));
+    assert!(unseen.finding(Code::ManagedByDhmc).message.contains("3.2.582.0"), "{:?}", unseen.findings);
     let denied = judge(on(bare(), host_role()).fail("GetRole", Answer::denied("iam:GetRole")));
     assert_eq!(denied.verdict, Verdict::Unknown, "{:?}", denied.findings);
     let metadata = judge(on(bare().metadata("disabled", "optional", "applied"), host_role()));
@@ -401,12 +406,18 @@ fn a_profile_may_switch_host_management_off() {
         assert_eq!(severities(&outcome, Code::ManagedByDhmc), [Severity::Info], "{name}");
         assert_eq!(outcome.role.unwrap().name, "web", "{name}");
     }
+    // What the metadata of an instance with such a profile answers is not documented, and the agent falls back only on some errors.
     let empty = with_instance(Instance::new(INSTANCE).profile("empty")).profile(Profile::new("empty"));
-    assert_eq!(judge(empty.host_management(HOST).role(host_role())).verdict, Verdict::Ready);
+    let empty = judge(empty.host_management(HOST).role(host_role()));
+    assert_eq!((empty.verdict, severities(&empty, Code::ManagedByDhmc)), (Verdict::Unknown, vec![Severity::Warning]));
+    assert_eq!(severities(&empty, Code::InstanceProfileEmpty), [Severity::Warning]);
     // Not known whether the agent stays: both ways open is the only certain answer.
     let open = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ssm:UpdateInstanceInformation",
         "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}}});
-    assert_eq!(judge(world(Role::new("web").inline("open", open))).verdict, Verdict::Unknown);
+    let role = Role::new("web").inline("open", open);
+    assert_eq!(judge(world(role.clone())).verdict, Verdict::Unknown);
+    let both = judge(world(role.inline("channels", allow("ssmmessages:*", "*"))));
+    assert_eq!((both.verdict, severities(&both, Code::ManagedByDhmc)), (Verdict::Ready, vec![Severity::Info]));
 }
 
 #[test]
@@ -420,7 +431,6 @@ fn an_agent_that_is_not_there_is_a_warning() {
         ("never seen", instance().without_agent(), "never seen"),
         ("lost", instance().agent("ConnectionLost", "3.3.2299.0"), "ConnectionLost"),
         ("inactive", instance().agent("Inactive", "3.3.2299.0"), "Inactive"),
-        ("too old", instance().agent("Online", "2.3.67.0"), "2.3.68.0"),
     ] {
         let stub = with_instance(instance).serve();
         let outcome = check(&Sandbox::at(&stub), &[INSTANCE]).only().clone();
@@ -445,7 +455,13 @@ fn an_agent_that_is_not_there_is_a_warning() {
     let mut world = with_role(role).key(session_key()).preferences(preferences(json!({"kmsKeyId": KEY_ARN})));
     world.agent_of(INSTANCE, |instance| instance.agent("Online", "2.3.538.0"));
     let outcome = judge(world);
-    assert_eq!((outcome.verdict, severities(&outcome, Code::AgentOffline)), (Verdict::Ready, vec![Severity::Warning]));
+    assert_eq!(
+        (outcome.verdict, severities(&outcome, Code::AgentOutdated)),
+        (Verdict::NotReady, vec![Severity::Error])
+    );
+    let old = judge(with_instance(instance().agent("Online", "2.3.67.0")));
+    assert_eq!((old.verdict, severities(&old, Code::AgentOutdated)), (Verdict::NotReady, vec![Severity::Error]));
+    assert!(old.finding(Code::AgentOutdated).message.contains("2.3.68.0"), "{:?}", old.findings);
 }
 
 #[test]

@@ -44,7 +44,10 @@ fn a_key_is_needed_however_it_is_named() {
         let outcome = judge(&with(&|role| allowed(role, KEY)));
         assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Ready, [].into()), "{given}");
         // An alias in `Resource` grants nothing.
-        assert_eq!(judge(&with(&|role| allowed(role, alias))).verdict, Verdict::NotReady, "{given}");
+        let outcome = judge(&with(&|role| allowed(role, alias)));
+        assert_eq!(outcome.verdict, Verdict::NotReady, "{given}");
+        let message = &found(&outcome, Code::MissingPermission).unwrap().message;
+        assert!(message.contains("statement 0 of the inline policy `key` names an alias"), "{message}");
     }
 }
 
@@ -66,7 +69,7 @@ fn an_alias_that_cannot_be_looked_up_leaves_the_verdict_open() {
 
 #[test]
 fn what_a_denial_costs_is_what_the_preferences_demand() {
-    use Verdict::{NotReady, Ready, Unknown};
+    use Verdict::{NotReady, Ready};
     let s3 = ("s3BucketName", "s3EncryptionEnabled", "s3:GetEncryptionConfiguration", &["s3:*"][..], &["s3:Get*"][..]);
     let logs = (
         "cloudWatchLogGroupName",
@@ -81,8 +84,9 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
             (json!("true"), NotReady),
             (json!(false), Ready),
             (json!("False"), Ready),
-            (json!(null), Unknown),
-            (json!(""), Unknown),
+            // The agent takes a flag that is left out as false.
+            (json!(null), Ready),
+            (json!(""), Ready),
         ] {
             let inputs = json!({ name: "logs", flag: encrypted });
             let outcome = judge(&account(&inputs, &[]));
@@ -109,6 +113,78 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
         // A flag without its place asks for nothing.
         let outcome = judge(&account(&json!({ flag: true, name: "" }), &[]));
         assert_eq!((outcome.verdict, outcome.permissions.len()), (Ready, 5));
+    }
+}
+
+/// The policy names another log group than the preferences, a boundary does not let the logs pass, or a statement denies them.
+#[test]
+fn a_log_that_is_lost_says_what_keeps_it() {
+    let said = |statements: &[Json], boundary: Option<&[Json]>| {
+        let mut account = account(&json!({ "cloudWatchLogGroupName": "sessions" }), &[]).role("web", |role| {
+            ready(role);
+            add_inline(role, "logging", &policy(statements));
+            if boundary.is_some() {
+                role.boundary = Fact::Known("arn:aws:iam::111122223333:policy/limit".to_owned());
+            }
+        });
+        if let Some(boundary) = boundary {
+            account = account.managed("limit", &policy(boundary));
+        }
+        let outcome = judge(&account);
+        assert_eq!(outcome.verdict, Verdict::Ready, "{:?}", outcome.findings);
+        found(&outcome, Code::SessionLogs).unwrap().message.clone()
+    };
+    let other = allow(&["logs:*"], "arn:aws:logs:*:*:log-group:other:*");
+    let message = said(&[allow(&["logs:DescribeLogGroups"], "*"), other], None);
+    assert!(message.contains("statement 1 of the inline policy `logging` is for other resources"), "{message}");
+    let never =
+        under(allow(&["logs:*"], "*"), json!({ "ArnLike": { "ssm:SourceInstanceARN": "arn:aws:ec2:*:*:instance/*" } }));
+    let message = said(&[never], None);
+    assert!(message.contains("with an instance profile the key is `ec2:SourceInstanceARN`"), "{message}");
+    let message = said(&[allow(&["logs:*"], "*")], Some(&[allow(&["ssm:*", "ssmmessages:*"], "*")]));
+    assert!(
+        message.contains("the permissions boundary `arn:aws:iam::111122223333:policy/limit` does not allow it"),
+        "{message}"
+    );
+    let mut deny = allow(&["logs:PutLogEvents"], "*");
+    deny["Effect"] = json!("Deny");
+    deny["Sid"] = json!("NoLogs");
+    let message = said(&[allow(&["logs:*"], "*"), deny], None);
+    assert!(message.contains("statement 1 (Sid `NoLogs`) of the inline policy `logging` denies it"), "{message}");
+    let message = said(&[under(allow(&["logs:*"], "*"), unknowable())], None);
+    assert!(message.contains("it depends on `aws:SourceVpce`"), "{message}");
+}
+
+#[test]
+fn a_boundary_grants_nothing() {
+    let limit = "arn:aws:iam::111122223333:policy/limit".to_owned();
+    let account =
+        Account::with_role(|role| role.boundary = Fact::Known(limit)).managed("limit", &policy(&[allow(&["*"], "*")]));
+    let outcome = judge(&account);
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::NotReady, [Code::MissingPermission].into()));
+    let message = &found(&outcome, Code::MissingPermission).unwrap().message;
+    assert!(
+        message.contains("its permissions boundary `arn:aws:iam::111122223333:policy/limit` grants nothing by itself"),
+        "{message}"
+    );
+}
+
+/// What a verdict leaves out follows what the preferences pull in.
+#[test]
+fn what_is_not_checked_of_logs_and_keys_is_said() {
+    let says =
+        |inputs: Json, words: &str| judge(&account(&inputs, &[])).not_checked.iter().any(|line| line.contains(words));
+    let nothing = || json!({});
+    for words in ["`ssm:StartSession`", "hybrid registration"] {
+        assert!(says(nothing(), words), "{words}");
+    }
+    for (inputs, words) in [
+        (json!({ "kmsKeyId": KEY }), "`kms:GenerateDataKey`"),
+        (json!({ "s3BucketName": "b" }), "the endpoint of S3"),
+        (json!({ "cloudWatchLogGroupName": "g" }), "the endpoint of CloudWatch Logs"),
+        (json!({ "s3BucketName": "b", "cloudWatchLogGroupName": "g" }), "the endpoints of S3 and CloudWatch Logs"),
+    ] {
+        assert!(says(inputs, words) && !says(nothing(), words), "{words}");
     }
 }
 

@@ -287,7 +287,8 @@ fn is_about_role(code: Code) -> bool {
         | Code::InstanceNotFound
         | Code::AccessDenied
         | Code::AwsError
-        | Code::AgentOffline => false,
+        | Code::AgentOffline
+        | Code::AgentOutdated => false,
     }
 }
 

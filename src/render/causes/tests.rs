@@ -399,6 +399,7 @@ fn no_command_where_it_cannot_help() {
         ManagedByDhmc,
         SessionLogs,
         AgentOffline,
+        AgentOutdated,
     ] {
         assert_eq!((of(&[other]), of(&[MissingPermission, other])), (0, 0), "{other:?}");
     }

@@ -253,6 +253,7 @@ pub enum Code {
     KmsKeyPolicy,
     SessionLogs,
     AgentOffline,
+    AgentOutdated,
 }
 
 impl Report {
