@@ -45,7 +45,7 @@ impl Diagnosis<'_> {
         let around = chain::around(chain::Located { instance, region: subject.region.as_deref() });
         if around.iter().any(|finding| finding.code == Code::MetadataDisabled) {
             // Without instance metadata there is neither way.
-            outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc);
+            outcome.findings.retain(|finding| finding.code != Code::ManagedByDhmc || finding.decides());
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
         settle(&mut outcome, Vec::new());

@@ -74,9 +74,9 @@ impl Path {
     /// the role and whether its heartbeat is allowed, and where one of them is not so, the agent does not settle on it.
     pub(super) fn is_open_if_taken(&self) -> bool {
         let allowed = |permission: &Shared<Permission>| {
-            !permission.required
-                || permission.decision == Decision::Allowed
-                || permission.action == UPDATE_INSTANCE_INFORMATION
+            let of_taking =
+                permission.needed_for == NeededFor::Core && permission.action == UPDATE_INSTANCE_INFORMATION;
+            of_taking || !permission.required || permission.decision == Decision::Allowed
         };
         // With all else allowed, a conditional permission is the heartbeat's.
         let of_taking = |code| matches!(code, Code::ConditionalPermission | Code::TrustPolicy);

@@ -260,6 +260,55 @@ fn where_the_way_is_open_the_verdict_is_certain_if_both_ways_end_alike() {
     assert!(outcome.permissions.iter().all(|permission| permission.decision == crate::report::Decision::Allowed));
 }
 
+/// What is open may turn out one way or the other: the verdict must be the one that both have, and unknown where they differ.
+#[test]
+fn the_verdict_is_that_of_every_case_that_is_possible() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/k";
+    let document = json!({ "sessionType": "Standard_Stream", "inputs": { "kmsKeyId": key } }).to_string();
+    let both = [false, true];
+    let cases = both.iter().flat_map(|encrypted| both.map(|channels| (*encrypted, channels)));
+    let cases = cases.flat_map(|(encrypted, channels)| both.map(|key| (encrypted, channels, key)));
+    let cases =
+        cases.flat_map(|(encrypted, channels, key)| both.map(|key_of_host| (encrypted, channels, key, key_of_host)));
+    let mut seen = BTreeSet::new();
+    for (encrypted, channels, key, key_of_host) in cases {
+        for (host, online) in HOSTS.into_iter().flat_map(|host| both.map(|online| (host, online))) {
+            let mut statements = vec![under(allow(&HEARTBEAT, "*"), unknowable())];
+            if channels {
+                statements.push(allow(&CHANNELS, "*"));
+            }
+            if key {
+                statements.push(allow(&["kms:Decrypt"], "*"));
+            }
+            let agent = if online { agent("Online", Some("3.3.0.0")) } else { Fact::Absent };
+            let account = Account::new()
+                .role("web", |role| add_inline(role, "some", &policy(&statements)))
+                .profile("web", |_| {})
+                .instance(INSTANCE, |instance| instance.agent = agent);
+            let mut account = with_host(account, host);
+            if let Some(Fact::Known(role)) = account.facts.roles.get_mut(&self::key(Some(ACCOUNT), HOST))
+                && key_of_host
+            {
+                add_inline(role, "key", &policy(&[allow(&["kms:Decrypt"], "*")]));
+            }
+            if encrypted {
+                account = with_settings(account, |settings| settings.preferences = Fact::Known(text(&document)));
+            }
+            let under_context = |values: &[&str]| {
+                let given = values.iter().map(|value| ("aws:SourceVpce".to_owned(), vec![(*value).to_owned()]));
+                let requirements = Requirements { context: given.collect(), ..Requirements::default() };
+                diagnose(&account.facts, &requirements, now()).results.remove(0).verdict
+            };
+            let possible = [under_context(&["vpce-1"]), under_context(&["vpce-2"])];
+            let expected = if possible[0] == possible[1] { possible[0] } else { Verdict::Unknown };
+            let found = under_context(&[]);
+            assert_eq!(found, expected, "{encrypted} {channels} {key} {key_of_host} {host:?} {online}: {possible:?}");
+            seen.insert(format!("{found:?}"));
+        }
+    }
+    assert_eq!(seen.len(), 3, "the cases end in all three: {seen:?}");
+}
+
 #[test]
 fn a_trust_policy_that_is_open_does_not_matter_where_both_ways_are() {
     let of = |channels: bool, host| {
