@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::needs::{Need, Place, RequestedRegion};
+use crate::needs::{ContextEntry, Need, Place, RequestedRegion};
 use crate::policy::{Context, Part, Text, Value};
 use crate::report::NeededFor;
 
@@ -63,6 +63,34 @@ const ABSENT: [&str; 8] = [
     "aws:MultiFactorAuthAge",
     "aws:SourceIdentity",
 ];
+
+/// Keys that every request of an instance's role carries: their value may be unknown, but they are never absent.
+///
+/// Those with `aws:` are documented as always included, or as included wherever a role or temporary credentials sign the request;
+/// the others as included wherever an instance's role does.
+const ALWAYS_CARRIED: [&str; 16] = [
+    "aws:CurrentTime",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:EpochTime",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalType",
+    "aws:RequestedRegion",
+    "aws:SecureTransport",
+    "aws:TokenIssueTime",
+    "aws:UserAgent",
+    "aws:userid",
+    "aws:ViaAWSService",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceARN",
+];
+
+/// Whether every request of an instance's role carries this key.
+pub fn is_always_carried(key: &str) -> bool {
+    ALWAYS_CARRIED.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
 
 /// The keys that every call of the agent carries. A key that is not set here is unknowable.
 pub fn base(caller: &Caller<'_>) -> Context {
@@ -129,7 +157,7 @@ pub fn base(caller: &Caller<'_>) -> Context {
 }
 
 /// The context of the call that a need stands for. What the user said wins over everything.
-pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[(String, Vec<String>)]) -> Context {
+pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[ContextEntry]) -> Context {
     let mut context = base.clone();
     let region = match &need.requested_region {
         RequestedRegion::OfInstance => region,
@@ -140,7 +168,7 @@ pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[(Str
     if need.needed_for == NeededFor::Kms {
         context.set("kms:ViaService", Value::Absent);
     }
-    add_given(&mut context, given);
+    add_given(&mut context, ContextEntry::for_action(given, &need.action));
     context
 }
 
@@ -148,12 +176,12 @@ pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[(Str
 ///
 /// What the user says of the agent's requests does not hold for this call, which does not come from the instance: a
 /// `aws:SourceVpc` that the agent's requests carry says nothing about it. Only keys of a service's own call count.
-pub fn for_trust(now: Timestamp, given: &[(String, Vec<String>)]) -> Context {
+pub fn for_trust(now: Timestamp, given: &[ContextEntry]) -> Context {
     let mut context = Context::default();
     context.set("aws:CurrentTime", Value::known(format!("{now:.0}")));
     context.set("aws:EpochTime", Value::known(now.as_second().to_string()));
-    let of_call: Vec<_> = given.iter().filter(|(key, _)| is_of_service_call(key)).cloned().collect();
-    add_given(&mut context, &of_call);
+    let given = ContextEntry::for_action(given, "sts:AssumeRole");
+    add_given(&mut context, given.into_iter().filter(|entry| is_of_service_call(&entry.key)));
     context
 }
 
@@ -170,11 +198,11 @@ pub fn is_of_service_call(key: &str) -> bool {
     keys.iter().any(|known| known.eq_ignore_ascii_case(key)) || key.to_ascii_lowercase().starts_with("sts:")
 }
 
-fn add_given(context: &mut Context, given: &[(String, Vec<String>)]) {
-    for (key, values) in given {
+fn add_given<'a>(context: &mut Context, given: impl IntoIterator<Item = &'a ContextEntry>) {
+    for entry in given {
         context.set(
-            key,
-            match values.as_slice() {
+            &entry.key,
+            match entry.values.as_slice() {
                 [] => Value::Absent,
                 values => Value::Present(values.iter().map(Text::known).collect()),
             },

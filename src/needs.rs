@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::arn::{Arn, partition_of_region};
-use crate::policy::{Part, Resource, Text};
+use crate::policy::{Part, Resource, Text, action_matches};
 use crate::preferences::Preferences;
 use crate::report::NeededFor;
 
@@ -22,21 +22,52 @@ pub struct Requirements {
     pub cloudwatch_logs: Option<String>,
     /// Further actions.
     pub actions: Vec<RequiredAction>,
-    /// Condition keys as the user knows them: their values, or none for a key that is absent.
-    pub context: Vec<(String, Vec<String>)>,
+    /// Condition keys as the user knows them.
+    pub context: Vec<ContextEntry>,
+}
+
+/// What the user says of a condition key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextEntry {
+    /// The action that it is said for, or a pattern of actions; `None` for every call that carries the key.
+    pub action: Option<String>,
+    /// The key.
+    pub key: String,
+    /// Its values; none for a key that is absent.
+    pub values: Vec<String>,
+}
+
+impl ContextEntry {
+    /// Those of `entries` that are said for calls of `action`, the more specific ones last.
+    ///
+    /// A pattern is the more specific the more characters it names; the action itself is more specific than any pattern.
+    pub fn for_action<'a>(entries: &'a [ContextEntry], action: &str) -> Vec<&'a ContextEntry> {
+        let applies = |entry: &&ContextEntry| match &entry.action {
+            Some(pattern) => action_matches(pattern, action),
+            None => true,
+        };
+        let mut entries: Vec<&ContextEntry> = entries.iter().filter(applies).collect();
+        entries.sort_by_key(|entry| entry.specificity());
+        entries
+    }
+
+    fn specificity(&self) -> Option<(usize, bool)> {
+        let wildcard = |c: char| matches!(c, '*' | '?');
+        self.action.as_deref().map(|pattern| (pattern.replace(wildcard, "").len(), !pattern.contains(wildcard)))
+    }
 }
 
 impl Requirements {
     /// The partitions that the user's own words name: ARNs, and the Region of the requests.
     pub fn partitions(&self) -> BTreeSet<String> {
         let resources = self.actions.iter().filter_map(|action| action.resource.as_deref());
-        let given = self.context.iter().flat_map(|(_, values)| values).map(String::as_str);
+        let given = self.context.iter().flat_map(|entry| &entry.values).map(String::as_str);
         let arns = self.kms_key.as_deref().into_iter().chain(resources).chain(given).filter_map(Arn::parse);
         // `arn:*:s3:::b` names none.
         let is_name = |name: &String| name == "aws" || name.starts_with("aws-") && !name.contains(['*', '?']);
         let mut partitions: BTreeSet<String> = arns.map(|arn| arn.partition).filter(is_name).collect();
-        let regions = self.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case("aws:RequestedRegion"));
-        partitions.extend(regions.flat_map(|(_, values)| values).map(|region| partition_of_region(region).to_owned()));
+        let regions = self.context.iter().filter(|entry| entry.key.eq_ignore_ascii_case("aws:RequestedRegion"));
+        partitions.extend(regions.flat_map(|entry| &entry.values).map(|region| partition_of_region(region).to_owned()));
         partitions
     }
 }
@@ -131,6 +162,14 @@ pub const UPDATE_INSTANCE_INFORMATION: &str = "ssm:UpdateInstanceInformation";
 
 /// Asks whether a bucket is encrypted. Needed only with S3 session logs.
 pub const GET_ENCRYPTION_CONFIGURATION: &str = "s3:GetEncryptionConfiguration";
+
+/// Whether an action needs no permission, so that no policy can allow or deny it.
+///
+/// [`sts:GetCallerIdentity`](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html) is the only one of
+/// which AWS documents that it works in spite of an explicit deny.
+pub fn needs_no_permission(action: &str) -> bool {
+    action.eq_ignore_ascii_case("sts:GetCallerIdentity")
+}
 
 /// Lists log groups. It has no resource type.
 const DESCRIBE_LOG_GROUPS: &str = "logs:DescribeLogGroups";
@@ -383,6 +422,33 @@ mod tests {
             "ec2:DescribeTags *",
         ];
         assert_eq!(rows(&requirements, None), expected);
+    }
+
+    #[test]
+    fn the_more_specific_entry_comes_last() {
+        let entry = |action: Option<&str>, value: &str| ContextEntry {
+            action: action.map(str::to_owned),
+            key: "aws:RequestedRegion".to_owned(),
+            values: vec![value.to_owned()],
+        };
+        let entries = [
+            entry(Some("s3:PutObject"), "exact"),
+            entry(Some("s3:PutObject*"), "as long"),
+            entry(Some("s3:Put*"), "longer"),
+            entry(Some("s3:*"), "service"),
+            entry(None, "every"),
+            entry(Some("ssm:*"), "another"),
+        ];
+        for (action, expected) in [
+            ("s3:PutObject", &["every", "service", "longer", "as long", "exact"][..]),
+            ("S3:putobjectacl", &["every", "service", "longer", "as long"]),
+            ("s3:GetObject", &["every", "service"]),
+            ("ssmmessages:OpenDataChannel", &["every"]),
+        ] {
+            let found = ContextEntry::for_action(&entries, action);
+            let values: Vec<&str> = found.iter().map(|entry| entry.values[0].as_str()).collect();
+            assert_eq!(values, expected, "{action}");
+        }
     }
 
     #[test]

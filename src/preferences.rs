@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::json_error;
 use crate::needs::S3Logs;
 
 /// The document that holds the preferences of a Region unless a session names another.
@@ -39,8 +40,8 @@ impl Preferences {
     /// # Errors
     /// In words, if it is none, or a setting is not of its kind.
     pub fn parse(text: &str) -> Result<Preferences, String> {
-        let document: Document =
-            serde_json::from_str(text).map_err(|error| format!("it is not a Session document: {error}"))?;
+        let document: Document = serde_json::from_str(text)
+            .map_err(|error| format!("it is not a Session document: {}", json_error::in_words(&error, text)))?;
         match document.session_type.as_deref() {
             Some("Standard_Stream") => {}
             Some(other) => {

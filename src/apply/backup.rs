@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Journal;
 use crate::fix::Change;
+use crate::json_error;
 
 /// The version of the format that this tool writes.
 pub const VERSION: u32 = 1;
@@ -79,7 +80,8 @@ impl Backup {
     /// In words, if it is none or of a newer format.
     pub fn read(text: &str) -> Result<Backup, String> {
         let malformed = |error: serde_json::Error| {
-            format!("it is not a backup of `ssm-profile fix`: {error}; give the file that `fix` named as its backup")
+            let why = json_error::in_words(&error, text);
+            format!("it is not a backup of `ssm-profile fix`: {why}; give the file that `fix` named as its backup")
         };
         let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
         match backup_version {

@@ -13,7 +13,7 @@ pub enum Exit {
     NotReady,
     /// Bad usage; no AWS call was made.
     Usage,
-    /// None is known not to be ready, but at least one is unknown, or AWS failed.
+    /// None is known not to be ready, but at least one is unknown, or AWS failed, or a selection matched no instance.
     Unknown,
     /// Interrupted.
     Interrupted,
@@ -29,6 +29,11 @@ impl Exit {
             Exit::Unknown => 3,
             Exit::Interrupted => 130,
         }
+    }
+
+    /// The code that a run ends with for which nothing was selected.
+    pub fn of_nothing(allow_empty: bool) -> Exit {
+        if allow_empty { Exit::Ready } else { Exit::Unknown }
     }
 
     /// The code that a report ends with. With `fail_on` warnings count as not ready too.

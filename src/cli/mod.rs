@@ -209,7 +209,10 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     drop(facts);
     let again = again::of_check(typed);
     output::report(&report, &source, typed.output, output::detail(cli), fail_on, selected.then(|| again.fixes()))?;
-    Ok(Exit::of(&report, fail_on))
+    Ok(match report.results.is_empty() {
+        true => Exit::of_nothing(typed.targets.allow_empty),
+        false => Exit::of(&report, fail_on),
+    })
 }
 
 const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked";
@@ -254,7 +257,8 @@ async fn check_fleet(
         () = results.closed() => {}
     }
     progress.finish();
-    if results.count() == 0 {
+    let nothing = results.count() == 0;
+    if nothing {
         output::warning(NOTHING_SELECTED);
     }
     let (report, tally) = results.finish()?;
@@ -263,7 +267,10 @@ async fn check_fleet(
         let again = again::of_check(typed);
         output::report(&report, &source, typed.output, output::detail(cli), fail_on, Some(again.fixes()))?;
     }
-    Ok(tally.exit())
+    Ok(match tally.exit() {
+        Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),
+        exit => exit,
+    })
 }
 
 /// Adds to the report where the IAM policy simulator says something else.
@@ -291,7 +298,8 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let preferences = plan.preferences.name();
     let query = Query { kms_key: plan.kms_key.clone(), preferences, whole: true, ..Query::default() };
     let facts = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
-    if facts.subjects.is_empty() {
+    let nothing = facts.subjects.is_empty();
+    if nothing {
         output::warning("no instance was selected, so the snapshot is empty");
     }
     let whole = output::json_or_stop(&snapshot::of(&facts))?;
@@ -301,5 +309,9 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let failures = report.results.iter().flat_map(|outcome| &outcome.findings).filter(|finding| finding.is_failure());
     let failures: std::collections::BTreeSet<_> = failures.map(|finding| finding.message.as_str()).collect();
     failures.iter().for_each(|message| output::warning(&format!("the snapshot is incomplete: {message}")));
-    Ok(if failures.is_empty() && whole { Exit::Ready } else { Exit::Unknown })
+    Ok(match failures.is_empty() && whole {
+        true if nothing => Exit::of_nothing(typed.targets.allow_empty),
+        true => Exit::Ready,
+        false => Exit::Unknown,
+    })
 }

@@ -187,7 +187,10 @@ fn pending(located: Located<'_>, state: &str, what: &str) -> Finding {
         "disassociating" | "disassociated" => error(
             Code::AssociationPending,
             format!("the instance's profile is being taken away: the association is `{state}`{what}"),
-            format!("once it is gone, associate a profile again: {}", associate(located, "NAME")),
+            format!(
+                "once it is gone, associate a profile again: {}",
+                associate(located, associated_profile(located.instance).unwrap_or("NAME"))
+            ),
         ),
         _ => warning(
             Code::AssociationPending,
@@ -198,6 +201,11 @@ fn pending(located: Located<'_>, state: &str, what: &str) -> Finding {
             true,
         ),
     }
+}
+
+/// The name of the profile that the instance's association is with.
+fn associated_profile(instance: &Instance) -> Option<&str> {
+    instance.association.known()?.profile_arn.as_deref()?.rsplit('/').next()
 }
 
 fn associate(located: Located<'_>, profile: &str) -> String {
@@ -227,10 +235,14 @@ pub(super) fn profile_missing(name: &str, located: Located<'_>) -> Finding {
     )
 }
 
-/// A profile or role that was named does not exist: the code for any missing target, and the one for what is missing.
-pub(super) fn no_such_target(code: Code, what: &str, name: &str) -> Vec<Finding> {
-    let remedy = "check the name (without a path) and the account (`--profile`)";
-    let missing = |code, message: String| warning(code, message, remedy, true);
+/// A profile or role that was named does not exist: the code for any missing target, and the one for what is missing. `other` is
+/// the target that has this name, and is of the other kind, if there is one.
+pub(super) fn no_such_target(code: Code, what: &str, name: &str, other: Option<&str>) -> Vec<Finding> {
+    let remedy = match other {
+        Some(other) => format!("check `{other}`, which exists; or check the name and the account (`--profile`)"),
+        None => "check the name (without a path) and the account (`--profile`)".to_owned(),
+    };
+    let missing = |code, message: String| warning(code, message, remedy.clone(), true);
     vec![
         missing(code, format!("there is no {what} `{name}` in this account")),
         missing(Code::InstanceNotFound, "the target does not exist, as far as these facts show".to_owned()),

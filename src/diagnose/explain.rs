@@ -1,8 +1,8 @@
 //! Failures, documents and trust in words, and what a verdict does not speak of.
 
 use crate::agent_context::is_of_service_call;
-use crate::facts::{Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::policy::{Decision, Doubt, ServicePrincipal};
+use crate::facts::{Facts, Instance, PolicyText, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::policy::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal, resemblance};
 use crate::report::{Code, Finding};
 
 use super::memo::Demand;
@@ -58,6 +58,40 @@ pub(super) fn not_a_policy(what: &str, error: &str) -> Finding {
     let message = format!("{what} is not a policy document: {error}");
     warning(Code::InvalidPolicy, message, "correct the document; what it grants or denies is not known", true)
 }
+
+/// A document of another kind than it was given as: it has a principal where none belongs, or none where one does. IAM refuses it.
+pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Option<Finding> {
+    let looks = resemblance(text.as_str())?;
+    let (looks_like, remedy) = match (looks, kind) {
+        (Resemblance::Identity, DocumentKind::Identity)
+        | (Resemblance::Trust, DocumentKind::Trust)
+        | (_, DocumentKind::Resource) => return None,
+        (Resemblance::Identity, DocumentKind::Trust) => (
+            "an identity policy or a service control policy",
+            "give it with `--policy` or `--scp`; `--trust` takes the trust policy of the role",
+        ),
+        (Resemblance::Trust, _) => ("a trust policy", "give it with `--trust`"),
+        (Resemblance::ResourceControl, _) => ("a resource control policy", "give it with `--rcp`"),
+        (Resemblance::ResourceControlOrEndpoint, _) => (
+            "a resource control policy, or the policy of a VPC endpoint",
+            "give it with `--rcp`, or with `--endpoint-policy`",
+        ),
+        (Resemblance::Endpoint, _) => ("the policy of a VPC endpoint", "give it with `--endpoint-policy`"),
+        (Resemblance::Bucket, _) => ("the policy of an S3 bucket", OF_A_RESOURCE),
+        (Resemblance::Key, _) => ("the policy of a KMS key", OF_A_RESOURCE),
+        (Resemblance::Resource, _) => ("the policy of a resource, such as a queue", OF_A_RESOURCE),
+    };
+    let odd = match kind {
+        DocumentKind::Trust if looks == Resemblance::Identity => "has no `Principal`, and a trust policy has one",
+        DocumentKind::Trust => "is not a trust policy",
+        DocumentKind::Identity | DocumentKind::Resource => {
+            "has a `Principal`, and no identity policy, permissions boundary or service control policy has one"
+        }
+    };
+    Some(warning(Code::InvalidPolicy, format!("{what} {odd}: it looks like {looks_like}"), remedy, true))
+}
+
+const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource and not to the role";
 
 /// A document of which parts were not understood. Permissions that hang on those parts are unknown by themselves.
 pub(super) fn unsound(what: &str, problems: &[String]) -> Option<Finding> {

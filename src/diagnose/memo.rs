@@ -284,8 +284,17 @@ impl Way {
         for permission in way.permissions.iter_mut().filter(|permission| permission.resource == *old) {
             *permission = Shared::from(Permission { resource: new.clone(), ..Permission::clone(permission) });
         }
-        for finding in way.findings.iter_mut().filter(|finding| finding.message.contains(old)) {
-            *finding = Shared::from(Finding { message: finding.message.replace(old, new), ..Finding::clone(finding) });
+        // A message names an instance by its ARN, a command by its id.
+        let id_of = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let (old_id, new_id) = (id_of(old), id_of(new));
+        for finding in &mut way.findings {
+            if finding.message.contains(old) || finding.remedy.contains(&old_id) {
+                *finding = Shared::from(Finding {
+                    message: finding.message.replace(old, new),
+                    remedy: finding.remedy.replace(&old_id, &new_id),
+                    ..Finding::clone(finding)
+                });
+            }
         }
         way.instance_arn = instance_arn;
         way

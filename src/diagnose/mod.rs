@@ -7,6 +7,7 @@ mod agent;
 mod answers;
 mod asked;
 mod chain;
+mod conditional;
 mod explain;
 mod host;
 mod key;
@@ -20,6 +21,7 @@ mod questions;
 mod role;
 mod words;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -152,7 +154,12 @@ impl Diagnosis<'_> {
             Some(Fact::Absent) => {
                 let findings = match holder {
                     Some(located) => vec![chain::profile_missing(name, located).into()],
-                    None => shared(chain::no_such_target(Code::InstanceProfileMissing, "instance profile", name)),
+                    None => shared(chain::no_such_target(
+                        Code::InstanceProfileMissing,
+                        "instance profile",
+                        name,
+                        other_of_name("role", &self.facts.roles, key).as_deref(),
+                    )),
                 };
                 return (findings, RoleInView::None);
             }
@@ -188,7 +195,8 @@ impl Diagnosis<'_> {
         match self.facts.roles.get(key) {
             Some(Fact::Known(role)) => (Vec::new(), RoleInView::Judged(self.memo.role(self.facts, key, role))),
             Some(Fact::Absent) if named => {
-                (shared(chain::no_such_target(Code::RoleMissing, "role", name)), RoleInView::None)
+                let other = other_of_name("profile", &self.facts.profiles, key);
+                (shared(chain::no_such_target(Code::RoleMissing, "role", name, other.as_deref())), RoleInView::None)
             }
             Some(Fact::Absent) => (vec![chain::role_missing(name).into()], RoleInView::None),
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
@@ -230,6 +238,16 @@ impl Diagnosis<'_> {
             _ => self.memo.demand(subject, instance.is_some(), work_out),
         }
     }
+}
+
+/// The target among `things`, which are of another kind, that has the name in `key`; of the same account, if that is known.
+fn other_of_name<T>(form: &str, things: &BTreeMap<String, Fact<T>>, key: &str) -> Option<String> {
+    let (account, name) = key.rsplit_once('/').map_or((None, key), |(account, name)| (Some(account), name));
+    let is_it = |(other, fact): (&String, &Fact<T>)| {
+        let (of, last) = other.rsplit_once('/').unwrap_or_default();
+        last == name && account.is_none_or(|account| account == of) && fact.known().is_some()
+    };
+    things.iter().any(is_it).then(|| format!("{form}/{name}"))
 }
 
 fn shared(findings: Vec<Finding>) -> Vec<Shared<Finding>> {

@@ -2,7 +2,9 @@
 
 use crate::agent_context;
 use crate::facts::{Instance, Subject, SubjectKind, Unreadable};
-use crate::needs::{CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket};
+use crate::needs::{
+    CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket, needs_no_permission,
+};
 use crate::policy::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
@@ -239,7 +241,7 @@ impl Diagnosis<'_> {
             Some(format!("whether the key's own policy allows it is not known (`{api}`: {message})"))
         };
         let by_fix = !caller.through_systems_manager;
-        findings.extend(permissions::permissions(judged, &sessions, by_fix, may_grant));
+        findings.extend(permissions::permissions(judged, &sessions, &caller.place, by_fix, may_grant));
         findings.extend(permissions::logs(judged, &logs));
         answers
     }
@@ -259,6 +261,9 @@ impl Diagnosis<'_> {
 
     /// What the role's policies say to one need, in the context that the agent's call for it carries.
     pub(super) fn ask(&self, judged: &JudgedRole, base: &Context, caller: &Caller<'_>, need: &Need) -> Response {
+        if needs_no_permission(&need.action) {
+            return Response::allowed();
+        }
         let context = agent_context::for_need(base, need, caller.place.region, &self.requirements.context);
         let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
         evaluate(&judged.gates, &request)

@@ -1,12 +1,14 @@
 //! Decisions in words: the permissions of the report, and a finding for each cause of what is not allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::facts::Unreadable;
-use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need};
-use crate::policy::{Decision, Doubt, GateKind, NearMiss, PolicyKind, Response, StatementReference};
+use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need, Place};
+use crate::policy::{Decision, Document, Doubt, Effect, GateKind, NearMiss, PolicyKind, Response, StatementReference};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 
+use super::conditional::conditional;
 use super::near_miss::near;
 use super::role::JudgedRole;
 use super::words::{actions_in_words, error, in_words, info, listed, policy_in_words, warning};
@@ -46,11 +48,12 @@ pub(super) fn unknown_permission(need: &Need) -> Permission {
 
 /// The findings for what is not allowed, or not certainly: one for each cause.
 ///
-/// `by_fix` says whether `ssm-profile fix` can change the role; `may_grant` why something else than the role's policies may
+/// `place` is where the agent runs; `by_fix` says whether `ssm-profile fix` can change the role; `may_grant` why something else than the role's policies may
 /// grant a need, where that is not known.
 pub(super) fn permissions(
     judged: &JudgedRole,
     answers: &[(Need, Response)],
+    place: &Place<'_>,
     by_fix: bool,
     may_grant: impl Fn(&Need, &Response) -> Option<String>,
 ) -> Vec<Finding> {
@@ -58,7 +61,7 @@ pub(super) fn permissions(
     let mut near_misses = BTreeSet::new();
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
-    let mut doubtful: BTreeMap<String, (Doubt, Vec<&str>)> = BTreeMap::new();
+    let mut doubtful: BTreeMap<String, (Doubt, Vec<&Need>)> = BTreeMap::new();
     let mut perhaps: BTreeMap<String, (Vec<&Need>, NearMisses<'_>)> = BTreeMap::new();
     for (need, response) in answers {
         let action = need.action.as_str();
@@ -91,7 +94,7 @@ pub(super) fn permissions(
                 // What could not be read has a finding of its own, and so has a key that could not be looked up.
                 doubt.notes.retain(|note| !judged.unread.contains(note));
                 if doubt != Doubt::default() && !(need.unresolved && doubt.keys.is_empty()) {
-                    doubtful.entry(in_words(&doubt)).or_insert((doubt, Vec::new())).1.push(action);
+                    doubtful.entry(in_words(&doubt)).or_insert((doubt, Vec::new())).1.push(need);
                 }
             }
         }
@@ -108,8 +111,10 @@ pub(super) fn permissions(
         }));
     }
     findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)));
-    findings.extend(closed.iter().map(|((kind, name), actions)| self::closed(*kind, name, actions, &near_misses)));
-    findings.extend(doubtful.values().map(|(doubt, actions)| conditional(judged, doubt, actions)));
+    findings.extend(closed.iter().map(|((kind, name), actions)| {
+        allows_nothing(judged, *kind, name, actions).unwrap_or_else(|| self::closed(*kind, name, actions, &near_misses))
+    }));
+    findings.extend(doubtful.values().map(|(doubt, needs)| conditional(judged, doubt, needs, place)));
     findings
 }
 
@@ -194,16 +199,21 @@ fn missing(judged: &JudgedRole, needs: &[&Need], near_misses: &NearMisses<'_>, b
         };
     let mut near = near(GateKind::Identity, near_misses.iter().copied());
     if near.is_empty() {
-        near = boundary_grants_nothing(judged).unwrap_or_default();
+        near = boundary_grants_nothing(judged, only_core).unwrap_or_default();
     }
     Some(error(Code::MissingPermission, format!("{whose} allow {}{near}", listed(&actions)), remedy))
 }
 
 /// A boundary limits what policies of the role grant, and grants nothing itself
 /// ([Permissions boundaries](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html)).
-fn boundary_grants_nothing(judged: &JudgedRole) -> Option<String> {
+fn boundary_grants_nothing(judged: &JudgedRole, only_core: bool) -> Option<String> {
     let boundary = judged.gates.iter().find(|gate| gate.kind == GateKind::Boundary)?;
-    Some(format!("; its permissions boundary `{}` grants nothing by itself", boundary.name))
+    // The very policy that is proposed: who set it as a boundary takes it for attached.
+    let attach = match only_core && boundary.name.ends_with(":policy/AmazonSSMManagedInstanceCore") {
+        true => ": attach the policy as well",
+        false => "",
+    };
+    Some(format!("; its permissions boundary `{}` grants nothing by itself{attach}", boundary.name))
 }
 
 /// A statement by its number, Sid and policy.
@@ -235,6 +245,34 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
     vec![explicit, gate]
 }
 
+/// A level of an organization whose policies hold no allow at all: nobody may do anything there.
+/// See [SCP evaluation](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html).
+fn allows_nothing(judged: &JudgedRole, kind: GateKind, name: &str, actions: &[&str]) -> Option<Finding> {
+    let level =
+        judged.gates.iter().find(|gate| gate.kind == GateKind::Scp && kind == GateKind::Scp && gate.name == name)?;
+    let mut documents = level.policies.iter().map(|policy| policy.document.as_ref());
+    let only_denies = |document: Result<&Arc<Document>, &String>| {
+        document
+            .is_ok_and(|document| document.statements.iter().all(|statement| statement.effect == Some(Effect::Deny)))
+    };
+    if !level.unread.is_empty() || !documents.all(only_denies) {
+        return None;
+    }
+    let holds = match level.policies.is_empty() {
+        true => format!("there is no service control policy at `{name}`"),
+        false => format!("the service control policies at `{name}` deny and allow nothing"),
+    };
+    Some(error(
+        Code::BlockedByScp,
+        format!(
+            "{holds}, so {} does not pass: each level must allow it, usually with `FullAWSAccess`",
+            actions_in_words(actions)
+        ),
+        "attach `FullAWSAccess` at this level too; for `--scp`, put its document and this one into one file, as a JSON array: \
+         `[{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"*\"}}, ...]`",
+    ))
+}
+
 fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses<'_>) -> Finding {
     let actions = actions_in_words(actions);
     let near = near(kind, near_misses.iter().copied());
@@ -249,53 +287,6 @@ fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses
             format!("the permissions boundary `{name}` does not allow {actions}{near}"),
             "allow it in the boundary too; no policy of the role can pass its boundary",
         ),
-    }
-}
-
-/// Keys that every request of the agent carries: their value may be missing, but never they themselves.
-const ALWAYS_THERE: [&str; 8] = [
-    "aws:Ec2InstanceSourcePrivateIPv4",
-    "aws:Ec2InstanceSourceVpc",
-    "aws:PrincipalAccount",
-    "aws:PrincipalArn",
-    "aws:RequestedRegion",
-    "aws:userid",
-    "ec2:RoleDelivery",
-    "ec2:SourceInstanceARN",
-];
-
-fn conditional(judged: &JudgedRole, doubt: &Doubt, actions: &[&str]) -> Finding {
-    let remedy = if doubt.keys.is_empty() {
-        "write the statement so that it does not hang on this".to_owned()
-    } else {
-        let documents = judged.name.is_empty();
-        let flags: BTreeSet<String> = doubt.keys.iter().map(|key| flag_for(key, documents)).collect();
-        let flags: Vec<String> = flags.into_iter().collect();
-        let absent = match doubt.keys.iter().find(|key| !ALWAYS_THERE.contains(&key.as_str())) {
-            Some(key) => format!(" (`--context {key}=` if requests do not carry it)"),
-            None => String::new(),
-        };
-        format!("give what you know: {}{absent}", listed(&flags))
-    };
-    let actions = actions_in_words(actions);
-    let message = match doubt.notes.is_empty() {
-        true => format!("it hangs on {} whether the role may call {actions}", in_words(doubt)),
-        false => {
-            let keys = doubt.keys.iter().map(|key| format!("it hangs on `{key}`"));
-            let why: Vec<String> = doubt.notes.iter().cloned().chain(keys).collect();
-            format!("it is not known whether the role may call {actions}: {}", why.join("; "))
-        }
-    };
-    warning(Code::ConditionalPermission, message, remedy, true)
-}
-
-/// The flag that says what a condition key holds.
-fn flag_for(key: &str, documents: bool) -> String {
-    match key {
-        "aws:RequestedRegion" if documents => "`--region REGION`".to_owned(),
-        "aws:PrincipalAccount" if documents => "`--account ID`".to_owned(),
-        "ec2:SourceInstanceARN" if documents => "`--account ID --region REGION --instance-id ID`".to_owned(),
-        key => format!("`--context {key}=VALUE`"),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Judge, asked, place_of};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Role, SubjectKind};
-use crate::needs::Requirements;
+use crate::needs::{Requirements, needs_no_permission};
 use crate::policy::Resource;
 use crate::report::Report;
 use crate::simulation::Question;
@@ -35,7 +35,9 @@ pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, rep
         caller.through_systems_manager = outcome.host_management_role.is_some();
         let base = agent_context::base(&caller);
         let needs = asked::of(facts, requirements, subject, &place).needs;
-        for (permission, need) in needs.iter().enumerate() {
+        // The simulator knows nothing of actions that need no permission.
+        let asked = needs.iter().enumerate().filter(|(_, need)| !needs_no_permission(&need.action));
+        for (permission, need) in asked {
             let context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
             questions.push(Question {
                 result,

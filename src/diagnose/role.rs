@@ -214,18 +214,25 @@ impl Reading<'_> {
     }
 
     fn parse_as(&mut self, what: &str, text: &PolicyText, kind: DocumentKind) -> Result<Arc<Document>, String> {
-        match self.library.document(text, kind) {
+        let finding = match self.library.document(text, kind) {
             Ok(document) => {
-                self.judged.findings.extend(explain::unsound(what, &document.all_problems()));
-                Ok(document)
+                let problems = document.all_problems();
+                // A document of another kind is one that IAM does not store: not even what it leaves out is certain.
+                let misplaced = (!problems.is_empty()).then(|| explain::misplaced(what, text, kind)).flatten();
+                match misplaced {
+                    Some(finding) => finding,
+                    None => {
+                        self.judged.findings.extend(explain::unsound(what, &problems));
+                        return Ok(document);
+                    }
+                }
             }
-            Err(error) => {
-                self.judged.findings.push(explain::not_a_policy(what, &error));
-                let words = format!("{what} cannot be understood");
-                self.judged.unread.push(words.clone());
-                Err(words)
-            }
-        }
+            Err(error) => explain::not_a_policy(what, &error),
+        };
+        self.judged.findings.push(finding);
+        let words = format!("{what} cannot be understood");
+        self.judged.unread.push(words.clone());
+        Err(words)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::value::to_raw_value;
 use thiserror::Error;
 
 use super::{Facts, Subject};
+use crate::json_error;
 
 /// The version of the format that this tool writes.
 pub const VERSION: u32 = 2;
@@ -50,9 +51,9 @@ pub fn of(facts: &Facts) -> impl Serialize {
 /// # Errors
 /// If the text is no snapshot, or one of a newer format.
 pub fn read(text: &str) -> Result<Facts, SnapshotError> {
-    let malformed = |error: serde_json::Error| SnapshotError::Malformed(error.to_string());
     // Some editors put a byte order mark before it.
     let text = text.trim_start_matches('\u{feff}');
+    let malformed = |error: serde_json::Error| SnapshotError::Malformed(json_error::in_words(&error, text));
     let (version, facts) = match serde_json::from_str(text) {
         Ok(Read { snapshot_version, facts }) => (snapshot_version, Ok(facts)),
         // What a newer tool wrote may be of another shape: its version says more than what is odd about that.

@@ -28,7 +28,7 @@ const STEP: &str = "    ";
 /// Why nothing can be added to a document. The text goes behind the policy's name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unfit {
-    /// The text is no JSON; with serde_json's message.
+    /// The text is no JSON; with what is wrong where.
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// It is JSON of this kind.

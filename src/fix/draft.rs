@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::document::{self, NewStatement};
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
-use super::refusal::{Reason, Refusal, name_taken, unknown, unread};
+use super::refusal::{Reason, Refusal, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::arn::{Arn, is_iam_name, partition_of_region};
@@ -123,18 +123,24 @@ impl<'a> Draft<'a> {
         let Some(arn) = Arn::parse(&format!("arn:{partition}:iam::{account}:instance-profile/{name}")) else {
             return Ok(());
         };
+        let existing = self.view.profiles.get(&key(Some(account), &name)).cloned();
+        // Whoever made a profile mostly made its role under the same name: the profile says more.
+        if let Some(Fact::Known(profile)) = &existing
+            && !profile.tags.as_ref().is_some_and(owner::is_ours)
+        {
+            return Err(profile_taken(subject, &name, instance));
+        }
         let role = self.new_role(subject, &name, &arn)?;
-        let (arn, id) = match self.view.profiles.get(&key(Some(account), &name)).cloned() {
-            Some(Fact::Known(profile)) if profile.tags.as_ref().is_some_and(owner::is_ours) => {
+        let (arn, id) = match existing {
+            Some(Fact::Known(profile)) => {
                 let found = Arn::parse(&profile.arn).unwrap_or(arn);
                 match &profile.role {
                     None => self.push(Thing::RoleOfProfile(found.clone()), State::Absent, State::Holds(role)),
                     Some(held) if *held == key(role.account(), role.name()) => {}
-                    Some(_) => return Err(name_taken(subject, "instance profile", &name)),
+                    Some(_) => return Err(profile_taken(subject, &name, instance)),
                 }
                 (found, id_of(&profile))
             }
-            Some(Fact::Known(_)) => return Err(name_taken(subject, "instance profile", &name)),
             Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
             Some(Fact::Absent) | None => {
                 self.push(Thing::InstanceProfile(arn.clone()), State::Absent, State::InstanceProfile { id: None });
@@ -148,14 +154,16 @@ impl<'a> Draft<'a> {
     /// A role of this name for the profile: a new one, or one that an earlier run of this tool made and left.
     fn new_role(&mut self, subject: &Subject, name: &str, profile: &Arn) -> Result<Arn, Refusal> {
         let role_key = key(profile.account(), name);
+        let exists = matches!(self.view.profiles.get(&key(profile.account(), profile.name())), Some(Fact::Known(_)));
+        let taken = || role_taken(subject, name, profile.name(), exists);
         let arn = match self.view.roles.get(&role_key) {
             Some(Fact::Known(role @ Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if owner::is_ours(tags) => {
                 if !holds_no_more(role, &self.options.policy_name) {
-                    return Err(name_taken(subject, "role", name));
+                    return Err(taken());
                 }
                 Arn::parse(arn)
             }
-            Some(Fact::Known(_)) => return Err(name_taken(subject, "role", name)),
+            Some(Fact::Known(_)) => return Err(taken()),
             Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
             Some(Fact::Absent) | None => {
                 let partition = &profile.partition;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::facts::Subject;
+use crate::facts::{Association, Instance, Subject};
 
 /// Why nothing is changed for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,21 +57,42 @@ pub(super) fn unread(subject: &Subject, api: &str, message: &str) -> Refusal {
     }
 }
 
-/// A role or profile of the name to create is somebody else's.
-pub(super) fn name_taken(subject: &Subject, what: &str, name: &str) -> Refusal {
+/// A role of the name to create is somebody else's. `profile` is the profile that would hold it; `exists`, whether it is there.
+pub(super) fn role_taken(subject: &Subject, name: &str, profile: &str, exists: bool) -> Refusal {
+    let create = match exists {
+        true => String::new(),
+        false => format!("`aws iam create-instance-profile --instance-profile-name {profile}`, then "),
+    };
     Refusal {
         target: subject.target.clone(),
         reason: Reason::NameTaken,
-        message: format!("there is an {what} `{name}` that this tool did not make, or that holds more than it gives")
-            .replace("an role", "a role"),
-        remedy: match what {
-            "role" => format!(
-                "give another name with `--create-profile`; or, if its permissions are what the instance shall have, add it \
-                 yourself: `aws iam add-role-to-instance-profile --instance-profile-name PROFILE --role-name {name}`"
-            ),
-            _ => "give another name with `--create-profile`, or associate that profile yourself: \
-                 `aws ec2 associate-iam-instance-profile`"
-                .to_owned(),
-        },
+        message: format!("there is a role `{name}` that this tool did not make, or that holds more than it gives"),
+        remedy: format!(
+            "give another name with `--create-profile`; or, if the instance should have the permissions of this role, put it into \
+             the profile yourself: {create}`aws iam add-role-to-instance-profile --instance-profile-name {profile} --role-name {name}`"
+        ),
+    }
+}
+
+/// An instance profile of the name to create is somebody else's.
+pub(super) fn profile_taken(subject: &Subject, name: &str, instance: &Instance) -> Refusal {
+    let region = subject.region.as_deref().map(|region| format!(" --region {region}")).unwrap_or_default();
+    let associate = match instance.association.known() {
+        // An instance has one association at most.
+        Some(Association { id, .. }) if instance.profile.is_some() => {
+            format!("replace-iam-instance-profile-association --association-id {id}")
+        }
+        _ => format!("associate-iam-instance-profile --instance-id {}", instance.id),
+    };
+    Refusal {
+        target: subject.target.clone(),
+        reason: Reason::NameTaken,
+        message: format!(
+            "there is an instance profile `{name}` that this tool did not make, or that holds more than it gives"
+        ),
+        remedy: format!(
+            "associate it: `aws ec2 {associate}{region} --iam-instance-profile Name={name}`, and make its role ready: \
+             `ssm-profile fix profile/{name}`; or give another name with `--create-profile`"
+        ),
     }
 }

@@ -52,6 +52,11 @@ impl ActionPattern {
     }
 }
 
+/// Whether a pattern, such as `s3:Get*`, certainly matches the action `SERVICE:NAME`, in any case.
+pub fn action_matches(pattern: &str, action: &str) -> bool {
+    any_matches(&[ActionPattern::parse(pattern)], action).is_true()
+}
+
 /// Whether any of the patterns matches the action `SERVICE:NAME`, in any case.
 pub(super) fn any_matches(patterns: &[ActionPattern], action: &str) -> Truth {
     let action = Text::known(action.to_ascii_lowercase());

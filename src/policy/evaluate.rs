@@ -143,6 +143,11 @@ pub struct Response {
 }
 
 impl Response {
+    /// The answer to a request that no policy can change.
+    pub fn allowed() -> Response {
+        Response::of(Decision::Allowed)
+    }
+
     fn of(decision: Decision) -> Response {
         Response {
             decision,

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::json_error;
+
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
@@ -28,9 +30,9 @@ pub enum Json {
 }
 
 impl Json {
-    /// Parses a text; the error is serde_json's message with line and column.
+    /// Parses a text; the error says in words what is wrong, and at which line and column.
     pub fn parse(text: &str) -> Result<Json, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        serde_json::from_str(text).map_err(|error| json_error::in_words(&error, text))
     }
 
     /// What kind of value it is, with its article, for messages.
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn a_nesting_bomb_is_an_error() {
         for bomb in ["[".repeat(100_000), r#"{"a":"#.repeat(100_000)] {
-            assert!(Json::parse(&bomb).unwrap_err().contains("recursion limit"));
+            assert!(Json::parse(&bomb).unwrap_err().contains("levels deep"));
         }
     }
 }

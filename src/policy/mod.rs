@@ -14,12 +14,14 @@ mod moment;
 mod operator;
 mod pattern;
 mod principal;
+mod resemblance;
 mod resource;
 mod sight;
 mod template;
 mod text;
 mod truth;
 
+pub use action::action_matches;
 pub use condition::FailedKey;
 pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, Statement};
@@ -30,6 +32,7 @@ pub use evaluate::{
 pub(crate) use json::Json;
 pub use key_policy::{AwsPrincipals, KeyAnswer, KeyUser, evaluate_key_policy};
 pub use principal::{PrincipalElement, ServicePrincipal};
+pub use resemblance::{Resemblance, resemblance};
 pub use resource::Resource;
 pub use text::{Part, Text};
 pub use truth::{Doubt, Truth};

@@ -1,11 +1,12 @@
-//! Facts from bare policy documents: no account, no AWS call.
+//! Facts from bare policy documents: no account, no AWS call. A document inside the AWS CLI's answer is taken out of it.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::cli_answer;
 use crate::arn::partition_of_region;
-use crate::facts::{Documents, Facts, NamedDocument, PolicyText, ScpLevel, Subject, SubjectKind};
+use crate::facts::{Documents, Facts, NamedDocument, ScpLevel, Subject, SubjectKind};
 
 /// A document as it was read: the name it was given by, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +70,7 @@ fn partition_named(set: &DocumentSet) -> Option<String> {
     }
     let mut texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(&set.scps);
     let names_another = |text: &Text| {
-        let document = PolicyText::new(&text.text);
+        let document = cli_answer::document(&text.text);
         let mut partitions = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
         partitions.any(|partition| partition.starts_with("aws-")) || document.as_str().contains(".amazonaws.com.cn")
     };
@@ -83,7 +84,7 @@ pub fn scp_levels(texts: &[Text]) -> Option<Vec<ScpLevel>> {
 }
 
 fn scp_level(text: &Text) -> ScpLevel {
-    let document = PolicyText::new(&text.text);
+    let document = cli_answer::document(&text.text);
     // Raw values keep the texts as they are, duplicate keys included.
     let policies = match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(document.as_str()) {
         Ok(several) => several
@@ -91,7 +92,7 @@ fn scp_level(text: &Text) -> ScpLevel {
             .enumerate()
             .map(|(index, raw)| NamedDocument {
                 name: format!("{}[{index}]", text.name),
-                document: PolicyText::new(raw.get()),
+                document: cli_answer::document(raw.get()),
             })
             .collect(),
         Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
@@ -100,7 +101,7 @@ fn scp_level(text: &Text) -> ScpLevel {
 }
 
 fn named(text: Text) -> NamedDocument {
-    NamedDocument { document: PolicyText::new(&text.text), name: text.name }
+    NamedDocument { document: cli_answer::document(&text.text), name: text.name }
 }
 
 #[cfg(test)]
@@ -116,6 +117,10 @@ mod tests {
             levels.iter().map(|level| level.policies.iter().map(|policy| policy.name.as_str()).collect()).collect();
         assert_eq!(names, [vec!["root"], vec!["ou[0]", "ou[1]"]]);
         assert_eq!(levels[1].policies[0].document.as_str(), r#"{"a": 1, "a": 2}"#);
+        let answers = r#"[{"Policy": {"PolicySummary": {}, "Content": "{\"Statement\":  []}"}}, {"Statement": []}]"#;
+        let levels = scp_levels(&[text("ou", answers)]).unwrap();
+        let documents: Vec<&str> = levels[0].policies.iter().map(|policy| policy.document.as_str()).collect();
+        assert_eq!(documents, [r#"{"Statement":  []}"#, r#"{"Statement": []}"#]);
         assert_eq!(scp_levels(&[]), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Where facts come from. Every source yields the same [`Facts`](crate::facts::Facts).
 
+mod cli_answer;
 pub mod documents;
 pub mod live;
 pub mod snapshot;

@@ -53,7 +53,12 @@ fn what_is_no_policy_leaves_the_verdict_open_and_is_named() {
     let bombs = ["[".repeat(100_000), r#"{"Statement":"#.repeat(100_000)];
     let texts =
         ["", " \n", "{}", "[]", "null", "7", "\"text\"", "{\"Version\": \"2012-10-17\"}", "<html>", "{\"Statement\":"];
-    let wrapped = [json!({"Statement": [1]}), json!([{"Statement": []}]), json!({"PolicyDocument": {"Statement": []}})];
+    let wrapped = [
+        json!({"Statement": [1]}),
+        json!([{"Statement": []}]),
+        json!({"PolicyDocument": {}}),
+        json!({"Policy": {"PolicyName": "x"}}),
+    ];
     let all = texts.iter().map(ToString::to_string).chain(wrapped.iter().map(Value::to_string)).chain(bombs);
     for content in all {
         let start: String = content.chars().take(40).collect();
@@ -187,5 +192,148 @@ fn every_mistake_is_reported_at_once() {
     assert_eq!(output.stderr.matches("error:").count(), mistakes.len(), "{}", output.stderr);
     for (flag, value) in mistakes {
         assert!(output.stderr.contains(&format!("`{value}`")), "{flag}: {}", output.stderr);
+    }
+}
+
+/// Words of parsers that mean nothing to whoever wrote the file.
+const JARGON: [&str; 8] =
+    [" expected", "EOF", "at line", " ident ", "invalid type", "missing field", "unknown field", "trailing"];
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_in_words_and_with_its_place() {
+    let sandbox = Sandbox::new();
+    sandbox.file("good.json", SSM_CORE);
+    for (content, place) in [
+        ("{\n  \"Statement\": [],\n}", "line 3, column 1"),
+        ("hello", "line 1, column 1"),
+        ("{'Statement': []}", "line 1, column 2"),
+        ("{\"Statement\": [", "line 1, column 15"),
+        ("{\"Version\": 2012-10-17}", "line 1, column 17"),
+    ] {
+        sandbox.file("broken.json", content);
+        for (arguments, code) in [
+            (&["check", "-v", "--policy", "broken.json"][..], 3),
+            (&["check", "-v", "--policy", "good.json", "--trust", "broken.json"], 3),
+            (&["check", "-v", "--policy", "good.json", "--boundary", "broken.json"], 3),
+            (&["check", "-v", "--policy", "good.json", "--scp", "broken.json"], 3),
+            (&["check", "--snapshot", "broken.json"], 2),
+            (&["fix", "--snapshot", "broken.json", "--dry-run"], 2),
+            (&["undo", "broken.json"], 2),
+        ] {
+            let output = sandbox.run(arguments).expect(code);
+            let said = format!("{}{}", output.stdout, output.stderr);
+            assert!(said.contains("`broken.json`") && said.contains(place), "{arguments:?}: {said}");
+            assert!(!JARGON.iter().any(|word| said.contains(word)), "{arguments:?}: {said}");
+        }
+    }
+    for content in ["{}", "[]", "{\"snapshot_version\": 2, \"facts\": {}}", "{\"backup_version\": \"x\"}"] {
+        sandbox.file("broken.json", content);
+        for arguments in [&["check", "--snapshot", "broken.json"][..], &["undo", "broken.json"]] {
+            let output = sandbox.run(arguments).expect(2);
+            assert!(!JARGON.iter().any(|word| output.stderr.contains(word)), "{arguments:?}: {output:?}");
+        }
+    }
+}
+
+/// As `iam get-policy-version`, `get-role-policy` and `get-role`, and `organizations describe-policy` print them.
+#[test]
+fn documents_are_taken_out_of_answers_of_the_aws_cli() {
+    let core: Value = serde_json::from_str(SSM_CORE).unwrap();
+    let trust: Value = serde_json::from_str(EC2_TRUST).unwrap();
+    let everything = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let forms =
+        |document: &Value| [document.clone(), json!(document.to_string()), json!(encoded(&document.to_string()))];
+    for core in forms(&core) {
+        for answer in [
+            json!({"PolicyVersion": {"Document": core, "VersionId": "v1", "IsDefaultVersion": true}}),
+            json!({"RoleName": "web", "PolicyName": "core", "PolicyDocument": core}),
+            core.clone(),
+        ] {
+            assert_eq!(verdict(answer.to_string()), Verdict::Ready, "{answer}");
+        }
+    }
+    let files = |trust: &Value, content: &Value| {
+        let role = json!({"Role": {"RoleName": "web", "AssumeRolePolicyDocument": trust}});
+        let scp = json!({"Policy": {"PolicySummary": {"Name": "root"}, "Content": content}});
+        let several = json!([scp, {"Policy": {"Content": content}}]);
+        [
+            ("policy.json", SSM_CORE.to_string()),
+            ("trust.json", role.to_string()),
+            ("scp.json", scp.to_string()),
+            ("level.json", several.to_string()),
+        ]
+    };
+    let arguments = [&POLICY[..], &["--trust", "trust.json", "--scp", "scp.json", "--scp", "level.json"]].concat();
+    for (trust, content) in forms(&trust).iter().zip(&forms(&everything)) {
+        let outcome = judge(&files(trust, content), &arguments);
+        assert_eq!((outcome.verdict, outcome.codes()), (Verdict::Ready, vec![]));
+    }
+    // A key that stands twice stays twice: the last effect wins.
+    let twice = r#"{"PolicyVersion": {"Document": {"Statement": [{"Effect": "Allow", "Effect": "Deny", "Action": "*", "Resource": "*"}]}}}"#;
+    let outcome = judge(&[("policy.json", twice.to_string())], &POLICY);
+    assert!(outcome.verdict == Verdict::NotReady && outcome.codes().contains(&Code::ExplicitDeny), "{outcome:?}");
+    // The answer's own ARNs say nothing of the partition that the document is for.
+    let china = json!({"Role": {"Arn": "arn:aws:iam::111122223333:role/web", "AssumeRolePolicyDocument": encoded(&EC2_TRUST.replace(".com", ".com.cn"))}});
+    let files = [("policy.json", SSM_CORE.to_string()), ("trust.json", china.to_string())];
+    assert_ne!(judge(&files, &["--policy", "policy.json", "--trust", "trust.json"]).verdict, Verdict::NotReady);
+}
+
+#[test]
+fn a_document_in_the_place_of_another_kind_is_told_where_it_belongs() {
+    let everything = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let with_principal = |effect: &str, action: &str, principal: Value, resource: &str| {
+        json!({"Statement": {"Effect": effect, "Principal": principal, "Action": action, "Resource": resource}})
+            .to_string()
+    };
+    let root = || json!({"AWS": "arn:aws:iam::111122223333:root"});
+    let kinds = [
+        (EC2_TRUST.to_string(), "a trust policy", "`--trust`"),
+        (with_principal("Deny", "s3:*", json!("*"), "*"), "a resource control policy", "`--rcp`"),
+        (with_principal("Allow", "ssm:*", json!("*"), "*"), "the policy of a VPC endpoint", "`--endpoint-policy`"),
+        (with_principal("Allow", "s3:*", root(), "arn:aws:s3:::b/*"), "the policy of an S3 bucket", "leave it out"),
+        (with_principal("Allow", "kms:*", root(), "*"), "the policy of a KMS key", "leave it out"),
+    ];
+    let mut cases: Vec<(&str, String, &str, &str)> = Vec::new();
+    for (document, looks, flag) in &kinds {
+        cases.extend(["--policy", "--boundary", "--scp"].map(|given| (given, document.clone(), *looks, *flag)));
+        if *looks != "a trust policy" {
+            cases.push(("--trust", document.clone(), looks, flag));
+        }
+    }
+    cases.push(("--trust", everything.to_string(), "an identity policy", "`--policy` or `--scp`"));
+    for (flag, document, looks, remedy) in cases {
+        let files = [("all.json", everything.to_string()), ("other.json", document.clone())];
+        let outcome = judge(&files, &["--policy", "all.json", flag, "other.json"]);
+        let finding = outcome.finding(Code::InvalidPolicy);
+        assert!(
+            finding.message.contains("`other.json`") && finding.message.contains(looks),
+            "{flag} {document} {finding:?}"
+        );
+        assert!(finding.remedy.contains(remedy), "{flag} {document} {finding:?}");
+        // IAM stores no such document, so nothing is certain with it.
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{flag} {document}");
+    }
+}
+
+#[test]
+fn a_level_that_only_denies_is_told_that_it_lacks_an_allow() {
+    let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}});
+    let full = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let narrow = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    for (level, verdict, says) in [
+        (deny.clone(), Verdict::NotReady, true),
+        (json!([deny, deny]), Verdict::NotReady, true),
+        (json!([]), Verdict::NotReady, true),
+        (json!([full, deny]), Verdict::Ready, false),
+        (narrow, Verdict::NotReady, false),
+    ] {
+        let files = [("policy.json", SSM_CORE.to_string()), ("scp.json", level.to_string())];
+        let outcome = judge(&files, &[&POLICY[..], &["--scp", "scp.json"]].concat());
+        assert_eq!(outcome.verdict, verdict, "{level}");
+        if verdict == Verdict::NotReady {
+            let finding = outcome.finding(Code::BlockedByScp);
+            assert_eq!(finding.message.contains("`FullAWSAccess`"), says, "{finding:?}");
+            assert_eq!(finding.remedy.contains("JSON array"), says, "{finding:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::documents::{PLACE, actions_for, allow, core, judge_policy, policy, statement, with};
+use crate::support::command::Sandbox;
 use crate::support::model::CORE;
 use crate::support::report::{Code, Decision, NeededFor, Verdict};
 
@@ -35,6 +36,52 @@ fn required_actions_join_the_core() {
     }
     let twice = judge_policy(&core(), &["--require", "ssm:updateinstanceinformation", "--require", CORE[1]]);
     assert_eq!(twice.permissions.len(), CORE.len(), "what is needed anyway is not listed twice");
+}
+
+/// The STS API reference: the call needs no permission, and works in spite of an explicit deny.
+#[test]
+fn whoever_calls_may_ask_for_its_identity() {
+    let denied = policy([allow(CORE.to_vec()), statement("Deny", "sts:*", "*")]);
+    for (action, verdict) in
+        [("sts:GetCallerIdentity", Verdict::Ready), ("sts:DecodeAuthorizationMessage", Verdict::NotReady)]
+    {
+        assert_eq!(judge_policy(&denied, &["--require", action]).verdict, verdict, "{action}");
+        assert_eq!(judge_policy(&core(), &["--require", action]).verdict, verdict, "{action}");
+    }
+}
+
+#[test]
+fn what_is_said_for_the_calls_of_an_action_leaves_the_others_alone() {
+    let locked = policy([
+        allow([CORE.to_vec(), vec!["s3:*"]].concat()),
+        with(
+            statement("Deny", "*", "*"),
+            "Condition",
+            json!({"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}),
+        ),
+    ]);
+    for (given, verdict) in [
+        (&[][..], Verdict::Unknown),
+        (&["s3:*@aws:RequestedRegion=us-east-1"], Verdict::Ready),
+        (&["s3:putobject@aws:RequestedRegion=us-east-1", "s3:get*@aws:RequestedRegion=us-east-1"], Verdict::Ready),
+        (&["s3:*@aws:RequestedRegion=eu-west-1"], Verdict::NotReady),
+        (&["s3:PutObject@aws:RequestedRegion=us-east-1", "aws:RequestedRegion=eu-west-1"], Verdict::NotReady),
+        (&["kms:*@aws:RequestedRegion=us-east-1"], Verdict::Unknown),
+    ] {
+        let given = given.iter().flat_map(|given| ["--context", *given]);
+        let arguments: Vec<&str> = PLACE.into_iter().chain(["--s3-logs", "bucket"]).chain(given).collect();
+        assert_eq!(judge_policy(&locked, &arguments).verdict, verdict, "{arguments:?}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.file("policy.json", &locked);
+    for (given, said) in [
+        ("aws:TokenIssueTime=", "`aws:TokenIssueTime` cannot be absent"),
+        ("s3:PutObject@aws:RequestedRegion=", "`aws:RequestedRegion` cannot be absent"),
+        ("PutObject@aws:SourceVpc=vpc-1", "`PutObject` in `PutObject@aws:SourceVpc=vpc-1` does not name an IAM action"),
+    ] {
+        let output = sandbox.run(&["check", "--policy", "policy.json", "--context", given]).expect(2);
+        assert!(output.stderr.contains(said) && output.stdout.is_empty(), "{output:?}");
+    }
 }
 
 #[test]

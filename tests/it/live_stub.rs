@@ -15,6 +15,8 @@ pub fn check(sandbox: &Sandbox, arguments: &[&str]) -> Report {
     let output = sandbox.run(&[&["check", "-o", "json"], arguments].concat());
     let report = output.report();
     let code = match (report.summary.not_ready, report.summary.unknown) {
+        // A selection of nothing.
+        (0, 0) if report.results.is_empty() => 3,
         (0, 0) => 0,
         (0, _) => 3,
         _ => 1,

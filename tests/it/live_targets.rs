@@ -46,6 +46,13 @@ fn profiles_and_roles_are_judged_without_an_instance() {
     assert_eq!(errors(report.of("role/bare")), [Code::MissingPermission]);
     core_is(report.of("role/bare"), Decision::ImplicitDeny);
 
+    // Whoever takes one for the other is told so.
+    for (target, other) in [("profile/bare", "`role/bare`"), ("role/hollow", "`profile/hollow`")] {
+        let outcome = check(&sandbox, &[target]).only().clone();
+        assert_eq!(outcome.verdict, Verdict::Unknown);
+        assert!(outcome.finding(Code::InstanceNotFound).remedy.contains(other), "{outcome:?}");
+    }
+
     // A path that the profile does not have names nothing that exists.
     let elsewhere = format!("arn:aws:iam::{}:instance-profile/team/b/front", account.id);
     assert_eq!(check(&sandbox, &[&elsewhere]).only().verdict, Verdict::Unknown);

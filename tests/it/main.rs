@@ -9,6 +9,7 @@ mod document_files;
 mod document_needs;
 mod documents;
 mod emit;
+mod empty_selection;
 mod fix_accounts;
 mod fix_backup;
 mod fix_changed;

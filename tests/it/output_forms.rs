@@ -17,7 +17,7 @@ fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
         ("as taken", snapshot(&[]), 1),
         ("ready", snapshot(&["i-0a1b2c3d400000001"]), 0),
         ("nowhere", snapshot(&["i-0000000000000000f"]), 3),
-        ("nothing", snapshot(&["--tag", "Env=none"]), 0),
+        ("nothing", snapshot(&["--tag", "Env=none"]), 3),
         ("documents", vec!["check", "--policy", "policy.json", "--policy", "<&\"'>.json"], 3),
     ]
 }

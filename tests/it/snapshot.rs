@@ -185,9 +185,11 @@ fn tags_and_regions_select() {
     assert_eq!(names(&judge(&["--all", "--region", "us-east-1", "--region", "eu-west-1"], 1)).len(), ids().len());
 
     for nothing in [&["--tag", "Env=none"][..], &["--tag", "env=prod"], &["--all", "--region", "eu-west-1"]] {
-        let output = run(&[nothing, &["-o", "json"]].concat()).expect(0);
-        assert_eq!(output.report().summary.checked, 0);
-        assert!(output.stderr.starts_with("warning: "), "nothing was checked, and that is said: {output:?}");
+        for (flags, code) in [(&["-o", "json"][..], 3), (&["-o", "json", "--allow-empty"], 0)] {
+            let output = run(&[nothing, flags].concat()).expect(code);
+            assert_eq!(output.report().summary.checked, 0);
+            assert!(output.stderr.starts_with("warning: "), "nothing was checked, and that is said: {output:?}");
+        }
     }
 }
 

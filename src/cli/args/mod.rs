@@ -14,7 +14,9 @@ use fix::{FIX_HELP, POLICY_HELP, UNDO_HELP};
 /// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
 #[derive(Debug, Parser)]
 #[command(name = "ssm-profile", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ready, 1 not ready, 2 bad usage, 3 unknown or AWS failed, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 ready, 1 not ready, 2 bad usage, 3 unknown, AWS failed or nothing selected, 130 interrupted."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -148,6 +150,10 @@ pub struct Targets {
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "targets")]
     pub tag: Vec<String>,
 
+    /// Exit with 0, and not with 3, if a selection matches no instance
+    #[arg(long)]
+    pub allow_empty: bool,
+
     #[command(flatten)]
     pub selection: Selection,
 }
@@ -200,8 +206,8 @@ pub struct Needs {
 #[command(next_help_heading = "What the role must be allowed, beyond the core")]
 pub struct Circumstances {
     /// A condition key that cannot be known from here; repeatable. `KEY=` says that requests do not carry it; a comma
-    /// in a value is written `\,`
-    #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
+    /// in a value is written `\,`. `ACTION@KEY=VALUE` says it for the calls of one action, or of a pattern such as `s3:*`
+    #[arg(long, value_name = "[ACTION@]KEY=VALUE[,VALUE...]")]
     pub context: Vec<String>,
 
     /// The session preferences, whose needs are added; `none` to leave them out [default: SSM-SessionManagerRunShell]

@@ -5,6 +5,7 @@ mod backups;
 mod next;
 mod show;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::progress::Progress as Bar;
@@ -32,6 +33,8 @@ struct Part {
     record: Record,
     /// How its targets are: before, and once something was done, after.
     report: Report,
+    /// Whether there was any target, before `--only` sorted some out.
+    any_target: bool,
     /// The targets that are left once `--only` has sorted the others out.
     chosen: Option<BTreeSet<Chosen>>,
 }
@@ -59,15 +62,17 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let accounts = Accounts::open(&resolved, &typed.aws, &scps, taken).await?;
     let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || typed.emit.is_some()).await;
     warn_if_nothing(&parts, &resolved.only);
+    let nothing = !parts.iter().any(|part| part.any_target);
+    let ended = |exit: Exit| if nothing { Exit::of_nothing(typed.targets.allow_empty) } else { exit };
     let show = Show { form: typed.writing.output, detail: output::detail(cli) };
     if let Some(form) = typed.emit {
-        return emitted(form, &joined(&parts), &report_of(&parts), fail_on);
+        return emitted(form, &joined(&parts), &report_of(&parts), fail_on).map(ended);
     }
     let record = joined(&parts);
     if record.dry_run || record.steps.is_empty() {
         show.plan(&titled(&parts))?;
         show.end(&titled(&parts), &report_of(&parts), false)?;
-        return Ok(exit_of(&record, &report_of(&parts), fail_on, false));
+        return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, false)));
     }
     backups::check(&resolved, &parts)?;
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
@@ -103,7 +108,11 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
 /// Reads each account, and plans what to do there.
 async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<Part> {
     let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
-    let choose = |_, mut facts: Facts| {
+    let with_targets = RefCell::new(BTreeSet::new());
+    let choose = |index: usize, mut facts: Facts| {
+        if !facts.subjects.is_empty() {
+            with_targets.borrow_mut().insert(index);
+        }
         if !resolved.only.is_empty() {
             let mut outcomes = judged(&facts).results.into_iter();
             facts.subjects.retain(|_| outcomes.next().is_some_and(|outcome| is_meant(&outcome, &resolved.only)));
@@ -131,7 +140,8 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<
         };
         let chosen = facts.subjects.iter().map(place_of);
         let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
-        parts.push(Part { account: accounts.id(index).map(str::to_owned), record, report, chosen });
+        let any_target = with_targets.borrow().contains(&index);
+        parts.push(Part { account: accounts.id(index).map(str::to_owned), record, report, any_target, chosen });
     }
     parts
 }
@@ -149,7 +159,7 @@ fn warn_if_nothing(parts: &[Part], only: &[Code]) {
     if parts.iter().any(|part| !part.report.results.is_empty()) {
         return;
     }
-    if only.is_empty() {
+    if only.is_empty() || !parts.iter().any(|part| part.any_target) {
         output::warning("no instance was selected, so there is nothing to fix");
     } else {
         let codes: Vec<String> = only.iter().map(|code| format!("`{}`", word(code))).collect();

@@ -1,9 +1,10 @@
 //! What the user asks of the role beyond the core.
 
 use super::{Mistakes, noted};
+use crate::agent_context::is_always_carried;
 use crate::arn::{Arn, is_account_id};
 use crate::cli::args;
-use crate::needs::{RequiredAction, Requirements, S3Logs};
+use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
 
 /// What the role must be allowed, and under what circumstances.
 pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mistakes: &mut Mistakes) -> Requirements {
@@ -73,9 +74,11 @@ fn required_action(text: &str) -> Result<RequiredAction, String> {
         _ => return Err(format!("`{text}` does not name one IAM action, like `s3:GetObject=arn:aws:s3:::bucket/*`")),
     }
     match resource {
-        Some(resource) if resource != "*" && Arn::parse(resource).is_none() => {
-            Err(format!("`{resource}` in `{text}` is not the ARN of a resource"))
-        }
+        Some("") => Err(format!("`{text}` names no resource; give its ARN, or `{action}` alone for any resource")),
+        Some(resource) if resource != "*" && Arn::parse(resource).is_none() => Err(format!(
+            "`{resource}` in `{text}` is not the ARN of a resource, like `arn:aws:s3:::bucket/*`; give it, or `{action}` alone for any \
+             resource"
+        )),
         _ => Ok(RequiredAction {
             action: action.to_owned(),
             resource: resource.filter(|resource| *resource != "*").map(str::to_owned),
@@ -83,25 +86,65 @@ fn required_action(text: &str) -> Result<RequiredAction, String> {
     }
 }
 
-fn context(typed: &[String], mistakes: &mut Mistakes) -> Vec<(String, Vec<String>)> {
-    let mut context: Vec<(String, Vec<String>)> = Vec::new();
+fn context(typed: &[String], mistakes: &mut Mistakes) -> Vec<ContextEntry> {
+    let mut context: Vec<ContextEntry> = Vec::new();
     for text in typed {
-        let Some((key, values)) = text.split_once('=') else {
-            mistakes.push(format!(
-                "`{text}` is not KEY=VALUE; write `--context {text}=VALUE`, or `{text}=` for a key that is absent"
-            ));
-            continue;
+        let Some(entry) = noted(context_entry(text), mistakes) else { continue };
+        let same_action = |other: &ContextEntry| match (&other.action, &entry.action) {
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            (one, other) => one == other,
         };
-        let prefixed = key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
-        if !prefixed || key.contains(char::is_whitespace) {
-            mistakes.push(format!("`{key}` is not a condition key; it looks like `aws:SourceVpce`"));
-        } else if context.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
+        if context.iter().any(|other| other.key.eq_ignore_ascii_case(&entry.key) && same_action(other)) {
+            let key = text.split_once('=').map_or(text.as_str(), |(key, _)| key);
             mistakes.push(format!("`{key}` is given twice; write several values as `--context {key}=A,B`"));
         } else {
-            context.push((key.to_owned(), split_values(values)));
+            context.push(entry);
         }
     }
     context
+}
+
+/// `[ACTION@]KEY=[VALUE[,VALUE...]]`.
+fn context_entry(text: &str) -> Result<ContextEntry, String> {
+    let Some((said, values)) = text.split_once('=') else {
+        return Err(format!(
+            "`{text}` is not KEY=VALUE; write `--context {text}=VALUE`, or `{text}=` for a key that is absent"
+        ));
+    };
+    // What stands behind a slash or a second colon is the name of a tag or the like, which may hold an `@`.
+    let is_action = |start: &str| !start.contains('/') && start.matches(':').count() < 2;
+    let (action, key) = match said.split_once('@') {
+        Some((action, key)) if is_action(action) => (Some(action), key),
+        _ => (None, said),
+    };
+    if let Some(action) = action.filter(|action| !is_action_pattern(action)) {
+        return Err(format!(
+            "`{action}` in `{text}` does not name an IAM action; it looks like `s3:PutObject` or `s3:*`"
+        ));
+    }
+    let prefixed = key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    // The name of a tag may hold spaces.
+    let fixed = key.split('/').next().unwrap_or(key);
+    if !prefixed || fixed.contains(char::is_whitespace) {
+        return Err(format!("`{key}` is not a condition key; it looks like `aws:SourceVpce`"));
+    }
+    let values = split_values(values);
+    if values.is_empty() && is_always_carried(key) {
+        return Err(format!(
+            "`{key}` cannot be absent: every request of the role carries it; give its value, or leave `--context {text}` out"
+        ));
+    }
+    let action = action.filter(|action| *action != "*").map(str::to_owned);
+    Ok(ContextEntry { action, key: key.to_owned(), values })
+}
+
+/// Whether it is an action or a pattern of actions. IAM takes no wildcard in front of the colon.
+fn is_action_pattern(text: &str) -> bool {
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match text.split_once(':') {
+        Some((service, name)) => word(service) && word(&name.replace(['*', '?'], "x")),
+        None => text == "*",
+    }
 }
 
 /// Splits at commas; `\,` is a comma. Nothing at all is no value.
@@ -143,6 +186,52 @@ mod tests {
     }
 
     #[test]
+    fn context_entries() {
+        let entry = |action: Option<&str>, key: &str, values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            Ok(ContextEntry { action: action.map(str::to_owned), key: key.to_owned(), values })
+        };
+        for (text, expected) in [
+            ("aws:SourceVpce=", entry(None, "aws:SourceVpce", &[])),
+            ("aws:userid=AROA1:i-1@x=", entry(None, "aws:userid", &["AROA1:i-1@x="])),
+            ("s3:*@aws:RequestedRegion=eu-west-1", entry(Some("s3:*"), "aws:RequestedRegion", &["eu-west-1"])),
+            ("s3:Put?bject@s3:x-amz-acl=", entry(Some("s3:Put?bject"), "s3:x-amz-acl", &[])),
+            ("*@aws:SourceVpc=a,b", entry(None, "aws:SourceVpc", &["a", "b"])),
+            ("aws:PrincipalTag/a@b c=d", entry(None, "aws:PrincipalTag/a@b c", &["d"])),
+            ("kms:EncryptionContext:a@b=c", entry(None, "kms:EncryptionContext:a@b", &["c"])),
+            (
+                "kms:Decrypt@kms:EncryptionContext:a@b=c",
+                entry(Some("kms:Decrypt"), "kms:EncryptionContext:a@b", &["c"]),
+            ),
+        ] {
+            assert_eq!(context_entry(text), expected, "{text}");
+        }
+        for (text, said) in [
+            ("aws:SourceVpce", "KEY=VALUE"),
+            ("s3:PutObject@aws:SourceVpce", "KEY=VALUE"),
+            ("=x", "is not a condition key"),
+            ("SourceVpce=x", "is not a condition key"),
+            ("s3:PutObject@=x", "is not a condition key"),
+            ("PutObject@aws:SourceVpc=x", "does not name an IAM action"),
+            ("*:PutObject@aws:SourceVpc=x", "does not name an IAM action"),
+            ("@aws:SourceVpc=x", "does not name an IAM action"),
+            ("AWS:tokenissuetime=", "cannot be absent"),
+            ("aws:PrincipalArn=", "cannot be absent"),
+            ("aws:CurrentTime=", "cannot be absent"),
+            ("aws:UserAgent=", "cannot be absent"),
+            ("aws:SecureTransport=", "cannot be absent"),
+            ("s3:PutObject@aws:RequestedRegion=", "cannot be absent"),
+            ("ec2:RoleDelivery=", "cannot be absent"),
+        ] {
+            assert!(context_entry(text).unwrap_err().contains(said), "{text}");
+        }
+        let mut mistakes = Mistakes::new();
+        let typed = ["s3:*@aws:SourceVpc=a", "aws:SourceVpc=b", "S3:*@AWS:sourcevpc=c"].map(str::to_owned);
+        assert_eq!(context(&typed, &mut mistakes).len(), 2);
+        assert!(mistakes.len() == 1 && mistakes[0].contains("`S3:*@AWS:sourcevpc` is given twice"), "{mistakes:?}");
+    }
+
+    #[test]
     fn keys_buckets_groups_and_actions() {
         let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
         for good in
@@ -168,7 +257,9 @@ mod tests {
         assert_eq!(log_group("/ssm/a"), Ok("/ssm/a".to_owned()));
         assert!(log_group("arn:aws:logs:us-east-1:1:log-group:a:*").unwrap_err().ends_with("did you mean `a`?"));
         assert!(required_action("s3:GetObject=arn:aws:s3:::b/*").is_ok());
-        for bad in ["s3:*", "GetObject", "s3:", "s3:Get Object", "s3:GetObject=b"] {
+        for bad in
+            ["s3:*", "GetObject", "s3:", "s3:Get Object", "s3:GetObject=b", "s3:GetObject=", "s3:GetObject=arn:aws:s3"]
+        {
             assert!(required_action(bad).is_err(), "{bad}");
         }
     }

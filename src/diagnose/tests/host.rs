@@ -295,7 +295,11 @@ fn the_verdict_is_that_of_every_case_that_is_possible() {
                 account = with_settings(account, |settings| settings.preferences = Fact::Known(text(&document)));
             }
             let under_context = |values: &[&str]| {
-                let given = values.iter().map(|value| ("aws:SourceVpce".to_owned(), vec![(*value).to_owned()]));
+                let given = values.iter().map(|value| crate::needs::ContextEntry {
+                    action: None,
+                    key: "aws:SourceVpce".to_owned(),
+                    values: vec![(*value).to_owned()],
+                });
                 let requirements = Requirements { context: given.collect(), ..Requirements::default() };
                 diagnose(&account.facts, &requirements, now()).results.remove(0).verdict
             };

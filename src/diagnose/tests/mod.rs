@@ -1,12 +1,14 @@
 //! The diagnosis as tables: which way the agent goes, what the Region's settings ask for, and what the key and the agent say.
 
 mod agent;
+mod conditional;
 mod host;
 mod key_policy;
 mod memo;
 mod organization;
 mod preferences;
 mod review;
+mod target;
 
 use std::collections::BTreeSet;
 

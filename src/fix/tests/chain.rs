@@ -107,6 +107,35 @@ fn what_this_tool_did_not_create_is_not_taken() {
 }
 
 #[test]
+fn what_is_taken_is_named_in_the_commands_that_use_it() {
+    let remedy = |account: Account, name: &str| {
+        let plan = account.plan(&Requirements::default(), &creating(name));
+        assert_refused(&plan, &[Reason::NameTaken]);
+        plan.refusals[0].remedy.clone()
+    };
+    // Whoever makes a role for EC2 in the console gets a profile of the same name.
+    let both = Account::new().role("new", |_| {}).profile("new", |_| {});
+    let associate = remedy(both.clone().instance(INSTANCE, bare), "new");
+    let command = format!(
+        "`aws ec2 associate-iam-instance-profile --instance-id {INSTANCE} --region us-east-1 --iam-instance-profile Name=new`"
+    );
+    assert!(associate.contains(&command) && associate.contains("`ssm-profile fix profile/new`"), "{associate}");
+    // The instance has an association with a profile that is gone.
+    let gone = both.with(|facts| drop(facts.profiles.insert(key(Some(ACCOUNT), "web"), Fact::Absent)));
+    let replace = remedy(gone.instance(INSTANCE, |_| {}), "new");
+    let command = format!("--association-id iip-assoc-{INSTANCE} --region us-east-1 --iam-instance-profile Name=new`");
+    assert!(replace.contains(&command), "{replace}");
+
+    let role = remedy(Account::new().role("new", |_| {}).instance(INSTANCE, bare), "new");
+    let add = "`aws iam add-role-to-instance-profile --instance-profile-name new --role-name new`";
+    assert!(role.contains(add) && role.contains("create-instance-profile --instance-profile-name new`"), "{role}");
+    let empty = Account::new().role("other", |_| {}).profile("web", |profile| profile.role = None);
+    let role = remedy(empty.instance(INSTANCE, |_| {}), "other");
+    let add = "`aws iam add-role-to-instance-profile --instance-profile-name web --role-name other`";
+    assert!(role.contains(add) && !role.contains("create-instance-profile"), "{role}");
+}
+
+#[test]
 fn a_chain_that_is_broken_is_mended() {
     let empty = [
         "iam:CreateRole role/web",

@@ -170,9 +170,9 @@ fn everything_that_is_there_stays() {
 #[test]
 fn what_is_not_fit_is_refused_in_words() {
     for (text, expected) in [
-        ("", "it is not JSON: EOF while parsing a value at line 1 column 0"),
-        (r#"{"Statement":[]}x"#, "it is not JSON: trailing characters at line 1 column 17"),
-        (r#"{"Statement":[],}"#, "it is not JSON: trailing comma at line 1 column 17"),
+        ("", "it is not JSON: it is empty"),
+        (r#"{"Statement":[]}x"#, "it is not JSON: line 1, column 17: `x` is unexpected"),
+        (r#"{"Statement":[],}"#, "it is not JSON: line 1, column 17: there is a comma before it that nothing follows"),
         ("[]", "it is an array, not a policy object"),
         ("\"{}\"", "it is a string, not a policy object"),
         ("{}", "it has no `Statement`"),

@@ -13,7 +13,7 @@ use crate::facts::{
     PolicyText, Role, ScpLevel, SubjectKind, key, kms_key,
 };
 use crate::fix::Options;
-use crate::needs::{RequiredAction, Requirements, S3Logs};
+use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
 
 /// Facts and how to fix them.
 #[derive(Debug, Clone)]
@@ -313,8 +313,10 @@ fn requirements(partition: &'static str) -> BoxedStrategy<Requirements> {
         ],
         vec![required("s3:GetObject", Some("arn:PARTITION:s3:::a?b"))],
     );
-    let context =
-        |values: &[&str]| vec![("aws:SourceVpce".to_owned(), values.iter().map(|value| (*value).to_owned()).collect())];
+    let context = |values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        vec![ContextEntry { action: None, key: "aws:SourceVpce".to_owned(), values }]
+    };
     let context = mostly(vec![], vec![context(&["vpce-1"]), context(&["vpce-2"]), context(&[])], Vec::new());
     let actions = prop_oneof![2 => Just(Vec::new()), 1 => vec(action, 1..4)];
     (kms, s3_logs, cloudwatch_logs, actions, context)

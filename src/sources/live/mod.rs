@@ -297,6 +297,17 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
         TargetKind::Profile(name) => (iam::profile(reader, partition, name, &expected).await, SubjectKind::Profile),
         TargetKind::Role(name) => (role::role(reader, partition, name, &expected, None).await, SubjectKind::Role),
     };
+    // Whoever took the one for the other is told so.
+    let elsewhere = Expected { arn: None, ..expected };
+    match &target.kind {
+        TargetKind::Profile(name) if is_absent(reader.facts().profiles.get(&key)) => {
+            drop(role::role(reader, partition, name, &elsewhere, None).await);
+        }
+        TargetKind::Role(name) if is_absent(reader.facts().roles.get(&key)) => {
+            drop(iam::profile(reader, partition, name, &elsewhere).await);
+        }
+        TargetKind::Instance(_) | TargetKind::Profile(_) | TargetKind::Role(_) => {}
+    }
     Some(Subject {
         target: target.text.clone(),
         account,
@@ -305,6 +316,10 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
         from_selection: false,
         kind: kind(key),
     })
+}
+
+fn is_absent<T>(fact: Option<&Fact<T>>) -> bool {
+    matches!(fact, Some(Fact::Absent))
 }
 
 type Answers<'a> = BTreeMap<&'a str, BTreeMap<String, Fact<ec2::Met>>>;
