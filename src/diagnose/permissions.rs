@@ -264,10 +264,7 @@ fn allows_nothing(judged: &JudgedRole, kind: GateKind, name: &str, actions: &[&s
     };
     Some(error(
         Code::BlockedByScp,
-        format!(
-            "{holds}, so {} does not pass: each level must allow it, usually with `FullAWSAccess`",
-            actions_in_words(actions)
-        ),
+        format!("{holds}: each level must allow {}, usually with `FullAWSAccess`", actions_in_words(actions)),
         "attach `FullAWSAccess` at this level too; for `--scp`, put its document and this one into one file, as a JSON array: \
          `[{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"*\"}}, ...]`",
     ))
