@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::arn::{Arn, is_account_id};
 use crate::needs::{ContextEntry, Need, Place, RequestedRegion};
-use crate::policy::{Context, Part, Text, Value};
+use crate::policy::{Context, Part, ServicePrincipal, Text, Value};
 use crate::report::NeededFor;
 
 /// Who calls: the role's session on the instance, as far as it is known.
@@ -52,17 +53,30 @@ pub enum Organization<'a> {
     NotKnown,
 }
 
-/// Keys that a session of an instance's role never carries.
-const ABSENT: [&str; 8] = [
+/// Keys that a session of an instance's role never carries: they are of other principals, of calls that a service makes, or of
+/// requests that were forwarded.
+const ABSENT: [&str; 17] = [
     "aws:username",
     "aws:FederatedProvider",
     "aws:Referer",
     "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
     "aws:SourceArn",
     "aws:SourceAccount",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
     "aws:MultiFactorAuthAge",
     "aws:SourceIdentity",
+    "aws:AssumedRoot",
+    "aws:SignInSessionArn",
+    "aws:ChatbotSourceArn",
+    "aws:IsMcpServiceAction",
+    "identitystore:UserId",
+    "lambda:SourceFunctionArn",
 ];
+
+/// The same, for every key that begins so.
+const ABSENT_PREFIXES: [&str; 3] = ["aws:CalledVia", "codebuild:", "glue:"];
 
 /// Keys that every request of an instance's role carries: their value may be unknown, but they are never absent.
 ///
@@ -122,11 +136,15 @@ pub fn base(caller: &Caller<'_>) -> Context {
     // Credentials of a role last up to a day, and the agent renews them before they end.
     let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     context.set("aws:TokenIssueTime", Value::Between(yesterday, *now));
-    context.set("aws:MultiFactorAuthPresent", known("false"));
+    context.set("aws:UserAgent", text(None));
+    // AWS says in one place that sessions without MFA do not carry the key, and in another that it is false.
+    context.set("aws:MultiFactorAuthPresent", Value::Optional(vec![Text::known("false")]));
     context.set("aws:ViaAWSService", known("false"));
+    context.set("aws:ViaAWSMCPService", Value::Optional(vec![Text::known("false")]));
     context.set("aws:PrincipalIsAWSService", known("false"));
 
     ABSENT.iter().for_each(|key| context.set(key, Value::Absent));
+    ABSENT_PREFIXES.iter().for_each(|prefix| context.set_absent_prefix(prefix));
     match caller.through_systems_manager {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-ssm-source-instance-arn
         true => context.set("ssm:SourceInstanceARN", Value::Present(vec![place.instance_arn()])),
@@ -139,47 +157,105 @@ pub fn base(caller: &Caller<'_>) -> Context {
         }
     }
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalorgid
-    match caller.organization {
+    set_organization(&mut context, "aws:Principal", caller.organization);
+    context
+}
+
+/// Sets the keys of the organization that something belongs to: `aws:PrincipalOrgID`, say, with `prefix` `aws:Principal`.
+fn set_organization(context: &mut Context, prefix: &str, organization: Organization<'_>) {
+    let (id, paths) = (format!("{prefix}OrgID"), format!("{prefix}OrgPaths"));
+    match organization {
         Organization::None => {
-            context.set("aws:PrincipalOrgID", Value::Absent);
-            context.set("aws:PrincipalOrgPaths", Value::Absent);
+            context.set(&id, Value::Absent);
+            context.set(&paths, Value::Absent);
         }
-        Organization::In { id, path } => {
-            context.set("aws:PrincipalOrgID", known(id));
+        Organization::In { id: organization, path } => {
+            context.set(&id, Value::known(organization));
             if let Some(path) = path {
-                context.set("aws:PrincipalOrgPaths", known(path));
+                context.set(&paths, Value::known(path));
             }
         }
         Organization::NotKnown => {}
     }
-    context.set_absent_prefix("aws:CalledVia");
-    context
 }
 
 /// The context of the call that a need stands for. What the user said wins over everything.
-pub fn for_need(base: &Context, need: &Need, region: Option<&str>, given: &[ContextEntry]) -> Context {
+pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[ContextEntry]) -> Context {
     let mut context = base.clone();
     let region = match &need.requested_region {
-        RequestedRegion::OfInstance => region,
+        RequestedRegion::OfInstance => caller.place.region,
         RequestedRegion::Named(region) => Some(region.as_str()),
         RequestedRegion::NotKnown => None,
     };
     context.set("aws:RequestedRegion", Value::Present(vec![Text::of([region])]));
-    if need.needed_for == NeededFor::Kms {
-        context.set("kms:ViaService", Value::Absent);
+    let known_call = need.needed_for != NeededFor::Custom;
+    if known_call {
+        // None of these calls takes tags.
+        context.set("aws:TagKeys", Value::Absent);
+        context.set_absent_prefix("aws:RequestTag/");
+    }
+    match need.action.split(':').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "ssm" | "ssmmessages" => {
+            set_resource(&mut context, caller);
+            context.set("ssm:NodeAccountId", Value::Present(vec![Text::of(caller.place.account_parts())]));
+            match caller.organization {
+                Organization::In { id, .. } => context.set("ssm:NodeOrgId", Value::known(id)),
+                Organization::None => context.set("ssm:NodeOrgId", Value::Absent),
+                Organization::NotKnown => {}
+            }
+        }
+        "logs" => set_resource(&mut context, caller),
+        "kms" if known_call => {
+            set_kms(&mut context, caller, need);
+        }
+        // A key may be used by a service on the agent's behalf: by S3 for the logs of sessions, say.
+        "kms" => {
+            context.set("aws:ViaAWSService", Value::Unknowable);
+            context.forget_absent_prefix("aws:CalledVia");
+        }
+        "s3" if need.action.eq_ignore_ascii_case("s3:PutObject") && known_call => {
+            context.set("s3:x-amz-acl", Value::known("bucket-owner-full-control"));
+        }
+        _ => {}
     }
     add_given(&mut context, ContextEntry::for_action(given, &need.action));
     context
 }
 
-/// The context of EC2's call to assume the role. Beyond the time, EC2 is not documented to send any key.
+/// The keys of the resource of a call on something of the caller's own account.
+///
+/// Source: [aws:ResourceAccount](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount),
+/// which is sent with all but a list of actions that holds none of these services.
+fn set_resource(context: &mut Context, caller: &Caller<'_>) {
+    context.set("aws:ResourceAccount", Value::Present(vec![Text::of(caller.place.account_parts())]));
+    set_organization(context, "aws:Resource", caller.organization);
+}
+
+/// The keys of the agent's own call to decrypt a data key. Source: the source of the SSM Agent.
+fn set_kms(context: &mut Context, caller: &Caller<'_>, need: &Need) {
+    let target = caller.place.instance_id.map_or_else(|| vec![Part::from("i-"), Part::NAME], |id| vec![Part::from(id)]);
+    context.set("kms:EncryptionContext:aws:ssm:SessionId", Value::Present(vec![Text::any()]));
+    context.set("kms:EncryptionContext:aws:ssm:TargetId", Value::Present(vec![Text::of(target)]));
+    context.set("kms:ViaService", Value::Absent);
+    let key = need.resource.to_string();
+    match Arn::parse(&key).and_then(|arn| arn.account().map(str::to_owned)) {
+        Some(owner) if caller.place.account == Some(owner.as_str()) => set_resource(context, caller),
+        Some(owner) if is_account_id(&owner) => context.set("aws:ResourceAccount", Value::known(owner)),
+        _ => {}
+    }
+}
+
+/// The context of a service's own call to assume the role. Beyond the time and who it is, no key is documented to be sent.
 ///
 /// What the user says of the agent's requests does not hold for this call, which does not come from the instance: a
 /// `aws:SourceVpc` that the agent's requests carry says nothing about it. Only keys of a service's own call count.
-pub fn for_trust(now: Timestamp, given: &[ContextEntry]) -> Context {
+pub fn for_trust(service: &ServicePrincipal, now: Timestamp, given: &[ContextEntry]) -> Context {
     let mut context = Context::default();
     context.set("aws:CurrentTime", Value::known(format!("{now:.0}")));
     context.set("aws:EpochTime", Value::known(now.as_second().to_string()));
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalisawsservice
+    context.set("aws:PrincipalIsAWSService", Value::known("true"));
+    context.set("aws:PrincipalServiceName", Value::Present(vec![Text::of([service.only_name()])]));
     let given = ContextEntry::for_action(given, "sts:AssumeRole");
     add_given(&mut context, given.into_iter().filter(|entry| is_of_service_call(&entry.key)));
     context
@@ -207,5 +283,98 @@ fn add_given<'a>(context: &mut Context, given: impl IntoIterator<Item = &'a Cont
                 values => Value::Present(values.iter().map(Text::known).collect()),
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::needs::{KeyArn, Requirements, all};
+
+    const PLACE: Place<'static> = Place {
+        partition: Some("aws"),
+        account: Some("111122223333"),
+        region: Some("us-east-1"),
+        instance_id: Some("i-0123456789abcdef0"),
+    };
+
+    fn caller(organization: Organization<'static>) -> Caller<'static> {
+        Caller {
+            place: PLACE,
+            role_arn: Some("arn:aws:iam::111122223333:role/web"),
+            role_id: Some("AROAWEB"),
+            role_tags: None,
+            vpc: Some("vpc-1"),
+            private_ip: Some("10.0.0.1"),
+            tokens_required: true,
+            through_systems_manager: false,
+            organization,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn value(caller: &Caller<'_>, action: &str, key: &str) -> Value {
+        let arn = KeyArn::Resolved(Text::known("arn:aws:kms:us-east-1:111122223333:key/k"));
+        let requirements = Requirements {
+            s3_logs: Some(crate::needs::S3Logs { bucket: "logs".to_owned(), prefix: String::new() }),
+            actions: vec![
+                crate::needs::RequiredAction { action: "kms:GenerateDataKey".to_owned(), resource: None },
+                crate::needs::RequiredAction { action: "ec2:DescribeTags".to_owned(), resource: None },
+            ],
+            ..Requirements::default()
+        };
+        let needs = all(&requirements, &PLACE, Some(&arn));
+        let need = needs.iter().find(|need| need.action == action).unwrap();
+        for_need(&base(caller), caller, need, &[]).get(key).clone()
+    }
+
+    /// Source: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html),
+    /// which says of each key in which requests it is.
+    #[test]
+    fn what_each_call_carries() {
+        let core = "ssmmessages:OpenDataChannel";
+        let there = || Value::Present(vec![Text::any()]);
+        let in_organization = caller(Organization::In { id: "o-a", path: Some("o-a/r-a/ou-a/") });
+        for (action, key, expected) in [
+            (core, "aws:PrincipalServiceNamesList", Value::Absent),
+            (core, "aws:SourceOrgPaths", Value::Absent),
+            (core, "aws:AssumedRoot", Value::Absent),
+            (core, "aws:IsMcpServiceAction", Value::Absent),
+            (core, "aws:TagKeys", Value::Absent),
+            (core, "aws:RequestTag/team", Value::Absent),
+            (core, "codebuild:ProjectArn", Value::Absent),
+            (core, "glue:CredentialIssuingService", Value::Absent),
+            (core, "lambda:SourceFunctionArn", Value::Absent),
+            (core, "ssm:SourceInstanceARN", Value::Absent),
+            (core, "aws:UserAgent", there()),
+            (core, "aws:MultiFactorAuthPresent", Value::Optional(vec![Text::known("false")])),
+            (core, "aws:ViaAWSMCPService", Value::Optional(vec![Text::known("false")])),
+            (core, "aws:ViaAWSService", Value::known("false")),
+            (core, "aws:ResourceAccount", Value::known("111122223333")),
+            (core, "aws:ResourceOrgID", Value::known("o-a")),
+            (core, "ssm:NodeAccountId", Value::known("111122223333")),
+            (core, "ssm:NodeOrgId", Value::known("o-a")),
+            (core, "aws:SourceVpce", Value::Unknowable),
+            ("kms:Decrypt", "kms:EncryptionContext:aws:ssm:SessionId", there()),
+            ("kms:Decrypt", "kms:EncryptionContext:aws:ssm:TargetId", Value::known("i-0123456789abcdef0")),
+            ("kms:Decrypt", "kms:ViaService", Value::Absent),
+            ("kms:Decrypt", "aws:ResourceAccount", Value::known("111122223333")),
+            ("s3:PutObject", "s3:x-amz-acl", Value::known("bucket-owner-full-control")),
+            // Whose the bucket is is not known.
+            ("s3:PutObject", "aws:ResourceAccount", Value::Unknowable),
+            // S3 may call it on the agent's behalf.
+            ("kms:GenerateDataKey", "aws:ViaAWSService", Value::Unknowable),
+            ("kms:GenerateDataKey", "aws:CalledViaLast", Value::Unknowable),
+            ("ec2:DescribeTags", "aws:TagKeys", Value::Unknowable),
+        ] {
+            assert_eq!(value(&in_organization, action, key), expected, "{action} {key}");
+        }
+        let alone = caller(Organization::None);
+        assert_eq!(value(&alone, core, "aws:ResourceOrgID"), Value::Absent);
+        let unseen = caller(Organization::NotKnown);
+        assert_eq!(value(&unseen, core, "aws:ResourceOrgID"), Value::Unknowable);
+        let through_systems_manager = Caller { through_systems_manager: true, ..alone };
+        let instance = "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0";
+        assert_eq!(value(&through_systems_manager, core, "ssm:SourceInstanceARN"), Value::known(instance));
     }
 }

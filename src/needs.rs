@@ -357,11 +357,11 @@ fn need(action: &str, needed_for: NeededFor, resource: Option<Resource>) -> Need
 
 /// The resource of an action that has no resource type, with the ARN that AWS's error messages show for it.
 fn resource_of(action: &str, place: &Place<'_>) -> Option<Resource> {
-    let shown_as = match action {
-        DESCRIBE_LOG_GROUPS => place.arn("logs", &[Part::from("log-group::log-stream:")]),
-        _ => place.arn("ssmmessages", &[Part::Any]),
-    };
-    Some(Resource::WildcardOnly { shown_as })
+    Some(match action {
+        // The landing zone of AWS grants it on `...:log-group:*`.
+        DESCRIBE_LOG_GROUPS => Resource::ShownAs(place.arn("logs", &[Part::from("log-group::log-stream:")])),
+        _ => Resource::WildcardOnly { shown_as: place.arn("ssmmessages", &[Part::Any]) },
+    })
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub(super) fn not_a_policy(what: &str, error: &str) -> Finding {
 pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Option<Finding> {
     let looks = resemblance(text.as_str())?;
     let (looks_like, remedy) = match (looks, kind) {
-        (Resemblance::Identity, DocumentKind::Identity)
+        (Resemblance::Identity, DocumentKind::Identity | DocumentKind::Scp)
         | (Resemblance::Trust, DocumentKind::Trust)
         | (_, DocumentKind::Resource) => return None,
         (Resemblance::Identity, DocumentKind::Trust) => (
@@ -84,7 +84,7 @@ pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Op
     let odd = match kind {
         DocumentKind::Trust if looks == Resemblance::Identity => "has no `Principal`, and a trust policy has one",
         DocumentKind::Trust => "is not a trust policy",
-        DocumentKind::Identity | DocumentKind::Resource => {
+        DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource => {
             "has a `Principal`, and no identity policy, permissions boundary or service control policy has one"
         }
     };
@@ -93,12 +93,13 @@ pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Op
 
 const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource and not to the role";
 
-/// A document of which parts were not understood. Permissions that hang on those parts are unknown by themselves.
-pub(super) fn unsound(what: &str, problems: &[String]) -> Option<Finding> {
+/// A document that IAM refuses to store, or of which parts are not understood. Permissions that depend on those parts are unknown by
+/// themselves; `is_refused` says whether IAM refuses a statement that the verdict depends on.
+pub(super) fn unsound(what: &str, problems: &[String], is_refused: bool) -> Option<Finding> {
     let first = problems.first()?;
     let more = if problems.len() > 1 { format!(" (and {} more)", problems.len() - 1) } else { String::new() };
-    let message = format!("{what} has parts that are not understood: {first}{more}");
-    Some(warning(Code::InvalidPolicy, message, "correct the document; IAM would refuse it today", false))
+    let message = format!("{what} is not a policy that IAM stores: {first}{more}");
+    Some(warning(Code::InvalidPolicy, message, "correct the document", is_refused))
 }
 
 /// What the trust policy means for the verdict, if it is not a plain yes.
@@ -109,7 +110,7 @@ pub(super) fn trust(
     doubt: &Doubt,
 ) -> Option<Finding> {
     let of_role = if judged.name.is_empty() { String::new() } else { format!(" of role `{}`", judged.name) };
-    let name = &service.name;
+    let name = service.name();
     let of_host_management = name.starts_with("ssm.");
     let who = if of_host_management { "Systems Manager" } else { "EC2" };
     match decision {

@@ -105,7 +105,7 @@ pub(super) fn with_key_policy(
     let identity = gates.iter_mut().filter(|gate| gate.kind == GateKind::Identity);
     identity.for_each(|gate| gate.policies.push(everything.clone()));
     let base = agent_context::base(caller);
-    let context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
+    let context = agent_context::for_need(&base, caller, need, &requirements.context);
     let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
     let mut named = evaluate(&gates, &request);
     let certain = answer.allows.is_true() && answer.denies.is_false();
@@ -147,7 +147,7 @@ fn answer(text: &str, need: &Need, caller: &Caller<'_>, requirements: &Requireme
     let document = Document::parse(text, DocumentKind::Resource).ok()?;
     let role = caller.role_arn.and_then(Arn::parse)?;
     let base = agent_context::base(caller);
-    let mut context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
+    let mut context = agent_context::for_need(&base, caller, need, &requirements.context);
     context.set("kms:CallerAccount", Value::known(&role.account));
     let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
     let user = KeyUser {

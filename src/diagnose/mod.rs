@@ -206,7 +206,9 @@ impl Diagnosis<'_> {
     }
 
     fn of_documents(&self, subject: &Subject, documents: &Documents) -> Outcome {
-        let judged = role::judge_documents(self.facts, &self.memo.library, documents);
+        let needs = asked::of(self.facts, self.requirements, subject, &place_of(subject, None)).needs;
+        let asked = needs.into_iter().map(|need| need.action).chain(["sts:AssumeRole".to_owned()]).collect();
+        let judged = role::judge_documents(self.facts, &self.memo.library, documents, asked);
         let outcome = chain::outcome_of(subject, None);
         self.finish(outcome, Vec::new(), &RoleInView::Judged(Rc::new(judged)), subject)
     }

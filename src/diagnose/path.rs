@@ -203,12 +203,12 @@ impl Diagnosis<'_> {
         if document.is_ok() {
             findings.extend(explain::trust(judged, service, decision, &doubt));
         }
-        Some(Trust { principal: service.name.clone(), decision, depends_on })
+        Some(Trust { principal: service.name().to_owned(), decision, depends_on })
     }
 
     /// Whether a trust policy admits a service, and what leaves that open.
     pub(super) fn trust_of(&self, document: &Document, service: &ServicePrincipal) -> (Decision, Doubt) {
-        let context = agent_context::for_trust(self.now, &self.requirements.context);
+        let context = agent_context::for_trust(service, self.now, &self.requirements.context);
         match evaluate_trust(document, service, &context) {
             Truth::True => (Decision::Allowed, Doubt::default()),
             Truth::False => (Decision::ImplicitDeny, Doubt::default()),
@@ -264,7 +264,7 @@ impl Diagnosis<'_> {
         if needs_no_permission(&need.action) {
             return Response::allowed();
         }
-        let context = agent_context::for_need(base, need, caller.place.region, &self.requirements.context);
+        let context = agent_context::for_need(base, caller, need, &self.requirements.context);
         let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
         evaluate(&judged.gates, &request)
     }

@@ -81,6 +81,8 @@ pub(super) fn permissions(
                 }
             }
             Decision::ImplicitDeny => {
+                // Of what no gate stops in every case, these stop the rest.
+                response.decided_by.iter().for_each(|by| denied.entry(by).or_default().push(action));
                 near_misses.extend(&response.near_misses);
                 for (kind, name) in &response.closed {
                     match kind {

@@ -38,7 +38,7 @@ pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, rep
         // The simulator knows nothing of actions that need no permission.
         let asked = needs.iter().enumerate().filter(|(_, need)| !needs_no_permission(&need.action));
         for (permission, need) in asked {
-            let context = agent_context::for_need(&base, need, caller.place.region, &requirements.context);
+            let context = agent_context::for_need(&base, &caller, need, &requirements.context);
             questions.push(Question {
                 result,
                 permission,
@@ -46,7 +46,7 @@ pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, rep
                 action: need.action.clone(),
                 resource: match &need.resource {
                     Resource::Arn(text) => text.as_known().map(str::to_owned),
-                    Resource::WildcardOnly { .. } => None,
+                    Resource::WildcardOnly { .. } | Resource::ShownAs(_) => None,
                     Resource::LogGroup { bare, .. } => bare.as_known().map(|bare| format!("{bare}:*")),
                 },
                 context: context.known(),

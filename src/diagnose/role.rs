@@ -35,7 +35,7 @@ pub(super) struct JudgedRole {
 
 /// Makes one role ready. Its documents are looked for in `library` first.
 pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole {
-    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()) };
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()), asked: Vec::new() };
     let judged = &mut reading.judged;
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
@@ -73,8 +73,13 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
 }
 
 /// Makes bare documents ready.
-pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Documents) -> JudgedRole {
-    let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()) };
+pub(super) fn judge_documents(
+    facts: &Facts,
+    library: &Library,
+    documents: &Documents,
+    asked: Vec<String>,
+) -> JudgedRole {
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()), asked };
     let trust = documents.trust.as_ref();
     reading.judged.trust = trust.map(|trust| reading.parse_trust(&format!("`{}`", trust.name), &trust.document));
     let policies =
@@ -109,6 +114,8 @@ struct Reading<'a> {
     facts: &'a Facts,
     library: &'a Library,
     judged: JudgedRole,
+    /// The actions that documents of files are asked for, which IAM may refuse; none for those of an account, which it holds.
+    asked: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -201,7 +208,8 @@ impl Reading<'_> {
     }
 
     fn parse_named(&mut self, named: &NamedDocument, kind: PolicyKind) -> Policy {
-        let document = self.parse(&format!("`{}`", named.name), &named.document);
+        let document_kind = if kind == PolicyKind::Scp { DocumentKind::Scp } else { DocumentKind::Identity };
+        let document = self.parse_as(&format!("`{}`", named.name), &named.document, document_kind);
         Policy { name: named.name.clone(), kind, document }
     }
 
@@ -222,7 +230,8 @@ impl Reading<'_> {
                 match misplaced {
                     Some(finding) => finding,
                     None => {
-                        self.judged.findings.extend(explain::unsound(what, &problems));
+                        let is_refused = self.asked.iter().any(|action| document.is_refused_for(action));
+                        self.judged.findings.extend(explain::unsound(what, &problems, is_refused));
                         return Ok(document);
                     }
                 }

@@ -141,7 +141,7 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
         return Ok("*".to_owned());
     }
     match &need.resource {
-        Resource::WildcardOnly { .. } => Ok("*".to_owned()),
+        Resource::WildcardOnly { .. } | Resource::ShownAs(_) => Ok("*".to_owned()),
         // With `:*` an ARN of a log group stands for the group and its streams:
         // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
         Resource::LogGroup { bare, .. } => Ok(format!("{bare}:*")),

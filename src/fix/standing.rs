@@ -36,7 +36,7 @@ pub(super) fn id_of(profile: &InstanceProfile) -> Option<String> {
 
 /// The statement that lets EC2 of the subject's partition assume a role.
 pub(super) fn admission(subject: &Subject) -> NewStatement {
-    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name;
+    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name().to_owned();
     NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
 }
 

@@ -4,12 +4,13 @@
 //! [evaluation logic](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html),
 //! [multivalued keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::context::{Context, Value, is_multivalued};
 use super::json::{Json, repeated};
 use super::moment::{compare_spans, parse_moments};
-use super::operator::{Comparison, by_name};
+use super::operator::{Comparison, by_name, network};
 use super::template::Template;
 use super::text::Text;
 use super::truth::{Doubt, Truth};
@@ -20,6 +21,8 @@ pub struct Condition {
     tests: Vec<Test>,
     /// What in the element could not be understood; each keeps the answer from being true.
     pub problems: Vec<String>,
+    /// Why IAM refuses to store it; what such a value compares to is unknown by itself.
+    pub refusals: Vec<String>,
 }
 
 /// A key on which a condition fails.
@@ -56,6 +59,82 @@ enum Quantifier {
     Any,
 }
 
+/// A comparison of a key with values of a policy, without its negation: it holds or not, and does so wherever it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Comparable {
+    /// The value of the key compares so with this one.
+    Value(Comparison, Template),
+    /// Some value of the key compares so with one of these.
+    Some(Comparison, Vec<Template>),
+    /// Every value of the key compares so with one of these.
+    Every(Comparison, Vec<Template>),
+}
+
+impl Comparable {
+    /// A value that the key may hold so that the comparison holds: the one that it is compared with.
+    pub(super) fn literal(&self) -> Option<String> {
+        let Comparable::Value(comparison, template) = self else { return None };
+        let text = template.as_plain()?;
+        match comparison {
+            Comparison::Text { .. } => Some(text).filter(|text| !text.contains(['*', '?'])),
+            Comparison::Arn => Some(text).filter(|text| !text.contains(['*', '?']) && text.split(':').count() > 5),
+            Comparison::Bool => Some(text.to_ascii_lowercase()),
+            Comparison::Number(_) | Comparison::Date(_) | Comparison::Binary | Comparison::Address => None,
+        }
+    }
+
+    /// The only value with which the comparison holds.
+    pub(super) fn literal_that_is_equal(&self) -> Option<String> {
+        match self {
+            Comparable::Value(Comparison::Text { ignore_case: false, .. } | Comparison::Arn, _) => self.literal(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of booleans.
+    pub(super) fn is_bool(&self) -> bool {
+        matches!(self, Comparable::Value(Comparison::Bool, _))
+    }
+
+    /// The moments that a date is compared with.
+    pub(super) fn moments(&self) -> Option<(Timestamp, Timestamp)> {
+        match self {
+            Comparable::Value(Comparison::Date(_), template) => parse_moments(&template.as_plain()?),
+            _ => None,
+        }
+    }
+
+    /// Whether `other` certainly holds wherever this does: one range of addresses is part of another.
+    pub(super) fn implies(&self, other: &Comparable) -> bool {
+        self.networks(other).is_some_and(|(own, other)| other.contains(&own))
+    }
+
+    /// Whether `other` certainly does not hold where this does: two ranges of addresses have none in common.
+    pub(super) fn excludes(&self, other: &Comparable) -> bool {
+        self.networks(other).is_some_and(|(own, other)| !other.contains(&own) && !own.contains(&other))
+    }
+
+    fn networks(&self, other: &Comparable) -> Option<(IpNet, IpNet)> {
+        match (self, other) {
+            (Comparable::Value(Comparison::Address, own), Comparable::Value(Comparison::Address, other)) => {
+                network(&own.as_plain()?).zip(network(&other.as_plain()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Two orders of numbers or dates are each the opposite of another: the one that stands for both, and whether it is the opposite.
+    fn canonical(self) -> (Comparable, bool) {
+        match self {
+            Comparable::Value(comparison, template) => {
+                let (comparison, opposite) = comparison.canonical();
+                (Comparable::Value(comparison, template), opposite)
+            }
+            set => (set, false),
+        }
+    }
+}
+
 impl Operator {
     fn parse(name: &str) -> Option<Operator> {
         if name == "Null" {
@@ -70,6 +149,13 @@ impl Operator {
         let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
         let (comparison, negated) = by_name(base)?;
         Some(Operator::Compare { quantifier, comparison, negated, if_exists })
+    }
+
+    /// Why IAM refuses these values for it: it parses the dates of a policy.
+    fn refusals(self, values: &[Template]) -> Vec<String> {
+        let Operator::Compare { comparison: Comparison::Date(_), .. } = self else { return Vec::new() };
+        let texts = values.iter().filter_map(Template::as_plain).filter(|text| parse_moments(text).is_none());
+        texts.map(|text| format!("IAM refuses `{text}`, which is no date")).collect()
     }
 }
 
@@ -101,7 +187,10 @@ impl Condition {
             condition.problems.extend(twice.iter().map(stands_twice));
             for (key, values) in keys.iter().filter(|(key, _)| !twice.contains(&key.to_ascii_lowercase())) {
                 match parse_values(values, variables_live) {
-                    Some(values) => condition.tests.push(Test { operator, key: key.clone(), values }),
+                    Some(values) => {
+                        condition.refusals.extend(operator.refusals(&values));
+                        condition.tests.push(Test { operator, key: key.clone(), values });
+                    }
                     None => condition
                         .problems
                         .push(format!("the condition key `{key}` has no value, or one that is no string")),
@@ -117,6 +206,16 @@ impl Condition {
             test.values.iter().flat_map(Template::keys).chain([test.key.to_ascii_lowercase()]).collect::<Vec<_>>()
         };
         self.tests.iter().flat_map(of_test)
+    }
+
+    /// How many values it names.
+    pub(super) fn size(&self) -> usize {
+        self.tests.iter().map(|test| test.values.len()).sum()
+    }
+
+    /// What `key`, in lower case, is compared with.
+    pub(super) fn comparables(&self, key: &str) -> impl Iterator<Item = Comparable> {
+        self.tests.iter().filter(move |test| test.key.eq_ignore_ascii_case(key)).flat_map(Test::comparables)
     }
 
     /// The keys whose tests certainly fail.
@@ -151,10 +250,40 @@ impl Test {
         match context.get(&self.key) {
             Value::Absent => self.when_absent(),
             Value::Present(values) => self.when_present(values, context),
+            Value::Optional(values) => {
+                self.when_absent().agree(self.when_present(values, context), context.doubt(&self.key))
+            }
             Value::Between(from, until) => self.when_between((*from, *until), context),
             Value::Unknowable => {
                 let present = self.when_present(&[Text::any()], context);
                 self.when_absent().agree(present, context.doubt(&self.key))
+            }
+        }
+    }
+
+    /// What its key is compared with.
+    fn comparables(&self) -> Vec<Comparable> {
+        match self.operator {
+            Operator::Null => Vec::new(),
+            Operator::Compare { quantifier: Quantifier::Single, comparison, .. } => {
+                let each = |value: &Template| Comparable::Value(comparison, value.clone()).canonical().0;
+                self.values.iter().map(each).collect()
+            }
+            Operator::Compare { quantifier, comparison, negated, .. } => {
+                vec![self.of_set(quantifier, comparison, negated)]
+            }
+        }
+    }
+
+    /// What a set operator compares. That no value matches is the opposite of that some value does, and that some value does not
+    /// match the opposite of that every value does.
+    fn of_set(&self, quantifier: Quantifier, comparison: Comparison, negated: bool) -> Comparable {
+        match (quantifier, negated) {
+            (Quantifier::All, true) | (Quantifier::Any | Quantifier::Single, false) => {
+                Comparable::Some(comparison, self.values.clone())
+            }
+            (Quantifier::All, false) | (Quantifier::Any | Quantifier::Single, true) => {
+                Comparable::Every(comparison, self.values.clone())
             }
         }
     }
@@ -174,18 +303,36 @@ impl Test {
     }
 
     fn when_present(&self, values: &[Text], context: &Context) -> Truth {
+        let compare = |comparison: Comparison, value: &Text, policy: &Template| {
+            let answer = comparison.compare(&self.key, value, policy, context);
+            let assumed = || {
+                let (comparable, opposite) = Comparable::Value(comparison, policy.clone()).canonical();
+                Some(context.assumed(&self.key, &comparable)? != opposite)
+            };
+            match answer {
+                Truth::Unknown(doubt) => assumed().map_or(Truth::Unknown(doubt), Truth::from),
+                certain => certain,
+            }
+        };
         let each = |comparison: Comparison, negated: bool| {
-            values.iter().map(move |value| {
-                self.against_any(negated, |policy| comparison.compare(&self.key, value, policy, context))
-            })
+            values.iter().map(move |value| self.against_any(negated, |policy| compare(comparison, value, policy)))
+        };
+        let of_set = |answer: Truth, quantifier: Quantifier, comparison: Comparison, negated: bool| match answer {
+            Truth::Unknown(doubt) => {
+                let assumed = context.assumed(&self.key, &self.of_set(quantifier, comparison, negated));
+                assumed.map_or(Truth::Unknown(doubt), |holds| (holds != negated).into())
+            }
+            certain => certain,
         };
         let answer = match self.operator {
             Operator::Null => self.null(false),
             Operator::Compare { quantifier: Quantifier::All, comparison, negated, .. } => {
-                each(comparison, negated).fold(Truth::True, Truth::and)
+                let answer = each(comparison, negated).fold(Truth::True, Truth::and);
+                of_set(answer, Quantifier::All, comparison, negated)
             }
             Operator::Compare { quantifier: Quantifier::Any, comparison, negated, .. } => {
-                each(comparison, negated).fold(Truth::False, Truth::or)
+                let answer = each(comparison, negated).fold(Truth::False, Truth::or);
+                of_set(answer, Quantifier::Any, comparison, negated)
             }
             Operator::Compare { quantifier: Quantifier::Single, comparison, negated, .. } => {
                 if values.len() != 1 || is_multivalued(&self.key) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::condition::Comparable;
 use super::text::Text;
 use super::truth::Doubt;
 
@@ -14,6 +15,8 @@ pub enum Value {
     Absent,
     /// It carries these values, each perhaps unknown in part. No value at all: present, but an empty set.
     Present(Vec<Text>),
+    /// It carries these values, or does not carry the key at all.
+    Optional(Vec<Text>),
     /// It carries a point in time between these two.
     Between(Timestamp, Timestamp),
     /// Neither its presence nor its value can be known.
@@ -34,6 +37,8 @@ pub struct Context {
     entries: BTreeMap<String, Value>,
     /// Prefixes under which every key that was not set is absent, in lower case.
     absent_prefixes: BTreeSet<String>,
+    /// By a key's name in lower case: what is taken to hold or not of a value that is not known.
+    assumptions: BTreeMap<String, Vec<(Comparable, bool)>>,
 }
 
 impl Context {
@@ -47,6 +52,11 @@ impl Context {
         self.absent_prefixes.insert(prefix.to_ascii_lowercase());
     }
 
+    /// Takes back what [`Context::set_absent_prefix`] said.
+    pub fn forget_absent_prefix(&mut self, prefix: &str) {
+        self.absent_prefixes.remove(&prefix.to_ascii_lowercase());
+    }
+
     /// What `key` holds.
     pub fn get(&self, key: &str) -> &Value {
         let key = key.to_ascii_lowercase();
@@ -57,11 +67,25 @@ impl Context {
         }
     }
 
+    /// Takes a comparison of a value that is not known to hold, or not to.
+    pub(super) fn assume(&mut self, key: &str, comparable: Comparable, holds: bool) {
+        self.assumptions.entry(key.to_ascii_lowercase()).or_default().push((comparable, holds));
+    }
+
+    /// Whether a comparison was taken to hold, or not to.
+    pub(super) fn assumed(&self, key: &str, comparable: &Comparable) -> Option<bool> {
+        if self.assumptions.is_empty() {
+            return None;
+        }
+        let of_key = self.assumptions.get(&key.to_ascii_lowercase())?;
+        of_key.iter().find(|(known, _)| known == comparable).map(|(_, holds)| *holds)
+    }
+
     /// Every key whose values are known in full, by its documented name, with its values.
     pub fn known(&self) -> Vec<(String, Vec<String>)> {
         let values = |value: &Value| match value {
             Value::Present(texts) => texts.iter().map(|text| text.as_known().map(str::to_owned)).collect(),
-            Value::Absent | Value::Between(..) | Value::Unknowable => None,
+            Value::Absent | Value::Optional(_) | Value::Between(..) | Value::Unknowable => None,
         };
         let entries = self.entries.iter().filter_map(|(key, value)| Some((documented_name(key), values(value)?)));
         entries.filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect()
@@ -76,14 +100,16 @@ impl Context {
 /// Keys that AWS documents as multi-valued: a plain operator on them has no defined meaning.
 ///
 /// Source: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
-const MULTIVALUED: [&str; 7] = [
+const MULTIVALUED: [&str; 9] = [
     "aws:calledvia",
     "aws:principalorgpaths",
     "aws:principalservicenameslist",
     "aws:resourceorgpaths",
     "aws:sourceorgpaths",
     "aws:tagkeys",
+    "aws:vpceorgpaths",
     "kms:encryptioncontextkeys",
+    "kms:resourcealiases",
 ];
 
 /// Whether AWS documents `key` as multi-valued.

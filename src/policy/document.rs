@@ -8,17 +8,19 @@ use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
 use super::condition::Condition;
+use super::evaluate::action_applies;
 use super::json::{Json, repeated};
 use super::key_policy::AwsPrincipals;
 use super::principal::PrincipalElement;
-use super::resource::ResourceElement;
-use super::template::Template;
+use super::resource::{ResourceElement, ResourcePattern};
 
 /// What a document is attached to, which decides the elements that it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DocumentKind {
-    /// An identity policy, a permissions boundary or an SCP: has `Resource`, no `Principal`.
+    /// An identity policy or a permissions boundary: has `Resource`, no `Principal`.
     Identity,
+    /// A service control policy: the same, where less is documented.
+    Scp,
     /// A role's trust policy: has `Principal`, no `Resource`.
     Trust,
     /// The policy of a resource, such as a KMS key: has both.
@@ -32,6 +34,8 @@ pub struct Document {
     pub statements: Vec<Statement>,
     /// What in the document as a whole could not be understood.
     pub problems: Vec<String>,
+    /// Why IAM refuses to store it as a whole, although it is clear what it means.
+    pub refusals: Vec<String>,
 }
 
 /// A parsed statement.
@@ -53,6 +57,9 @@ pub struct Statement {
     pub condition: Condition,
     /// What could not be understood, conditions apart: each keeps the answer from being certain.
     pub problems: Vec<String>,
+    /// Why IAM refuses to store it, conditions apart. Where that leaves open what the statement means, its parts are unknown by
+    /// themselves.
+    pub refusals: Vec<String>,
 }
 
 /// A statement's effect.
@@ -86,12 +93,14 @@ impl Document {
             return Err(format!("it is {}, not a policy object", json.kind()));
         };
         let mut problems = Vec::new();
+        let mut refusals = Vec::new();
         let mut versions = Vec::new();
         let mut statements = Vec::new();
         for (name, value) in &members {
             match name.as_str() {
                 "Version" => versions.push(value),
-                "Id" => {}
+                "Id" if matches!(value, Json::String(_)) => {}
+                "Id" => refusals.push(format!("`Id` is {}, not a string", value.kind())),
                 "Statement" => statements.push(value),
                 other => problems.push(format!("unknown element `{other}`")),
             }
@@ -123,27 +132,40 @@ impl Document {
             Json::Object(members) => Ok(Statement::parse(members, kind, variables_live)),
             other => Err(format!("a statement is {}, not an object", other.kind())),
         });
-        Ok(Document { statements: statements.collect::<Result<_, _>>()?, problems })
+        let statements: Vec<Statement> = statements.collect::<Result<_, _>>()?;
+        if statements.is_empty() {
+            refusals.push("it has no statement".to_owned());
+        }
+        let twice = repeated(statements.iter().filter_map(|statement| statement.sid.as_deref()));
+        refusals.extend(twice.iter().map(|sid| format!("two statements have the Sid `{sid}`")));
+        Ok(Document { statements, problems, refusals })
     }
 
-    /// Everything that could not be understood, with the place: empty for a sound document.
+    /// Whether IAM refuses a statement that speaks of `action`, or may: a document with it never comes into force.
+    pub fn is_refused_for(&self, action: &str) -> bool {
+        let refused =
+            |statement: &&Statement| !(statement.refusals.is_empty() && statement.condition.refusals.is_empty());
+        self.statements.iter().filter(refused).any(|statement| !action_applies(statement, action).is_false())
+    }
+
+    /// Everything that could not be understood, or that IAM refuses to store, with the place: empty for a sound document.
     pub fn all_problems(&self) -> Vec<String> {
         let statements = self.statements.iter().enumerate().flat_map(|(index, statement)| {
-            let problems = statement.problems.iter().chain(&statement.condition.problems);
-            problems.map(move |problem| format!("statement {index}: {problem}"))
+            let Statement { problems, refusals, condition, .. } = statement;
+            let all = problems.iter().chain(refusals).chain(&condition.problems).chain(&condition.refusals);
+            let sid = statement.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+            all.map(move |problem| format!("statement {index}{sid}: {problem}"))
         });
-        self.problems.iter().cloned().chain(statements).collect()
+        self.problems.iter().chain(&self.refusals).cloned().chain(statements).collect()
     }
 }
 
 impl Statement {
     fn parse(members: &[(String, Json)], kind: DocumentKind, variables_live: bool) -> Statement {
         let mut problems = Vec::new();
+        let mut refusals = Vec::new();
         let effect = parse_effect(members, &mut problems);
-        let sid = members.iter().rev().find(|(name, _)| name == "Sid").and_then(|(_, value)| match value {
-            Json::String(sid) if !sid.is_empty() => Some(sid.clone()),
-            _ => None,
-        });
+        let sid = parse_sid(members, kind, &mut refusals);
         let repeated = repeated(members.iter().map(|(name, _)| name.as_str()));
         let single = ["NotAction", "NotResource", "Condition", "Principal", "NotPrincipal"];
         let twice = single.into_iter().filter(|name| repeated.contains(name));
@@ -151,10 +173,13 @@ impl Statement {
         for (name, _) in members {
             match (name.as_str(), kind) {
                 ("Sid" | "Effect" | "Action" | "NotAction" | "Condition", _)
-                | ("Resource" | "NotResource", DocumentKind::Identity | DocumentKind::Resource)
+                | ("Resource" | "NotResource", DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource)
                 | ("Principal" | "NotPrincipal", DocumentKind::Trust | DocumentKind::Resource) => {}
                 ("Principal" | "NotPrincipal", DocumentKind::Identity) => {
                     problems.push(format!("`{name}` does not belong in an identity policy"));
+                }
+                ("Principal" | "NotPrincipal", DocumentKind::Scp) => {
+                    problems.push(format!("`{name}` does not belong in a service control policy"));
                 }
                 ("Resource" | "NotResource", DocumentKind::Trust) => {
                     problems.push(format!("`{name}` does not belong in a trust policy"));
@@ -163,16 +188,49 @@ impl Statement {
             }
         }
         let action = parse_action(members, &repeated, &mut problems);
+        refusals.extend(action.refusals());
         let resource = parse_resource(members, kind, variables_live, &repeated, &mut problems);
+        refusals.extend(resource.patterns().iter().filter_map(|pattern| pattern.refusal().map(str::to_owned)));
+        for name in ["Action", "Resource"] {
+            let mut values = members.iter().filter(|(other, _)| other == name).map(|(_, value)| value).peekable();
+            if values.peek().is_some() && values.all(|value| value.one_or_many().is_empty()) {
+                refusals.push(format!("`{name}` is empty"));
+            }
+        }
         let principal = match kind {
             DocumentKind::Trust | DocumentKind::Resource => PrincipalElement::parse(members, &mut problems),
-            DocumentKind::Identity => PrincipalElement::Missing,
+            DocumentKind::Identity | DocumentKind::Scp => PrincipalElement::Missing,
         };
         let aws_principals = AwsPrincipals::parse(members);
         let condition = members.iter().find(|(name, _)| name == "Condition" && !repeated.contains("Condition"));
         let condition = condition.map(|(_, json)| Condition::parse(json, variables_live)).unwrap_or_default();
-        Statement { sid, effect, principal, aws_principals, action, resource, condition, problems }
+        Statement { sid, effect, principal, aws_principals, action, resource, condition, problems, refusals }
     }
+}
+
+impl ActionElement {
+    /// Why IAM refuses its patterns.
+    fn refusals(&self) -> impl Iterator<Item = String> {
+        let patterns = match self {
+            ActionElement::Action(patterns) | ActionElement::NotAction(patterns) => patterns.as_slice(),
+            ActionElement::Missing => &[],
+        };
+        patterns.iter().filter_map(|pattern| pattern.refusal().map(str::to_owned))
+    }
+}
+
+/// The last of several. See [Sid](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html) for its
+/// characters, which only policies of identities are held to.
+fn parse_sid(members: &[(String, Json)], kind: DocumentKind, refusals: &mut Vec<String>) -> Option<String> {
+    let value = members.iter().rev().find(|(name, _)| name == "Sid").map(|(_, value)| value)?;
+    let Json::String(sid) = value else {
+        refusals.push(format!("`Sid` is {}, not a string", value.kind()));
+        return None;
+    };
+    if kind == DocumentKind::Identity && !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        refusals.push("a Sid holds only letters and digits".to_owned());
+    }
+    Some(sid.clone()).filter(|sid| !sid.is_empty())
 }
 
 /// The last of several effects wins, as in old documents that still run.
@@ -206,10 +264,12 @@ fn parse_resource(
     if kind == DocumentKind::Trust {
         return ResourceElement::Missing;
     }
-    let templates = |texts: Vec<String>| texts.iter().map(|text| Template::parse(text, variables_live)).collect();
+    let completes = kind == DocumentKind::Identity;
+    let patterns =
+        |texts: Vec<String>| texts.iter().map(|text| ResourcePattern::parse(text, variables_live, completes)).collect();
     match parse_listed(members, "Resource", "NotResource", repeated, problems) {
-        Listed::These(texts) => ResourceElement::Resource(templates(texts)),
-        Listed::AllBut(texts) => ResourceElement::NotResource(templates(texts)),
+        Listed::These(texts) => ResourceElement::Resource(patterns(texts)),
+        Listed::AllBut(texts) => ResourceElement::NotResource(patterns(texts)),
         Listed::Unclear => ResourceElement::Missing,
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::action;
-use super::condition::FailedKey;
+use super::cases::in_every_case;
+use super::condition::{Condition, FailedKey};
 use super::context::Context;
 use super::document::{ActionElement, Document, Effect, Statement};
-use super::principal::ServicePrincipal;
 use super::resource::Resource;
 use super::truth::{Doubt, Truth};
 
@@ -131,10 +131,10 @@ pub enum RuledOutBy {
 pub struct Response {
     /// The decision.
     pub decision: Decision,
-    /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown;
-    /// none for an implicit deny.
+    /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown; of an implicit
+    /// deny those that deny where it would be allowed.
     pub decided_by: Vec<StatementReference>,
-    /// The gates that are certainly closed: their kind and name.
+    /// The gates that are certainly closed: their kind and name. An implicit deny has at least one, or statements that decided.
     pub closed: Vec<(GateKind, String)>,
     /// The allows that an implicit deny just missed, in the gates that are closed.
     pub near_misses: Vec<NearMiss>,
@@ -161,6 +161,47 @@ impl Response {
 
 /// Decides a request. Each gate must let it through, and no statement anywhere may deny it.
 pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
+    let response = evaluate_once(gates, request);
+    if response.decision != Decision::Unknown || response.doubt.keys.is_empty() {
+        return response;
+    }
+    let policies = gates.iter().flat_map(|gate| &gate.policies).filter_map(|policy| policy.document.as_ref().ok());
+    let speaks = |statement: &&Statement| !action_applies(statement, &request.action).is_false();
+    let statements = policies.flat_map(|document| &document.statements).filter(speaks);
+    let conditions: Vec<&Condition> = statements.map(|statement| &statement.condition).collect();
+    let decide = |context: &Context| {
+        let response = evaluate_once(gates, &Request { context: context.clone(), ..request.clone() });
+        if response.decision == Decision::Unknown { Err(response.doubt) } else { Ok(response) }
+    };
+    let allows = |response: &Response| response.decision == Decision::Allowed;
+    let agree = |a: &Response, b: &Response| allows(a) == allows(b);
+    in_every_case(&request.context, &conditions, decide, agree).map_or(response, in_all)
+}
+
+/// The answer that all these cases have in common.
+fn in_all(cases: Vec<Response>) -> Response {
+    let every = |decision: Decision| cases.iter().all(|case| case.decision == decision);
+    let decision = match (every(Decision::Allowed), every(Decision::ExplicitDeny)) {
+        (true, _) => Decision::Allowed,
+        (_, true) => Decision::ExplicitDeny,
+        // It is denied in some cases, and in the others nothing allows it.
+        (false, false) => Decision::ImplicitDeny,
+    };
+    let decided_by: BTreeSet<StatementReference> =
+        cases.iter().flat_map(|case| case.decided_by.iter().cloned()).collect();
+    let near_misses: BTreeSet<NearMiss> = cases.iter().flat_map(|case| case.near_misses.iter().cloned()).collect();
+    let mut closed = cases.first().map(|case| case.closed.clone()).unwrap_or_default();
+    closed.retain(|gate| cases.iter().all(|case| case.closed.contains(gate)));
+    Response {
+        decided_by: decided_by.into_iter().collect(),
+        near_misses: near_misses.into_iter().collect(),
+        closed,
+        ..Response::of(decision)
+    }
+}
+
+/// The same, where a key of which nothing is known leaves open what hangs on it.
+fn evaluate_once(gates: &[Gate], request: &Request) -> Response {
     let found: Vec<GateFindings> = gates.iter().map(|gate| GateFindings::of(gate, request)).collect();
     let every = |of: fn(&GateFindings) -> &BTreeSet<StatementReference>| -> Vec<StatementReference> {
         found.iter().flat_map(|gate| of(gate).iter().cloned()).collect()
@@ -328,31 +369,13 @@ fn is_of_kms(action: &str) -> bool {
 pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {
     match &statement.action {
         ActionElement::Action(patterns) => action::any_matches(patterns, action),
-        ActionElement::NotAction(patterns) => !action::any_matches(patterns, action),
+        ActionElement::NotAction(patterns) => !action::any_excepts(patterns, action),
         ActionElement::Missing => Truth::True,
     }
 }
 
 /// True for a statement that was understood in full.
-fn soundness(document: &Document, statement: &Statement) -> Truth {
+pub(super) fn soundness(document: &Document, statement: &Statement) -> Truth {
     let problems = document.problems.iter().chain(&statement.problems);
     problems.map(|problem| Truth::Unknown(Doubt::note(problem))).fold(Truth::True, Truth::and)
-}
-
-/// Decides whether a trust policy lets a service assume the role.
-///
-/// The context holds what the service is known to send; anything else leaves the answer unknown.
-pub fn evaluate_trust(document: &Document, service: &ServicePrincipal, context: &Context) -> Truth {
-    let of = |effect: Effect| {
-        let relevant = document.statements.iter().filter(move |s| s.effect.is_none_or(|known| known == effect));
-        relevant.map(|statement| trusts(document, statement, service, context)).fold(Truth::False, Truth::or)
-    };
-    of(Effect::Allow).and(!of(Effect::Deny))
-}
-
-fn trusts(document: &Document, statement: &Statement, service: &ServicePrincipal, context: &Context) -> Truth {
-    action_applies(statement, "sts:AssumeRole")
-        .and(statement.principal.admits(service))
-        .and(statement.condition.evaluate(context))
-        .and(soundness(document, statement))
 }

@@ -4,6 +4,7 @@
 //! and carries the statements that made it and the doubts that are left.
 
 mod action;
+mod cases;
 mod condition;
 mod context;
 mod document;
@@ -19,6 +20,7 @@ mod resource;
 mod sight;
 mod template;
 mod text;
+mod trust;
 mod truth;
 
 pub use action::action_matches;
@@ -26,8 +28,7 @@ pub use condition::FailedKey;
 pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, Statement};
 pub use evaluate::{
-    Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference,
-    evaluate, evaluate_trust,
+    Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference, evaluate,
 };
 pub(crate) use json::Json;
 pub use key_policy::{AwsPrincipals, KeyAnswer, KeyUser, evaluate_key_policy};
@@ -35,6 +36,7 @@ pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resemblance::{Resemblance, resemblance};
 pub use resource::Resource;
 pub use text::{Part, Text};
+pub use trust::evaluate_trust;
 pub use truth::{Doubt, Truth};
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ pub(super) type Moments = (Timestamp, Timestamp);
 
 /// Reads a date of a policy or a request. `None` if it is none.
 ///
-/// A date without a time zone is a span: AWS does not say which zone it means.
+/// A date without a time or a time zone is a span: AWS does not say which moment of it is meant. Four digits are a year, not a second
+/// of 1970.
 pub(super) fn parse_moments(text: &str) -> Option<Moments> {
     if let Ok(point) = text.parse::<Timestamp>() {
         return Some((point, point));
     }
-    // `2020` is a year to ISO 8601 and a time in 1970 to a clock, so shorter numbers are no answer.
     if text.len() > 4
         && let Ok(seconds) = text.parse::<f64>()
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -37,11 +37,35 @@ pub(super) fn parse_moments(text: &str) -> Option<Moments> {
     {
         return Some((point, point));
     }
-    let civil =
-        text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.to_datetime(Default::default())));
-    let utc = civil.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    let widest = SignedDuration::from_hours(14);
-    Some((utc.checked_sub(widest).ok()?, utc.checked_add(widest).ok()?))
+    let (first, last) = civil_span(text)?;
+    let utc = |civil: DateTime| Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp());
+    Some((utc(first)?.checked_sub(EASTERNMOST).ok()?, utc(last)?.checked_add(WESTERNMOST).ok()?))
+}
+
+/// The zones that are farthest from UTC.
+const EASTERNMOST: SignedDuration = SignedDuration::from_hours(14);
+const WESTERNMOST: SignedDuration = SignedDuration::from_hours(12);
+
+/// The first and the last moment of a year, a month, a day or a time without a zone.
+fn civil_span(text: &str) -> Option<(DateTime, DateTime)> {
+    let day_of = |date: Date| {
+        Some((date.to_datetime(Default::default()), date.tomorrow().ok()?.to_datetime(Default::default())))
+    };
+    let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
+    match text.split('-').collect::<Vec<_>>().as_slice() {
+        [year] if digits(year, 4) => {
+            let start = Date::new(year.parse().ok()?, 1, 1).ok()?;
+            Some((day_of(start)?.0, day_of(start.last_of_year())?.1))
+        }
+        [year, month] if digits(year, 4) && digits(month, 2) => {
+            let start = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
+            Some((day_of(start)?.0, day_of(start.last_of_month())?.1))
+        }
+        _ => match text.contains('T') {
+            true => text.parse::<DateTime>().ok().map(|time| (time, time)),
+            false => day_of(text.parse::<Date>().ok()?),
+        },
+    }
 }
 
 /// Whether `order` holds between a request's and a policy's moment: unknown if it hangs on where in the spans they lie.
@@ -71,7 +95,7 @@ mod tests {
     #[test]
     fn dates() {
         let noon = 1_577_880_000; // 2020-01-01T12:00:00Z
-        let day = 14 * 3600;
+        let hour = 3600;
         for (text, expected) in [
             ("2020-01-01T12:00:00Z", Some((noon, noon))),
             ("2020-01-01T12:00Z", Some((noon, noon))),
@@ -79,9 +103,15 @@ mod tests {
             ("2020-01-01T13:00+01:00", Some((noon, noon))),
             ("1577880000", Some((noon, noon))),
             ("1577880000.25", Some((noon, noon))),
-            ("2020-01-01T12:00:00", Some((noon - day, noon + day))),
-            ("2020-01-01", Some((noon - 12 * 3600 - day, noon - 12 * 3600 + day))),
-            ("2020", None),
+            ("2020-01-01T12:00:00", Some((noon - 14 * hour, noon + 12 * hour))),
+            ("2020-01-01T12:00", Some((noon - 14 * hour, noon + 12 * hour))),
+            ("2020-01-01", Some((noon - 26 * hour, noon + 24 * hour))),
+            ("2020-01", Some((noon - 26 * hour, noon + (30 * 24 + 24) * hour))),
+            ("2020", Some((noon - 26 * hour, noon + (365 * 24 + 24) * hour))),
+            ("2020-13", None),
+            ("2020-02-30", None),
+            ("234-13", None),
+            ("20200", Some((20_200, 20_200))),
             ("yesterday", None),
             ("1e12", None),
             ("", None),

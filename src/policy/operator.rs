@@ -86,6 +86,28 @@ pub(super) fn by_name(name: &str) -> Option<(Comparison, bool)> {
 }
 
 impl Comparison {
+    /// Of two comparisons that are each the opposite of the other the one that stands for both, and whether this is the other one.
+    pub fn canonical(self) -> (Comparison, bool) {
+        let order = |order: Order| match order {
+            Order::GreaterOrEqual => (Order::Less, true),
+            Order::Greater => (Order::LessOrEqual, true),
+            Order::Equal | Order::Less | Order::LessOrEqual => (order, false),
+        };
+        match self {
+            Comparison::Number(of_number) => {
+                let (of_number, opposite) = order(of_number);
+                (Comparison::Number(of_number), opposite)
+            }
+            Comparison::Date(of_date) => {
+                let (of_date, opposite) = order(of_date);
+                (Comparison::Date(of_date), opposite)
+            }
+            Comparison::Text { .. } | Comparison::Bool | Comparison::Binary | Comparison::Address | Comparison::Arn => {
+                (self, false)
+            }
+        }
+    }
+
     /// Compares one value of the request, for `key`, with one of the policy.
     pub fn compare(self, key: &str, value: &Text, policy: &Template, context: &Context) -> Truth {
         match self {
@@ -138,6 +160,10 @@ fn compare_text(
     ignore_case: bool,
     wildcards: bool,
 ) -> Truth {
+    // Whatever it holds, a key equals itself.
+    if policy.is_variable(key) {
+        return Truth::True;
+    }
     if ignore_case {
         let Some((pieces, doubt)) = policy.pieces(context, wildcards) else { return Truth::False };
         let small = pieces.into_iter().flat_map(|piece| match piece {
@@ -154,21 +180,34 @@ fn compare_text(
 
 /// Six components, compared one by one; only the sixth may hold colons.
 fn compare_arn(key: &str, value: &Text, policy: &Template, context: &Context) -> Truth {
-    let Some((pieces, doubt)) = policy.pieces(context, true) else { return Truth::False };
-    let unsettled = |doubt: Doubt| {
+    let Some((mut pieces, doubt)) = policy.pieces(context, true) else { return Truth::False };
+    let missing = 5_usize.saturating_sub(pieces.iter().filter(|piece| **piece == Piece::Char(':')).count());
+    if missing == 0 || pieces.contains(&Piece::Unknown) {
+        return compare_components(key, value, &pieces, &doubt, context);
+    }
+    // One with fewer components never matches, unless AWS completes it as it does in `Resource`, which it does not say.
+    let is_arn = pieces.starts_with(&"arn:".chars().map(Piece::Char).collect::<Vec<_>>());
+    if !is_arn && pieces != [Piece::Run] {
+        return Truth::False;
+    }
+    pieces.extend([Piece::Char(':'), Piece::Run].repeat(missing));
+    let note = "whether a pattern with fewer than six components is an ARN for `Arn*` operators is not documented";
+    Truth::False.agree(compare_components(key, value, &pieces, &doubt, context), Doubt::note(note))
+}
+
+fn compare_components(key: &str, value: &Text, pieces: &[Piece], doubt: &Doubt, context: &Context) -> Truth {
+    let unsettled = || {
         // A value of which nothing is known has no components to compare: only whether it can match at all is known.
-        let colons = pieces.iter().filter(|piece| **piece == Piece::Char(':')).count();
-        let too_short = colons < 5 && !pieces.contains(&Piece::Unknown);
-        let never = too_short || Pattern::new(pieces.clone()).matches(value) == Match::Never;
-        if never { Truth::False } else { truth(Match::Maybe, doubt, key, value, context) }
+        let never = Pattern::new(pieces.iter().copied()).matches(value) == Match::Never;
+        if never { Truth::False } else { truth(Match::Maybe, doubt.clone(), key, value, context) }
     };
     if pieces.contains(&Piece::Unknown) || value.is_any() {
-        return unsettled(doubt);
+        return unsettled();
     }
     let components: Vec<&[Piece]> = pieces.splitn(6, |piece| *piece == Piece::Char(':')).collect();
     let Some(values) = value.split_arn() else {
         // Its unknown part may hold the colons that it lacks.
-        return if value.as_known().is_some() { Truth::False } else { unsettled(doubt) };
+        return if value.as_known().is_some() { Truth::False } else { unsettled() };
     };
     if components.len() < values.len() {
         return Truth::False;
@@ -209,7 +248,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// A CIDR block, or a single address.
-fn network(text: &str) -> Option<IpNet> {
+pub(super) fn network(text: &str) -> Option<IpNet> {
     match text.split_once('/') {
         // The standard library is stricter on addresses than the CIDR parser: `010.0.0.1` is none.
         Some((start, length)) => IpNet::new(address(start)?, length.parse().ok()?).ok(),

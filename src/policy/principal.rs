@@ -64,23 +64,31 @@ impl PrincipalElement {
         }
     }
 
-    /// Whether it means the service. Names match exactly.
-    ///
-    /// China has names of its own, `ec2.amazonaws.com.cn`; whether the plain name works there too is not documented.
+    /// Whether it means the service. Names match exactly; whether their case counts is not documented.
     pub(super) fn admits(&self, service: &ServicePrincipal) -> Truth {
         let everyone = || Truth::Unknown(Doubt::note("what principal `*` means for a service is not documented"));
         match self {
-            PrincipalElement::Services(names) if names.contains(&service.name) => Truth::True,
-            PrincipalElement::Services(names) => match &service.doubtful_name {
-                _ if names.iter().any(|name| name == "*") => everyone(),
-                Some(doubtful) if names.contains(doubtful) => {
-                    let expected = &service.name;
-                    Truth::Unknown(Doubt::note(format!(
-                        "whether `{doubtful}` stands for `{expected}` in this partition"
-                    )))
+            PrincipalElement::Services(names) => {
+                let doubtful = || {
+                    let close = |name: &&String| {
+                        service.doubtful_name.as_ref() == Some(*name)
+                            || service.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+                    };
+                    names.iter().find(close)
+                };
+                if names.iter().any(|name| service.names.contains(name)) {
+                    Truth::True
+                } else if names.iter().any(|name| name == "*") {
+                    everyone()
+                } else if let Some(doubtful) = doubtful() {
+                    let expected = service.name();
+                    let note =
+                        format!("whether `{doubtful}` stands for `{expected}` in this partition is not documented");
+                    Truth::Unknown(Doubt::note(note))
+                } else {
+                    Truth::False
                 }
-                _ => Truth::False,
-            },
+            }
             PrincipalElement::Everyone => everyone(),
             PrincipalElement::NotPrincipal => {
                 Truth::Unknown(Doubt::note("what `NotPrincipal` means for a service is not documented"))
@@ -93,30 +101,46 @@ impl PrincipalElement {
 /// A service that assumes roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePrincipal {
-    /// Its name in the partition.
-    pub name: String,
+    /// Its names in the partition, the usual one first.
+    names: Vec<String>,
     /// A name that may stand for it there.
-    pub doubtful_name: Option<String>,
+    doubtful_name: Option<String>,
 }
 
 impl ServicePrincipal {
+    /// Its usual name in the partition.
+    pub fn name(&self) -> &str {
+        self.names.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Its name, if it has only one.
+    pub fn only_name(&self) -> Option<&str> {
+        match (self.names.as_slice(), &self.doubtful_name) {
+            ([name], None) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether this is Systems Manager, which gives agents the role of Default Host Management Configuration.
     pub fn is_systems_manager(&self) -> bool {
-        self.name.starts_with("ssm.")
+        self.name().starts_with("ssm.")
     }
 
     /// The EC2 service in a partition, or in one that is not known.
+    ///
+    /// China has a name of its own, and the plain one works there too: the AWS CDK uses it in every partition.
     pub fn ec2(partition: Option<&str>) -> ServicePrincipal {
         let plain = "ec2.amazonaws.com".to_owned();
-        let doubtful = |name: &str| Some(name.to_owned());
-        match partition {
-            Some("aws-cn") => ServicePrincipal { name: format!("{plain}.cn"), doubtful_name: Some(plain) },
-            // What stands for EC2 in these is not in the public documentation.
-            Some("aws-iso") => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.c2s.ic.gov") },
-            Some("aws-iso-b") => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.sc2s.sgov.gov") },
-            Some(_) => ServicePrincipal { name: plain, doubtful_name: None },
-            None => ServicePrincipal { name: plain, doubtful_name: doubtful("ec2.amazonaws.com.cn") },
-        }
+        let china = format!("{plain}.cn");
+        // What else stands for EC2 in the isolated partitions is not in the public documentation.
+        let (names, doubtful) = match partition {
+            Some("aws-cn") => (vec![china, plain], None),
+            Some("aws-iso") => (vec![plain], Some("ec2.c2s.ic.gov".to_owned())),
+            Some("aws-iso-b") => (vec![plain], Some("ec2.sc2s.sgov.gov".to_owned())),
+            Some(_) => (vec![plain], None),
+            None => (vec![plain], Some(china)),
+        };
+        ServicePrincipal { names, doubtful_name: doubtful }
     }
 
     /// The Systems Manager service in a partition, or in one that is not known.
@@ -124,6 +148,6 @@ impl ServicePrincipal {
         let name = "ssm.amazonaws.com".to_owned();
         // Whether China has a name of its own for it is not documented.
         let doubtful = matches!(partition, Some("aws-cn") | None).then(|| format!("{name}.cn"));
-        ServicePrincipal { name, doubtful_name: doubtful }
+        ServicePrincipal { names: vec![name], doubtful_name: doubtful }
     }
 }

@@ -19,6 +19,8 @@ pub enum Resource {
         /// The ARN in AWS's error messages.
         shown_as: Text,
     },
+    /// The action has no resource type either, but AWS was seen to authorize it on this ARN, and grants it so itself.
+    ShownAs(Text),
     /// A log group. AWS says to write its ARN with `:*` behind it, which this ARN stands for; what the ARN without
     /// it grants is not documented.
     LogGroup {
@@ -33,7 +35,7 @@ impl Resource {
     /// Whether patterns match this resource, by how they match a resource text.
     fn matches(&self, of: impl Fn(&Text) -> Truth) -> Truth {
         match self {
-            Resource::Arn(text) => of(text),
+            Resource::Arn(text) | Resource::ShownAs(text) => of(text),
             Resource::WildcardOnly { shown_as } => {
                 let note = || {
                     format!(
@@ -62,7 +64,7 @@ impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Resource::Arn(text) => text.fmt(f),
-            Resource::WildcardOnly { .. } => f.write_str("*"),
+            Resource::WildcardOnly { .. } | Resource::ShownAs(_) => f.write_str("*"),
             Resource::LogGroup { bare, .. } => bare.fmt(f),
         }
     }
@@ -72,9 +74,9 @@ impl std::fmt::Display for Resource {
 #[derive(Debug, Clone)]
 pub enum ResourceElement {
     /// `Resource`: one of these patterns must match.
-    Resource(Vec<Template>),
+    Resource(Vec<ResourcePattern>),
     /// `NotResource`: none of these patterns may match.
-    NotResource(Vec<Template>),
+    NotResource(Vec<ResourcePattern>),
     /// There is none, as in a trust policy.
     Missing,
 }
@@ -85,7 +87,7 @@ impl ResourceElement {
     pub(super) fn names_alias(&self) -> bool {
         let ResourceElement::Resource(patterns) = self else { return false };
         patterns.iter().any(|pattern| {
-            let text = pattern.as_plain().unwrap_or_default();
+            let text = pattern.written.as_plain().unwrap_or_default();
             text.splitn(6, ':').nth(5).is_some_and(|resource| resource.starts_with("alias/"))
         })
     }
@@ -94,14 +96,170 @@ impl ResourceElement {
     pub(super) fn applies_to(&self, resource: &Resource, context: &Context) -> Truth {
         match self {
             ResourceElement::Resource(patterns) => resource.matches(|text| any_matches(patterns, text, context)),
-            ResourceElement::NotResource(patterns) => !resource.matches(|text| any_matches(patterns, text, context)),
+            ResourceElement::NotResource(patterns) => {
+                // A pattern that matches nothing widens the statement, so one that IAM refuses settles nothing here.
+                let refused = patterns.iter().find_map(ResourcePattern::refusal);
+                let refused = refused.map_or(Truth::False, |why| Truth::Unknown(Doubt::note(why)));
+                !resource.matches(|text| any_matches(patterns, text, context)).or(refused)
+            }
             ResourceElement::Missing => Truth::True,
+        }
+    }
+
+    /// Its patterns.
+    pub(super) fn patterns(&self) -> &[ResourcePattern] {
+        match self {
+            ResourceElement::Resource(patterns) | ResourceElement::NotResource(patterns) => patterns,
+            ResourceElement::Missing => &[],
         }
     }
 }
 
-fn any_matches(patterns: &[Template], text: &Text, context: &Context) -> Truth {
-    patterns.iter().map(|pattern| matches(pattern, text, context)).fold(Truth::False, Truth::or)
+/// One pattern of a resource list.
+#[derive(Debug, Clone)]
+pub struct ResourcePattern {
+    /// The pattern as it is written.
+    written: Template,
+    /// The same with the fields that it lacks, each a `*`; `None` if it lacks none.
+    completed: Option<Template>,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone)]
+enum Standing {
+    /// AWS documents what it matches.
+    Documented,
+    /// An ARN with too few fields, where AWS does not say that it is completed.
+    Undocumented,
+    /// IAM refuses to store a policy with it, for this reason.
+    Refused(String),
+}
+
+impl ResourcePattern {
+    /// Reads one pattern. `completes` says whether it stands in a policy of an identity, where AWS documents that an incomplete ARN
+    /// is completed with `*`
+    /// ([wildcards in ARNs](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns)).
+    pub(super) fn parse(text: &str, variables_live: bool, completes: bool) -> ResourcePattern {
+        let template = |text: &str| Template::parse(text, variables_live);
+        let missing = 6_usize.saturating_sub(text.split(':').count());
+        let completed = (text != "*" && missing > 0).then(|| template(&format!("{text}{}", ":*".repeat(missing))));
+        let standing = match refusal(text, variables_live) {
+            Some(why) => Standing::Refused(format!("IAM refuses the resource `{text}`: {why}")),
+            None if completed.is_some() && !completes => Standing::Undocumented,
+            None => Standing::Documented,
+        };
+        ResourcePattern { written: template(text), completed, standing }
+    }
+
+    /// Why IAM refuses it, if it does.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        match &self.standing {
+            Standing::Refused(why) => Some(why),
+            Standing::Documented | Standing::Undocumented => None,
+        }
+    }
+
+    /// The keys of its variables, in lower case.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        self.written.keys()
+    }
+
+    fn matches(&self, text: &Text, context: &Context) -> Truth {
+        let written = matches(&self.written, text, context);
+        let Some(completed) = &self.completed else { return self.judged(written) };
+        let completed = matches(completed, text, context);
+        match &self.standing {
+            // A `*` at the end of a field may run over colons, and would then need no completion.
+            Standing::Documented if completed.is_false() && !written.is_false() => {
+                let note = "an ARN with too few fields whose wildcards would have to stand for several";
+                Truth::Unknown(Doubt::note(note))
+            }
+            Standing::Documented => completed,
+            Standing::Undocumented => {
+                let note = "whether an ARN with too few fields is completed with `*` here is not documented";
+                written.agree(completed, Doubt::note(note))
+            }
+            Standing::Refused(_) => self.judged(written.or(completed)),
+        }
+    }
+
+    /// What a match means: of a pattern that IAM refuses only that it cannot match is certain.
+    fn judged(&self, matched: Truth) -> Truth {
+        match self.refusal() {
+            Some(why) if !matched.is_false() => Truth::Unknown(Doubt::note(why)),
+            _ => matched,
+        }
+    }
+}
+
+/// Partitions of AWS begin so. Source: [Amazon Resource Names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
+const PARTITION: &str = "aws";
+
+/// What the resource of an IAM ARN can begin with, as the error of IAM lists it: "IAM resource path must either be \"*\" or start
+/// with ...".
+const IAM_PATHS: [&str; 15] = [
+    "user/",
+    "federated-user/",
+    "role/",
+    "group/",
+    "instance-profile/",
+    "mfa/",
+    "u2f/",
+    "sms-mfa/",
+    "server-certificate/",
+    "policy/",
+    "saml-provider/",
+    "oidc-provider/",
+    "report/",
+    "access-report/",
+    "delegation-request/",
+];
+
+/// Why IAM refuses a pattern, as its own errors say: "must be in ARN format or \"*\"", "Partition ... is not valid", "Resource vendor
+/// must be fully qualified and cannot contain regexes", "can not contain region information", "The policy failed legacy parsing".
+fn refusal(text: &str, variables_live: bool) -> Option<&'static str> {
+    if text == "*" {
+        return None;
+    }
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    let wild = |field: &str| field.contains(['*', '?']);
+    let field = |index: usize| fields.get(index).copied().unwrap_or_default();
+    let before_resource = fields.get(..5.min(fields.len())).unwrap_or_default();
+    let (partition, service, region, account, resource) = (field(1), field(2), field(3), field(4), field(5));
+    if text.trim() != text || field(0) != "arn" || fields.len() == 1 {
+        return Some("it is neither an ARN nor `*`");
+    }
+    if variables_live && before_resource.iter().any(|field| field.contains("${")) {
+        return Some("a policy variable can only stand behind the fifth colon of an ARN");
+    }
+    if !wild(partition) && !partition.starts_with(PARTITION) {
+        return Some("it names no partition of AWS");
+    }
+    if fields.len() < 3 || service.is_empty() {
+        return Some("it names no service");
+    }
+    if wild(service) {
+        return Some("the service of an ARN cannot contain wildcards");
+    }
+    if !service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
+        return Some("it names no service");
+    }
+    if fields.len() < 6 {
+        return text.contains("::").then_some("it has too few fields, and an empty one");
+    }
+    if resource.is_empty() {
+        return Some("it names no resource");
+    }
+    if !region.is_empty() && !wild(region) && (service == "iam" || service == "s3" && account.is_empty()) {
+        return Some("an ARN of this service names no Region");
+    }
+    let start = resource.split(['*', '?', '$']).next().unwrap_or_default();
+    let may_begin = |known: &&str| start.starts_with(*known) || start != resource && known.starts_with(start);
+    (service == "iam" && !IAM_PATHS.iter().any(may_begin)).then_some("it names no resource of IAM")
+}
+
+fn any_matches(patterns: &[ResourcePattern], text: &Text, context: &Context) -> Truth {
+    patterns.iter().map(|pattern| pattern.matches(text, context)).fold(Truth::False, Truth::or)
 }
 
 fn matches(template: &Template, text: &Text, context: &Context) -> Truth {

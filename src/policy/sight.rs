@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::Context;
 use super::document::Document;
 use super::evaluate::action_applies;
-use super::resource::{Resource, ResourceElement};
-use super::{Context, template::Template};
+use super::resource::{Resource, ResourcePattern};
 
 impl Document {
     /// Adds the condition keys that it may look at, in lower case: the keys of its conditions, and its policy variables.
     pub fn add_keys(&self, keys: &mut BTreeSet<String>) {
         for statement in &self.statements {
             keys.extend(statement.condition.keys());
-            let (ResourceElement::Resource(patterns) | ResourceElement::NotResource(patterns)) = &statement.resource
-            else {
-                continue;
-            };
-            keys.extend(patterns.iter().flat_map(Template::keys));
+            keys.extend(statement.resource.patterns().iter().flat_map(ResourcePattern::keys));
         }
     }
 

@@ -17,6 +17,12 @@ pub struct Template {
     fixed: Option<Box<(Pattern, Pattern)>>,
 }
 
+impl PartialEq for Template {
+    fn eq(&self, other: &Template) -> bool {
+        self.parts == other.parts
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TemplatePart {
     Text(String),
@@ -47,6 +53,11 @@ impl Template {
             TemplatePart::Variable { key, .. } => Some(key.to_ascii_lowercase()),
             TemplatePart::Text(_) | TemplatePart::Character(_) | TemplatePart::Broken => None,
         })
+    }
+
+    /// Whether it is the variable of `key` and nothing else.
+    pub(super) fn is_variable(&self, key: &str) -> bool {
+        matches!(self.parts.as_slice(), [TemplatePart::Variable { key: own, .. }] if own.eq_ignore_ascii_case(key))
     }
 
     /// The text, if it holds no variable at all: what typed operators (numbers, dates, ...) take.
@@ -104,7 +115,7 @@ impl Template {
                     (Value::Absent, Some(default)) => pieces.extend(default.chars().map(Piece::Char)),
                     (Value::Absent, None) => return None,
                     // Several values: AWS documents variables for single-valued keys only.
-                    (Value::Present(_) | Value::Between(..) | Value::Unknowable, _) => {
+                    (Value::Present(_) | Value::Optional(_) | Value::Between(..) | Value::Unknowable, _) => {
                         doubt = doubt.merge(context.doubt(key));
                         pieces.push(Piece::Unknown);
                     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::pattern::{Match, Pattern, Piece};
+
 /// A string made of known parts and unknown ones.
 ///
 /// The ARN of "an instance of this account, I do not know which" is such a string.
@@ -98,6 +100,11 @@ impl Text {
             [] => Some(""),
             _ => None,
         }
+    }
+
+    /// Whether it may be this text.
+    pub(super) fn may_be(&self, text: &str) -> bool {
+        Pattern::new(text.chars().map(Piece::Char)).matches(self) != Match::Never
     }
 
     pub(super) fn parts(&self) -> &[Part] {

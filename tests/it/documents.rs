@@ -284,7 +284,7 @@ fn the_trust_policy_must_admit_ec2() {
             Verdict::Ready,
         ),
         (service("ec2.amazonaws.com.cn"), &china, Decision::Allowed, Verdict::Ready),
-        (service("ec2.amazonaws.com"), &china, Decision::Unknown, Verdict::Unknown),
+        (service("ec2.amazonaws.com"), &china, Decision::Allowed, Verdict::Ready),
         (service("lambda.amazonaws.com"), &elsewhere, Decision::ImplicitDeny, Verdict::NotReady),
         (
             trusting(json!({"AWS": "arn:aws:iam::111122223333:root"})),

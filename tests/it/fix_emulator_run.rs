@@ -149,7 +149,7 @@ fn a_refused_target_does_not_keep_the_others_from_being_fixed() {
     let account = account();
     let web = stage(&account, |_| {});
     let guarded = instance_with(&account, "guarded", "/");
-    account.put_role_policy("guarded", "guard", policy("Deny", "ssm*:*"));
+    account.put_role_policy("guarded", "guard", policy("Deny", ["ssm:*", "ssmmessages:*"].to_vec()));
     let sandbox = Sandbox::on(&account);
     let before = account.inventory(REGION);
     let record = fix(&sandbox, &[&guarded, &web], 1);

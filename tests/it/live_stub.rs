@@ -196,7 +196,7 @@ fn every_partition_has_its_own_ec2_service_and_iam_region() {
         ("aws", "us-east-1", "us-east-1", "ec2.amazonaws.com.cn", Verdict::NotReady, Decision::ImplicitDeny),
         ("aws-us-gov", "us-gov-east-1", "us-gov-west-1", "ec2.amazonaws.com", Verdict::Ready, Decision::Allowed),
         ("aws-cn", "cn-northwest-1", "cn-north-1", "ec2.amazonaws.com.cn", Verdict::Ready, Decision::Allowed),
-        ("aws-cn", "cn-northwest-1", "cn-north-1", "ec2.amazonaws.com", Verdict::Unknown, Decision::Unknown),
+        ("aws-cn", "cn-northwest-1", "cn-north-1", "ec2.amazonaws.com", Verdict::Ready, Decision::Allowed),
         ("aws-cn", "cn-northwest-1", "cn-north-1", "lambda.amazonaws.com", Verdict::NotReady, Decision::ImplicitDeny),
     ] {
         let stub = World::new(ACCOUNT)
@@ -227,8 +227,11 @@ fn what_matters_may_stand_on_a_later_page() {
     let inline = |last: Value| Role::new("web").inline("1", nothing()).inline("2", nothing()).inline("last", last);
     for (role, expected) in [
         (attached(), vec![]),
-        (inline(policy("Allow", "ssm*:*")), vec![]),
-        (inline(policy("Deny", "ssm*:*")).attach("AmazonSSMManagedInstanceCore"), vec![Code::ExplicitDeny]),
+        (inline(policy("Allow", json!(["ssm:*", "ssmmessages:*"]))), vec![]),
+        (
+            inline(policy("Deny", json!(["ssm:*", "ssmmessages:*"]))).attach("AmazonSSMManagedInstanceCore"),
+            vec![Code::ExplicitDeny],
+        ),
     ] {
         let world = with_role(role).policy(Policy::new("one", nothing())).policy(Policy::new("two", nothing()));
         let mut found = errors(&judge(world.page_size(1)));

@@ -305,7 +305,7 @@ fn a_snapshot_is_judged_at_the_time_it_was_taken() {
     for (operator, code) in [("DateLessThan", 0), ("DateGreaterThan", 1)] {
         let mut example = example();
         example["facts"]["taken_at"] = json!("2020-06-01T00:00:00Z");
-        let document = json!({"Statement": {"Effect": "Allow", "Action": "ssm*:*", "Resource": "*",
+        let document = json!({"Statement": {"Effect": "Allow", "Action": ["ssm:*", "ssmmessages:*"], "Resource": "*",
             "Condition": {operator: {"aws:CurrentTime": "2020-07-01T00:00:00Z"}}}});
         let role = &mut example["facts"]["roles"]["111122223333/web"]["known"];
         role["attached"] = json!({"known": []});

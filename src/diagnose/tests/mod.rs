@@ -7,6 +7,7 @@ mod key_policy;
 mod memo;
 mod organization;
 mod preferences;
+mod properties;
 mod review;
 mod target;
 

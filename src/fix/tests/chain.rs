@@ -289,8 +289,8 @@ fn what_is_to_be_read_before_a_plan() {
 fn a_trust_policy_without_ec2_gets_a_statement() {
     for (partition, services) in [
         ("aws", &["lambda.amazonaws.com", "ec2.amazonaws.com.cn", "EC2.amazonaws.com"][..]),
-        // Whether the plain name stands for EC2 there is not documented.
-        ("aws-cn", &["lambda.amazonaws.com", "ec2.amazonaws.com"]),
+        // There the plain name stands for EC2 too.
+        ("aws-cn", &["lambda.amazonaws.com", "ec2.amazonaws.eu"]),
         ("aws-us-gov", &["lambda.amazonaws.com"]),
     ] {
         for service in services {

@@ -37,7 +37,7 @@ const STATEMENTS: [&str; 20] = [
     r#"{ "Effect" : "Allow", "NotAction" : "iam:*", "Resource" : "*" }"#,
     // Known to hold, known not to hold, not known.
     r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"REGION"}}}"#,
-    r#"{"Effect":"Allow","Action":"ssm*:*","Resource":"*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}}"#,
+    r#"{"Effect":"Allow","Action":["ssm:*","ssmmessages:*"],"Resource":"*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}}"#,
     r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"REGION","aws:SourceVpce":"vpce-1"}}}"#,
     // Not documented.
     r#"{"Effect":"Allow","Action":"ssmmessages:*","Resource":"arn:PARTITION:ssmmessages:*:*:*"}"#,
@@ -48,7 +48,7 @@ const STATEMENTS: [&str; 20] = [
     r#"{"Sid":1.50,"Effect":"Allow","Action":"sqs:*","Resource":"*","Odd":1E+2}"#,
     // Denies: of nothing that matters, of something, perhaps.
     r#"{"Effect":"Deny","Action":"s3:DeleteBucket","Resource":"*"}"#,
-    r#"{"Effect":"Deny","NotAction":["ssm*:*","s3:*","logs:*","kms:*","ec2:*"],"Resource":"*"}"#,
+    r#"{"Effect":"Deny","NotAction":["ssm:*","ssmmessages:*","s3:*","logs:*","kms:*","ec2:*"],"Resource":"*"}"#,
     r#"{"Effect":"Deny","Action":"ssm:*","Resource":"*"}"#,
     r#"{"Effect":"Deny","Action":"ssm:*","Resource":"arn:PARTITION:ec2:*:*:instance/i-0123456789abcdef1"}"#,
     r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"}}}"#,

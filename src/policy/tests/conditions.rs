@@ -53,8 +53,12 @@ fn if_both_branches_agree_an_unknowable_key_does_not_matter() {
         (r#"{"ForAnyValue:StringNotLike": {"k": "*"}}"#, No),
         (r#"{"ForAnyValue:StringLike": {"k": "*"}}"#, Unknown),
         (r#"{"ForAllValues:StringNotLike": {"k": "*"}}"#, Unknown),
-        (r#"{"ArnLike": {"k": "arn:aws:ec2"}}"#, No),
-        (r#"{"ArnNotLike": {"k": "arn:aws:ec2"}}"#, Yes),
+        (r#"{"ArnLike": {"k": "vpc-1"}}"#, No),
+        (r#"{"ArnNotLike": {"k": "vpc-1"}}"#, Yes),
+        // Whether an incomplete ARN is completed for these operators is not documented.
+        (r#"{"ArnLike": {"k": "arn:aws:ec2"}}"#, Unknown),
+        (r#"{"ArnNotLike": {"k": "arn:aws:ec2"}}"#, Unknown),
+        (r#"{"ArnLikeIfExists": {"k": "*"}}"#, Unknown),
         (r#"{"ArnLike": {"k": "arn:*:*:*:*:*"}}"#, Unknown),
         (r#"{"StringEquals": {"k": "${gone:key}"}}"#, No),
         (r#"{"StringNotEquals": {"k": "${gone:key}"}}"#, Yes),
@@ -80,7 +84,9 @@ fn a_key_that_is_there_with_an_unknown_value() {
         (r#"{"Bool": {"k": "true"}}"#, Unknown),
         (r#"{"NumericLessThan": {"k": "1"}}"#, Unknown),
         (r#"{"IpAddress": {"k": "0.0.0.0/0"}}"#, Unknown),
-        (r#"{"ArnLike": {"k": "arn:aws:ec2:*"}}"#, No),
+        (r#"{"ArnLike": {"k": "arn:aws:ec2:*"}}"#, Unknown),
+        (r#"{"ArnLike": {"k": "ec2:*"}}"#, No),
+        (r#"{"StringEquals": {"k:k": "${k:k}"}}"#, Unknown),
     ] {
         assert_eq!(holds(condition, context(&[("k", there())])), expected, "{condition}");
     }

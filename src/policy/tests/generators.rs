@@ -15,7 +15,7 @@ pub const RESOURCES: [&str; 4] = [
     "arn:aws:s3:::bucket/a:b",
 ];
 
-const ACTION_PATTERNS: [&str; 9] = ["*", "ssm:*", "SSM:get", "s*:*t", "ss?:Put", "s3:Get", "s3:*", "ssm:", "s3: Get"];
+const ACTION_PATTERNS: [&str; 8] = ["*", "ssm:*", "SSM:get", "ssm:?*t", "ssm:P?t", "s3:Get", "s3:*", "ssm:"];
 const RESOURCE_PATTERNS: [&str; 12] = [
     "*",
     "arn:aws:ec2:*",
@@ -26,8 +26,8 @@ const RESOURCE_PATTERNS: [&str; 12] = [
     "arn:aws:s3:::bucket/${k:text}",
     "arn:aws:s3:::*/${k:text, 'a'}",
     "arn:aws:s3:::bucket/${k:gone}",
-    "arn:aws:*:${k:gone, 'b'}",
-    "${k:gone}",
+    "arn:aws:s3:::*:${k:gone, 'b'}",
+    "arn:aws:ec2:north:*:*",
     "arn:aws:s3:::bucket/${*}",
 ];
 
@@ -92,7 +92,13 @@ const FAMILIES: [Family; 7] = [
         key: "k:arn",
         values: &["arn:aws:ec2:north:1:instance/a", "arn:aws:s3:::bucket/a:b", "none"],
         operators: &["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"],
-        wanted: &["arn:aws:ec2:*:*:instance/*", "arn:aws:s3:::*", "arn:*", "*:*:*:*:*:${k:gone, 'bucket/a:b'}", "none"],
+        wanted: &[
+            "arn:aws:ec2:*:*:instance/*",
+            "arn:aws:s3:::*",
+            "arn:*:*:*:*:*",
+            "*:*:*:*:*:${k:gone, 'bucket/a:b'}",
+            "none",
+        ],
     },
 ];
 

@@ -29,9 +29,12 @@ fn every_element_may_be_single_or_a_list() {
         (r#"{"Statement": []}"#, ImplicitDeny),
         (r#"{"Id": "x", "Version": "2012-10-17", "Statement": [{"Sid": "S", ALLOW}]}"#, Allowed),
         (r#"{"Statement": {"Effect": "Allow", "Action": ["ssm:*"], "Resource": ["*"]}}"#, Allowed),
-        (r#"{"Statement": {"Effect": "Allow", "Action": ["s3:*", "ssm:*"], "Resource": ["a", "*"]}}"#, Allowed),
-        (r#"{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "NotResource": "a"}}"#, Allowed),
-        (r#"{"Statement": {"Effect": "Allow", "NotAction": ["s3:*"], "NotResource": ["a"]}}"#, Allowed),
+        (
+            r#"{"Statement": {"Effect": "Allow", "Action": ["s3:*", "ssm:*"], "Resource": ["arn:aws:s3:::a", "*"]}}"#,
+            Allowed,
+        ),
+        (r#"{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "NotResource": "arn:aws:s3:::a"}}"#, Allowed),
+        (r#"{"Statement": {"Effect": "Allow", "NotAction": ["s3:*"], "NotResource": ["arn:aws:s3:::a"]}}"#, Allowed),
         (r#"{"Statement": {"Condition": {}, "Resource": "*", "Action": "*", "Effect": "Allow"}}"#, Allowed),
     ]);
 }

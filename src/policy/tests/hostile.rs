@@ -68,7 +68,6 @@ fn ten_thousand_stars_in_an_action() {
     let stars = "*a".repeat(10_000);
     for (pattern, expected) in [
         (format!("ssm:{}", "*".repeat(10_000)), Yes),
-        (format!("{}:*", "*".repeat(10_000)), Yes),
         (format!("ssm:{stars}"), No),
         (format!("ssm:{}", "?".repeat(10_000)), No),
         (format!("ssm:{}", "*n".repeat(5)), No),

@@ -1,6 +1,7 @@
 //! The rules of IAM, as tables and as properties, written from AWS's documentation and not from the engine.
 
 mod actions;
+mod cases;
 mod conditions;
 mod decision;
 mod generators;

@@ -43,8 +43,8 @@ fn principals_of_a_service() {
         (r#"{ASSUME, "Principal": {"AWS": ["111122223333", "ec2.amazonaws.com"]}}"#, No),
         (r#"{ASSUME, "Principal": {"Federated": "ec2.amazonaws.com"}}"#, No),
         (r#"{ASSUME, "Principal": {"CanonicalUser": ["79a5"]}}"#, No),
-        // Exactly: no wildcards, no other case, no Region's name.
-        (r#"{ASSUME, "Principal": {"Service": "EC2.amazonaws.com"}}"#, No),
+        // Exactly: no wildcards, no Region's name; whether the case counts is not documented.
+        (r#"{ASSUME, "Principal": {"Service": "EC2.amazonaws.com"}}"#, Unknown),
         (r#"{ASSUME, "Principal": {"Service": "ec2.*"}}"#, No),
         (r#"{ASSUME, "Principal": {"Service": "*.amazonaws.com"}}"#, No),
         (r#"{ASSUME, "Principal": {"Service": "ec2.us-east-1.amazonaws.com"}}"#, No),
@@ -146,7 +146,7 @@ fn names_of_the_service_by_partition() {
         ("aws", chinese, No),
         ("aws-us-gov", plain, Yes),
         ("aws-cn", chinese, Yes),
-        ("aws-cn", plain, Unknown),
+        ("aws-cn", plain, Yes),
         ("", plain, Yes),
         ("", chinese, Unknown),
     ] {
