@@ -46,7 +46,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 19] = [
+const CHECK: [&str; 20] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -56,6 +56,8 @@ const CHECK: [&str; 19] = [
     "iam:ListAttachedRolePolicies",
     "iam:GetPolicy",
     "iam:GetPolicyVersion",
+    // For a role that is named.
+    "iam:ListInstanceProfilesForRole",
     // Over a fleet, in the place of all those before.
     "iam:GetAccountAuthorizationDetails",
     "ssm:GetServiceSetting",
@@ -77,7 +79,6 @@ pub fn statements(purpose: Purpose) -> Vec<Statement> {
         reads.push("iam:SimulatePrincipalPolicy");
     }
     let Some(fixing) = purpose.fix else { return vec![allow("Check", reads)] };
-    reads.push("iam:ListInstanceProfilesForRole");
     let mut permissions = vec!["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"];
     let mut take_back = vec![
         "iam:DeleteRole",

@@ -2,7 +2,7 @@
 //!
 //! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
 
-use crate::facts::{Fact, Instance, InstanceProfile, Subject};
+use crate::facts::{Fact, Facts, Instance, InstanceProfile, Settings, Subject};
 use crate::report::{AgentSummary, Code, Finding, InstanceSummary, Outcome, ProfileSummary, Verdict};
 
 use super::explain;
@@ -284,6 +284,26 @@ pub(super) fn profile_empty(profile: &InstanceProfile) -> Finding {
             profile.name
         ),
     )
+}
+
+/// No instance can use a role that no instance profile holds, unless host management does.
+pub(super) fn role_without_profile(facts: &Facts, key: &str, name: &str) -> Option<Finding> {
+    let unused = facts.profiles_of_roles.get(key)?.known()?.is_empty();
+    let of_host_management = |settings: &Settings| {
+        settings.host_management.known().is_some_and(|path| path.rsplit('/').next() == Some(name))
+    };
+    if !unused || facts.settings.values().any(of_host_management) {
+        return None;
+    }
+    Some(warning(
+        Code::NoInstanceProfile,
+        format!("no instance profile holds the role `{name}`, so no instance can use it"),
+        format!(
+            "create a profile for it: `aws iam create-instance-profile --instance-profile-name {name}`, then \
+             `aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {name}`"
+        ),
+        false,
+    ))
 }
 
 /// The role that a profile holds does not exist.

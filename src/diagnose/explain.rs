@@ -96,9 +96,14 @@ const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource and not to
 /// A document that IAM refuses to store, or of which parts are not understood. Permissions that depend on those parts are unknown by
 /// themselves; `is_refused` says whether IAM refuses a statement that the verdict depends on.
 pub(super) fn unsound(what: &str, problems: &[String], is_refused: bool) -> Option<Finding> {
-    let first = problems.first()?;
-    let more = if problems.len() > 1 { format!(" (and {} more)", problems.len() - 1) } else { String::new() };
-    let message = format!("{what} is not a policy that IAM stores: {first}{more}");
+    const SHOWN: usize = 3;
+    let shown = problems.get(..SHOWN).unwrap_or(problems);
+    let more = match problems.len() - shown.len() {
+        _ if problems.is_empty() => return None,
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let message = format!("{what} is not a policy that IAM stores: {}{more}", shown.join("; "));
     Some(warning(Code::InvalidPolicy, message, "correct the document", is_refused))
 }
 

@@ -107,7 +107,10 @@ impl Diagnosis<'_> {
             }
             SubjectKind::Role(key) => {
                 let outcome = chain::outcome_of(subject, None);
-                let (findings, role) = self.through_role(key, true);
+                let (mut findings, role) = self.through_role(key, true);
+                if let RoleInView::Judged(judged) = &role {
+                    findings.extend(chain::role_without_profile(self.facts, key, &judged.name).map(Shared::from));
+                }
                 self.finish(outcome, findings, &role, subject)
             }
             SubjectKind::Documents(documents) => self.of_documents(subject, documents),

@@ -115,6 +115,9 @@ pub struct Facts {
     pub profiles: BTreeMap<String, Fact<InstanceProfile>>,
     /// Roles by [`key`].
     pub roles: BTreeMap<String, Fact<Role>>,
+    /// The names of the instance profiles that hold a role, by the role's key, for roles that were named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles_of_roles: BTreeMap<String, Fact<Vec<String>>>,
     /// Managed policies by ARN: attached ones and boundaries.
     pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
     /// KMS keys by [`kms_key`]: what an id or alias stands for.
@@ -146,6 +149,7 @@ impl Facts {
             subjects: Vec::new(),
             profiles: BTreeMap::new(),
             roles: BTreeMap::new(),
+            profiles_of_roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
             scp_levels: None,

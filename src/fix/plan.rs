@@ -323,6 +323,7 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         policies: pick(&facts.policies, &around.policies),
         profiles: pick(&facts.profiles, &around.profiles),
         roles: pick(&facts.roles, &around.roles),
+        profiles_of_roles: facts.profiles_of_roles.clone(),
         kms_keys: facts.kms_keys.clone(),
         scp_levels: facts.scp_levels.clone(),
         settings: facts.settings.clone(),

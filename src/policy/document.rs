@@ -156,7 +156,7 @@ impl Document {
             let sid = statement.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
             all.map(move |problem| format!("statement {index}{sid}: {problem}"))
         });
-        self.problems.iter().chain(&self.refusals).cloned().chain(statements).collect()
+        self.problems.iter().cloned().chain(statements).chain(self.refusals.iter().cloned()).collect()
     }
 }
 

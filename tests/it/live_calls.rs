@@ -283,7 +283,7 @@ fn the_readme_names_the_calls_that_a_check_makes() {
         world = world.instance(instance).profile(Profile::new(name).role("web"));
     }
     let stub = world.organization("o-a", "444455556666", levels).serve();
-    check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session"]);
+    check(&Sandbox::at(&stub), &[INSTANCE, "role/web", "--kms-key", "alias/session"]);
     check(&Sandbox::at(&stub), &["--all"]);
     // Who calls, everybody may ask without a permission.
     let made = stub.calls().into_iter().filter(|call| call.service != "sts");

@@ -35,7 +35,7 @@ pub fn judge(world: World) -> Outcome {
 
 /// Fails the test if a call was made that may change something.
 pub fn only_reads(stub: &Stub) {
-    const READS: [&str; 20] = [
+    const READS: [&str; 21] = [
         "DescribeIamInstanceProfileAssociations",
         "DescribeInstanceInformation",
         "DescribeInstances",
@@ -52,6 +52,7 @@ pub fn only_reads(stub: &Stub) {
         "GetRolePolicy",
         "GetServiceSetting",
         "ListAttachedRolePolicies",
+        "ListInstanceProfilesForRole",
         "ListParents",
         "ListPoliciesForTarget",
         "ListRolePolicies",

@@ -295,7 +295,12 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
     let (Stored { key, account }, kind): (Stored, fn(String) -> SubjectKind) = match &target.kind {
         TargetKind::Instance(_) => return None,
         TargetKind::Profile(name) => (iam::profile(reader, partition, name, &expected).await, SubjectKind::Profile),
-        TargetKind::Role(name) => (role::role(reader, partition, name, &expected, None).await, SubjectKind::Role),
+        TargetKind::Role(name) => {
+            let role = role::role(reader, partition, name, &expected, None);
+            let (stored, profiles) = join(role, role::profiles(reader, partition, name)).await;
+            reader.facts().profiles_of_roles.insert(stored.key.clone(), profiles);
+            (stored, SubjectKind::Role)
+        }
     };
     // Whoever took the one for the other is told so.
     let elsewhere = Expected { arn: None, ..expected };

@@ -14,6 +14,7 @@ use crate::facts::{Fact, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadab
 const GET: &str = "iam:GetRole";
 const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
 const LIST_INLINE: &str = "iam:ListRolePolicies";
+const LIST_PROFILES: &str = "iam:ListInstanceProfilesForRole";
 const GET_INLINE: &str = "iam:GetRolePolicy";
 const GET_POLICY: &str = "iam:GetPolicy";
 const GET_VERSION: &str = "iam:GetPolicyVersion";
@@ -210,6 +211,24 @@ async fn list_inline(reader: &Reader<'_>, partition: &str, name: &str) -> Result
         names.extend_from_slice(page.policy_names());
     }
     finished(LIST_INLINE, more, names)
+}
+
+/// The names of the instance profiles that hold a role.
+pub(super) async fn profiles(reader: &Reader<'_>, partition: &str, name: &str) -> Fact<Vec<String>> {
+    let request = reader.connection.iam(partition).list_instance_profiles_for_role().role_name(name);
+    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let mut names = Vec::new();
+    let mut more = false;
+    loop {
+        match reader.page(LIST_PROFILES, pages.next()).await {
+            Ok(Some(page)) => {
+                more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
+                names.extend(page.instance_profiles().iter().map(|profile| profile.instance_profile_name().to_owned()));
+            }
+            Ok(None) => return finished(LIST_PROFILES, more, names).map_or_else(Failure::into_fact, Fact::Known),
+            Err(failure) => return Fact::Unreadable(failure.into_unreadable()),
+        }
+    }
 }
 
 /// A list, unless its last page promised another one: the SDK stops at a marker that is missing or repeated.
