@@ -222,6 +222,13 @@ pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[Conte
     context
 }
 
+/// What the user says of the calls of an action, and nothing else.
+pub fn said(action: &str, given: &[ContextEntry]) -> Context {
+    let mut context = Context::default();
+    add_given(&mut context, ContextEntry::for_action(given, action));
+    context
+}
+
 /// The keys of the resource of a call on something of the caller's own account.
 ///
 /// Source: [aws:ResourceAccount](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount),
@@ -259,6 +266,46 @@ pub fn for_trust(service: &ServicePrincipal, now: Timestamp, given: &[ContextEnt
     let given = ContextEntry::for_action(given, "sts:AssumeRole");
     add_given(&mut context, given.into_iter().filter(|entry| is_of_service_call(&entry.key)));
     context
+}
+
+/// The contexts that a service's call to assume a role may have, as a policy of the organization sees them.
+///
+/// The service calls as itself, over TLS, and from no VPC of the account. It is not documented to say for which resource it
+/// calls; if it does, that is the instance, whose account and organization these are. Where the organization is not known, only the
+/// first is looked at: a policy in force is one of the account's own organization.
+/// Source: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
+pub fn for_assume_role(caller: &Caller<'_>, service: &ServicePrincipal, given: &[ContextEntry]) -> Vec<Context> {
+    const NEVER_SENT: [&str; 9] = [
+        "aws:PrincipalOrgID",
+        "aws:PrincipalOrgPaths",
+        "aws:SourceVpc",
+        "aws:SourceVpcArn",
+        "aws:SourceVpce",
+        "aws:VpceAccount",
+        "aws:VpceOrgID",
+        "aws:VpceOrgPaths",
+        "aws:VpcSourceIp",
+    ];
+    const OF_RESOURCE: [&str; 4] = ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths"];
+    let mut context = for_trust(service, caller.now, &[]);
+    context.set("aws:SecureTransport", Value::known("true"));
+    context.set("aws:ViaAWSService", Value::known("false"));
+    context.set_absent_prefix("aws:PrincipalTag/");
+    NEVER_SENT.iter().for_each(|key| context.set(key, Value::Absent));
+    let mut silent = context.clone();
+    OF_RESOURCE.iter().for_each(|key| silent.set(key, Value::Absent));
+    let mut contexts = vec![silent];
+    if let Organization::In { id, path } = caller.organization {
+        context.set("aws:SourceAccount", Value::Present(vec![Text::of(caller.place.account_parts())]));
+        context.set("aws:SourceArn", Value::Present(vec![Text::any()]));
+        context.set("aws:SourceOrgID", Value::known(id));
+        context.set("aws:SourceOrgPaths", Value::Present(vec![path.map_or_else(Text::any, Text::known)]));
+        contexts.push(context);
+    }
+    let mut given = ContextEntry::for_action(given, "sts:AssumeRole");
+    given.retain(|entry| is_of_service_call(&entry.key));
+    contexts.iter_mut().for_each(|context| add_given(context, given.iter().copied()));
+    contexts
 }
 
 /// Whether a key can describe a service's call to assume a role, rather than the agent's requests.

@@ -151,7 +151,9 @@ impl Caller<'_> {
         answer.map_err(|error| {
             let reason = self.connection.failure(self.api, &error).into_unreadable();
             let code = error.as_service_error().and_then(|error| error.code()).map(str::to_owned);
-            NotWritten { may_be_lost: code.is_none() && reason.kind == UnreadableKind::Network, code, reason }
+            // Where the last try made no connection, one before it may have.
+            let may_be_lost = matches!(reason.kind, UnreadableKind::Network | UnreadableKind::Response);
+            NotWritten { may_be_lost: may_be_lost && code.is_none(), code, reason }
         })
     }
 

@@ -31,7 +31,7 @@ impl Failure {
     pub fn incomplete(api: &str, what: &str) -> Failure {
         Failure::Failed(Unreadable {
             api: api.to_owned(),
-            kind: UnreadableKind::Network,
+            kind: UnreadableKind::Response,
             message: format!("the answer is incomplete: it lacks {what}"),
         })
     }
@@ -46,6 +46,13 @@ impl Failure {
 
     /// The reason, for a thing that something else says must exist.
     pub fn into_unreadable(self) -> Unreadable {
+        match self {
+            Failure::NotFound(reason) | Failure::Failed(reason) => reason,
+        }
+    }
+
+    /// The reason, whatever it means.
+    pub fn reason(&self) -> &Unreadable {
         match self {
             Failure::NotFound(reason) | Failure::Failed(reason) => reason,
         }
@@ -67,26 +74,33 @@ where
         return failed(UnreadableKind::Credentials, about_credentials(credentials));
     }
     let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{endpoint}`"));
+    // What was sent may have been answered; only without a connection is it certain that nothing was.
+    let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             from_answer(api, &peer, status, answer.err().code(), answer.err().message())
         }
-        SdkError::TimeoutError(_) => failed(UnreadableKind::Network, format!("no answer from {peer} in time")),
+        SdkError::TimeoutError(_) => failed(UnreadableKind::Response, format!("no answer from {peer} in time")),
         SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
-            failed(UnreadableKind::Network, format!("no answer from {peer} in time: {}", cause(error)))
+            failed(unanswered, format!("no answer from {peer} in time: {}", cause(error)))
         }
         SdkError::DispatchFailure(dispatch) if dispatch.is_io() => {
-            failed(UnreadableKind::Network, format!("no connection to {peer}: {}", cause(error)))
+            failed(unanswered, format!("no connection to {peer}: {}", cause(error)))
         }
         SdkError::DispatchFailure(_) => {
-            failed(UnreadableKind::Network, format!("the call to {peer} could not be made: {}", cause(error)))
+            failed(unanswered, format!("the call to {peer} could not be made: {}", cause(error)))
         }
         SdkError::ResponseError(_) => {
-            failed(UnreadableKind::Network, format!("the answer of {peer} could not be understood: {}", cause(error)))
+            failed(UnreadableKind::Response, format!("the answer of {peer} could not be understood: {}", cause(error)))
         }
         _ => failed(UnreadableKind::Other, format!("the call to {peer} could not be made: {}", cause(error))),
     }
+}
+
+/// Whether a call failed before there was a connection: a name that does not resolve, no route, nobody who listens.
+fn made_no_connection(error: &(dyn Error + 'static)) -> bool {
+    find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 /// The class of the failure to assume a role.
@@ -104,12 +118,12 @@ pub(super) fn classify_assume(endpoint: Option<&str>, error: &CredentialsError) 
 
 /// The class of an error that came as an answer.
 fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Option<&str>) -> Failure {
-    let network = |phrase| (Class::Kind(UnreadableKind::Network), phrase);
+    let unusable = |phrase| (Class::Kind(UnreadableKind::Response), phrase);
     let (class, phrase) = match code {
         Some(code) => {
-            let (class, phrase) = match class_of(code) {
-                // Whatever it calls that, AWS failed and did not refuse; but what is not implemented stays so.
-                (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 && status != 501 => {
+            let (class, phrase) = match class_of(api, code) {
+                // Whatever it calls that, AWS failed and did not refuse.
+                (Class::Kind(UnreadableKind::Other), phrase) if status >= 500 => {
                     (Class::Kind(UnreadableKind::Service), phrase)
                 }
                 class => class,
@@ -118,8 +132,8 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
         }
         // AWS gives a code with every error. Without one it is a proxy that speaks, or the answer is cut or garbled.
         None if status == 429 => (Class::Kind(UnreadableKind::Throttled), format!("{peer} throttles calls")),
-        None if (200..300).contains(&status) => network(format!("the answer of {peer} could not be understood")),
-        None => network(format!("the answer of {peer} is not one that AWS gives")),
+        None if (200..300).contains(&status) => unusable(format!("the answer of {peer} could not be understood")),
+        None => unusable(format!("the answer of {peer} is not one that AWS gives")),
     };
     let details = match (code, said.map(tidy).filter(|said| !said.is_empty())) {
         (Some(code), Some(said)) => format!("{code}: {said}"),
@@ -139,28 +153,49 @@ enum Class {
     Kind(UnreadableKind),
 }
 
-/// The class of an error code, and the phrase that opens the message.
-fn class_of(code: &str) -> (Class, &'static str) {
+/// The error codes by which AWS says that a thing does not exist, each with the calls that it means this for: of any other call it
+/// is an error like all others, which says nothing.
+///
+/// Sources: the errors of [IAM](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html#API_GetRole_Errors),
+/// [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html),
+/// [KMS](https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html#API_DescribeKey_Errors),
+/// [`GetDocument`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html#API_GetDocument_Errors),
+/// [`GetServiceSetting`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetServiceSetting.html#API_GetServiceSetting_Errors)
+/// and [Organizations](https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html#API_DescribeOrganization_Errors).
+const NOT_THERE: [(&str, &str); 7] = [
+    ("iam:", "NoSuchEntity"),
+    ("iam:", "NoSuchEntityException"),
+    ("ec2:", "InvalidInstanceID.NotFound"),
+    ("kms:", "NotFoundException"),
+    ("ssm:GetDocument", "InvalidDocument"),
+    ("ssm:GetServiceSetting", "ServiceSettingNotFound"),
+    ("organizations:", "AWSOrganizationsNotInUseException"),
+];
+
+/// The error codes by which AWS says that the caller may not make a call.
+///
+/// Sources: [common errors](https://docs.aws.amazon.com/organizations/latest/APIReference/CommonErrors.html), of which IAM, STS,
+/// KMS, Systems Manager and Organizations have the same, and
+/// [those of EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+const DENIED: [&str; 5] =
+    ["AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", "Client.UnauthorizedOperation"];
+
+/// The error codes by which a service says that it does not know a call.
+///
+/// Sources: [common errors](https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html) and the
+/// [AWS JSON protocol](https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
+const NOT_KNOWN: [&str; 3] = ["InvalidAction", "UnknownOperationException", "NotImplemented"];
+
+/// The class of an error code as answer to `api`, and the phrase that opens the message.
+fn class_of(api: &str, code: &str) -> (Class, &'static str) {
+    if NOT_THERE.iter().any(|(calls, not_there)| api.starts_with(calls) && *not_there == code) {
+        return (Class::NotFound, "it does not exist");
+    }
     match code {
-        "NoSuchEntity"
-        | "NoSuchEntityException"
-        | "InvalidInstanceID.NotFound"
-        | "NotFoundException"
-        // Of Systems Manager and of Organizations.
-        | "InvalidDocument"
-        | "ServiceSettingNotFound"
-        | "AWSOrganizationsNotInUseException" => {
-            (Class::NotFound, "it does not exist")
+        code if DENIED.contains(&code) => (Class::Kind(UnreadableKind::Denied), "access is denied"),
+        code if NOT_KNOWN.contains(&code) => {
+            (Class::Kind(UnreadableKind::Unsupported), "the service does not know this call")
         }
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "Client.UnauthorizedOperation"
-        | "UnauthorizedAccess"
-        | "UnauthorizedException"
-        | "NotAuthorized"
-        | "AuthorizationError"
-        | "AuthorizationErrorException" => (Class::Kind(UnreadableKind::Denied), "access is denied"),
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -295,12 +330,16 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, code: Option<&str>, said: &str) -> Failure {
+        answered_to("iam:GetRole", status, code, said)
+    }
+
+    fn answered_to(api: &str, status: u16, code: Option<&str>, said: &str) -> Failure {
         let mut metadata = ErrorMetadata::builder().message(said);
         if let Some(code) = code {
             metadata = metadata.code(code);
         }
         let raw = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
-        classify("iam:GetRole", None, &SdkError::service_error(GetRoleError::generic(metadata.build()), raw))
+        classify(api, None, &SdkError::service_error(GetRoleError::generic(metadata.build()), raw))
     }
 
     fn kind(failure: Failure) -> Option<UnreadableKind> {
@@ -321,16 +360,45 @@ mod tests {
             ("RequestLimitExceeded", Some(Throttled)),
             ("TooManyRequestsException", Some(Throttled)),
             ("NoSuchEntity", None),
-            ("InvalidInstanceID.NotFound", None),
-            ("NotFoundException", None),
             ("ExpiredToken", Some(Credentials)),
             ("InvalidClientTokenId", Some(Credentials)),
             ("AuthFailure", Some(Credentials)),
+            ("InvalidAction", Some(Unsupported)),
+            ("UnknownOperationException", Some(Unsupported)),
             ("ServiceUnavailable", Some(Other)),
             ("ValidationError", Some(Other)),
         ] {
             let failure = answered(400, Some(code), "AccessDenied NoSuchEntity Throttling.");
             assert_eq!(kind(failure), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_says_that_there_is_nothing_only_of_the_calls_that_aws_documents_it_for() {
+        let apis = [
+            "iam:GetRole",
+            "ec2:DescribeInstances",
+            "kms:DescribeKey",
+            "ssm:GetDocument",
+            "ssm:GetServiceSetting",
+            "organizations:DescribeOrganization",
+            "organizations:ListPoliciesForTarget",
+            "sts:GetCallerIdentity",
+        ];
+        for (code, of) in [
+            ("NoSuchEntity", &apis[..1]),
+            ("InvalidInstanceID.NotFound", &apis[1..2]),
+            ("NotFoundException", &apis[2..3]),
+            ("InvalidDocument", &apis[3..4]),
+            ("ServiceSettingNotFound", &apis[4..5]),
+            ("AWSOrganizationsNotInUseException", &apis[5..7]),
+            ("TargetNotFoundException", &[]),
+            ("PolicyNotFoundException", &[]),
+        ] {
+            for api in apis {
+                let expected = if of.contains(&api) { None } else { Some(UnreadableKind::Other) };
+                assert_eq!(kind(answered_to(api, 400, Some(code), "")), expected, "{code} of {api}");
+            }
         }
     }
 
@@ -345,9 +413,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_code_is_not_one_of_aws() {
-        assert_eq!(kind(answered(502, None, "")), Some(UnreadableKind::Network));
-        assert_eq!(kind(answered(403, None, "")), Some(UnreadableKind::Network));
-        assert_eq!(kind(answered(200, None, "")), Some(UnreadableKind::Network));
+        assert_eq!(kind(answered(502, None, "")), Some(UnreadableKind::Response));
+        assert_eq!(kind(answered(403, None, "")), Some(UnreadableKind::Response));
+        assert_eq!(kind(answered(200, None, "")), Some(UnreadableKind::Response));
         assert_eq!(kind(answered(429, None, "")), Some(UnreadableKind::Throttled));
     }
 

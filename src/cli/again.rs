@@ -41,7 +41,8 @@ pub fn of_check(typed: &args::Check) -> Again {
     words.each("--require", &typed.needs.require);
     words.each("--context", &typed.circumstances.context);
     words.each("--preferences", &typed.circumstances.preferences);
-    words.each("--scp", typed.sources.scp.iter().map(|file| file.to_string_lossy()));
+    words.each("--scp", typed.levels.scp.iter().map(|file| file.to_string_lossy()));
+    words.each("--rcp", typed.levels.rcp.iter().map(|file| file.to_string_lossy()));
     Again { selection, flags: words.0.join(" "), several_accounts: typed.targets.selection.accounts.is_some() }
 }
 

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::progress::{FleetProgress, Progress};
-use super::resolve::{CheckPlan, DocumentFiles, Preferred, Reach, Source, Wanted};
+use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, Wanted};
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::facts::{Facts, snapshot};
 use crate::render::json;
-use crate::sources::documents::{self, DocumentSet};
+use crate::sources::documents::{self, DocumentSet, Levels};
 use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
 use crate::sources::live::{self, From, Query, Selection};
@@ -20,36 +20,45 @@ use crate::target::{FORMS, Target, TargetKind};
 
 /// The facts of a check, and what names their source in the report.
 pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source, Option<Connection>), Stop> {
-    let scps = files::read_all(&plan.scps);
+    let levels = read_levels(&plan.levels);
     let mut connection = None;
-    let (mut facts, scps, source) = match &plan.source {
+    let (mut facts, levels, source) = match &plan.source {
         Source::Documents(typed) => {
-            let (set, scps) = both(read_documents(typed, plan), scps)?;
-            let facts = documents::facts(DocumentSet { scps, ..set }, Timestamp::now());
+            let (set, levels) = both(read_documents(typed, plan), levels)?;
+            let facts = documents::facts(DocumentSet { levels, ..set }, Timestamp::now());
             return Ok((facts, json::Source { kind: "documents", file: None }, None));
         }
         Source::Snapshot { file, wanted } => {
-            let (file, scps) = both(files::read(file).map_err(|mistake| vec![mistake]), scps)?;
+            let (file, levels) = both(files::read(file).map_err(|mistake| vec![mistake]), levels)?;
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
-            (facts, scps, json::Source { kind: "snapshot", file: Some(file.name) })
+            (facts, levels, json::Source { kind: "snapshot", file: Some(file.name) })
         }
         Source::Live(wanted) => {
-            let scps = scps.map_err(Stop::Usage)?;
+            let levels = levels.map_err(Stop::Usage)?;
             let query = Query {
                 kms_key: plan.requirements.kms_key.clone(),
                 preferences: plan.preferences.name(),
-                scp_levels: documents::scp_levels(&scps),
+                given: levels.given(),
                 ..Query::default()
             };
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
             connection = Some(live.connection);
-            (facts, scps, json::Source { kind: "live", file: None })
+            (facts, levels, json::Source { kind: "live", file: None })
         }
     };
-    // SCPs that were given win over those that a snapshot holds.
-    facts.give_scps(documents::scp_levels(&scps));
+    // What was given wins over what a snapshot holds.
+    facts.give_policies(levels.given());
     Ok((facts, source, connection))
+}
+
+/// The policies of the organization that were given.
+///
+/// # Errors
+/// A message for each file that cannot be read.
+pub fn read_levels(files: &LevelFiles) -> Result<Levels, Vec<String>> {
+    let mut texts = files::read_all(files.iter())?.into_iter();
+    Ok(Levels { scps: texts.by_ref().take(files.scps.len()).collect(), rcps: texts.collect() })
 }
 
 /// The facts of a snapshot that are wanted.

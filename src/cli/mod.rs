@@ -31,7 +31,6 @@ use crate::needs::Requirements;
 use crate::render::json;
 use crate::report::Report;
 use crate::simulation::compare;
-use crate::sources::documents;
 use crate::sources::live::{Overseer, Query, Selection, simulate};
 use crate::target::Target;
 
@@ -224,7 +223,7 @@ async fn check_fleet(
     plan: &CheckPlan,
     tags: &[(String, String)],
 ) -> Result<Exit, Stop> {
-    let scps = files::read_all(&plan.scps).map_err(Stop::Usage)?;
+    let levels = gather::read_levels(&plan.levels).map_err(Stop::Usage)?;
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
     let results = Results::new(typed.output, fail_on);
@@ -236,7 +235,7 @@ async fn check_fleet(
         selection: Some(selection.clone()),
         kms_key: plan.requirements.kms_key.clone(),
         preferences: plan.preferences.name(),
-        scp_levels: documents::scp_levels(&scps),
+        given: levels.given(),
         ..Query::default()
     };
     let visit = async |visit: Visit<'_>| {

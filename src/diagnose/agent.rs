@@ -68,6 +68,7 @@ fn is_of_credentials(code: Code) -> bool {
         | Code::ExplicitDeny
         | Code::BlockedByBoundary
         | Code::BlockedByScp
+        | Code::BlockedByRcp
         | Code::ConditionalPermission
         | Code::InvalidPolicy
         | Code::InstanceNotRunning

@@ -107,7 +107,7 @@ impl<'a> Asked<'a> {
                 None
             }
             // The default document is read if it is readable; whoever names another wants to know what it asks for.
-            Fact::Unreadable(reason) if name != DEFAULT_NAME || just_failed(settings, reason) => {
+            Fact::Unreadable(reason) if name != DEFAULT_NAME || may_hide(settings, reason) => {
                 self.preferences_known = false;
                 let finding = explain::unreadable(reason);
                 let message = format!("the session preferences `{name}` are not known: {}", finding.message);
@@ -123,13 +123,10 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Whether the document was not read although the service answers: what it asks for may show with the next try.
-fn just_failed(settings: &Settings, reason: &Unreadable) -> bool {
+/// Whether there may be a document that asks for something. The setting of the same Region tells whether the service answers.
+fn may_hide(settings: &Settings, reason: &Unreadable) -> bool {
     let of_setting = settings.host_management.unreadable().map(|reason| reason.kind);
-    match reason.kind {
-        UnreadableKind::Network => of_setting != Some(UnreadableKind::Network),
-        kind => kind.is_of_aws(),
-    }
+    reason.kind.may_hide(of_setting != Some(UnreadableKind::Network))
 }
 
 /// Something that could not be read and decides nothing by itself; nothing where nobody tried to read it.

@@ -6,8 +6,9 @@ use crate::policy::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal
 use crate::report::{Code, Finding};
 
 use super::memo::Demand;
+use super::rcps;
 use super::role::JudgedRole;
-use super::words::{error, in_words, warning};
+use super::words::{error, in_words, not_visible, service_in_words, warning};
 
 /// Something that could not be read, as a finding that leaves the verdict unknown.
 pub(super) fn unreadable(reason: &Unreadable) -> Finding {
@@ -28,7 +29,7 @@ pub(super) fn unreadable(reason: &Unreadable) -> Finding {
             format!("`{api}` had no valid credentials: {message}"),
             "give credentials, for example with `--profile` or `aws sso login`".to_owned(),
         ),
-        UnreadableKind::Network => (
+        UnreadableKind::Network | UnreadableKind::Response => (
             Code::AwsError,
             format!("`{api}` got no usable answer: {message}"),
             "check the network, the Region and `--endpoint-url`, and try again".to_owned(),
@@ -46,16 +47,20 @@ pub(super) fn unreadable(reason: &Unreadable) -> Finding {
             message.clone(),
             "take the snapshot again with the same options, or give what is missing".to_owned(),
         ),
-        UnreadableKind::Service | UnreadableKind::Other => {
+        UnreadableKind::Unsupported | UnreadableKind::Service | UnreadableKind::Other => {
             (Code::AwsError, format!("`{api}` failed: {message}"), "try again; see the message of AWS".to_owned())
         }
     };
     warning(code, what, remedy, true)
 }
 
-/// A document that is no policy.
-pub(super) fn not_a_policy(what: &str, error: &str) -> Finding {
-    let message = format!("{what} is not a policy document: {error}");
+/// A document that is no policy of its kind.
+pub(super) fn not_a_policy(what: &str, kind: DocumentKind, error: &str) -> Finding {
+    let expected = match kind {
+        DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Trust | DocumentKind::Resource => "policy document",
+        DocumentKind::ResourceControl => "resource control policy",
+    };
+    let message = format!("{what} is not a {expected}: {error}");
     warning(Code::InvalidPolicy, message, "correct the document; what it grants or denies is not known", true)
 }
 
@@ -66,11 +71,16 @@ pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Op
         (Resemblance::Identity, DocumentKind::Identity | DocumentKind::Scp)
         | (Resemblance::Trust, DocumentKind::Trust)
         | (_, DocumentKind::Resource) => return None,
+        (Resemblance::Identity, DocumentKind::ResourceControl) => (
+            "an identity policy or a service control policy",
+            "give it with `--policy` or `--scp`; `--rcp` takes resource control policies",
+        ),
         (Resemblance::Identity, DocumentKind::Trust) => (
             "an identity policy or a service control policy",
             "give it with `--policy` or `--scp`; `--trust` takes the trust policy of the role",
         ),
         (Resemblance::Trust, _) => ("a trust policy", "give it with `--trust`"),
+        (_, DocumentKind::ResourceControl) => return None,
         (Resemblance::ResourceControl, _) => ("a resource control policy", "give it with `--rcp`"),
         (Resemblance::ResourceControlOrEndpoint, _) => (
             "a resource control policy, or the policy of a VPC endpoint",
@@ -84,6 +94,10 @@ pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Op
     let odd = match kind {
         DocumentKind::Trust if looks == Resemblance::Identity => "has no `Principal`, and a trust policy has one",
         DocumentKind::Trust => "is not a trust policy",
+        DocumentKind::ResourceControl if looks == Resemblance::Identity => {
+            "has no `Principal`, and a resource control policy has one"
+        }
+        DocumentKind::ResourceControl => "is not a resource control policy",
         DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource => {
             "has a `Principal`, and no identity policy, permissions boundary or service control policy has one"
         }
@@ -116,8 +130,8 @@ pub(super) fn trust(
 ) -> Option<Finding> {
     let of_role = if judged.name.is_empty() { String::new() } else { format!(" of role `{}`", judged.name) };
     let name = service.name();
-    let of_host_management = name.starts_with("ssm.");
-    let who = if of_host_management { "Systems Manager" } else { "EC2" };
+    let of_host_management = service.is_systems_manager();
+    let who = service_in_words(service);
     match decision {
         Decision::Allowed => None,
         Decision::Unknown => Some(warning(
@@ -175,17 +189,9 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
     }
     if scps_unseen(facts) {
         let unread = facts.organization.known().and_then(|organization| organization.policies_unread.as_ref());
-        lines.push(match unread {
-            Some(reason) if reason.kind != UnreadableKind::Denied => {
-                let Unreadable { api, message, .. } = reason;
-                format!("service control policies: not visible from here (`{api}`: {message}); give them with --scp")
-            }
-            Some(reason) => {
-                format!("service control policies: not visible from here (`{}`); give them with --scp", reason.api)
-            }
-            None => "service control policies: not visible from here; give them with --scp".to_owned(),
-        });
+        lines.push(not_visible("service", "--scp", unread));
     }
+    lines.extend(rcps::not_checked(facts, demand));
     lines.push(
         match demand.encrypted {
             true => {
@@ -196,15 +202,10 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
         .to_owned(),
     );
     if demand.s3_logs {
-        lines.push("the bucket's own policy, its encryption key and resource control policies".to_owned());
+        lines.push("the bucket's own policy and its encryption key".to_owned());
     }
     if demand.cloudwatch_logs {
-        lines.push(
-            "whether the log group exists, whether it is encrypted, and resource control policies on it".to_owned(),
-        );
-    }
-    if demand.encrypted {
-        lines.push("resource control policies on the KMS key".to_owned());
+        lines.push("whether the log group exists, and whether it is encrypted".to_owned());
     }
     lines
 }

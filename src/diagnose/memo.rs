@@ -9,13 +9,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::facts::{Facts, Instance, Role, Subject};
-use crate::needs::{Place, Requirements, UPDATE_INSTANCE_INFORMATION};
+use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::policy::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 use crate::report::{Finding, NeededFor, Permission, RoleSummary, Shared, Trust};
 
 use super::asked::Asked;
 use super::library::Library;
 use super::place_of;
+use super::rcps::GovernedBy;
 use super::role::{self, JudgedRole};
 
 /// What was judged before. It holds for the facts that it was made with.
@@ -60,6 +61,10 @@ type Who = (Option<usize>, bool);
 pub(super) struct Demand {
     /// Whether sessions are encrypted with a key.
     pub encrypted: bool,
+    /// Whether resource control policies of the account cover something of it.
+    pub governed: bool,
+    /// Whether those of another account do.
+    pub governed_elsewhere: bool,
     /// Whether logs go to a bucket.
     pub s3_logs: bool,
     /// Whether logs go to a log group.
@@ -209,10 +214,13 @@ impl Where {
 }
 
 impl Demand {
-    pub(super) fn of(asked: &Asked<'_>) -> Demand {
+    pub(super) fn of(asked: &Asked<'_>, place: &Place<'_>, given: &[ContextEntry]) -> Demand {
         let needed_for = |what| asked.needs.iter().any(|need| need.needed_for == what);
+        let governed_by = |who| asked.needs.iter().any(|need| GovernedBy::of(need, place, given) == who);
         Demand {
             encrypted: !asked.keys.is_empty(),
+            governed: governed_by(GovernedBy::OwnAccount),
+            governed_elsewhere: governed_by(GovernedBy::AnotherAccount),
             s3_logs: needed_for(NeededFor::S3Logs),
             cloudwatch_logs: needed_for(NeededFor::CloudwatchLogs),
             preferences_known: asked.preferences_known,

@@ -18,6 +18,7 @@ mod near_miss;
 mod path;
 mod permissions;
 mod questions;
+mod rcps;
 mod role;
 mod words;
 
@@ -236,7 +237,8 @@ impl Diagnosis<'_> {
     fn demand(&self, subject: &Subject, instance: Option<&Instance>) -> Demand {
         let work_out = || {
             let place = place_of(subject, instance);
-            Demand::of(&asked::of(self.facts, self.requirements, subject, &place))
+            let asked = asked::of(self.facts, self.requirements, subject, &place);
+            Demand::of(&asked, &place, &self.requirements.context)
         };
         match subject.kind {
             SubjectKind::Documents(_) => work_out(),

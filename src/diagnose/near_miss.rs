@@ -2,7 +2,7 @@
 
 use crate::policy::{FailedKey, GateKind, NearMiss, RuledOutBy};
 
-use super::words::{listed, policy_in_words};
+use super::words::{in_statement, listed};
 
 /// The most telling of the statements that allow the action and yet do not apply, as the rest of a sentence; nothing where there
 /// is none. A condition that fails tells more than a resource that is another one.
@@ -23,12 +23,12 @@ pub(super) fn near<'a>(gate: GateKind, near_misses: impl IntoIterator<Item = &'a
         RuledOutBy::Alias => "names an alias, which grants nothing: name the key's own ARN".to_owned(),
         RuledOutBy::Resource => "is for other resources".to_owned(),
     };
-    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
     match gate {
-        GateKind::Boundary => format!("; its statement {}{sid} {why}", by.index),
-        GateKind::Identity | GateKind::Scp => {
-            format!("; statement {}{sid} of {} {why}", by.index, policy_in_words(by.kind, &by.policy))
+        GateKind::Boundary => {
+            let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+            format!("; its statement {}{sid} {why}", by.index)
         }
+        GateKind::Identity | GateKind::Scp | GateKind::Rcp => format!("; {} {why}", in_statement(by)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, 
 
 use super::asked::{self, Asked};
 use super::memo::Way;
+use super::rcps::GovernedBy;
 use super::role::JudgedRole;
 use super::{Diagnosis, RoleInView, explain, key_policy, permissions, place_of};
 use crate::agent_context::Caller;
@@ -162,13 +163,20 @@ impl Diagnosis<'_> {
         let mut caller = self.caller_of(judged, place, instance);
         caller.through_systems_manager = service.is_systems_manager();
         let mut findings = judged.findings.clone();
-        let trust = self.judge_trust(judged, service, &mut findings);
+        let trust = self.judge_trust(judged, &caller, service, &mut findings);
         let credentials = match trust.as_ref().map(|trust| trust.decision) {
             Some(Decision::Allowed) | None => Truth::True,
             Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
             Some(Decision::ImplicitDeny | Decision::ExplicitDeny) => Truth::False,
         };
         let answers = self.judge_permissions(judged, &caller, &asked, &mut findings);
+        let governed =
+            |need: &&Need| GovernedBy::of(need, &place, &self.requirements.context) == GovernedBy::OwnAccount;
+        let costs: Vec<Cost> = asked.needs.iter().filter(governed).map(|need| need.cost).collect();
+        if !costs.is_empty() {
+            let leaves_unknown = costs.iter().any(|cost| *cost != Cost::Logs);
+            findings.extend(judged.rcp_findings.iter().cloned().map(|finding| Finding { leaves_unknown, ..finding }));
+        }
         let permissions = answers.iter().map(|(need, response)| permissions::permission(need, response).into());
         findings.extend(key_policy::findings(&asked, &answers, &caller, self.requirements));
         let mut role = None;
@@ -190,11 +198,12 @@ impl Diagnosis<'_> {
     fn judge_trust(
         &self,
         judged: &JudgedRole,
+        caller: &Caller<'_>,
         service: &ServicePrincipal,
         findings: &mut Vec<Finding>,
     ) -> Option<Trust> {
         let document = judged.trust.as_ref()?;
-        let (decision, doubt) = match document {
+        let (mut decision, doubt) = match document {
             Ok(document) => self.trust_of(document, service),
             Err(()) => (Decision::Unknown, Doubt::default()),
         };
@@ -202,6 +211,12 @@ impl Diagnosis<'_> {
         // A trust policy that could not be read or parsed has a finding of its own already.
         if document.is_ok() {
             findings.extend(explain::trust(judged, service, decision, &doubt));
+        }
+        if decision == Decision::Allowed
+            && let Some(finding) = self.rcps_on_assume_role(judged, caller, service)
+        {
+            findings.push(finding);
+            decision = Decision::Unknown;
         }
         Some(Trust { principal: service.name().to_owned(), decision, depends_on })
     }

@@ -11,7 +11,7 @@ use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
 use super::conditional::conditional;
 use super::near_miss::near;
 use super::role::JudgedRole;
-use super::words::{actions_in_words, error, in_words, info, listed, policy_in_words, warning};
+use super::words::{actions_in_words, error, in_statement, in_words, info, listed, warning};
 
 /// A permission as the report shows it.
 pub(super) fn permission(need: &Need, response: &Response) -> Permission {
@@ -88,6 +88,8 @@ pub(super) fn permissions(
                     match kind {
                         GateKind::Identity => missing.push(need),
                         GateKind::Boundary | GateKind::Scp => closed.entry((*kind, name)).or_default().push(action),
+                        // Only a deny closes one.
+                        GateKind::Rcp => {}
                     }
                 }
             }
@@ -153,7 +155,7 @@ pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Fin
 fn keeps_from<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> String {
     let denying = responses.clone().filter(|response| response.decision == Decision::ExplicitDeny);
     if let Some(by) = denying.flat_map(|response| &response.decided_by).next() {
-        return format!("; {} denies it", statement_in_words(by));
+        return format!("; {} denies it", in_statement(by));
     }
     let misses: NearMisses<'_> = responses.clone().flat_map(|response| &response.near_misses).collect();
     let mut gates: BTreeMap<GateKind, &str> = BTreeMap::new();
@@ -162,7 +164,8 @@ fn keeps_from<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> Stri
     }
     let of_gate = |(kind, name): (GateKind, &str)| {
         let who = match kind {
-            GateKind::Identity => String::new(),
+            // Only a deny closes a level of resource control policies.
+            GateKind::Identity | GateKind::Rcp => String::new(),
             GateKind::Boundary => format!("; the permissions boundary `{name}` does not allow it"),
             GateKind::Scp => format!("; the service control policies at `{name}` do not allow it"),
         };
@@ -218,17 +221,11 @@ fn boundary_grants_nothing(judged: &JudgedRole, only_core: bool) -> Option<Strin
     Some(format!("; its permissions boundary `{}` grants nothing by itself{attach}", boundary.name))
 }
 
-/// A statement by its number, Sid and policy.
-fn statement_in_words(by: &StatementReference) -> String {
-    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
-    format!("statement {}{sid} of {}", by.index, policy_in_words(by.kind, &by.policy))
-}
-
-/// A deny in a boundary or an SCP is a finding about the deny and one about whose door it is.
+/// A deny in a boundary or a policy of the organization is a finding about the deny and one about whose door it is.
 fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
     let explicit = error(
         Code::ExplicitDeny,
-        format!("{} denies {}", statement_in_words(by), actions_in_words(actions)),
+        format!("{} denies {}", in_statement(by), actions_in_words(actions)),
         "an explicit deny overrides any allow: narrow the statement or exclude this role",
     );
     let gate = match by.gate {
@@ -242,6 +239,11 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
             Code::BlockedByScp,
             format!("the service control policy `{}` denies {}", by.policy, actions_in_words(actions)),
             "ask your organization's administrator to narrow the deny; no change to the role overrides an SCP",
+        ),
+        GateKind::Rcp => error(
+            Code::BlockedByRcp,
+            format!("the resource control policy `{}` denies {}", by.policy, actions_in_words(actions)),
+            "ask your organization's administrator to narrow the deny; no change to the role overrides it",
         ),
     };
     vec![explicit, gate]
@@ -281,7 +283,7 @@ fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses
             format!("the service control policies at `{name}` do not allow {actions}{near}"),
             "ask your organization's administrator to allow it for this account; no change to the role overrides an SCP",
         ),
-        GateKind::Boundary | GateKind::Identity => error(
+        GateKind::Boundary | GateKind::Identity | GateKind::Rcp => error(
             Code::BlockedByBoundary,
             format!("the permissions boundary `{name}` does not allow {actions}{near}"),
             "allow it in the boundary too; no policy of the role can pass its boundary",

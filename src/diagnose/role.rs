@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::arn::Arn;
-use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyText, Role, Unreadable, UnreadableKind};
+use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
 use crate::policy::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
 use crate::report::Finding;
 
@@ -29,6 +29,8 @@ pub(super) struct JudgedRole {
     pub gates: Vec<Gate>,
     /// What could not be read or understood.
     pub findings: Vec<Finding>,
+    /// Which resource control policies could not be read: it matters only where they cover what is asked.
+    pub rcp_findings: Vec<Finding>,
     /// Why policies are not known: what an unknown permission may hang on that has a finding already.
     pub unread: Vec<String>,
 }
@@ -63,11 +65,12 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
     reading.judged.gates.push(identity);
     let boundary = reading.boundary_gate(role);
     reading.judged.gates.extend(boundary);
-    // SCPs do not touch service-linked roles:
+    // Neither type of policy touches service-linked roles:
     // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
+    // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#actions-not-restricted-by-rcps
     let path = role.arn.as_deref().and_then(Arn::parse).map(|arn| arn.path().to_owned());
     if !path.is_some_and(|path| path.starts_with("/aws-service-role/")) {
-        reading.add_scp_gates();
+        reading.add_organization_gates();
     }
     reading.judged
 }
@@ -89,7 +92,7 @@ pub(super) fn judge_documents(
         let policy = reading.parse_named(boundary, PolicyKind::Boundary);
         reading.judged.gates.push(gate_of(GateKind::Boundary, &boundary.name, vec![policy]));
     }
-    reading.add_scp_gates();
+    reading.add_organization_gates();
     reading.judged
 }
 
@@ -104,6 +107,7 @@ impl JudgedRole {
             trust: None,
             gates: Vec::new(),
             findings: Vec::new(),
+            rcp_findings: Vec::new(),
             unread: Vec::new(),
         }
     }
@@ -122,6 +126,11 @@ impl Reading<'_> {
     /// Remembers what could not be read, and says it in words that an unknown permission can hang on.
     fn note(&mut self, reason: &Unreadable) -> String {
         self.judged.findings.push(explain::unreadable(reason));
+        self.unread(reason)
+    }
+
+    /// The words for what could not be read, which has a finding.
+    fn unread(&mut self, reason: &Unreadable) -> String {
         let words = format!("`{}` could not be called", reason.api);
         self.judged.unread.push(words.clone());
         words
@@ -176,20 +185,36 @@ impl Reading<'_> {
         }
     }
 
-    fn add_scp_gates(&mut self) {
-        // Nor do they touch the management account.
+    fn add_organization_gates(&mut self) {
+        // Nor do they touch the management account and its resources.
         let management =
             self.facts.organization.known().and_then(|organization| organization.management_account.as_deref());
         let account = self.judged.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account);
         if account.is_some() && management == account.as_deref() {
             return;
         }
-        for level in self.facts.scp_levels.iter().flatten() {
-            let policies = level.policies.iter().map(|document| self.parse_named(document, PolicyKind::Scp)).collect();
-            let mut gate = gate_of(GateKind::Scp, &level.name, policies);
-            gate.unread.extend(level.unread.iter().map(|reason| self.note(reason)));
-            self.judged.gates.push(gate);
+        let facts = self.facts;
+        for level in facts.scp_levels.iter().flatten() {
+            self.add_level(level, GateKind::Scp, PolicyKind::Scp);
         }
+        for level in facts.rcp_levels.iter().flatten() {
+            self.add_level(level, GateKind::Rcp, PolicyKind::Rcp);
+        }
+    }
+
+    /// Adds the policies of one level as a gate.
+    fn add_level(&mut self, level: &PolicyLevel, gate: GateKind, policy: PolicyKind) {
+        let policies = level.policies.iter().map(|document| self.parse_named(document, policy)).collect();
+        let mut gate = gate_of(gate, &level.name, policies);
+        for reason in &level.unread {
+            let findings = match gate.kind {
+                GateKind::Rcp => &mut self.judged.rcp_findings,
+                GateKind::Identity | GateKind::Boundary | GateKind::Scp => &mut self.judged.findings,
+            };
+            findings.push(explain::unreadable(reason));
+            gate.unread.push(self.unread(reason));
+        }
+        self.judged.gates.push(gate);
     }
 
     fn managed(&mut self, arn: &str, kind: PolicyKind) -> Policy {
@@ -208,7 +233,13 @@ impl Reading<'_> {
     }
 
     fn parse_named(&mut self, named: &NamedDocument, kind: PolicyKind) -> Policy {
-        let document_kind = if kind == PolicyKind::Scp { DocumentKind::Scp } else { DocumentKind::Identity };
+        let document_kind = match kind {
+            PolicyKind::Rcp => DocumentKind::ResourceControl,
+            PolicyKind::Scp => DocumentKind::Scp,
+            PolicyKind::Inline | PolicyKind::Managed | PolicyKind::Boundary | PolicyKind::Document => {
+                DocumentKind::Identity
+            }
+        };
         let document = self.parse_as(&format!("`{}`", named.name), &named.document, document_kind);
         Policy { name: named.name.clone(), kind, document }
     }
@@ -236,7 +267,11 @@ impl Reading<'_> {
                     }
                 }
             }
-            Err(error) => explain::not_a_policy(what, &error),
+            Err(error) => {
+                // A service control policy or a trust policy that was given in the place of one is told as such.
+                let misplaced = (kind == DocumentKind::ResourceControl).then(|| explain::misplaced(what, text, kind));
+                misplaced.flatten().unwrap_or_else(|| explain::not_a_policy(what, kind, &error))
+            }
         };
         self.judged.findings.push(finding);
         let words = format!("{what} cannot be understood");

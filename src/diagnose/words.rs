@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::facts::{Unreadable, UnreadableKind};
 use crate::needs::CHANNEL_ACTIONS;
-use crate::policy::{Doubt, PolicyKind};
+use crate::policy::{Doubt, PolicyKind, ServicePrincipal, StatementReference};
 use crate::report::{Code, Finding, Severity};
 
 /// A policy by its kind and name.
@@ -13,8 +14,20 @@ pub(super) fn policy_in_words(kind: PolicyKind, name: &str) -> String {
         PolicyKind::Managed => format!("the managed policy `{name}`"),
         PolicyKind::Boundary => format!("the permissions boundary `{name}`"),
         PolicyKind::Scp => format!("the service control policy `{name}`"),
+        PolicyKind::Rcp => format!("the resource control policy `{name}`"),
         PolicyKind::Document => format!("`{name}`"),
     }
+}
+
+/// A statement by its place in its policy.
+pub(super) fn in_statement(by: &StatementReference) -> String {
+    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+    format!("statement {}{sid} of {}", by.index, policy_in_words(by.kind, &by.policy))
+}
+
+/// A service that assumes roles, by its own name.
+pub(super) fn service_in_words(service: &ServicePrincipal) -> &'static str {
+    if service.is_systems_manager() { "Systems Manager" } else { "EC2" }
 }
 
 /// The actions, the four channel actions as one where they come together.
@@ -44,6 +57,16 @@ pub(super) fn listed(items: &[String]) -> String {
         [one] => one.clone(),
         [start @ .., last] => format!("{} and {last}", start.join(", ")),
     }
+}
+
+/// Policies of the organization that could not be read, why, and the flag that gives them.
+pub(super) fn not_visible(policy_type: &str, flag: &str, unread: Option<&Unreadable>) -> String {
+    let why = match unread {
+        Some(Unreadable { api, kind: UnreadableKind::Denied, .. }) => format!(" (`{api}`)"),
+        Some(Unreadable { api, message, .. }) => format!(" (`{api}`: {message})"),
+        None => String::new(),
+    };
+    format!("{policy_type} control policies: not visible from here{why}; give them with `{flag}`")
 }
 
 /// What certainly keeps Session Manager out.

@@ -22,25 +22,44 @@ pub struct Settings {
 pub struct Organization {
     /// Its id (`o-...`).
     pub id: String,
-    /// The management account, which no SCP touches.
+    /// The management account, which no SCP touches, and whose resources no resource control policy touches.
     pub management_account: Option<String>,
     /// The path of the account, `o-.../r-.../ou-.../`, where it is known.
     pub path: Option<String>,
-    /// Why its policies could not be read, if so.
+    /// Why its service control policies could not be read, if so.
     pub policies_unread: Option<Unreadable>,
+    /// Why its resource control policies could not be read, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcps_unread: Option<Unreadable>,
 }
 
-/// One level of an organisation (root, organizational unit or account) with its SCPs.
+/// One level of an organization (root, organizational unit or account) with its policies of one type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ScpLevel {
+pub struct PolicyLevel {
     /// What the level is called in reports.
     pub name: String,
-    /// The policies at that level; one of them must allow.
+    /// The policies at that level; of service control policies, one must allow.
     pub policies: Vec<NamedDocument>,
     /// Why there may be more of them than those.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unreadable>,
+}
+
+/// The levels of an organization's policies that a person gave, from the root down; `None` for a type of which none was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenPolicies {
+    /// Service control policies.
+    pub scps: Option<Vec<PolicyLevel>>,
+    /// Resource control policies.
+    pub rcps: Option<Vec<PolicyLevel>>,
+}
+
+impl GivenPolicies {
+    /// Whether nothing of the organization's policies is left to be read.
+    pub fn are_all(&self) -> bool {
+        self.scps.is_some() && self.rcps.is_some()
+    }
 }
 
 /// A document with the name that reports call it by.

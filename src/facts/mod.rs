@@ -7,14 +7,16 @@
 mod account;
 mod document;
 pub mod snapshot;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use account::{NamedDocument, Organization, ScpLevel, Settings};
+pub use account::{GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
+pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,62 +48,6 @@ impl<T> Fact<T> {
     }
 }
 
-/// Why a datum could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unreadable {
-    /// The API that failed, named as the IAM action that it needs: `iam:GetRole`.
-    pub api: String,
-    /// What kind of failure it was.
-    pub kind: UnreadableKind,
-    /// What AWS, the network or this tool said about it, for a person.
-    pub message: String,
-}
-
-/// The kinds of failure that change what a person does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnreadableKind {
-    /// The caller may not make this call.
-    Denied,
-    /// AWS throttled the call for longer than the retries lasted.
-    Throttled,
-    /// There are no credentials, or they are expired or invalid.
-    Credentials,
-    /// No answer came, or it broke off, or it could not be understood.
-    Network,
-    /// The thing asked for lives in another account than the credentials.
-    OtherAccount,
-    /// There is no such thing, only another of its name.
-    OtherPath,
-    /// The snapshot does not hold it.
-    NotInSnapshot,
-    /// AWS itself failed for longer than the retries lasted.
-    Service,
-    /// Any other error of AWS.
-    Other,
-}
-
-impl UnreadableKind {
-    /// Whether another try may well succeed, so that the failure says nothing of what the caller may see.
-    pub fn may_pass(self) -> bool {
-        self.is_of_aws() || self == UnreadableKind::Network
-    }
-
-    /// Whether AWS was reached and said neither what was asked for nor that the caller may not see it.
-    pub fn is_of_aws(self) -> bool {
-        match self {
-            UnreadableKind::Throttled | UnreadableKind::Credentials | UnreadableKind::Service => true,
-            UnreadableKind::Denied
-            | UnreadableKind::Network
-            | UnreadableKind::OtherAccount
-            | UnreadableKind::OtherPath
-            | UnreadableKind::NotInSnapshot
-            | UnreadableKind::Other => false,
-        }
-    }
-}
-
 /// Everything that was read for one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,7 +69,11 @@ pub struct Facts {
     /// KMS keys by [`kms_key`]: what an id or alias stands for.
     pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
     /// The SCP levels from the root down, where they are known; none at all in an account that they do not touch.
-    pub scp_levels: Option<Vec<ScpLevel>>,
+    pub scp_levels: Option<Vec<PolicyLevel>>,
+    /// The levels of resource control policies from the root down, where they are known; none at all in an account whose
+    /// resources they do not touch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcp_levels: Option<Vec<PolicyLevel>>,
     /// The settings of Systems Manager, by Region.
     #[serde(default)]
     pub settings: BTreeMap<String, Settings>,
@@ -153,18 +103,21 @@ impl Facts {
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
             scp_levels: None,
+            rcp_levels: None,
             settings: BTreeMap::new(),
             organization: not_taken(),
         }
     }
 
-    /// Puts the levels of service control policies that a person gave, if any, in the place of those that were read.
-    pub fn give_scps(&mut self, given: Option<Vec<ScpLevel>>) {
-        let Some(given) = given else { return };
-        self.scp_levels = Some(given);
+    /// Puts the levels of the organization's policies that a person gave, if any, in the place of those that were read.
+    pub fn give_policies(&mut self, given: GivenPolicies) {
+        let GivenPolicies { scps, rcps } = given;
         if let Fact::Known(organization) = &mut self.organization {
-            organization.policies_unread = None;
+            organization.policies_unread.take_if(|_| scps.is_some());
+            organization.rcps_unread.take_if(|_| rcps.is_some());
         }
+        self.scp_levels = scps.or(self.scp_levels.take());
+        self.rcp_levels = rcps.or(self.rcp_levels.take());
     }
 }
 

@@ -326,6 +326,7 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         profiles_of_roles: facts.profiles_of_roles.clone(),
         kms_keys: facts.kms_keys.clone(),
         scp_levels: facts.scp_levels.clone(),
+        rcp_levels: facts.rcp_levels.clone(),
         settings: facts.settings.clone(),
         organization: facts.organization.clone(),
     })

@@ -12,6 +12,7 @@ use super::evaluate::action_applies;
 use super::json::{Json, repeated};
 use super::key_policy::AwsPrincipals;
 use super::principal::PrincipalElement;
+use super::rcp;
 use super::resource::{ResourceElement, ResourcePattern};
 
 /// What a document is attached to, which decides the elements that it must have.
@@ -25,6 +26,8 @@ pub enum DocumentKind {
     Trust,
     /// The policy of a resource, such as a KMS key: has both.
     Resource,
+    /// A resource control policy: has both too, and can only deny.
+    ResourceControl,
 }
 
 /// A parsed policy document.
@@ -133,6 +136,9 @@ impl Document {
             other => Err(format!("a statement is {}, not an object", other.kind())),
         });
         let statements: Vec<Statement> = statements.collect::<Result<_, _>>()?;
+        if kind == DocumentKind::ResourceControl {
+            rcp::refuse(&statements)?;
+        }
         if statements.is_empty() {
             refusals.push("it has no statement".to_owned());
         }
@@ -173,8 +179,14 @@ impl Statement {
         for (name, _) in members {
             match (name.as_str(), kind) {
                 ("Sid" | "Effect" | "Action" | "NotAction" | "Condition", _)
-                | ("Resource" | "NotResource", DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource)
-                | ("Principal" | "NotPrincipal", DocumentKind::Trust | DocumentKind::Resource) => {}
+                | (
+                    "Resource" | "NotResource",
+                    DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource | DocumentKind::ResourceControl,
+                )
+                | (
+                    "Principal" | "NotPrincipal",
+                    DocumentKind::Trust | DocumentKind::Resource | DocumentKind::ResourceControl,
+                ) => {}
                 ("Principal" | "NotPrincipal", DocumentKind::Identity) => {
                     problems.push(format!("`{name}` does not belong in an identity policy"));
                 }
@@ -198,7 +210,9 @@ impl Statement {
             }
         }
         let principal = match kind {
-            DocumentKind::Trust | DocumentKind::Resource => PrincipalElement::parse(members, &mut problems),
+            DocumentKind::Trust | DocumentKind::Resource | DocumentKind::ResourceControl => {
+                PrincipalElement::parse(members, &mut problems)
+            }
             DocumentKind::Identity | DocumentKind::Scp => PrincipalElement::Missing,
         };
         let aws_principals = AwsPrincipals::parse(members);

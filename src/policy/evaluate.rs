@@ -12,6 +12,7 @@ use super::cases::in_every_case;
 use super::condition::{Condition, FailedKey};
 use super::context::Context;
 use super::document::{ActionElement, Document, Effect, Statement};
+use super::rcp;
 use super::resource::Resource;
 use super::truth::{Doubt, Truth};
 
@@ -52,6 +53,8 @@ pub enum PolicyKind {
     Boundary,
     /// A service control policy.
     Scp,
+    /// A resource control policy.
+    Rcp,
     /// A document from a file.
     Document,
 }
@@ -72,7 +75,7 @@ pub struct Policy {
 pub struct Gate {
     /// What the gate is.
     pub kind: GateKind,
-    /// Its name in reports: the boundary's ARN, the SCP level's name; unused for identity policies.
+    /// Its name in reports: the boundary's ARN, the name of a level of the organization; unused for identity policies.
     pub name: String,
     /// Its policies.
     pub policies: Vec<Policy>,
@@ -89,6 +92,8 @@ pub enum GateKind {
     Boundary,
     /// One level of service control policies.
     Scp,
+    /// One level of resource control policies, which only a deny closes.
+    Rcp,
 }
 
 /// A statement that decided, or that could not be decided.
@@ -202,7 +207,8 @@ fn in_all(cases: Vec<Response>) -> Response {
 
 /// The same, where a key of which nothing is known leaves open what hangs on it.
 fn evaluate_once(gates: &[Gate], request: &Request) -> Response {
-    let found: Vec<GateFindings> = gates.iter().map(|gate| GateFindings::of(gate, request)).collect();
+    let bears = |gate: &&Gate| gate.kind != GateKind::Rcp || rcp::govern(request);
+    let found: Vec<GateFindings> = gates.iter().filter(bears).map(|gate| GateFindings::of(gate, request)).collect();
     let every = |of: fn(&GateFindings) -> &BTreeSet<StatementReference>| -> Vec<StatementReference> {
         found.iter().flat_map(|gate| of(gate).iter().cloned()).collect()
     };
@@ -227,9 +233,10 @@ fn evaluate_once(gates: &[Gate], request: &Request) -> Response {
         (false, false, true) => {
             let mut response = Response::of(Decision::Unknown);
             for gate in found {
+                let open = gate.is_open();
                 response.doubt = response.doubt.merge(gate.deny_doubt);
                 let mut undecided = gate.maybe_denying;
-                if gate.allowing.is_empty() {
+                if !open {
                     response.doubt = response.doubt.merge(gate.allow_doubt);
                     undecided.extend(gate.maybe_allowing);
                 }
@@ -337,11 +344,11 @@ impl GateFindings {
     }
 
     fn is_open(&self) -> bool {
-        !self.allowing.is_empty()
+        self.kind == GateKind::Rcp || !self.allowing.is_empty()
     }
 
     fn is_closed(&self) -> bool {
-        self.allowing.is_empty() && self.maybe_allowing.is_empty() && !self.unread
+        !self.is_open() && self.maybe_allowing.is_empty() && !self.unread
     }
 
     fn may_deny(&self) -> bool {

@@ -15,6 +15,7 @@ mod moment;
 mod operator;
 mod pattern;
 mod principal;
+pub mod rcp;
 mod resemblance;
 mod resource;
 mod sight;

@@ -161,6 +161,7 @@ fn description(code: Code) -> &'static str {
         Code::ExplicitDeny => "A policy statement denies a needed action.",
         Code::BlockedByBoundary => "The permissions boundary does not allow a needed action.",
         Code::BlockedByScp => "A service control policy does not allow a needed action.",
+        Code::BlockedByRcp => "A resource control policy denies a needed action.",
         Code::ConditionalPermission => "Whether a needed action is allowed depends on something that is not known.",
         Code::InvalidPolicy => "A policy document cannot be understood.",
         Code::MetadataDisabled => "The instance metadata service is switched off.",

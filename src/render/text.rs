@@ -271,6 +271,8 @@ fn decider(by: &DecidedBy, verbose: bool) -> String {
         (PolicyKind::Boundary, false) => "boundary ",
         (PolicyKind::Scp, true) => "service control policy ",
         (PolicyKind::Scp, false) => "SCP ",
+        (PolicyKind::Rcp, true) => "resource control policy ",
+        (PolicyKind::Rcp, false) => "RCP ",
         (PolicyKind::Managed, false) | (PolicyKind::Document, _) => "",
     };
     let name = match Arn::parse(&by.policy) {

@@ -251,7 +251,7 @@ pub enum Severity {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 26] = [
         Code::NoInstanceProfile,
         Code::InstanceProfileMissing,
         Code::InstanceProfileStale,
@@ -263,6 +263,7 @@ impl Code {
         Code::ExplicitDeny,
         Code::BlockedByBoundary,
         Code::BlockedByScp,
+        Code::BlockedByRcp,
         Code::ConditionalPermission,
         Code::InvalidPolicy,
         Code::MetadataDisabled,
@@ -306,6 +307,8 @@ pub enum Code {
     BlockedByBoundary,
     /// A service control policy does not allow a needed action.
     BlockedByScp,
+    /// A resource control policy denies a needed action.
+    BlockedByRcp,
     /// Whether a needed action is allowed hangs on something unknown.
     ConditionalPermission,
     /// A policy document cannot be understood.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cli_answer;
 use crate::arn::partition_of_region;
-use crate::facts::{Documents, Facts, NamedDocument, ScpLevel, Subject, SubjectKind};
+use crate::facts::{Documents, Facts, GivenPolicies, NamedDocument, PolicyLevel, Subject, SubjectKind};
 
 /// A document as it was read: the name it was given by, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct DocumentSet {
     pub trust: Option<Text>,
     /// The permissions boundary.
     pub boundary: Option<Text>,
-    /// SCPs, a text for each level from the root down.
-    pub scps: Vec<Text>,
+    /// Policies of the organization.
+    pub levels: Levels,
     /// The account.
     pub account: Option<String>,
     /// The Region.
@@ -38,10 +38,26 @@ pub struct DocumentSet {
     pub partitions: BTreeSet<String>,
 }
 
+/// Policies of the organization, a text for each level from the root down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// Service control policies.
+    pub scps: Vec<Text>,
+    /// Resource control policies.
+    pub rcps: Vec<Text>,
+}
+
+impl Levels {
+    /// The levels. A JSON array in a text is a level with several policies.
+    pub fn given(&self) -> GivenPolicies {
+        GivenPolicies { scps: levels(&self.scps), rcps: levels(&self.rcps) }
+    }
+}
+
 /// The one subject that stands for the documents together.
 pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
     let mut facts = Facts::new(now);
-    facts.scp_levels = scp_levels(&set.scps);
+    facts.give_policies(set.levels.given());
     facts.subjects.push(Subject {
         target: "documents".to_owned(),
         partition: match &set.region {
@@ -68,7 +84,8 @@ fn partition_named(set: &DocumentSet) -> Option<String> {
     if let Some(said) = set.partitions.first() {
         return Some(said.clone()).filter(|_| set.partitions.len() == 1);
     }
-    let mut texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(&set.scps);
+    let Levels { scps, rcps } = &set.levels;
+    let mut texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(scps).chain(rcps);
     let names_another = |text: &Text| {
         let document = cli_answer::document(&text.text);
         let mut partitions = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
@@ -77,13 +94,13 @@ fn partition_named(set: &DocumentSet) -> Option<String> {
     (!texts.any(names_another)).then(|| "aws".to_owned())
 }
 
-/// The levels of an organisation's SCPs. A JSON array in a text is a level with several policies. `None` for no text.
-pub fn scp_levels(texts: &[Text]) -> Option<Vec<ScpLevel>> {
-    let levels: Vec<_> = texts.iter().map(scp_level).collect();
+/// The levels of policies of one type; `None` for no text.
+fn levels(texts: &[Text]) -> Option<Vec<PolicyLevel>> {
+    let levels: Vec<_> = texts.iter().map(level).collect();
     Some(levels).filter(|levels| !levels.is_empty())
 }
 
-fn scp_level(text: &Text) -> ScpLevel {
+fn level(text: &Text) -> PolicyLevel {
     let document = cli_answer::document(&text.text);
     // Raw values keep the texts as they are, duplicate keys included.
     let policies = match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(document.as_str()) {
@@ -97,7 +114,7 @@ fn scp_level(text: &Text) -> ScpLevel {
             .collect(),
         Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
     };
-    ScpLevel { name: text.name.clone(), policies, unread: Vec::new() }
+    PolicyLevel { name: text.name.clone(), policies, unread: Vec::new() }
 }
 
 fn named(text: Text) -> NamedDocument {
@@ -111,16 +128,15 @@ mod tests {
     #[test]
     fn an_array_is_a_level_with_several_policies() {
         let text = |name: &str, text: &str| Text { name: name.into(), text: text.into() };
-        let levels =
-            scp_levels(&[text("root", r#"{"Statement": []}"#), text("ou", r#"[{"a": 1, "a": 2}, {}]"#)]).unwrap();
+        let read = levels(&[text("root", r#"{"Statement": []}"#), text("ou", r#"[{"a": 1, "a": 2}, {}]"#)]).unwrap();
         let names: Vec<Vec<&str>> =
-            levels.iter().map(|level| level.policies.iter().map(|policy| policy.name.as_str()).collect()).collect();
+            read.iter().map(|level| level.policies.iter().map(|policy| policy.name.as_str()).collect()).collect();
         assert_eq!(names, [vec!["root"], vec!["ou[0]", "ou[1]"]]);
-        assert_eq!(levels[1].policies[0].document.as_str(), r#"{"a": 1, "a": 2}"#);
+        assert_eq!(read[1].policies[0].document.as_str(), r#"{"a": 1, "a": 2}"#);
         let answers = r#"[{"Policy": {"PolicySummary": {}, "Content": "{\"Statement\":  []}"}}, {"Statement": []}]"#;
-        let levels = scp_levels(&[text("ou", answers)]).unwrap();
-        let documents: Vec<&str> = levels[0].policies.iter().map(|policy| policy.document.as_str()).collect();
+        let answers = levels(&[text("ou", answers)]).unwrap();
+        let documents: Vec<&str> = answers[0].policies.iter().map(|policy| policy.document.as_str()).collect();
         assert_eq!(documents, [r#"{"Statement":  []}"#, r#"{"Statement": []}"#]);
-        assert_eq!(scp_levels(&[]), None);
+        assert_eq!(levels(&[]), None);
     }
 }

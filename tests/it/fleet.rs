@@ -9,7 +9,7 @@ use crate::support::answer::Answer;
 use crate::support::command::Sandbox;
 use crate::support::model::{EC2_TRUST, Instance, Level, Member, Policy, Profile, Role, SSM_CORE};
 use crate::support::report::{Code, Outcome, Report, Verdict};
-use crate::support::stub::Stub;
+use crate::support::stub::{Call, Stub};
 use crate::support::world::{ACCOUNT, World};
 
 const OTHER: &str = "444455556666";
@@ -236,8 +236,8 @@ fn the_accounts_of_an_organization() {
     let member = report.results.iter().find(|outcome| outcome.account.as_deref() == Some(OTHER)).unwrap();
     assert!(member.not_checked.iter().all(|line| !line.contains("service control")), "{:?}", member.not_checked);
     // What holds for many accounts is read once.
-    let asked: Vec<_> =
-        stub.calls_of("ListPoliciesForTarget").iter().map(|call| call.parameter("TargetId").to_owned()).collect();
+    let of_type = |call: &Call| (call.parameter("Filter").to_owned(), call.parameter("TargetId").to_owned());
+    let asked: Vec<_> = stub.calls_of("ListPoliciesForTarget").iter().map(of_type).collect();
     assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len(), "{asked:?}");
 }
 
@@ -246,14 +246,21 @@ fn a_policy_of_the_organization_counts_in_its_members() {
     let mut worlds = organization();
     let levels =
         [Level::new("r-root").scp("FullAWSAccess", allow_all()), Level::new(ACCOUNT).scp("FullAWSAccess", allow_all())];
+    let no_keys = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}});
     let web = Level::new("ou-web").scp("FullAWSAccess", allow_all()).scp("no-sessions", deny("ssmmessages:*"));
+    let web = web.rcp("no-keys", no_keys);
     let member = Member::new(OTHER).under([Level::new("r-root"), web]).scp("FullAWSAccess", allow_all());
     worlds[0] = fleet(ACCOUNT, 1).organization("o-a", ACCOUNT, levels).member(member);
     worlds[1] = fleet(OTHER, 1).hidden_organization("o-a", ACCOUNT);
-    let report = check(&Stub::accounts(worlds), &["--accounts", "org", "--assume-role", "Audit"]);
+    let arguments = ["--accounts", "org", "--assume-role", "Audit"];
+    let stub = Stub::accounts(worlds);
+    let report = check(&stub, &arguments);
     let [own, member] = &report.results[..] else { panic!("{report:?}") };
     assert_eq!(own.verdict, Verdict::Ready);
     assert_eq!((member.verdict, member.codes().contains(&Code::BlockedByScp)), (Verdict::NotReady, true));
+    let report = check(&stub, &[&arguments[..], &["--require", "kms:Decrypt"]].concat());
+    let blocked = |outcome: &Outcome| outcome.codes().contains(&Code::BlockedByRcp);
+    assert_eq!(report.results.iter().map(blocked).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]

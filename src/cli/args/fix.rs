@@ -73,9 +73,8 @@ pub struct Fix {
     #[arg(long, value_name = "FILE", help_heading = "AWS")]
     pub snapshot: Option<OsString>,
 
-    /// The service control policies: a file for each level from the root down; a JSON array is a level with several
-    #[arg(long, value_name = "FILE", help_heading = "AWS")]
-    pub scp: Vec<OsString>,
+    #[command(flatten)]
+    pub levels: super::Levels,
 
     /// The least severity that, once everything is done, makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "What to write, and whether")]

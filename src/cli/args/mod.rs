@@ -103,6 +103,8 @@ pub struct Check {
     #[command(flatten)]
     pub sources: Sources,
     #[command(flatten)]
+    pub levels: Levels,
+    #[command(flatten)]
     pub aws: Aws,
 
     /// The form of the report
@@ -215,7 +217,7 @@ pub struct Circumstances {
     pub preferences: Option<String>,
 }
 
-/// Sources other than a live account, which make no AWS call, and SCPs, which go with any source; `-` is standard input.
+/// Sources other than a live account, which make no AWS call; `-` is standard input.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
 pub struct Sources {
@@ -235,10 +237,6 @@ pub struct Sources {
     #[arg(long, value_name = "FILE")]
     pub boundary: Option<OsString>,
 
-    /// The service control policies: a file for each level from the root down; a JSON array is a level with several
-    #[arg(long, value_name = "FILE", help_heading = "Service control policies, with any source")]
-    pub scp: Vec<OsString>,
-
     /// The account that bare documents are for
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,
@@ -246,6 +244,19 @@ pub struct Sources {
     /// The instance that bare documents are for
     #[arg(long, value_name = "ID")]
     pub instance_id: Option<String>,
+}
+
+/// Policies of the organization, which go with any source; `-` is standard input.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policies of the organization, with any source")]
+pub struct Levels {
+    /// The service control policies: a file for each level from the root down; a JSON array is a level with several
+    #[arg(long, value_name = "FILE")]
+    pub scp: Vec<OsString>,
+
+    /// The resource control policies, in the same form
+    #[arg(long, value_name = "FILE")]
+    pub rcp: Vec<OsString>,
 }
 
 /// How to reach AWS. Everything else comes from the environment and the shared config files, as in the AWS CLI.

@@ -9,9 +9,8 @@ use super::super::progress::FleetProgress;
 use super::super::resolve::{FixPlan, FixSource, Wanted};
 use super::super::{Stop, args};
 use crate::aws::Connection;
-use crate::facts::{Facts, ScpLevel, Subject};
+use crate::facts::{Facts, GivenPolicies, Subject};
 use crate::fix;
-use crate::sources::documents;
 use crate::sources::live::{self, From, Overseer, Query, Selection};
 
 /// All of them, in a stable order.
@@ -19,7 +18,6 @@ pub(super) struct Accounts {
     fleet: Option<Fleet>,
     all: Vec<Account>,
     query: Query,
-    given: Option<Vec<ScpLevel>>,
     at_a_time: usize,
 }
 
@@ -40,19 +38,18 @@ impl Accounts {
     pub(super) async fn open(
         resolved: &FixPlan,
         aws: &args::Aws,
-        scps: &[documents::Text],
+        given: GivenPolicies,
         snapshot: Option<Facts>,
     ) -> Result<Accounts, Stop> {
-        let given = documents::scp_levels(scps);
         let query = Query {
             kms_key: resolved.requirements.kms_key.clone(),
             preferences: resolved.preferences.name(),
-            scp_levels: given.clone(),
+            given,
             whole: true,
             ..Query::default()
         };
         let at_a_time = resolved.reach.concurrency;
-        let mut accounts = Accounts { fleet: None, all: Vec::new(), query, given, at_a_time };
+        let mut accounts = Accounts { fleet: None, all: Vec::new(), query, at_a_time };
         let wanted = match (&resolved.source, snapshot) {
             (FixSource::Snapshot { .. }, facts) => {
                 accounts.all.push(Account::Snapshot(facts.unwrap_or_else(nothing)));
@@ -131,7 +128,7 @@ impl Accounts {
                 (Some(Account::Entered(_)) | None, ..) => nothing(),
             };
             // Those that were given win over those that were read.
-            facts.give_scps(self.given.clone());
+            facts.give_policies(self.query.given.clone());
             let facts = keep(index, facts);
             let lookups = fix::lookups(&facts, options);
             let facts = match self.connection(index) {

@@ -52,14 +52,15 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         (FixSource::Live(_), Some(backup)) => files::is_free(backup).map(|()| None),
         (FixSource::Live(_), None) => Ok(None),
     };
-    let (scps, taken) = gather::both(files::read_all(&resolved.scps), taken.map_err(|mistake| vec![mistake]))?;
+    let levels = gather::read_levels(&resolved.levels);
+    let (levels, taken) = gather::both(levels, taken.map_err(|mistake| vec![mistake]))?;
     let taken = match (&resolved.source, taken) {
         (FixSource::Snapshot { wanted, .. }, Some(file)) => {
             Some(gather::from_snapshot(&file, wanted, &resolved.regions, &resolved.preferences)?)
         }
         _ => None,
     };
-    let accounts = Accounts::open(&resolved, &typed.aws, &scps, taken).await?;
+    let accounts = Accounts::open(&resolved, &typed.aws, levels.given(), taken).await?;
     let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || typed.emit.is_some()).await;
     warn_if_nothing(&parts, &resolved.only);
     let nothing = !parts.iter().any(|part| part.any_target);

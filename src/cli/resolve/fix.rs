@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use super::reach::{Reach, live_only, reach, role_name};
 use super::{
-    Mistakes, Preferred, Wanted, finish, noted, one_region_for_named, preferences, regions, requirements, wanted,
+    LevelFiles, Mistakes, Preferred, Wanted, finish, noted, one_region_for_named, preferences, regions, requirements,
+    wanted,
 };
 use crate::arn::{is_account_id, is_iam_name};
 use crate::cli::args;
@@ -33,8 +34,8 @@ pub enum FixSource {
 pub struct FixPlan {
     /// Where the facts come from.
     pub source: FixSource,
-    /// SCP levels, from the root down.
-    pub scps: Vec<OsString>,
+    /// The policies of the organization that were given.
+    pub levels: LevelFiles,
     /// The Regions given.
     pub regions: Vec<String>,
     /// How far a selection reaches beyond them.
@@ -76,7 +77,8 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     if typed.emit.is_some() && typed.writing.output != args::RecordOutput::Text {
         mistakes.push("`--emit` prints the changes alone; leave `--output` away".to_owned());
     }
-    if typed.scp.iter().chain(&typed.snapshot).filter(|file| *file == "-").count() > 1 {
+    let levels = LevelFiles::of(&typed.levels);
+    if levels.iter().chain(&typed.snapshot).filter(|file| *file == "-").count() > 1 {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
     let how = &typed.how;
@@ -103,10 +105,10 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         );
     }
     let only = typed.only.iter().filter_map(|text| noted(code(text), &mut mistakes)).collect();
-    let (scps, backup, max_failures) = (typed.scp.clone(), typed.backup.clone(), typed.max_failures);
+    let (backup, max_failures) = (typed.backup.clone(), typed.max_failures);
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
     finish(
-        FixPlan { source, scps, regions, reach, requirements, preferences, options, backup, max_failures, only },
+        FixPlan { source, levels, regions, reach, requirements, preferences, options, backup, max_failures, only },
         mistakes,
     )
 }

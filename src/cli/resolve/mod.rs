@@ -80,13 +80,33 @@ pub struct DocumentFiles {
     pub instance_id: Option<String>,
 }
 
+/// The files of policies of the organization: one for each level, from the root down.
+#[derive(Debug, Clone)]
+pub struct LevelFiles {
+    /// Service control policies.
+    pub scps: Vec<OsString>,
+    /// Resource control policies.
+    pub rcps: Vec<OsString>,
+}
+
+impl LevelFiles {
+    fn of(typed: &args::Levels) -> LevelFiles {
+        LevelFiles { scps: typed.scp.clone(), rcps: typed.rcp.clone() }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &OsString> {
+        self.scps.iter().chain(&self.rcps)
+    }
+}
+
 /// A run of `check`, resolved.
 #[derive(Debug)]
 pub struct CheckPlan {
     /// Where the facts come from.
     pub source: Source,
-    /// SCP levels, from the root down.
-    pub scps: Vec<OsString>,
+    /// The policies of the organization that were given.
+    pub levels: LevelFiles,
     /// The Regions given.
     pub regions: Vec<String>,
     /// How far a selection reaches beyond them.
@@ -149,11 +169,12 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Source::Documents(documents(sources, &mut mistakes))
     };
     let files = sources.snapshot.iter().chain(&sources.policy).chain(&sources.trust).chain(&sources.boundary);
-    if files.chain(&sources.scp).filter(|file| *file == "-").count() > 1 {
+    let levels = LevelFiles::of(&typed.levels);
+    if files.chain(levels.iter()).filter(|file| *file == "-").count() > 1 {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
-    finish(CheckPlan { source, scps: sources.scp.clone(), regions, reach, requirements, preferences }, mistakes)
+    finish(CheckPlan { source, levels, regions, reach, requirements, preferences }, mistakes)
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.

@@ -1,7 +1,7 @@
 //! The session key: its state and its own policy.
 
 use super::*;
-use crate::facts::{KmsKey, Organization, PolicyText, ScpLevel, kms_key};
+use crate::facts::{KmsKey, Organization, PolicyLevel, PolicyText, kms_key};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
 const FOREIGN: &str = "arn:aws:kms:us-east-1:444455556666:key/k";
@@ -134,7 +134,7 @@ fn a_key_policy_that_names_the_role_opens_no_other_gate() {
     assert_eq!(telling(&denied(under(deny(&["kms:*"], "*"), unknowable()))).0, Verdict::Unknown);
     let level = |statements: &[Json]| {
         let document = crate::facts::NamedDocument { name: "scp".to_owned(), document: text(&policy(statements)) };
-        let levels = vec![ScpLevel { name: "Root".to_owned(), policies: vec![document], unread: Vec::new() }];
+        let levels = vec![PolicyLevel { name: "Root".to_owned(), policies: vec![document], unread: Vec::new() }];
         named().with(|facts| facts.scp_levels = Some(levels))
     };
     let all = || allow(&["*"], "*");
@@ -167,7 +167,13 @@ fn a_key_policy_that_names_the_role_opens_no_other_gate() {
 fn conditions_on_the_organisation_hold_where_it_is_known() {
     let condition = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } });
     let of = |id: &str| {
-        Fact::Known(Organization { id: id.to_owned(), management_account: None, path: None, policies_unread: None })
+        Fact::Known(Organization {
+            id: id.to_owned(),
+            management_account: None,
+            path: None,
+            policies_unread: None,
+            rcps_unread: None,
+        })
     };
     for (organization, with, without) in [
         (unreadable("organizations:DescribeOrganization"), Verdict::Unknown, Verdict::Unknown),

@@ -8,6 +8,7 @@ mod memo;
 mod organization;
 mod preferences;
 mod properties;
+mod rcps;
 mod review;
 mod target;
 

@@ -9,6 +9,7 @@ fn organization(id: &str, path: Option<&str>) -> Fact<Organization> {
         management_account: Some("999988887777".to_owned()),
         path: path.map(str::to_owned),
         policies_unread: None,
+        rcps_unread: None,
     })
 }
 
@@ -32,6 +33,7 @@ fn policies_that_could_not_be_read_are_said_not_to_be_checked() {
             management_account: None,
             path: None,
             policies_unread: Some(reason),
+            rcps_unread: None,
         });
     });
     let outcome = judge(&account);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::{
-    Agent, Instance, KmsKey, MetadataOptions, NamedDocument, Organization, PolicyText, ScpLevel, Unreadable,
+    Agent, Instance, KmsKey, MetadataOptions, NamedDocument, Organization, PolicyLevel, PolicyText, Unreadable,
     UnreadableKind, key, kms_key,
 };
 use crate::needs::RequiredAction;
@@ -183,13 +183,13 @@ fn the_fallback_is_off_only_where_channels_are_missing_and_the_remedy_is_one() {
     assert_eq!((outcome.verdict, found(&outcome, Code::DhmcFallbackOff)), (Verdict::NotReady, None));
 }
 
-fn level(name: &str, documents: &[String], unread: bool) -> ScpLevel {
+fn level(name: &str, documents: &[String], unread: bool) -> PolicyLevel {
     let reason = Unreadable {
         api: "organizations:DescribePolicy".to_owned(),
         kind: UnreadableKind::Throttled,
         message: "no".to_owned(),
     };
-    ScpLevel {
+    PolicyLevel {
         name: name.to_owned(),
         policies: documents
             .iter()
@@ -227,6 +227,7 @@ fn no_policy_of_the_organisation_touches_its_management_account() {
                 management_account: Some(management.to_owned()),
                 path: None,
                 policies_unread: None,
+                rcps_unread: None,
             });
         });
         assert_eq!(judge(&account).verdict, verdict, "{management}");

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use super::account::*;
 use crate::facts::{
     Association, Fact, Facts, InlinePolicy, Instance, InstanceProfile, KmsKey, MetadataOptions, NamedDocument,
-    PolicyText, Role, ScpLevel, SubjectKind, key, kms_key,
+    PolicyLevel, PolicyText, Role, SubjectKind, key, kms_key,
 };
 use crate::fix::Options;
 use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
@@ -270,8 +270,8 @@ fn instance(partition: &'static str, id: &'static str) -> BoxedStrategy<Fact<Box
     prop_oneof![20 => known, 1 => Just(Fact::Absent), 1 => Just(unreadable("ec2:DescribeInstances"))].boxed()
 }
 
-fn scp_levels() -> BoxedStrategy<Option<Vec<ScpLevel>>> {
-    let level = |name: &str, document: String| ScpLevel {
+fn scp_levels() -> BoxedStrategy<Option<Vec<PolicyLevel>>> {
+    let level = |name: &str, document: String| PolicyLevel {
         name: name.to_owned(),
         policies: vec![NamedDocument { name: format!("{name}.json"), document: text(&document) }],
         unread: Vec::new(),

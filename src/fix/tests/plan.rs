@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::account::*;
 use super::expected::*;
-use crate::facts::{Fact, Instance, MetadataOptions, NamedDocument, Role, ScpLevel, SubjectKind, key};
+use crate::facts::{Fact, Instance, MetadataOptions, NamedDocument, PolicyLevel, Role, SubjectKind, key};
 use crate::fix::{Options, Plan, Reason, State};
 use crate::needs::Requirements;
 
@@ -19,7 +19,7 @@ fn what_no_change_of_the_role_can_mend_is_out_of_reach() {
     };
     let level = |document: &str| {
         let policies = vec![NamedDocument { name: "scp".to_owned(), document: text(document) }];
-        let level = ScpLevel { name: "Root".to_owned(), policies, unread: Vec::new() };
+        let level = PolicyLevel { name: "Root".to_owned(), policies, unread: Vec::new() };
         account.clone().role("web", |_| {}).with(|facts| facts.scp_levels = Some(vec![level]))
     };
     let with_role = |change: fn(&mut Role)| account.clone().role("web", change);

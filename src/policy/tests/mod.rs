@@ -11,6 +11,7 @@ mod key_policy;
 mod operators;
 mod oracle;
 mod properties;
+mod rcp;
 mod resources;
 mod trust;
 mod variables;
@@ -51,6 +52,7 @@ fn gate(kind: GateKind, name: &str, texts: &[&str]) -> Gate {
         GateKind::Identity => PolicyKind::Inline,
         GateKind::Boundary => PolicyKind::Boundary,
         GateKind::Scp => PolicyKind::Scp,
+        GateKind::Rcp => PolicyKind::Rcp,
     };
     let named = |(index, text): (usize, &&str)| policy(&format!("{name}-{index}"), policy_kind, text);
     let policies = texts.iter().enumerate().map(named).collect();

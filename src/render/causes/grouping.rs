@@ -270,6 +270,7 @@ fn is_about_role(code: Code) -> bool {
         | Code::ExplicitDeny
         | Code::BlockedByBoundary
         | Code::BlockedByScp
+        | Code::BlockedByRcp
         | Code::ConditionalPermission
         | Code::InvalidPolicy
         | Code::KmsKeyPolicy

@@ -387,6 +387,7 @@ fn no_command_where_it_cannot_help() {
         ExplicitDeny,
         BlockedByBoundary,
         BlockedByScp,
+        BlockedByRcp,
         ConditionalPermission,
         InvalidPolicy,
         MetadataDisabled,

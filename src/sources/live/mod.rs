@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
-use crate::facts::{Fact, Facts, Instance, ScpLevel, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, GivenPolicies, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::Lookups;
 use crate::target::{Target, TargetKind};
 use ec2::Associations;
@@ -56,8 +56,8 @@ pub struct Query {
     pub kms_key: Option<String>,
     /// The name of the session preferences to read in every Region.
     pub preferences: Option<String>,
-    /// The levels of service control policies that were given, so that they need not be read.
-    pub scp_levels: Option<Vec<ScpLevel>>,
+    /// The policies of the organization that were given, so that they need not be read.
+    pub given: GivenPolicies,
     /// Whether everything is wanted that a change or a later check could need, not only what a verdict hangs on.
     pub whole: bool,
 }
@@ -86,7 +86,8 @@ pub struct From<'a> {
 
 impl<'a> From<'a> {
     fn reader(&self, query: &Query) -> Reader<'a> {
-        let facts = Facts { scp_levels: query.scp_levels.clone(), ..Facts::new(Timestamp::now()) };
+        let mut facts = Facts::new(Timestamp::now());
+        facts.give_policies(query.given.clone());
         let mut reader = Reader::new(self.connection, facts);
         reader.watcher = self.watcher;
         reader.account = self.account;
@@ -136,7 +137,7 @@ async fn read(
     let preferences = query.preferences.as_deref();
     let account_wide = async {
         let key = kms::key(reader, query.kms_key.as_deref(), &regions);
-        join(key, organization::organization(reader, partition, query.scp_levels.is_some())).await;
+        join(key, organization::organization(reader, partition, &query.given)).await;
     };
     let account_wide = account_wide.shared();
     let Some(selection) = &query.selection else {

@@ -63,7 +63,7 @@ fn start() -> Result<Emulator, String> {
         .env("PERSIST_STATE", "0")
         .env("S3_PERSIST", "0")
         .env("LOG_LEVEL", "WARNING")
-        .env("SERVICES", "iam,sts,ec2,ssm,kms")
+        .env("SERVICES", "iam,sts,ec2,ssm,kms,organizations")
         // No listeners beside the one port, and no look for a container engine.
         .env("SFTP_ENABLED", "0")
         .env("IOT_MTLS_ENABLED", "0")

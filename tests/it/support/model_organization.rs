@@ -21,13 +21,23 @@ pub struct Level {
     pub id: String,
     /// Names and documents.
     pub scps: Vec<(String, String)>,
+    /// Names and documents.
+    pub rcps: Vec<(String, String)>,
 }
 
 impl Level {
-    /// One with the policy `FullAWSAccess`.
+    /// One with the policies `FullAWSAccess` and `RCPFullAWSAccess`.
     pub fn new(id: &str) -> Self {
         let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-        Self { id: id.into(), scps: vec![("FullAWSAccess".into(), full.into())] }
+        let full_rcp =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+        let (scps, rcps) = (("FullAWSAccess".into(), full.into()), ("RCPFullAWSAccess".into(), full_rcp.into()));
+        Self { id: id.into(), scps: vec![scps], rcps: vec![rcps] }
+    }
+
+    pub fn rcp(mut self, name: &str, document: impl ToString) -> Self {
+        self.rcps.push((name.into(), document.to_string()));
+        self
     }
 
     pub fn scp(mut self, name: &str, document: impl ToString) -> Self {
@@ -73,6 +83,12 @@ impl Member {
     }
 
     /// Attaches a policy to the account itself.
+    pub fn rcp(mut self, name: &str, document: impl ToString) -> Self {
+        self.level = self.level.rcp(name, document);
+        self
+    }
+
+    /// Attaches a policy to the account itself.
     pub fn scp(mut self, name: &str, document: impl ToString) -> Self {
         self.level = self.level.scp(name, document);
         self
@@ -111,7 +127,7 @@ impl Organization {
     /// The policies of the tree, each once: the same one may stand at several places.
     pub fn policies(&self) -> Vec<&(String, String)> {
         let mut policies = Vec::new();
-        for policy in self.tree().into_iter().flat_map(|node| &node.level.scps) {
+        for policy in self.tree().into_iter().flat_map(|node| node.level.scps.iter().chain(&node.level.rcps)) {
             if !policies.contains(&policy) {
                 policies.push(policy);
             }

@@ -206,6 +206,7 @@ pub enum PolicyKind {
     Managed,
     Boundary,
     Scp,
+    Rcp,
     Document,
 }
 
@@ -240,6 +241,7 @@ pub enum Code {
     ExplicitDeny,
     BlockedByBoundary,
     BlockedByScp,
+    BlockedByRcp,
     ConditionalPermission,
     InvalidPolicy,
     MetadataDisabled,

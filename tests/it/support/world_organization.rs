@@ -66,9 +66,7 @@ impl World {
         match call.action.as_str() {
             "ListAccounts" => self.in_pages(call, "Accounts", &self.accounts_of(organization)),
             "ListParents" => list_parents(organization, call),
-            "ListPoliciesForTarget" if call.parameter("Filter") == "SERVICE_CONTROL_POLICY" => {
-                self.list_policies_for_target(organization, call)
-            }
+            "ListPoliciesForTarget" => self.list_policies_for_target(organization, call),
             "DescribePolicy" => describe_policy(organization, call),
             _ => unknown(call),
         }
@@ -97,12 +95,18 @@ impl World {
             return Answer::error("TargetNotFoundException", "there is no such target");
         };
         let policies = organization.policies();
-        let id = |scp: &(String, String)| {
-            let place = policies.iter().position(|policy| *policy == scp);
+        let policy_type = call.parameter("Filter");
+        let attached = match policy_type {
+            "SERVICE_CONTROL_POLICY" => &node.level.scps,
+            "RESOURCE_CONTROL_POLICY" => &node.level.rcps,
+            _ => return unknown(call),
+        };
+        let id = |attached: &(String, String)| {
+            let place = policies.iter().position(|policy| *policy == attached);
             place.map(|place| format!("p-{place:08x}"))
         };
-        let summary = |scp: &(String, String)| json!({"Id": id(scp), "Name": scp.0, "Type": "SERVICE_CONTROL_POLICY"});
-        self.in_pages(call, "Policies", &node.level.scps.iter().map(summary).collect::<Vec<_>>())
+        let summary = |policy: &(String, String)| json!({"Id": id(policy), "Name": policy.0, "Type": policy_type});
+        self.in_pages(call, "Policies", &attached.iter().map(summary).collect::<Vec<_>>())
     }
 
     fn in_pages(&self, call: &Call, list: &str, all: &[Value]) -> Answer {
