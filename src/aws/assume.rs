@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-use super::credentials::PATIENCE;
+use super::credentials::{PATIENCE, remember};
 
 /// The name that the sessions have in the other account's trail.
 const SESSION: &str = "ssm-profile";
@@ -29,7 +29,11 @@ impl ProvideCredentials for Assumed {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         match first {
             Some(first) => future::ProvideCredentials::ready(Ok(first)),
-            None => self.provider.provide_credentials(),
+            None => future::ProvideCredentials::new(async {
+                let credentials = self.provider.provide_credentials().await?;
+                remember(&credentials);
+                Ok(credentials)
+            }),
         }
     }
 }
@@ -43,6 +47,7 @@ pub(super) async fn assume(config: &SdkConfig, role: &str, region: Region) -> Re
         AssumeRoleProvider::builder(role).session_name(SESSION).configure(config).region(region).build().await;
     let first = tokio::time::timeout(PATIENCE, provider.provide_credentials()).await;
     let first = first.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(PATIENCE)))?;
+    remember(&first);
     let assumed = Assumed { provider, first: Mutex::new(Some(first)) };
     Ok(config
         .to_builder()

@@ -8,13 +8,14 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
 use super::error::cause;
+use crate::redact;
 
 /// A credential process may ask its user something, so that it needs longer than a network call.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,27 @@ pub(super) async fn provider(profile: Option<&str>, region: Option<Region>) -> F
             .or_else("EcsContainer", container.build())
             .or_else("Ec2InstanceMetadata", instance.build()),
     )
+}
+
+/// Takes note of the secrets of credentials, so that no message shows them.
+pub(super) fn remember(credentials: &Credentials) {
+    redact::remember(credentials.secret_access_key());
+    credentials.session_token().into_iter().for_each(redact::remember);
+}
+
+/// Takes note of the secrets that the environment and the shared config files hold, whether they come to be used or not.
+pub(super) fn remember_surroundings(profiles: Option<&ProfileSet>) {
+    for variable in
+        ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    {
+        std::env::var(variable).iter().for_each(|value| redact::remember(value));
+    }
+    let Some(profiles) = profiles else { return };
+    for profile in profiles.profiles().filter_map(|name| profiles.get_profile(name)) {
+        for key in ["aws_secret_access_key", "aws_session_token"] {
+            profile.get(key).into_iter().for_each(redact::remember);
+        }
+    }
 }
 
 /// A provider that fails once and then remembers why.
@@ -68,7 +90,10 @@ impl FailOnce {
             return Err(failure.into_error());
         }
         let failure = match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
-            Ok(Ok(credentials)) => return Ok(credentials),
+            Ok(Ok(credentials)) => {
+                remember(&credentials);
+                return Ok(credentials);
+            }
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Remembered::NotLoaded,
             Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Remembered::TimedOut,
             Ok(Err(error)) => Remembered::Other(cause(&error)),

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::facts::{Fact, Unreadable, UnreadableKind};
+use crate::redact;
 
 /// More of AWS's own words than this helps nobody.
 const MESSAGE_LIMIT: usize = 600;
@@ -32,7 +33,7 @@ impl Failure {
         Failure::Failed(Unreadable {
             api: api.to_owned(),
             kind: UnreadableKind::Response,
-            message: format!("the answer is incomplete: it lacks {what}"),
+            message: format!("the answer is incomplete: it lacks {}", redact::secrets(what)),
         })
     }
 
@@ -73,7 +74,7 @@ where
     if let Some(credentials) = find::<CredentialsError>(error) {
         return failed(UnreadableKind::Credentials, about_credentials(credentials));
     }
-    let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{endpoint}`"));
+    let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{}`", redact::url(endpoint)));
     // What was sent may have been answered; only without a connection is it certain that nothing was.
     let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
     match error {
@@ -135,7 +136,8 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
         None if (200..300).contains(&status) => unusable(format!("the answer of {peer} could not be understood")),
         None => unusable(format!("the answer of {peer} is not one that AWS gives")),
     };
-    let details = match (code, said.map(tidy).filter(|said| !said.is_empty())) {
+    let shown = code.map(tidy);
+    let details = match (shown.as_deref(), said.map(tidy).filter(|said| !said.is_empty())) {
         (Some(code), Some(said)) => format!("{code}: {said}"),
         (Some(code), None) => code.to_owned(),
         (None, Some(said)) => format!("HTTP status {status}: {said}"),
@@ -287,8 +289,10 @@ fn is_connection_detail(text: &str) -> bool {
     ["tcp ", "dns ", "tls "].iter().any(|layer| text.starts_with(layer))
 }
 
-/// One line, of bounded length, without a closing period and without what only a machine can read.
+/// One line, of bounded length, without secrets, a closing period and what only a machine can read.
 fn tidy(text: &str) -> String {
+    // First of all: a secret that was cut or folded is harder to tell.
+    let text = &*redact::secrets(text);
     // EC2 appends a kilobyte that only `sts:DecodeAuthorizationMessage` can read.
     let text = text.split("Encoded authorization failure message:").next().unwrap_or_default();
     let text = text.split(" (os error").next().unwrap_or_default();

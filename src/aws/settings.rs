@@ -25,6 +25,7 @@ use super::http;
 use super::traffic::Traffic;
 use super::whole::WholeAnswer;
 use crate::arn::{Arn, iam_region, partition_of_region};
+use crate::redact;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,10 +75,13 @@ type Clients<T> = Mutex<BTreeMap<String, T>>;
 impl Connection {
     /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
     pub async fn open(settings: Settings) -> Result<Connection, SettingsError> {
+        let profiles = profile_set(settings.profile.as_deref()).await;
+        credentials::remember_surroundings(profiles.as_ref());
         if let Some(url) = &settings.endpoint_url {
+            redact::password_in(url).into_iter().for_each(redact::remember);
             check_endpoint(url)?;
         }
-        let retry = retry_config(settings.profile.as_deref()).await?;
+        let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
         let region = match settings.region.clone() {
             Some(region) => Some(Region::new(region)),
             None => region_from_surroundings(settings.profile.as_deref()).await,
@@ -101,7 +105,9 @@ impl Connection {
         if let Some(url) = settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Ok(Connection::new(loader.load().await, region.map(|region| region.to_string()), Traffic::default(), "own"))
+        let config = loader.load().await;
+        config.endpoint_url().and_then(redact::password_in).into_iter().for_each(redact::remember);
+        Ok(Connection::new(config, region.map(|region| region.to_string()), Traffic::default(), "own"))
     }
 
     fn new(config: SdkConfig, region: Option<String>, traffic: Traffic, whose: &str) -> Connection {
@@ -248,7 +254,10 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
     let authority = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     match authority.and_then(|rest| rest.split('/').next()) {
         Some(authority) if !authority.is_empty() && !url.contains(char::is_whitespace) => Ok(()),
-        _ => Err(SettingsError(format!("`{url}` is not an endpoint; give a URL such as `https://HOST:PORT`"))),
+        _ => Err(SettingsError(format!(
+            "`{}` is not an endpoint; give a URL such as `https://HOST:PORT`",
+            redact::url(url)
+        ))),
     }
 }
 
@@ -258,14 +267,13 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
 /// throttled answer made it wait for twenty seconds where a retry takes a fraction of one.
 ///
 /// The SDK reads the same settings, but it ends the process over one that it does not understand.
-async fn retry_config(profile: Option<&str>) -> Result<RetryConfig, SettingsError> {
-    let set = profile_set(profile).await;
-    if let (Some(profile), Some(set)) = (profile, &set)
+fn retry_config(profile: Option<&str>, profiles: Option<&ProfileSet>) -> Result<RetryConfig, SettingsError> {
+    if let (Some(profile), Some(set)) = (profile, profiles)
         && set.get_profile(profile).is_none()
     {
         return Err(SettingsError(format!("the profile `{profile}` is in none of the shared config files")));
     }
-    let in_profile = |key: &str| set.as_ref().and_then(|set| set.get(key)).map(str::to_owned);
+    let in_profile = |key: &str| profiles.and_then(|set| set.get(key)).map(str::to_owned);
     let setting = |variable: &str, key: &str| match std::env::var(variable) {
         Ok(value) => Some((format!("`{variable}`"), value)),
         Err(_) => in_profile(key).map(|value| (format!("`{key}` in the shared config files"), value)),

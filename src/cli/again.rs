@@ -1,6 +1,7 @@
 //! What was typed, to be typed again: the flags that a proposed command must repeat to mean the same.
 
 use super::args;
+use crate::redact;
 use crate::render::causes::Fixes;
 use crate::render::sanitize::shell;
 
@@ -34,7 +35,7 @@ pub fn of_check(typed: &args::Check) -> Again {
 
     let mut words = Words::default();
     words.each("--profile", &typed.aws.profile);
-    words.each("--endpoint-url", &typed.aws.endpoint_url);
+    words.each("--endpoint-url", typed.aws.endpoint_url.as_deref().map(redact::url));
     words.each("--kms-key", &typed.needs.kms_key);
     words.each("--s3-logs", &typed.needs.s3_logs);
     words.each("--cloudwatch-logs", &typed.needs.cloudwatch_logs);

@@ -28,7 +28,8 @@ use crate::aws::Connection;
 use crate::diagnose::{self, Judge, diagnose};
 use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;
-use crate::render::json;
+use crate::redact;
+use crate::render::{json, sanitize};
 use crate::report::Report;
 use crate::simulation::compare;
 use crate::sources::live::{Overseer, Query, Selection, simulate};
@@ -63,9 +64,14 @@ pub fn run() -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, and are no errors.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Ready;
+            }
+            let error = shown(error);
             let _ = error.print();
             propose_check(&error);
-            return if error.use_stderr() { Exit::Usage } else { Exit::Ready };
+            return Exit::Usage;
         }
     };
     output::set_color(cli.color);
@@ -164,11 +170,20 @@ async fn asked_to_end() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
+/// A mistake in what was typed, as it may be shown: clap repeats the words as they are, so that it is given them once more without
+/// what a terminal obeys and without secrets.
+fn shown(error: clap::Error) -> clap::Error {
+    let words =
+        std::env::args_os().map(|word| sanitize::terminal(&redact::secrets(&word.to_string_lossy())).into_owned());
+    let again = args::Cli::try_parse_from(words).err();
+    again.filter(|again| again.kind() == error.kind()).unwrap_or(error)
+}
+
 /// A target in the place of a command is what people type first.
 fn propose_check(error: &clap::Error) {
     let typed = std::env::args_os().nth(1).and_then(|typed| typed.into_string().ok()).unwrap_or_default();
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand && Target::parse(&typed).is_ok() {
-        output::hint(&format!("did you mean `ssm-profile check {typed}`?"));
+        output::hint(&format!("did you mean `ssm-profile check {}`?", sanitize::shell(&typed)));
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Stop, args};
 use crate::apply::run::Watcher;
 use crate::facts::Instance;
 use crate::fix::{Change, Record};
+use crate::redact;
 use crate::render::causes::{self, Fixes};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
@@ -156,17 +157,17 @@ pub fn note(text: &str) {
 
 /// Prints an error to standard error.
 pub fn error(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#} {}", clean(message));
+    let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#} {}", clean(&redact::secrets(message)));
 }
 
 /// Prints a warning to standard error.
 pub fn warning(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#} {}", clean(message));
+    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#} {}", clean(&redact::secrets(message)));
 }
 
 /// Prints a hint to standard error.
 pub fn hint(message: &str) {
-    let _ = writeln!(anstream::stderr(), "\n{message}");
+    let _ = writeln!(anstream::stderr(), "\n{}", clean(&redact::secrets(message)));
 }
 
 /// Shows the cursor again, which a question that was not answered leaves hidden.

@@ -11,6 +11,7 @@ pub struct Unreadable {
     /// What kind of failure it was.
     pub kind: UnreadableKind,
     /// What AWS, the network or this tool said about it, for a person.
+    #[serde(deserialize_with = "crate::redact::deserialize")]
     pub message: String,
 }
 

@@ -34,6 +34,7 @@ mod policy_command;
 mod rcps;
 mod readme;
 mod regressions;
+mod secrets;
 mod settings;
 mod snapshot;
 mod support;
