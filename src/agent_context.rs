@@ -205,9 +205,8 @@ pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[Conte
             }
         }
         "logs" => set_resource(&mut context, caller),
-        "kms" if known_call => {
-            set_kms(&mut context, caller, need);
-        }
+        "kms" if need.needed_for == NeededFor::Kms => set_kms(&mut context, caller, need),
+        "kms" if known_call => set_upload(&mut context, caller, need, region),
         // A key may be used by a service on the agent's behalf: by S3 for the logs of sessions, say.
         "kms" => {
             context.set("aws:ViaAWSService", Value::Unknowable);
@@ -244,6 +243,23 @@ fn set_kms(context: &mut Context, caller: &Caller<'_>, need: &Need) {
     context.set("kms:EncryptionContext:aws:ssm:SessionId", Value::Present(vec![Text::any()]));
     context.set("kms:EncryptionContext:aws:ssm:TargetId", Value::Present(vec![Text::of(target)]));
     context.set("kms:ViaService", Value::Absent);
+    set_key_owner(context, caller, need);
+}
+
+/// The keys of S3's call to KMS for the upload of a session log.
+///
+/// Source: [kms:ViaService](https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
+fn set_upload(context: &mut Context, caller: &Caller<'_>, need: &Need, region: Option<&str>) {
+    // S3 calls with the role's credentials; what that says to these keys AWS does not spell out for S3.
+    context.set("aws:ViaAWSService", Value::Unknowable);
+    context.forget_absent_prefix("aws:CalledVia");
+    let service = [Part::from("s3."), region.map_or(Part::NAME, Part::from), Part::from(".amazonaws.com")];
+    context.set("kms:ViaService", Value::Present(vec![Text::of(service)]));
+    set_key_owner(context, caller, need);
+}
+
+/// Whose the key is.
+fn set_key_owner(context: &mut Context, caller: &Caller<'_>, need: &Need) {
     let key = need.resource.to_string();
     match Arn::parse(&key).and_then(|arn| arn.account().map(str::to_owned)) {
         Some(owner) if caller.place.account == Some(owner.as_str()) => set_resource(context, caller),

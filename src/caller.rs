@@ -46,7 +46,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 20] = [
+const CHECK: [&str; 23] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -70,6 +70,10 @@ const CHECK: [&str; 20] = [
     // Session preferences may name a key.
     "kms:DescribeKey",
     "kms:GetKeyPolicy",
+    // They, or flags, may name where session logs go.
+    "s3:GetEncryptionConfiguration",
+    "s3:GetBucketPolicy",
+    "logs:DescribeLogGroups",
 ];
 
 /// The statements that allow it.

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, fix, facts, arn | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, preferences, simulation, policy, target, aws, redact, arn | where facts come from |
+//! | [`sources`] | fix, facts, needs, preferences, simulation, policy, target, aws, redact, arn | where facts come from |
 //! | [`apply`] | fix, facts, aws, json_error, arn | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, arn | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, arn | changes as text for people whose roles live in code |

@@ -171,6 +171,9 @@ pub fn needs_no_permission(action: &str) -> bool {
     action.eq_ignore_ascii_case("sts:GetCallerIdentity")
 }
 
+/// Encrypts what is uploaded to a bucket with a KMS key. The agent never calls it: S3 does, for the role.
+pub const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
+
 /// Lists log groups. It has no resource type.
 const DESCRIBE_LOG_GROUPS: &str = "logs:DescribeLogGroups";
 
@@ -223,7 +226,7 @@ pub fn core(place: &Place<'_>) -> Vec<Need> {
 /// Everything that the role must be allowed. `key` is the session key, where one is required.
 pub fn all(requirements: &Requirements, place: &Place<'_>, key: Option<&KeyArn>) -> Vec<Need> {
     let mut needs = core(place);
-    needs.extend(key.map(decrypt));
+    needs.extend(key.map(|key| decrypt(key, place)));
     needs.extend(requirements.s3_logs.iter().flat_map(|logs| s3_logs(logs, place)));
     needs.extend(requirements.cloudwatch_logs.iter().flat_map(|group| cloudwatch_logs(group, place)));
     requirements.actions.iter().for_each(|required| add(&mut needs, custom(required, place)));
@@ -241,7 +244,7 @@ pub fn of_preferences(preferences: &Preferences, place: &Place<'_>, key: Option<
     };
     let s3 = preferences.s3_logs.iter().flat_map(|logs| s3_logs(logs, place)).collect();
     let cloudwatch = preferences.cloudwatch_logs.iter().flat_map(|group| cloudwatch_logs(group, place)).collect();
-    let mut needs: Vec<Need> = key.map(decrypt).into_iter().collect();
+    let mut needs: Vec<Need> = key.map(|key| decrypt(key, place)).into_iter().collect();
     needs.extend(graded(s3, GET_ENCRYPTION_CONFIGURATION, preferences.s3_encrypted));
     needs.extend(graded(cloudwatch, DESCRIBE_LOG_GROUPS, preferences.cloudwatch_encrypted));
     needs
@@ -270,17 +273,29 @@ pub fn encryption_of_any_bucket(place: &Place<'_>) -> Need {
 }
 
 /// See [Turn on KMS key encryption of session data](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-preferences-enable-encryption.html).
-fn decrypt(key: &KeyArn) -> Need {
+fn decrypt(key: &KeyArn, place: &Place<'_>) -> Need {
     let (text, unresolved) = match key {
         KeyArn::Resolved(text) => (text.clone(), false),
         KeyArn::Unresolved(text) => (text.clone(), true),
     };
+    // The agent calls KMS in its own Region, so that only a key of that Region works.
+    let of_key = region_of_arn(&text.to_string()).filter(|_| place.region.is_none());
     Need {
-        // A key that was given without its Region is one of the instance's Region.
-        requested_region: region_of_arn(&text.to_string()).unwrap_or(RequestedRegion::OfInstance),
+        requested_region: of_key.unwrap_or(RequestedRegion::OfInstance),
         unresolved,
         ..need("kms:Decrypt", NeededFor::Kms, Some(Resource::Arn(text)))
     }
+}
+
+/// What an upload to a bucket needs of the key that encrypts the bucket. S3 calls KMS for the role.
+///
+/// See [Logging session data using Amazon S3](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-s3.html).
+pub fn upload_key(key: &KeyArn, requested_region: RequestedRegion, cost: Cost) -> Need {
+    let (text, unresolved) = match key {
+        KeyArn::Resolved(text) => (text.clone(), false),
+        KeyArn::Unresolved(text) => (text.clone(), true),
+    };
+    Need { requested_region, unresolved, cost, ..need(GENERATE_DATA_KEY, NeededFor::S3Logs, Some(Resource::Arn(text))) }
 }
 
 /// See [Logging session data using Amazon S3](https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging-s3.html).
@@ -365,104 +380,4 @@ fn resource_of(action: &str, place: &Place<'_>) -> Option<Resource> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLACE: Place<'static> = Place {
-        partition: Some("aws-cn"),
-        account: Some("111122223333"),
-        region: Some("cn-north-1"),
-        instance_id: Some("i-0123456789abcdef0"),
-    };
-
-    fn rows(requirements: &Requirements, key: Option<&KeyArn>) -> Vec<String> {
-        let row = |need: &Need| format!("{} {}", need.action, need.resource);
-        all(requirements, &PLACE, key).iter().skip(5).map(row).collect()
-    }
-
-    #[test]
-    fn the_core_is_five_actions() {
-        let needs = core(&PLACE);
-        let actions: Vec<_> = needs.iter().map(|need| need.action.as_str()).collect();
-        assert_eq!(actions[..4], CHANNEL_ACTIONS);
-        assert_eq!(actions[4], UPDATE_INSTANCE_INFORMATION);
-        assert_eq!(
-            needs[4].resource.to_string(),
-            "arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-0123456789abcdef0"
-        );
-        let nowhere = Place { account: None, region: None, instance_id: None, ..PLACE };
-        assert_eq!(core(&nowhere)[4].resource.to_string(), "arn:aws-cn:ec2:*:*:instance/i-*");
-    }
-
-    #[test]
-    fn what_logs_and_keys_need() {
-        let key = KeyArn::Resolved(Text::known("arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"));
-        assert_eq!(
-            rows(&Requirements::default(), Some(&key)),
-            ["kms:Decrypt arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"]
-        );
-        let requirements = Requirements {
-            s3_logs: Some(S3Logs { bucket: "b".into(), prefix: "p".into() }),
-            cloudwatch_logs: Some("/ssm".into()),
-            actions: vec![
-                RequiredAction { action: "SSMMESSAGES:opendatachannel".into(), resource: None },
-                RequiredAction { action: "s3:GetObject".into(), resource: Some("arn:aws-cn:s3:::c/*".into()) },
-                RequiredAction { action: "ec2:DescribeTags".into(), resource: None },
-            ],
-            ..Requirements::default()
-        };
-        let expected = [
-            "s3:GetEncryptionConfiguration arn:aws-cn:s3:::b",
-            "s3:PutObject arn:aws-cn:s3:::b/p/*",
-            "logs:DescribeLogGroups *",
-            "logs:DescribeLogStreams arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm",
-            "logs:CreateLogStream arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm:log-stream:*",
-            "logs:PutLogEvents arn:aws-cn:logs:cn-north-1:111122223333:log-group:/ssm:log-stream:*",
-            "s3:GetObject arn:aws-cn:s3:::c/*",
-            "ec2:DescribeTags *",
-        ];
-        assert_eq!(rows(&requirements, None), expected);
-    }
-
-    #[test]
-    fn the_more_specific_entry_comes_last() {
-        let entry = |action: Option<&str>, value: &str| ContextEntry {
-            action: action.map(str::to_owned),
-            key: "aws:RequestedRegion".to_owned(),
-            values: vec![value.to_owned()],
-        };
-        let entries = [
-            entry(Some("s3:PutObject"), "exact"),
-            entry(Some("s3:PutObject*"), "as long"),
-            entry(Some("s3:Put*"), "longer"),
-            entry(Some("s3:*"), "service"),
-            entry(None, "every"),
-            entry(Some("ssm:*"), "another"),
-        ];
-        for (action, expected) in [
-            ("s3:PutObject", &["every", "service", "longer", "as long", "exact"][..]),
-            ("S3:putobjectacl", &["every", "service", "longer", "as long"]),
-            ("s3:GetObject", &["every", "service"]),
-            ("ssmmessages:OpenDataChannel", &["every"]),
-        ] {
-            let found = ContextEntry::for_action(&entries, action);
-            let values: Vec<&str> = found.iter().map(|entry| entry.values[0].as_str()).collect();
-            assert_eq!(values, expected, "{action}");
-        }
-    }
-
-    #[test]
-    fn requests_go_to_the_region_of_the_key_or_the_named_resource() {
-        let key = KeyArn::Resolved(Text::known("arn:aws-cn:kms:cn-northwest-1:111122223333:key/k"));
-        assert_eq!(decrypt(&key).requested_region, RequestedRegion::Named("cn-northwest-1".into()));
-        for (action, resource, expected) in [
-            ("sqs:SendMessage", Some("arn:aws:sqs:eu-west-1:1:q"), RequestedRegion::Named("eu-west-1".into())),
-            ("sqs:SendMessage", Some("arn:aws:sqs:*:1:q"), RequestedRegion::NotKnown),
-            ("s3:GetObject", Some("arn:aws:s3:::b/*"), RequestedRegion::NotKnown),
-            ("ssm:GetParameter", None, RequestedRegion::OfInstance),
-        ] {
-            let required = RequiredAction { action: action.into(), resource: resource.map(str::to_owned) };
-            assert_eq!(custom(&required, &PLACE).requested_region, expected, "{action}");
-        }
-    }
-}
+mod tests;

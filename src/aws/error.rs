@@ -12,7 +12,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::http::ThroughProxy;
 use crate::facts::{Fact, Unreadable, UnreadableKind};
 use crate::redact;
 
@@ -75,11 +74,7 @@ where
     if let Some(credentials) = find::<CredentialsError>(error) {
         return failed(UnreadableKind::Credentials, about_credentials(credentials));
     }
-    let mut peer =
-        endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{}`", redact::url(endpoint)));
-    if let Some(ThroughProxy { proxy, .. }) = find(error) {
-        peer = format!("{peer} through the proxy `{proxy}`");
-    }
+    let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{}`", redact::url(endpoint)));
     // What was sent may have been answered; only without a connection is it certain that nothing was.
     let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
     match error {
@@ -167,9 +162,9 @@ enum Class {
 /// [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html),
 /// [KMS](https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html#API_DescribeKey_Errors),
 /// [`GetDocument`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html#API_GetDocument_Errors),
-/// [`GetServiceSetting`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetServiceSetting.html#API_GetServiceSetting_Errors)
-/// and [Organizations](https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html#API_DescribeOrganization_Errors).
-const NOT_THERE: [(&str, &str); 7] = [
+/// [`GetServiceSetting`](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetServiceSetting.html#API_GetServiceSetting_Errors),
+/// [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList) and [Organizations](https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html#API_DescribeOrganization_Errors).
+const NOT_THERE: [(&str, &str); 10] = [
     ("iam:", "NoSuchEntity"),
     ("iam:", "NoSuchEntityException"),
     ("ec2:", "InvalidInstanceID.NotFound"),
@@ -177,6 +172,9 @@ const NOT_THERE: [(&str, &str); 7] = [
     ("ssm:GetDocument", "InvalidDocument"),
     ("ssm:GetServiceSetting", "ServiceSettingNotFound"),
     ("organizations:", "AWSOrganizationsNotInUseException"),
+    ("s3:", "NoSuchBucket"),
+    ("s3:GetBucketPolicy", "NoSuchBucketPolicy"),
+    ("s3:GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError"),
 ];
 
 /// The error codes by which AWS says that the caller may not make a call.
@@ -247,7 +245,7 @@ fn about_credentials(error: &CredentialsError) -> String {
             "no AWS credentials are found in the environment, the shared config files, or container and instance metadata".to_owned()
         }
         CredentialsError::ProviderTimedOut(_) => "the AWS credentials did not come in time".to_owned(),
-        _ => format!("the AWS credentials could not be loaded: {}", cause_with_proxy(error)),
+        _ => format!("the AWS credentials could not be loaded: {}", cause(error)),
     }
 }
 
@@ -286,14 +284,6 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
         [outer, inner] if is_connection_detail(outer) => format!("{outer}: {inner}"),
         [.., inner] => inner.clone(),
         [] => "no cause is known".to_owned(),
-    }
-}
-
-/// The same, with the proxy that was to be passed, if there was one.
-pub(super) fn cause_with_proxy(error: &(dyn Error + 'static)) -> String {
-    match find::<ThroughProxy>(error) {
-        Some(ThroughProxy { proxy, .. }) => format!("through the proxy `{proxy}`: {}", cause(error)),
-        None => cause(error),
     }
 }
 

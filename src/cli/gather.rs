@@ -10,7 +10,6 @@ use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Sou
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::facts::{Facts, snapshot};
-use crate::redact;
 use crate::render::json;
 use crate::sources::documents::{self, DocumentSet, Levels};
 use crate::sources::live::accounts::enabled_regions;
@@ -36,12 +35,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         }
         Source::Live(wanted) => {
             let levels = levels.map_err(Stop::Usage)?;
-            let query = Query {
-                kms_key: plan.requirements.kms_key.clone(),
-                preferences: plan.preferences.name(),
-                given: levels.given(),
-                ..Query::default()
-            };
+            let query =
+                Query { preferences: plan.preferences.name(), given: levels.given(), ..Query::of(&plan.requirements) };
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
             connection = Some(live.connection);
@@ -209,14 +204,7 @@ pub async fn open_live(
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {
-    let connection = Connection::open(settings).await.map_err(|error| usage(error.to_string()))?;
-    for url in connection.open_endpoints() {
-        output::warning(&format!(
-            "`{}` is plain HTTP to another host: others can read the session token and forge answers; give an `https://` URL",
-            redact::url(url)
-        ));
-    }
-    Ok(connection)
+    Connection::open(settings).await.map_err(|error| usage(error.to_string()))
 }
 
 pub fn no_region() -> Stop {

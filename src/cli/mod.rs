@@ -248,10 +248,9 @@ async fn check_fleet(
     let overseer = Overseer::new(fleet.base());
     let query = Query {
         selection: Some(selection.clone()),
-        kms_key: plan.requirements.kms_key.clone(),
         preferences: plan.preferences.name(),
         given: levels.given(),
-        ..Query::default()
+        ..Query::of(&plan.requirements)
     };
     let visit = async |visit: Visit<'_>| {
         let judge = OnceCell::new();
@@ -310,7 +309,7 @@ async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Re
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
     let preferences = plan.preferences.name();
-    let query = Query { kms_key: plan.kms_key.clone(), preferences, whole: true, ..Query::default() };
+    let query = Query { preferences, whole: true, ..Query::of(&plan.requirements) };
     let facts = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
     let nothing = facts.subjects.is_empty();
     if nothing {
@@ -318,8 +317,7 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     }
     let whole = output::json_or_stop(&snapshot::of(&facts))?;
     // What could not be read is in the snapshot with its reason, and is said here too.
-    let requirements = Requirements { kms_key: plan.kms_key, ..Requirements::default() };
-    let report = diagnose(&facts, &requirements, facts.taken_at);
+    let report = diagnose(&facts, &plan.requirements, facts.taken_at);
     let failures = report.results.iter().flat_map(|outcome| &outcome.findings).filter(|finding| finding.is_failure());
     let failures: std::collections::BTreeSet<_> = failures.map(|finding| finding.message.as_str()).collect();
     failures.iter().for_each(|message| output::warning(&format!("the snapshot is incomplete: {message}")));

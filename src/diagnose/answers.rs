@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Judge, asked, key_policy, place_of};
+use super::resource_policy::ResourcePolicies;
+use super::{Judge, asked, place_of};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::needs::{self, Need, Requirements};
@@ -40,9 +41,10 @@ pub fn answers(
     let caller = diagnosis.caller_of(&judged, place, instance);
     let base = agent_context::base(&caller);
     let asked = asked::of(facts, requirements, subject, &place);
+    let policies = ResourcePolicies { asked: &asked, judged: &judged, caller: &caller, requirements };
     let ask = |need: Need| {
         let response = diagnosis.ask(&judged, &base, &caller, &need);
-        let response = key_policy::with_key_policy(&asked, &need, response, &judged, &caller, requirements);
+        let response = policies.with_grants(&need, response);
         (need, response)
     };
     let service = ServicePrincipal::ec2(subject.partition.as_deref());

@@ -1,28 +1,52 @@
 //! What is asked of a role on behalf of a subject: what every session needs, what the user wants, and what the Region's session
 //! preferences demand.
 
-use crate::facts::{Fact, Facts, KmsKey, Settings, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::needs::{self, KeyArn, Need, Place, Requirements};
+use crate::arn::Arn;
+use crate::facts::{
+    Bucket, Fact, Facts, KmsKey, LogGroup, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, log_group,
+};
+use crate::needs::{self, Cost, KeyArn, Need, Place, RequestedRegion, Requirements};
+use crate::policy::Resource;
 use crate::preferences::{DEFAULT_NAME, Preferences};
-use crate::report::{Code, Finding, Severity};
+use crate::report::{Code, Finding, NeededFor, Severity};
 
-use super::words::warning;
+use super::words::{error, warning};
 use super::{explain, key};
 
 /// Everything that is asked, and what about it is not known.
 pub(super) struct Asked<'a> {
     /// What the role must be allowed.
     pub needs: Vec<Need>,
-    /// The keys that sessions are encrypted with.
+    /// The keys that sessions, or the buckets of their logs, are encrypted with.
     pub keys: Vec<SessionKey<'a>>,
+    /// The buckets that session logs go to.
+    pub buckets: Vec<Destination<'a, Bucket>>,
+    /// The log groups that session logs go to.
+    pub log_groups: Vec<Destination<'a, LogGroup>>,
+    /// Whether bare documents are judged, for which nothing was read.
+    pub of_documents: bool,
     /// What could not be read, resolved or understood.
     pub findings: Vec<Finding>,
     /// Whether the session preferences are known, or are known not to matter.
     pub preferences_known: bool,
 }
 
-/// A key that sessions are encrypted with.
+/// A bucket or log group that session logs go to.
+pub(super) struct Destination<'a, T> {
+    /// Its name.
+    pub name: String,
+    /// What AWS says of it; `None` where nobody asked.
+    pub fact: Option<&'a Fact<T>>,
+    /// Whether the preferences demand that it is encrypted, so that the agent ends sessions where it is not.
+    pub must_be_encrypted: bool,
+    /// What it costs when logs do not get there.
+    pub cost: Cost,
+}
+
+/// A key that sessions, or a bucket, are encrypted with.
 pub(super) struct SessionKey<'a> {
+    /// What it encrypts: sessions (`kms`), or a bucket for their logs.
+    pub used_for: NeededFor,
     /// As the user or the preferences name it.
     pub given: String,
     /// Its own ARN, as far as it is known.
@@ -43,24 +67,67 @@ pub(super) fn settings_of<'a>(facts: &'a Facts, subject: &Subject) -> Option<&'a
 
 /// What is asked for `subject`, whose agent is in `place`.
 pub(super) fn of<'a>(facts: &'a Facts, requirements: &Requirements, subject: &Subject, place: &Place<'_>) -> Asked<'a> {
-    let mut asked = Asked { needs: Vec::new(), keys: Vec::new(), findings: Vec::new(), preferences_known: true };
+    let mut asked = Asked {
+        needs: Vec::new(),
+        keys: Vec::new(),
+        buckets: Vec::new(),
+        log_groups: Vec::new(),
+        of_documents: matches!(subject.kind, SubjectKind::Documents(_)),
+        findings: Vec::new(),
+        preferences_known: true,
+    };
     let key = requirements.kms_key.as_deref().map(|given| asked.key(facts, given, place, false));
     asked.needs = needs::all(requirements, place, key.as_ref());
+    if let Some(logs) = &requirements.s3_logs {
+        add(&mut asked.buckets, &logs.bucket, facts.buckets.get(&logs.bucket), false, Cost::Sessions);
+    }
+    if let Some(group) = &requirements.cloudwatch_logs {
+        let fact = facts.log_groups.get(&log_group(place.region, group));
+        add(&mut asked.log_groups, group, fact, false, Cost::Sessions);
+    }
     if let Some(preferences) = asked.preferences(settings_of(facts, subject), subject) {
         let key = preferences.kms_key.as_deref().map(|given| asked.key(facts, given, place, true));
         for need in needs::of_preferences(&preferences, place, key.as_ref()) {
             needs::add(&mut asked.needs, need);
         }
+        if let Some(logs) = &preferences.s3_logs {
+            let fact = facts.buckets.get(&logs.bucket);
+            add(&mut asked.buckets, &logs.bucket, fact, preferences.s3_encrypted, Cost::Logs);
+        }
+        if let Some(group) = &preferences.cloudwatch_logs {
+            let fact = facts.log_groups.get(&log_group(place.region, group));
+            add(&mut asked.log_groups, group, fact, preferences.cloudwatch_encrypted, Cost::Logs);
+        }
     }
+    asked.know_buckets(facts, place);
     asked
 }
 
+/// Remembers a destination once; of two costs the higher counts.
+fn add<'a, T>(
+    all: &mut Vec<Destination<'a, T>>,
+    name: &str,
+    fact: Option<&'a Fact<T>>,
+    must_be_encrypted: bool,
+    cost: Cost,
+) {
+    match all.iter_mut().find(|known| known.name == name) {
+        Some(known) => {
+            known.must_be_encrypted |= must_be_encrypted;
+            known.cost = known.cost.min(cost);
+        }
+        None => all.push(Destination { name: name.to_owned(), fact, must_be_encrypted, cost }),
+    }
+}
+
 impl<'a> Asked<'a> {
-    /// Resolves a key, and remembers it once.
+    /// Resolves a session key, and remembers it once.
     fn key(&mut self, facts: &'a Facts, given: &str, place: &Place<'_>, by_preferences: bool) -> KeyArn {
         let (arn, fact, finding) = key::resolve(facts, given, place, by_preferences);
         self.findings.extend(finding);
-        match self.keys.iter_mut().find(|known| known.arn == arn) {
+        self.findings.extend(key_of_another_region(given, &arn, place));
+        let of_sessions = |key: &&mut SessionKey<'_>| key.used_for == NeededFor::Kms;
+        match self.keys.iter_mut().filter(of_sessions).find(|known| known.arn == arn) {
             // The user and the preferences may call one key by two names, and know more by one of them.
             Some(known) => {
                 known.by_preferences |= by_preferences;
@@ -68,9 +135,62 @@ impl<'a> Asked<'a> {
                     known.fact = fact.or(known.fact);
                 }
             }
-            None => self.keys.push(SessionKey { given: given.to_owned(), arn: arn.clone(), fact, by_preferences }),
+            None => self.keys.push(SessionKey {
+                used_for: NeededFor::Kms,
+                given: given.to_owned(),
+                arn: arn.clone(),
+                fact,
+                by_preferences,
+            }),
         }
         arn
+    }
+
+    /// Puts what is known of the buckets to use: requests go to their Regions, and their keys are needed for uploads.
+    fn know_buckets(&mut self, facts: &'a Facts, place: &Place<'_>) {
+        let mut of_keys = Vec::new();
+        for index in 0..self.buckets.len() {
+            let Some(destination) = self.buckets.get(index) else { continue };
+            let (name, cost) = (destination.name.clone(), destination.cost);
+            let Some(bucket) = destination.fact.and_then(Fact::known) else { continue };
+            let region = bucket.region.known();
+            if let Some(region) = region {
+                let is_of_it = |need: &&mut Need| bucket_name(&need.resource).is_some_and(|of| of == name);
+                for need in self.needs.iter_mut().filter(is_of_it) {
+                    need.requested_region = RequestedRegion::Named(region.clone());
+                }
+            }
+            let Some(given) = bucket.encryption.known().and_then(|encryption| encryption.kms_key.as_deref()) else {
+                continue;
+            };
+            // The key that AWS manages for S3 is open to every principal of its account.
+            if given.ends_with("alias/aws/s3") {
+                continue;
+            }
+            let of_bucket = Place { region: region.map(String::as_str).or(place.region), ..*place };
+            let (arn, fact, finding) = key::resolve(facts, given, &of_bucket, false);
+            self.findings.extend(finding.map(|finding| match cost {
+                Cost::Sessions => finding,
+                Cost::Logs => Finding {
+                    code: Code::SessionLogs,
+                    severity: Severity::Warning,
+                    message: format!("the bucket `{name}` is encrypted with a KMS key: {}", finding.message),
+                    leaves_unknown: false,
+                    ..finding
+                },
+            }));
+            let region = region.cloned().map_or(RequestedRegion::NotKnown, RequestedRegion::Named);
+            of_keys.push(needs::upload_key(&arn, region, cost));
+            let used_for = NeededFor::S3Logs;
+            self.keys.push(SessionKey { used_for, given: given.to_owned(), arn, fact, by_preferences: false });
+        }
+        of_keys.into_iter().for_each(|need| needs::add(&mut self.needs, need));
+    }
+
+    /// The bucket that an ARN is of, where logs go to it; `None` for what is no bucket.
+    pub(super) fn bucket_of(&self, resource: &Resource) -> Option<Option<&Destination<'a, Bucket>>> {
+        let name = bucket_name(resource)?;
+        Some(self.buckets.iter().find(|bucket| bucket.name == name))
     }
 
     fn preferences(&mut self, settings: Option<&Settings>, subject: &Subject) -> Option<Preferences> {
@@ -137,5 +257,26 @@ pub(super) fn aside(what: &str, reason: &Unreadable) -> Option<Finding> {
         message: format!("{what}: {}", finding.message),
         leaves_unknown: false,
         ..finding
+    })
+}
+
+/// The name of the bucket in the ARN of a bucket or an object.
+fn bucket_name(resource: &Resource) -> Option<String> {
+    let Resource::Arn(text) = resource else { return None };
+    let arn = Arn::parse(&text.to_string()).filter(|arn| arn.service == "s3")?;
+    arn.resource.split('/').next().map(str::to_owned)
+}
+
+/// The agent calls KMS in its own Region, where a key of another one is not.
+fn key_of_another_region(given: &str, arn: &KeyArn, place: &Place<'_>) -> Option<Finding> {
+    let (KeyArn::Resolved(text) | KeyArn::Unresolved(text)) = arn;
+    let of_key = Arn::parse(given).or_else(|| Arn::parse(&text.to_string()))?;
+    let (of_key, own) = (of_key.region()?.to_owned(), place.region?);
+    (of_key != own && !of_key.contains('*')).then(|| {
+        error(
+            Code::KmsKeyPolicy,
+            format!("the session key `{given}` is in {of_key}, and the agent calls AWS KMS in its own Region, {own}: sessions fail"),
+            format!("name a key of {own} in the session preferences of that Region"),
+        )
     })
 }

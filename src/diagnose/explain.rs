@@ -201,12 +201,19 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> V
         }
         .to_owned(),
     );
-    if demand.s3_logs {
-        lines.push("the bucket's own policy and its encryption key".to_owned());
-    }
-    if demand.cloudwatch_logs {
-        lines.push("whether the log group exists, and whether it is encrypted".to_owned());
-    }
+    let of_logs = [
+        (demand.bucket_policy_unread, "the bucket's own policy, which may grant or deny (`s3:GetBucketPolicy`)"),
+        (demand.bucket_encryption_unread, "the bucket's encryption and its KMS key (`s3:GetEncryptionConfiguration`)"),
+        (
+            demand.log_group_unread,
+            "whether the log group exists, and whether it is encrypted (`logs:DescribeLogGroups`)",
+        ),
+        (
+            demand.other_policy_unread,
+            "the policies of the resources that are named with --require, which may grant or deny",
+        ),
+    ];
+    lines.extend(of_logs.iter().filter(|(unread, _)| *unread).map(|(_, line)| (*line).to_owned()));
     lines
 }
 

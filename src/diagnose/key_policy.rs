@@ -1,206 +1,170 @@
-//! The session key itself: its state, and whether its own policy lets the role use it.
+//! The keys that sessions, or the buckets of their logs, are encrypted with: their state, and whether their own policies let the
+//! role use them.
 
-use std::sync::Arc;
-
-use crate::agent_context::{self, Caller};
-use crate::arn::Arn;
+use crate::agent_context::Caller;
 use crate::facts::{Fact, KmsKey, Unreadable};
-use crate::needs::{KeyArn, Need, Requirements};
-use crate::policy::{
-    Decision, Document, DocumentKind, Doubt, GateKind, KeyAnswer, KeyUser, Policy, PolicyKind, Request, Response,
-    Truth, Value, evaluate, evaluate_key_policy,
-};
+use crate::needs::{Cost, KeyArn, Need};
+use crate::policy::{Decision, GateKind, NearMiss, Resource, ResourceAnswer, Response, RuledOutBy, Truth};
 use crate::report::{Code, Finding, NeededFor, Severity};
 
-use super::asked::{Asked, SessionKey};
+use super::asked::SessionKey;
+use super::near_miss::near;
 use super::permissions;
-use super::role::JudgedRole;
-use super::words::{error, in_words, warning};
+use super::resource_policy::ResourcePolicies;
+use super::words::{error, in_words, statements_in_words, warning};
 
-/// What is to be said of every key that sessions are encrypted with, given what the role's policies answered.
-pub(super) fn findings(
-    asked: &Asked<'_>,
-    answers: &[(Need, Response)],
-    caller: &Caller<'_>,
-    requirements: &Requirements,
-) -> Vec<Finding> {
-    let of_key = |key: &&SessionKey<'_>| {
-        let KeyArn::Resolved(arn) = &key.arn else { return None };
-        answers.iter().find(|(need, _)| {
-            need.needed_for == NeededFor::Kms && need.resource == crate::policy::Resource::Arn(arn.clone())
-        })
-    };
+/// What is to be said of every key, given what the role's side answers.
+pub(super) fn findings(policies: &ResourcePolicies<'_>, answers: &[(Need, Response)]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for key in &asked.keys {
-        let Some((need, response)) = of_key(&key) else { continue };
-        match key.fact {
-            Some(Fact::Absent) => findings.push(missing(key, caller)),
-            Some(Fact::Known(known)) => {
-                findings.extend(unusable(known));
-                let finding = match (&known.policy, response.decision) {
-                    (_, Decision::ExplicitDeny | Decision::ImplicitDeny) => None,
-                    (Fact::Known(text), Decision::Allowed) => judged(known, text.as_str(), need, caller, requirements),
-                    // Only a certain deny says more than is said of the role's policies already.
-                    (Fact::Known(text), Decision::Unknown) => judged(known, text.as_str(), need, caller, requirements)
-                        .filter(|finding| finding.severity == Severity::Error && denies(finding)),
-                    (Fact::Unreadable(reason), Decision::Allowed) => Some(unread(&known.arn, Some(reason), caller)),
-                    (Fact::Absent, Decision::Allowed) => Some(unread(&known.arn, None, caller)),
-                    (Fact::Absent | Fact::Unreadable(_), Decision::Unknown) => None,
-                };
-                findings.extend(finding);
-            }
-            Some(Fact::Unreadable(reason)) if response.decision == Decision::Allowed => {
-                findings.push(unread(&key.given, Some(reason), caller));
-            }
-            None if response.decision == Decision::Allowed => findings.push(unread(&key.given, None, caller)),
-            Some(Fact::Unreadable(_)) | None => {}
+    for key in &policies.asked.keys {
+        let KeyArn::Resolved(arn) = &key.arn else { continue };
+        let of_key = |(need, _): &&(Need, Response)| {
+            need.needed_for == key.used_for
+                && need.action.starts_with("kms:")
+                && need.resource == Resource::Arn(arn.clone())
+        };
+        let Some((need, response)) = answers.iter().find(of_key) else { continue };
+        let found = of_key_in_use(key, need, response, policies);
+        match need.cost {
+            Cost::Sessions => findings.extend(found),
+            Cost::Logs => findings.extend(found.into_iter().map(only_logs)),
         }
     }
     findings.dedup();
     findings
 }
 
-/// Whether what a role's own policies lack may be granted by the key's policy, which could not be read: why that is not known.
-///
-/// Bare documents and snapshots without the key say nothing of it, and are judged by themselves.
-pub(super) fn may_grant<'a>(asked: &Asked<'a>, need: &Need, response: &Response) -> Option<&'a Unreadable> {
-    let only_identity = response.closed.iter().all(|(kind, _)| *kind == GateKind::Identity);
-    if need.needed_for != NeededFor::Kms || response.decision != Decision::ImplicitDeny || !only_identity {
-        return None;
-    }
-    let key = asked.keys.iter().find(|key| match &key.arn {
-        KeyArn::Resolved(arn) | KeyArn::Unresolved(arn) => need.resource == crate::policy::Resource::Arn(arn.clone()),
-    })?;
-    match key.fact? {
-        Fact::Known(known) => known.policy.unreadable(),
-        Fact::Unreadable(reason) => Some(reason),
-        Fact::Absent => None,
+/// The same where only logs need the key.
+fn only_logs(finding: Finding) -> Finding {
+    Finding {
+        code: Code::SessionLogs,
+        severity: finding.severity.max(Severity::Warning),
+        message: format!(
+            "{}; sessions do not need it, but their logs do not reach the bucket without it",
+            finding.message
+        ),
+        leaves_unknown: false,
+        ..finding
     }
 }
 
-/// The response where the key's own policy names the role, which allows it without a policy of the role
-/// ([Determining access to KMS keys](https://docs.aws.amazon.com/kms/latest/developerguide/determining-access.html)).
-/// Denies, the boundary and service control policies count all the same.
-pub(super) fn with_key_policy(
-    asked: &Asked<'_>,
+fn of_key_in_use(
+    key: &SessionKey<'_>,
     need: &Need,
-    response: Response,
-    judged: &JudgedRole,
-    caller: &Caller<'_>,
-    requirements: &Requirements,
-) -> Response {
-    if need.needed_for != NeededFor::Kms || need.unresolved || response.decision == Decision::Allowed {
-        return response;
-    }
-    let arn = need.resource.to_string();
-    let known = asked.keys.iter().filter_map(|key| key.fact?.known()).find(|key| key.arn == arn);
-    let Some(key) = known.filter(|key| account_of(&key.arn) == caller.place.account) else { return response };
-    let answer = key.policy.known().and_then(|text| answer(text.as_str(), need, caller, requirements));
-    let Some(answer) = answer.filter(|answer| !answer.allows.is_false() && !answer.denies.is_true()) else {
-        return response;
-    };
-    let Ok(everything) = Document::parse(EVERYTHING, DocumentKind::Identity) else { return response };
-    let everything = Policy { name: arn.clone(), kind: PolicyKind::Document, document: Ok(Arc::new(everything)) };
-    let mut gates = judged.gates.clone();
-    let identity = gates.iter_mut().filter(|gate| gate.kind == GateKind::Identity);
-    identity.for_each(|gate| gate.policies.push(everything.clone()));
-    let base = agent_context::base(caller);
-    let context = agent_context::for_need(&base, caller, need, &requirements.context);
-    let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
-    let mut named = evaluate(&gates, &request);
-    let certain = answer.allows.is_true() && answer.denies.is_false();
-    match named.decision {
-        _ if certain => named,
-        Decision::Allowed => {
-            named.decision = Decision::Unknown;
-            named.doubt = response.doubt.merge(doubt_of([answer.denies, answer.allows]));
-            named
+    response: &Response,
+    policies: &ResourcePolicies<'_>,
+) -> Vec<Finding> {
+    let caller = policies.caller;
+    let mut findings = Vec::new();
+    match key.fact {
+        Some(Fact::Absent) => findings.push(missing(key, caller)),
+        Some(Fact::Known(known)) => {
+            findings.extend(unusable(known, key.used_for));
+            let finding = match (&known.policy, response.decision) {
+                (Fact::Known(_), Decision::Allowed) => judged(known, need, policies).1,
+                (Fact::Known(_), Decision::ExplicitDeny | Decision::ImplicitDeny) => None,
+                // Only a certain deny says more than is said of the role's policies already.
+                (Fact::Known(_), Decision::Unknown) => match judged(known, need, policies) {
+                    (Judgement::Denies, finding) => finding,
+                    (Judgement::DoesNotAllow | Judgement::Open | Judgement::Allows, _) => None,
+                },
+                (Fact::Unreadable(reason), Decision::Allowed) => Some(unread(&known.arn, Some(reason), caller)),
+                (Fact::Absent, Decision::Allowed) => Some(unread(&known.arn, None, caller)),
+                (Fact::Absent | Fact::Unreadable(_), _) => None,
+            };
+            findings.extend(finding);
         }
-        Decision::Unknown => named,
-        Decision::ImplicitDeny | Decision::ExplicitDeny => response,
+        Some(Fact::Unreadable(reason)) if response.decision == Decision::Allowed => {
+            findings.push(unread(&key.given, Some(reason), caller));
+        }
+        None if response.decision == Decision::Allowed => findings.push(unread(&key.given, None, caller)),
+        Some(Fact::Unreadable(_)) | None => {}
     }
+    findings
 }
-
-/// What the key policy allows by itself, as if a policy of the role did.
-const EVERYTHING: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-
-fn doubt_of(truths: [Truth; 2]) -> Doubt {
-    truths.into_iter().fold(Doubt::default(), |sum, truth| match truth {
-        Truth::Unknown(doubt) => sum.merge(doubt),
-        Truth::True | Truth::False => sum,
-    })
-}
-
-/// Whether a finding about a key policy is about a deny of it.
-fn denies(finding: &Finding) -> bool {
-    finding.message.contains(DENIES)
-}
-
-/// What a finding about a deny of a key policy says.
-const DENIES: &str = " denies the role ";
 
 fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| !account.is_empty())
 }
 
-fn answer(text: &str, need: &Need, caller: &Caller<'_>, requirements: &Requirements) -> Option<KeyAnswer> {
-    let document = Document::parse(text, DocumentKind::Resource).ok()?;
-    let role = caller.role_arn.and_then(Arn::parse)?;
-    let base = agent_context::base(caller);
-    let mut context = agent_context::for_need(&base, caller, need, &requirements.context);
-    context.set("kms:CallerAccount", Value::known(&role.account));
-    let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
-    let user = KeyUser {
-        account: &role.account,
-        role_arn: caller.role_arn?,
-        role_name: role.name(),
-        session: caller.place.instance_id,
-    };
-    Some(evaluate_key_policy(&document, &user, &request))
+/// What a key policy makes of a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judgement {
+    Allows,
+    DoesNotAllow,
+    Denies,
+    Open,
 }
 
 /// What the key's own policy makes of a permission that the role has.
-fn judged(key: &KmsKey, text: &str, need: &Need, caller: &Caller<'_>, requirements: &Requirements) -> Option<Finding> {
-    let arn = &key.arn;
-    let Some(answer) = answer(text, need, caller, requirements) else {
-        return Some(warning(
+fn judged(key: &KmsKey, need: &Need, policies: &ResourcePolicies<'_>) -> (Judgement, Option<Finding>) {
+    let (arn, action) = (&key.arn, &need.action);
+    let Some(answer) = policies.answer_to(need) else {
+        let finding = warning(
             Code::KmsKeyPolicy,
             format!("the policy of the key `{arn}` is not understood, or the role's ARN is not known"),
             "see that the key policy allows the account's root, or the role, to use the key",
             true,
-        ));
+        );
+        return (Judgement::Open, Some(finding));
     };
-    let allows = answer.leaves_to_role.or(answer.allows);
-    match (answer.denies, allows) {
-        (Truth::True, _) => Some(error(
-            Code::KmsKeyPolicy,
-            format!("the policy of the key `{arn}`{DENIES}`{}`", need.action),
-            "a deny wins over every allow: narrow that statement of the key policy",
-        )),
-        (_, Truth::False) => Some(error(
-            Code::KmsKeyPolicy,
-            format!(
-                "the policy of the key `{arn}` neither names the role nor leaves the decision to IAM policies of its account, so \
-                 that the role's permission does not count"
-            ),
-            "allow the role, or the root of its account, `kms:Decrypt` in the key policy",
-        )),
-        (Truth::False, Truth::True) => None,
-        (denies, allows) => {
-            let doubt = doubt_of([denies, allows]);
-            Some(warning(
+    let (judgement, finding) = match (&answer.denies.truth, answer.allows()) {
+        (Truth::True, _) => (
+            Judgement::Denies,
+            error(
                 Code::KmsKeyPolicy,
-                format!("whether the policy of the key `{arn}` lets the role use it hangs on {}", in_words(&doubt)),
+                format!(
+                    "{} of the policy of the key `{arn}` denies the role `{action}`",
+                    statements_in_words(&answer.denies.statements)
+                ),
+                "an explicit deny overrides any allow: narrow that statement of the key policy",
+            ),
+        ),
+        (_, Truth::False) => (
+            Judgement::DoesNotAllow,
+            error(
+                Code::KmsKeyPolicy,
+                format!(
+                    "the policy of the key `{arn}` neither names the role nor leaves the decision to IAM policies of its account, so \
+                     that the role's permission does not count{}",
+                    near(GateKind::Resource, &answer.near_misses)
+                ),
+                remedy(&answer, action),
+            ),
+        ),
+        (Truth::False, Truth::True) => return (Judgement::Allows, None),
+        (denies, allows) => (
+            Judgement::Open,
+            warning(
+                Code::KmsKeyPolicy,
+                format!(
+                    "cannot determine whether the policy of the key `{arn}` lets the role use it: it depends on {}",
+                    in_words(&denies.doubt().merge(allows.doubt()))
+                ),
                 "give what you know with `--context`, or allow the role in the key policy without that condition",
                 true,
-            ))
-        }
+            ),
+        ),
+    };
+    (judgement, Some(finding))
+}
+
+/// What to do where a key policy does not allow.
+fn remedy(answer: &ResourceAnswer, action: &str) -> String {
+    let deleted = |miss: &NearMiss| matches!(miss.ruled_out_by, RuledOutBy::DeletedPrincipal(_));
+    match answer.near_misses.iter().any(deleted) {
+        true => "save the key policy again with the ARN of the role that exists now".to_owned(),
+        false => format!("allow the role, or the root of its account, `{action}` in the key policy"),
     }
 }
 
-/// A key that nobody can use ends every session that it should encrypt.
+/// A key that nobody can use ends every session that it should encrypt, and stops uploads to a bucket.
 /// See [Key states](https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html).
-fn unusable(key: &KmsKey) -> Option<Finding> {
+fn unusable(key: &KmsKey, used_for: NeededFor) -> Option<Finding> {
+    let so = match used_for {
+        NeededFor::Kms => ", so that sessions which it encrypts end at once",
+        _ => "",
+    };
     let state = key.state.as_deref()?;
     let remedy = match state {
         // While the primary of a multi-Region key changes, it can be used.
@@ -210,7 +174,7 @@ fn unusable(key: &KmsKey) -> Option<Finding> {
             format!("cancel its deletion and enable it: `aws kms cancel-key-deletion --key-id {}`", key.arn)
         }
         "Creating" | "PendingImport" | "PendingReplicaDeletion" | "Unavailable" => {
-            "see the state of the key, or encrypt sessions with another".to_owned()
+            "see the state of the key, or encrypt with another".to_owned()
         }
         _ => {
             return Some(warning(
@@ -224,11 +188,7 @@ fn unusable(key: &KmsKey) -> Option<Finding> {
             ));
         }
     };
-    Some(error(
-        Code::KmsKeyPolicy,
-        format!("the key `{}` is `{state}`, so that sessions which it encrypts end at once", key.arn),
-        remedy,
-    ))
+    Some(error(Code::KmsKeyPolicy, format!("the key `{}` is `{state}`{so}", key.arn), remedy))
 }
 
 fn missing(key: &SessionKey<'_>, caller: &Caller<'_>) -> Finding {

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use crate::facts::{Facts, Instance, Role, Subject};
+use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
 use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::policy::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 use crate::report::{Finding, NeededFor, Permission, RoleSummary, Shared, Trust};
@@ -17,6 +17,7 @@ use super::asked::Asked;
 use super::library::Library;
 use super::place_of;
 use super::rcps::GovernedBy;
+use super::resource_policy;
 use super::role::{self, JudgedRole};
 
 /// What was judged before. It holds for the facts that it was made with.
@@ -69,6 +70,14 @@ pub(super) struct Demand {
     pub s3_logs: bool,
     /// Whether logs go to a log group.
     pub cloudwatch_logs: bool,
+    /// Whether logs go to a bucket whose own policy is not known.
+    pub bucket_policy_unread: bool,
+    /// Whether they go to a bucket whose encryption is not known.
+    pub bucket_encryption_unread: bool,
+    /// Whether they go to a log group that was not looked at.
+    pub log_group_unread: bool,
+    /// Whether something is asked of a resource whose own policy nobody reads.
+    pub other_policy_unread: bool,
     /// Whether the session preferences are known, or are known not to matter.
     pub preferences_known: bool,
 }
@@ -215,21 +224,34 @@ impl Where {
 
 impl Demand {
     pub(super) fn of(asked: &Asked<'_>, place: &Place<'_>, given: &[ContextEntry]) -> Demand {
-        let needed_for = |what| asked.needs.iter().any(|need| need.needed_for == what);
         let governed_by = |who| asked.needs.iter().any(|need| GovernedBy::of(need, place, given) == who);
+        let buckets = || asked.buckets.iter().map(|bucket| bucket.fact);
+        let unread = |fact: Option<&Fact<Bucket>>, of: fn(&Bucket) -> bool| match fact {
+            Some(Fact::Known(bucket)) => of(bucket),
+            Some(Fact::Absent) => false,
+            Some(Fact::Unreadable(_)) | None => true,
+        };
         Demand {
-            encrypted: !asked.keys.is_empty(),
+            encrypted: asked.keys.iter().any(|key| key.used_for == NeededFor::Kms),
             governed: governed_by(GovernedBy::OwnAccount),
             governed_elsewhere: governed_by(GovernedBy::AnotherAccount),
-            s3_logs: needed_for(NeededFor::S3Logs),
-            cloudwatch_logs: needed_for(NeededFor::CloudwatchLogs),
+            s3_logs: !asked.buckets.is_empty(),
+            cloudwatch_logs: !asked.log_groups.is_empty(),
+            bucket_policy_unread: buckets().any(|fact| unread(fact, |bucket| bucket.policy.unreadable().is_some())),
+            bucket_encryption_unread: buckets()
+                .any(|fact| unread(fact, |bucket| bucket.encryption.unreadable().is_some())),
+            log_group_unread: asked
+                .log_groups
+                .iter()
+                .any(|group| !matches!(group.fact, Some(Fact::Known(_) | Fact::Absent))),
+            other_policy_unread: asked.needs.iter().any(resource_policy::has_policy_that_nobody_reads),
             preferences_known: asked.preferences_known,
         }
     }
 }
 
 impl Sight {
-    /// What the policies of a role, and those of the keys that are in the facts, look at.
+    /// What the policies of a role, and those of the keys and buckets that are in the facts, look at.
     fn of(judged: &JudgedRole, facts: &Facts, library: &Library, place: &Place<'_>) -> Sight {
         let any_instance = Resource::Arn(Place { instance_id: None, ..*place }.instance_arn());
         let mut keys = BTreeSet::new();
@@ -240,7 +262,9 @@ impl Sight {
             id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
         }
         let of_keys = facts.kms_keys.values().filter_map(|key| key.known()?.policy.known());
-        for document in of_keys.filter_map(|text| library.document(text, DocumentKind::Resource).ok()) {
+        let of_buckets = facts.buckets.values().filter_map(|bucket| bucket.known()?.policy.known());
+        for document in of_keys.chain(of_buckets).filter_map(|text| library.document(text, DocumentKind::Resource).ok())
+        {
             document.add_keys(&mut keys);
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
         }
@@ -264,12 +288,9 @@ impl Sight {
     }
 }
 
-/// Whether a key policy names the session of a role, which has the id of the instance for its name.
+/// Whether the policy of a resource names the session of a role, which has the id of the instance for its name.
 fn names_sessions(principals: &AwsPrincipals) -> bool {
-    match principals {
-        AwsPrincipals::Names(names) => names.iter().any(|name| name.contains(":assumed-role/")),
-        AwsPrincipals::Everyone | AwsPrincipals::Unclear => false,
-    }
+    principals.names().iter().any(|name| name.contains(":assumed-role/"))
 }
 
 impl Way {

@@ -19,7 +19,9 @@ mod path;
 mod permissions;
 mod questions;
 mod rcps;
+mod resource_policy;
 mod role;
+mod session_logs;
 mod words;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,19 @@ pub(super) fn near<'a>(gate: GateKind, near_misses: impl IntoIterator<Item = &'a
     else {
         return String::new();
     };
-    let why = match ruled_out_by {
+    let why = why(ruled_out_by);
+    match gate {
+        GateKind::Boundary | GateKind::Resource => {
+            let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+            format!("; its statement {}{sid} {why}", by.index)
+        }
+        GateKind::Identity | GateKind::Scp | GateKind::Rcp => format!("; {} {why}", in_statement(by)),
+    }
+}
+
+/// Why a statement that allows the action does not apply.
+fn why(ruled_out_by: &RuledOutBy) -> String {
+    match ruled_out_by {
         RuledOutBy::Condition(keys) => {
             let names: Vec<String> = keys.iter().map(|failed| format!("`{}`", failed.key)).collect();
             let never: Vec<String> = keys.iter().filter_map(never_sent).collect();
@@ -21,14 +33,8 @@ pub(super) fn near<'a>(gate: GateKind, near_misses: impl IntoIterator<Item = &'a
             format!("has a condition on {} that does not hold{never}", listed(&names))
         }
         RuledOutBy::Alias => "names an alias, which grants nothing: name the key's own ARN".to_owned(),
+        RuledOutBy::DeletedPrincipal(id) => format!("names `{id}`, the id of a role or user that was deleted"),
         RuledOutBy::Resource => "is for other resources".to_owned(),
-    };
-    match gate {
-        GateKind::Boundary => {
-            let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
-            format!("; its statement {}{sid} {why}", by.index)
-        }
-        GateKind::Identity | GateKind::Scp | GateKind::Rcp => format!("; {} {why}", in_statement(by)),
     }
 }
 

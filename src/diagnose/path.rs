@@ -1,7 +1,7 @@
 //! One way in which the agent can get credentials, judged: what admits it to a role, and what that role allows.
 
 use crate::agent_context;
-use crate::facts::{Instance, Subject, SubjectKind, Unreadable};
+use crate::facts::{Instance, Subject, SubjectKind};
 use crate::needs::{
     CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket, needs_no_permission,
 };
@@ -13,8 +13,9 @@ use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, 
 use super::asked::{self, Asked};
 use super::memo::Way;
 use super::rcps::GovernedBy;
+use super::resource_policy::ResourcePolicies;
 use super::role::JudgedRole;
-use super::{Diagnosis, RoleInView, explain, key_policy, permissions, place_of};
+use super::{Diagnosis, RoleInView, explain, key_policy, permissions, place_of, session_logs};
 use crate::agent_context::Caller;
 
 /// One way, judged.
@@ -141,9 +142,14 @@ impl Diagnosis<'_> {
         let place = place_of(subject, instance);
         let asked = asked::of(self.facts, self.requirements, subject, &place);
         let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Shared::from);
+        // A target that could not be seen may not be there at all, which is unknown too.
+        let uncertain = |finding: Finding| match (instance, finding.severity) {
+            (None, Severity::Error) => Finding { severity: Severity::Warning, leaves_unknown: true, ..finding },
+            _ => finding,
+        };
         Way {
             permissions: permissions.collect(),
-            findings: asked.findings.into_iter().map(Shared::from).collect(),
+            findings: asked.findings.into_iter().map(uncertain).map(Shared::from).collect(),
             credentials: Truth::Unknown(Doubt::default()),
             instance_arn: instance.map(|_| place.instance_arn().to_string()),
             ..Way::none()
@@ -169,7 +175,8 @@ impl Diagnosis<'_> {
             Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
             Some(Decision::ImplicitDeny | Decision::ExplicitDeny) => Truth::False,
         };
-        let answers = self.judge_permissions(judged, &caller, &asked, &mut findings);
+        let policies = ResourcePolicies { asked: &asked, judged, caller: &caller, requirements: self.requirements };
+        let answers = self.judge_permissions(&policies, &mut findings);
         let governed =
             |need: &&Need| GovernedBy::of(need, &place, &self.requirements.context) == GovernedBy::OwnAccount;
         let costs: Vec<Cost> = asked.needs.iter().filter(governed).map(|need| need.cost).collect();
@@ -177,8 +184,12 @@ impl Diagnosis<'_> {
             let leaves_unknown = costs.iter().any(|cost| *cost != Cost::Logs);
             findings.extend(judged.rcp_findings.iter().cloned().map(|finding| Finding { leaves_unknown, ..finding }));
         }
-        let permissions = answers.iter().map(|(need, response)| permissions::permission(need, response).into());
-        findings.extend(key_policy::findings(&asked, &answers, &caller, self.requirements));
+        let permissions: Vec<Shared<Permission>> = answers
+            .iter()
+            .map(|(need, response)| permissions::permission(need, &policies.limit(need, response.clone())).into())
+            .collect();
+        findings.extend(key_policy::findings(&policies, &answers));
+        findings.extend(session_logs::findings(&policies, &answers));
         let mut role = None;
         if !matches!(subject.kind, SubjectKind::Documents(_)) {
             role = Some(Shared::from(RoleSummary { arn: judged.arn.clone(), name: judged.name.clone() }));
@@ -187,7 +198,7 @@ impl Diagnosis<'_> {
         findings.extend(asked.findings);
         Way {
             findings: findings.into_iter().map(Shared::from).collect(),
-            permissions: permissions.collect(),
+            permissions,
             trust: trust.map(Shared::from),
             role,
             credentials,
@@ -231,33 +242,23 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn judge_permissions(
-        &self,
-        judged: &JudgedRole,
-        caller: &Caller<'_>,
-        asked: &Asked<'_>,
-        findings: &mut Vec<Finding>,
-    ) -> Vec<(Need, Response)> {
+    /// What the role's side answers to every need: its own policies, and what a resource's policy grants it.
+    fn judge_permissions(&self, policies: &ResourcePolicies<'_>, findings: &mut Vec<Finding>) -> Vec<(Need, Response)> {
+        let ResourcePolicies { asked, judged, caller, .. } = policies;
         let base = agent_context::base(caller);
         let answer = |need: &Need| {
             let mut response = self.ask(judged, &base, caller, need);
             if need.unresolved && response.decision == Decision::Allowed {
                 response.decision = Decision::Unknown;
             }
-            let response = key_policy::with_key_policy(asked, need, response, judged, caller, self.requirements);
-            (need.clone(), response)
+            (need.clone(), policies.with_grants(need, response))
         };
         let answers: Vec<(Need, Response)> = asked.needs.iter().map(answer).collect();
-        let (logs, sessions): (Vec<_>, Vec<_>) =
-            answers.iter().cloned().partition(|(need, _)| need.cost != Cost::Sessions);
-        let may_grant = |need: &Need, response: &Response| {
-            let reason = key_policy::may_grant(asked, need, response)?;
-            let Unreadable { api, message, .. } = reason;
-            Some(format!("whether the key's own policy allows it is not known (`{api}`: {message})"))
-        };
+        let (logs, sessions): (Vec<_>, Vec<_>) = answers.iter().cloned().partition(|(need, _)| need.cost == Cost::Logs);
+        let may_grant = |need: &Need, response: &Response| policies.may_grant(need, response);
         let by_fix = !caller.through_systems_manager;
-        findings.extend(permissions::permissions(judged, &sessions, &caller.place, by_fix, may_grant));
-        findings.extend(permissions::logs(judged, &logs));
+        findings.extend(permissions::permissions(judged, &sessions, &caller.place, by_fix, &may_grant));
+        findings.extend(permissions::logs(judged, &logs, &may_grant));
         answers
     }
 

@@ -20,7 +20,12 @@ pub(super) fn permission(need: &Need, response: &Response) -> Permission {
         let gates = response.closed.iter().filter(|(kind, _)| *kind != GateKind::Identity);
         decided_by.extend(gates.map(|(kind, name)| DecidedBy {
             policy: name.clone(),
-            kind: if *kind == GateKind::Scp { PolicyKind::Scp } else { PolicyKind::Boundary },
+            kind: match kind {
+                GateKind::Scp => PolicyKind::Scp,
+                GateKind::Rcp => PolicyKind::Rcp,
+                GateKind::Boundary => PolicyKind::Boundary,
+                GateKind::Identity | GateKind::Resource => PolicyKind::Document,
+            },
             sid: None,
             statement: None,
         }));
@@ -46,29 +51,29 @@ pub(super) fn unknown_permission(need: &Need) -> Permission {
     }
 }
 
+/// What else than the role's policies may grant a need, where that is not known.
+pub(super) type MayGrant<'a> = dyn Fn(&Need, &Response) -> Option<String> + 'a;
+
 /// The findings for what is not allowed, or not certainly: one for each cause.
 ///
-/// `place` is where the agent runs; `by_fix` says whether `ssm-profile fix` can change the role; `may_grant` why something else than the role's policies may
-/// grant a need, where that is not known.
+/// `place` is where the agent runs; `by_fix` says whether `ssm-profile fix` can change the role.
 pub(super) fn permissions(
     judged: &JudgedRole,
     answers: &[(Need, Response)],
     place: &Place<'_>,
     by_fix: bool,
-    may_grant: impl Fn(&Need, &Response) -> Option<String>,
+    may_grant: &MayGrant<'_>,
 ) -> Vec<Finding> {
     let mut missing = Vec::new();
     let mut near_misses = BTreeSet::new();
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, (Doubt, Vec<&Need>)> = BTreeMap::new();
-    let mut perhaps: BTreeMap<String, (Vec<&Need>, NearMisses<'_>)> = BTreeMap::new();
+    let mut perhaps: BTreeMap<String, Vec<(Need, Response)>> = BTreeMap::new();
     for (need, response) in answers {
         let action = need.action.as_str();
-        if let Some(why) = may_grant(need, response) {
-            let (needs, near_misses) = perhaps.entry(why).or_default();
-            needs.push(need);
-            near_misses.extend(&response.near_misses);
+        if let Some(policy) = may_grant(need, response) {
+            perhaps.entry(policy).or_default().push((need.clone(), response.clone()));
             continue;
         }
         match response.decision {
@@ -90,6 +95,8 @@ pub(super) fn permissions(
                         GateKind::Boundary | GateKind::Scp => closed.entry((*kind, name)).or_default().push(action),
                         // Only a deny closes one.
                         GateKind::Rcp => {}
+                        // What the policy of a resource does not allow has a finding of its own.
+                        GateKind::Resource => {}
                     }
                 }
             }
@@ -105,12 +112,12 @@ pub(super) fn permissions(
     }
     let mut findings = Vec::new();
     findings.extend(self::missing(judged, &missing, &near_misses, by_fix));
-    for (why, (needs, near_misses)) in perhaps {
-        let finding = self::missing(judged, &needs, &near_misses, by_fix);
-        findings.extend(finding.map(|finding| Finding {
+    for (policy, answers) in perhaps {
+        let lacking = permissions(judged, &answers, place, by_fix, &|_, _| None);
+        findings.extend(lacking.into_iter().map(|finding| Finding {
             severity: Severity::Warning,
             leaves_unknown: true,
-            message: format!("{}; {why}", finding.message),
+            message: format!("{}; {policy} may allow it", finding.message),
             ..finding
         }));
     }
@@ -123,15 +130,14 @@ pub(super) fn permissions(
 }
 
 /// What is not allowed of what only logs need: sessions work without it.
-pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Finding> {
+pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)], may_grant: &MayGrant<'_>) -> Vec<Finding> {
     let role = &judged.name;
     let lost = "sessions do not need it, but the logs that the session preferences ask for are lost";
     let finding = |message| warning(Code::SessionLogs, message, "allow these actions in a policy of the role", false);
     let of = |open: bool| {
         let lacking = |(need, response): &&(Need, Response)| {
-            need.cost == Cost::Logs
-                && response.decision != Decision::Allowed
-                && (response.decision == Decision::Unknown) == open
+            let is_open = response.decision == Decision::Unknown || may_grant(need, response).is_some();
+            need.cost == Cost::Logs && response.decision != Decision::Allowed && is_open == open
         };
         let lacking: Vec<&(Need, Response)> = answers.iter().filter(lacking).collect();
         let actions: Vec<&str> = lacking.iter().map(|(need, _)| need.action.as_str()).collect();
@@ -142,10 +148,13 @@ pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)]) -> Vec<Fin
         finding(format!("role `{role}` may not call {actions}: {lost}{why}"))
     });
     let open = of(true).map(|(actions, lacking)| {
-        let doubts = lacking.iter().map(|(_, response)| response.doubt.clone());
+        let doubts = lacking.iter().map(|(need, response)| {
+            response.doubt.clone().merge(may_grant(need, response).map(Doubt::note).unwrap_or_default())
+        });
         let doubt = in_words(&doubts.fold(Doubt::default(), Doubt::merge));
+        let near = keeps_from(lacking.iter().map(|(_, response)| response));
         finding(format!(
-            "cannot determine whether role `{role}` may call {actions}: it depends on {doubt}; if not, {lost}"
+            "cannot determine whether role `{role}` may call {actions}: it depends on {doubt}; if not, {lost}{near}"
         ))
     });
     denied.into_iter().chain(open).collect()
@@ -168,6 +177,7 @@ fn keeps_from<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> Stri
             GateKind::Identity | GateKind::Rcp => String::new(),
             GateKind::Boundary => format!("; the permissions boundary `{name}` does not allow it"),
             GateKind::Scp => format!("; the service control policies at `{name}` do not allow it"),
+            GateKind::Resource => format!("; the policy of `{name}` does not allow it"),
         };
         who + &near(kind, misses.iter().copied())
     };
@@ -229,7 +239,7 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<Finding> {
         "an explicit deny overrides any allow: narrow the statement or exclude this role",
     );
     let gate = match by.gate {
-        GateKind::Identity => return vec![explicit],
+        GateKind::Identity | GateKind::Resource => return vec![explicit],
         GateKind::Boundary => error(
             Code::BlockedByBoundary,
             format!("the permissions boundary `{}` denies {}", by.policy, actions_in_words(actions)),
@@ -283,7 +293,7 @@ fn closed(kind: GateKind, name: &str, actions: &[&str], near_misses: &NearMisses
             format!("the service control policies at `{name}` do not allow {actions}{near}"),
             "ask your organization's administrator to allow it for this account; no change to the role overrides an SCP",
         ),
-        GateKind::Boundary | GateKind::Identity | GateKind::Rcp => error(
+        GateKind::Boundary | GateKind::Identity | GateKind::Rcp | GateKind::Resource => error(
             Code::BlockedByBoundary,
             format!("the permissions boundary `{name}` does not allow {actions}{near}"),
             "allow it in the boundary too; no policy of the role can pass its boundary",
@@ -315,8 +325,5 @@ pub(super) fn key_policy_not_read(reason: Option<&Unreadable>) -> Finding {
 }
 
 fn statement(by: &StatementReference) -> DecidedBy {
-    // A key policy that grants counts as a whole.
-    let of_key = by.kind == PolicyKind::Document && by.policy.starts_with("arn:");
-    let statement = (!of_key).then_some(by.index);
-    DecidedBy { policy: by.policy.clone(), kind: by.kind, sid: by.sid.clone(), statement }
+    DecidedBy { policy: by.policy.clone(), kind: by.kind, sid: by.sid.clone(), statement: Some(by.index) }
 }

@@ -209,7 +209,9 @@ impl Reading<'_> {
         for reason in &level.unread {
             let findings = match gate.kind {
                 GateKind::Rcp => &mut self.judged.rcp_findings,
-                GateKind::Identity | GateKind::Boundary | GateKind::Scp => &mut self.judged.findings,
+                GateKind::Identity | GateKind::Boundary | GateKind::Scp | GateKind::Resource => {
+                    &mut self.judged.findings
+                }
             };
             findings.push(explain::unreadable(reason));
             gate.unread.push(self.unread(reason));

@@ -44,6 +44,16 @@ pub(super) fn actions_in_words(actions: &[&str]) -> String {
     listed(&words)
 }
 
+/// `statement 1 (Sid `x`)`, or several of one policy.
+pub(super) fn statements_in_words(statements: &[StatementReference]) -> String {
+    let one = |by: &StatementReference| {
+        let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+        format!("{}{sid}", by.index)
+    };
+    let all: Vec<String> = statements.iter().map(one).collect();
+    format!("{} {}", if all.len() == 1 { "statement" } else { "statements" }, listed(&all))
+}
+
 /// What a doubt hangs on.
 pub(super) fn in_words(doubt: &Doubt) -> String {
     let keys = doubt.keys.iter().map(|key| format!("`{key}`"));

@@ -6,6 +6,8 @@
 
 mod account;
 mod document;
+mod kms;
+mod logs;
 pub mod snapshot;
 mod unreadable;
 
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
+pub use kms::{KmsKey, kms_key};
+pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.
@@ -68,6 +72,12 @@ pub struct Facts {
     pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
     /// KMS keys by [`kms_key`]: what an id or alias stands for.
     pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
+    /// The buckets that session logs go to, by name; absent if there is none of that name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub buckets: BTreeMap<String, Fact<Bucket>>,
+    /// The log groups that session logs go to, by [`log_group`]; absent if there is none of that name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_groups: BTreeMap<String, Fact<LogGroup>>,
     /// The SCP levels from the root down, where they are known; none at all in an account that they do not touch.
     pub scp_levels: Option<Vec<PolicyLevel>>,
     /// The levels of resource control policies from the root down, where they are known; none at all in an account whose
@@ -102,6 +112,8 @@ impl Facts {
             profiles_of_roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            log_groups: BTreeMap::new(),
             scp_levels: None,
             rcp_levels: None,
             settings: BTreeMap::new(),
@@ -129,11 +141,6 @@ pub fn key(account: Option<&str>, name: &str) -> String {
         Some(account) => format!("{account}/{name}"),
         None => name.to_owned(),
     }
-}
-
-/// The key of a KMS key: its Region, a slash, and the id or `alias/NAME` as given.
-pub fn kms_key(region: Option<&str>, given: &str) -> String {
-    format!("{}/{given}", region.unwrap_or_default())
 }
 
 /// One thing to be judged.
@@ -307,27 +314,6 @@ pub struct ManagedPolicy {
     pub version: String,
     /// That version's document.
     pub document: PolicyText,
-}
-
-/// A KMS key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KmsKey {
-    /// The key's own ARN, never an alias.
-    pub arn: String,
-    /// `Enabled`, `Disabled`, `PendingDeletion` and so on.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// Its own policy.
-    #[serde(default = "not_taken")]
-    pub policy: Fact<PolicyText>,
-}
-
-impl KmsKey {
-    /// A key of which nothing but its ARN is known.
-    pub fn of(arn: &str) -> KmsKey {
-        KmsKey { arn: arn.to_owned(), state: None, policy: not_taken() }
-    }
 }
 
 /// Bare policy documents and what the user said about where they will be used.

@@ -10,10 +10,10 @@ use super::action::ActionPattern;
 use super::condition::Condition;
 use super::evaluate::action_applies;
 use super::json::{Json, repeated};
-use super::key_policy::AwsPrincipals;
 use super::principal::PrincipalElement;
 use super::rcp;
 use super::resource::{ResourceElement, ResourcePattern};
+use super::resource_policy::AwsPrincipals;
 
 /// What a document is attached to, which decides the elements that it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

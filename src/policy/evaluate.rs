@@ -94,6 +94,8 @@ pub enum GateKind {
     Scp,
     /// One level of resource control policies, which only a deny closes.
     Rcp,
+    /// The policy of the resource itself.
+    Resource,
 }
 
 /// A statement that decided, or that could not be decided.
@@ -127,6 +129,8 @@ pub enum RuledOutBy {
     Condition(Vec<FailedKey>),
     /// It names aliases of KMS keys, which stand for no key in `Resource`.
     Alias,
+    /// Its principal is the id of a role or user that was deleted.
+    DeletedPrincipal(String),
     /// It speaks of other resources.
     Resource,
 }

@@ -10,7 +10,6 @@ mod context;
 mod document;
 mod evaluate;
 mod json;
-mod key_policy;
 mod moment;
 mod operator;
 mod pattern;
@@ -18,6 +17,7 @@ mod principal;
 pub mod rcp;
 mod resemblance;
 mod resource;
+mod resource_policy;
 mod sight;
 mod template;
 mod text;
@@ -32,10 +32,12 @@ pub use evaluate::{
     Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference, evaluate,
 };
 pub(crate) use json::Json;
-pub use key_policy::{AwsPrincipals, KeyAnswer, KeyUser, evaluate_key_policy};
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resemblance::{Resemblance, resemblance};
 pub use resource::Resource;
+pub use resource_policy::{
+    AwsPrincipals, ResourceAnswer, RoleSession, Said, evaluate_resource_policy, evaluate_with_grants, limited_by,
+};
 pub use text::{Part, Text};
 pub use trust::evaluate_trust;
 pub use truth::{Doubt, Truth};

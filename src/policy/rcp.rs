@@ -9,8 +9,8 @@
 use super::context::{Context, Value};
 use super::document::{ActionElement, Effect, Statement};
 use super::evaluate::{Request, action_applies};
-use super::key_policy::AwsPrincipals;
 use super::resource::Resource;
+use super::resource_policy::AwsPrincipals;
 use super::text::Text;
 
 /// The prefixes of the services whose actions resource control policies apply to, in alphabetical order.

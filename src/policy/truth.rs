@@ -68,6 +68,14 @@ impl Truth {
         }
     }
 
+    /// What it hangs on; nothing where it is certain.
+    pub fn doubt(&self) -> Doubt {
+        match self {
+            Truth::Unknown(doubt) => doubt.clone(),
+            Truth::True | Truth::False => Doubt::default(),
+        }
+    }
+
     /// Whether it is certainly so.
     pub fn is_true(&self) -> bool {
         matches!(self, Truth::True)

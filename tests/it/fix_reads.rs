@@ -305,7 +305,14 @@ fn printed(arguments: &[&str]) -> BTreeSet<String> {
 }
 
 /// Reads that not every run makes.
-const OF_SOME: [&str; 3] = ["kms:DescribeKey", "kms:GetKeyPolicy", "iam:GetAccountAuthorizationDetails"];
+const OF_SOME: [&str; 6] = [
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetBucketPolicy",
+    "logs:DescribeLogGroups",
+    "iam:GetAccountAuthorizationDetails",
+];
 
 /// The calls of a fix that goes well, one that is taken back in the middle, and the undo.
 fn made_by(chain: &Chain, more: &[&str]) -> BTreeSet<String> {
@@ -368,8 +375,10 @@ fn the_policy_for_a_check_allows_what_is_called_and_nothing_else() {
     let mut made = BTreeSet::new();
     for arguments in [
         &["check", INSTANCE][..],
+        &["check", "role/web"],
         &["check", INSTANCE, "--kms-key", "alias/x"],
         &["check", INSTANCE, "--kms-key", "arn:aws:kms:us-east-1:111122223333:key/1234"],
+        &["check", INSTANCE, "--s3-logs", "logs", "--cloudwatch-logs", "g"],
         &["check", "--all"],
     ] {
         let mut world = in_organization(World::ready().key(Key::new("1234").alias("alias/x")));

@@ -182,13 +182,17 @@ fn completions_of_bash_reach_the_subcommands() {
     assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "--output");
 }
 
-/// A key is of its alias's account and Region, whatever the instance's are.
+/// A key is of its alias's account and Region, whatever the instance's are; one of another Region never works.
 #[test]
 fn an_alias_of_another_account_is_not_judged_as_a_key_of_this_one() {
     let key = "arn:aws:kms:eu-west-1:999988887777:key/*";
     let document = policy(vec![core()["Statement"].clone(), statement("Allow", "kms:Decrypt", key)]);
     let alias = ["--kms-key", "arn:aws:kms:eu-west-1:999988887777:alias/x"];
     let outcome = judge_policy(&document, &[&PLACE[..], &alias].concat());
+    assert_eq!((outcome.verdict, outcome.permission("kms:Decrypt").resource.as_str()), (Verdict::NotReady, key));
+    assert_eq!(outcome.permission("kms:Decrypt").decision, Decision::Unknown);
+    let there = ["--account", "111122223333", "--region", "eu-west-1"];
+    let outcome = judge_policy(&document, &[&there[..], &alias].concat());
     assert_eq!((outcome.verdict, outcome.permission("kms:Decrypt").resource.as_str()), (Verdict::Unknown, key));
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::live_stub::{check, judge, only_reads, policy, with_role};
 use crate::support::answer::Answer;
 use crate::support::command::Sandbox;
-use crate::support::model::{Instance, Key, Level, Profile, Role, SSM_TRUST, Simulated};
+use crate::support::model::{Bucket, Instance, Key, Level, LogGroup, Profile, Role, SSM_TRUST, Simulated};
 use crate::support::report::{Code, Decision, Outcome, PolicyKind, Severity, Verdict};
 use crate::support::world::{ACCOUNT, INSTANCE, World};
 
@@ -153,6 +153,7 @@ fn what_preferences_ask_for_is_needed_for_sessions_or_for_logs() {
         ("unsaid group, nothing", group(unsaid), none(), Verdict::Ready, Some(Severity::Warning)),
     ] {
         let world = with_role(core_role().inline("more", policy)).key(session_key()).preferences(preferences(inputs));
+        let world = world.bucket(Bucket::new("logs")).log_group(LogGroup::new("/ssm").key(KEY_ARN));
         let outcome = judge(world);
         assert_eq!(outcome.verdict, verdict, "{name}: {:?}", outcome.findings);
         let told = severities(&outcome, Code::SessionLogs);

@@ -89,8 +89,8 @@ fn the_example_has_an_instance_for_each_finding_code() {
     ];
     assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
     let encrypted = report.of(&ids()["kms-key-policy"]);
-    // Its role may use the key, and the key's own policy keeps it out; that policy names the role of another instance.
-    assert_eq!(encrypted.permission("kms:Decrypt").decision, Decision::Allowed);
+    // Its role may use the key, and the key's own policy, which both need, keeps it out; it names the role of another instance.
+    assert_eq!(encrypted.permission("kms:Decrypt").decision, Decision::ImplicitDeny);
     assert_eq!(
         (encrypted.verdict, encrypted.finding(Code::KmsKeyPolicy).severity),
         (Verdict::NotReady, Severity::Error)

@@ -132,6 +132,14 @@ pub struct Snapshot {
     #[arg(long, value_name = "ARN|ID|alias/NAME")]
     pub kms_key: Option<String>,
 
+    /// A bucket to look at too: what check's --s3-logs will be given
+    #[arg(long, value_name = "BUCKET[/PREFIX]")]
+    pub s3_logs: Option<String>,
+
+    /// A log group to look at too: what check's --cloudwatch-logs will be given
+    #[arg(long, value_name = "GROUP")]
+    pub cloudwatch_logs: Option<String>,
+
     /// The session preferences to save; `none` to leave them out [default: SSM-SessionManagerRunShell]
     #[arg(long, value_name = "NAME|none")]
     pub preferences: Option<String>,

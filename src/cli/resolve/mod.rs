@@ -11,7 +11,7 @@ use crate::arn::{is_account_id, is_instance_id};
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
 use crate::target::Target;
-use requirements::{kms_key, requirements};
+use requirements::{kms_key, log_group, requirements, s3_logs};
 
 pub use fix::{FixPlan, FixSource, PolicyPlan, fix, policy, undo};
 pub use reach::{AccountList, Reach};
@@ -126,8 +126,8 @@ pub struct SnapshotPlan {
     pub regions: Vec<String>,
     /// How far a selection reaches beyond them.
     pub reach: Reach,
-    /// A key to look up.
-    pub kms_key: Option<String>,
+    /// The key, the bucket and the log group to look at.
+    pub requirements: Requirements,
     /// The session preferences to read.
     pub preferences: Preferred,
 }
@@ -204,9 +204,14 @@ pub fn snapshot(typed: &args::Snapshot) -> Result<SnapshotPlan, Mistakes> {
     if reach.accounts.is_some() {
         mistakes.push("a snapshot holds one account; take one of each, with credentials of that account".to_owned());
     }
-    let kms_key = typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), &mut mistakes));
+    let requirements = Requirements {
+        kms_key: typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), &mut mistakes)),
+        s3_logs: typed.s3_logs.as_deref().and_then(|logs| noted(s3_logs(logs), &mut mistakes)),
+        cloudwatch_logs: typed.cloudwatch_logs.as_deref().and_then(|group| noted(log_group(group), &mut mistakes)),
+        ..Requirements::default()
+    };
     let preferences = preferences(typed.preferences.as_deref(), &mut mistakes);
-    finish(SnapshotPlan { wanted, regions, reach, kms_key, preferences }, mistakes)
+    finish(SnapshotPlan { wanted, regions, reach, requirements, preferences }, mistakes)
 }
 
 /// See [document names](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html).

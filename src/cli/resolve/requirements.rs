@@ -41,7 +41,7 @@ pub fn kms_key(text: &str) -> Result<String, String> {
 }
 
 /// See [bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
-fn s3_logs(text: &str) -> Result<S3Logs, String> {
+pub fn s3_logs(text: &str) -> Result<S3Logs, String> {
     let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
     let legible = bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b));
     if !(3..=63).contains(&bucket.len()) || !legible {
@@ -53,7 +53,7 @@ fn s3_logs(text: &str) -> Result<S3Logs, String> {
 }
 
 /// See [log group names](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html).
-fn log_group(text: &str) -> Result<String, String> {
+pub fn log_group(text: &str) -> Result<String, String> {
     let legible = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.#".contains(&b));
     if (1..=512).contains(&text.len()) && legible {
         return Ok(text.to_owned());

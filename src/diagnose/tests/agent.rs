@@ -68,6 +68,7 @@ fn an_agent_that_is_too_old_for_sessions_is_an_error_whether_or_not_it_runs() {
 fn with_key(account: Account) -> Account {
     let key = "arn:aws:kms:us-east-1:111122223333:key/k";
     let document = json!({ "sessionType": "Standard_Stream", "inputs": { "kmsKeyId": key } }).to_string();
+    let account = with_readable_key(account, key);
     with_settings(account, |settings| settings.preferences = Fact::Known(text(&document)))
 }
 

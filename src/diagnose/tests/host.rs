@@ -378,7 +378,7 @@ fn a_role_that_lets_the_agent_in_and_lacks_the_key_is_not_a_missing_profile() {
         let account = with_settings(with_host(of_profile(profile), Host::Good), |settings| {
             settings.preferences = Fact::Known(text(&document));
         });
-        let outcome = judge(&account);
+        let outcome = judge(&with_readable_key(account, key));
         assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::NotReady, [Code::MissingPermission].into()));
         let error = found(&outcome, Code::MissingPermission).unwrap();
         assert!(error.message.contains(HOST) && error.message.contains("`kms:Decrypt`"), "{error:?}");

@@ -208,6 +208,9 @@ fn a_key_of_another_account_needs_both() {
         let finding = found(&outcome, Code::KmsKeyPolicy).unwrap();
         assert_eq!((outcome.verdict, finding.severity), (Verdict::Ready, Severity::Warning), "{fact:?}");
         assert!(finding.message.contains("444455556666"), "{finding:?}");
+        // Without an allow of the role's own policies it is a certain no, whatever the key's policy says.
+        // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
+        assert_eq!(telling(&account(FOREIGN, fact, &[])), (Verdict::NotReady, vec![Code::MissingPermission]));
     }
     for (principal, with) in [
         (ROOT, (Verdict::Ready, vec![])),
@@ -218,4 +221,88 @@ fn a_key_of_another_account_needs_both() {
         let without = telling(&guarded(FOREIGN, &[aws(principal)], &[]));
         assert_eq!(without, (Verdict::NotReady, vec![Code::MissingPermission]), "{principal}");
     }
+}
+
+fn message(account: &Account, code: Code) -> String {
+    found(&judge(account), code).unwrap().message.clone()
+}
+
+#[test]
+fn which_statement_of_the_key_policy_decides_or_just_misses() {
+    let sid = |mut statement: Json, sid: &str| {
+        statement["Sid"] = json!(sid);
+        statement
+    };
+    let via = json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } });
+    let through_s3 = sid(under(to(&json!("*")), via), "OnlyThroughS3");
+    let account = guarded(KEY, &[aws("444455556666"), through_s3], DECRYPT);
+    let said = message(&account, Code::KmsKeyPolicy);
+    assert!(said.contains("statement 1 (Sid `OnlyThroughS3`)") && said.contains("`kms:ViaService`"), "{said}");
+    let caller = json!({ "StringEquals": { "kms:CallerAccount": "444455556666" } });
+    let said = message(&guarded(KEY, &[under(to(&json!("*")), caller)], DECRYPT), Code::KmsKeyPolicy);
+    assert!(said.contains("statement 0") && said.contains("`kms:CallerAccount`"), "{said}");
+    let said = message(&guarded(KEY, &[aws(ROOT), sid(deny_to("*"), "Keep out")], DECRYPT), Code::KmsKeyPolicy);
+    assert!(said.contains("statement 1 (Sid `Keep out`)") && said.contains("denies"), "{said}");
+    // A role that was made again is another one to the key policy.
+    let outcome = judge(&guarded(KEY, &[aws("AROAEXAMPLEGONE00000")], DECRYPT));
+    let finding = found(&outcome, Code::KmsKeyPolicy).unwrap();
+    assert!(finding.message.contains("`AROAEXAMPLEGONE00000`") && finding.message.contains("deleted"), "{finding:?}");
+    assert!(finding.remedy.contains("ARN of the role"), "{finding:?}");
+}
+
+#[test]
+fn the_decision_shown_counts_the_key_policy_too() {
+    let shown = |statements: &[Json], actions| {
+        let outcome = judge(&guarded(KEY, statements, actions));
+        let permission = outcome.permissions.iter().find(|permission| permission.action == "kms:Decrypt").unwrap();
+        let by: Vec<_> = permission.decided_by.iter().map(|by| (by.policy.clone(), by.statement)).collect();
+        (permission.decision, by)
+    };
+    use crate::report::Decision::{Allowed, ExplicitDeny, ImplicitDeny, Unknown};
+    let key = |statement| vec![(KEY.to_owned(), statement)];
+    assert_eq!(shown(&[aws(ROOT)], DECRYPT), (Allowed, vec![("more".to_owned(), Some(0))]));
+    assert_eq!(shown(&[aws("444455556666"), aws(ROLE)], &[]), (Allowed, key(Some(1))));
+    assert_eq!(shown(&[aws(ROOT), deny_to("*")], DECRYPT), (ExplicitDeny, key(Some(1))));
+    assert_eq!(shown(&[aws("444455556666")], DECRYPT), (ImplicitDeny, key(None)));
+    assert_eq!(shown(&[under(aws(ROOT), unknowable())], DECRYPT), (Unknown, key(Some(0))));
+}
+
+#[test]
+fn a_grant_to_the_session_passes_a_boundary_that_does_not_allow() {
+    let session = format!("arn:aws:sts::111122223333:assumed-role/web/{INSTANCE}");
+    for (principal, expected) in
+        [(ROLE, (Verdict::NotReady, vec![Code::BlockedByBoundary])), (session.as_str(), (Verdict::Ready, vec![]))]
+    {
+        let account =
+            guarded(KEY, &[aws(principal)], &[]).managed("edge", &policy(&[allow(&["ssm:*", "ssmmessages:*"], "*")]));
+        let edge = account.iam("policy/edge");
+        let account = account.role("web", |role| {
+            ready(role);
+            role.boundary = Fact::Known(edge);
+        });
+        assert_eq!(telling(&account), expected, "{principal}");
+    }
+}
+
+/// The agent makes its client of KMS for the instance's Region (`agent/session/crypto/kmsservice.go`).
+#[test]
+fn a_session_key_of_another_region_never_works() {
+    let other = "arn:aws:kms:eu-west-1:111122223333:key/k";
+    let readable = key(other, Some("Enabled"), Fact::Known(text(&policy(&[aws(ROOT)]))));
+    let account = account(other, Fact::Absent, &["kms:*"])
+        .with(|facts| drop(facts.kms_keys.insert(kms_key(Some("eu-west-1"), other), readable)));
+    assert_eq!(telling(&account), (Verdict::NotReady, vec![Code::KmsKeyPolicy]));
+    let said = message(&account, Code::KmsKeyPolicy);
+    assert!(said.contains("eu-west-1") && said.contains("us-east-1"), "{said}");
+}
+
+#[test]
+fn an_alias_in_resource_is_said_to_grant_nothing() {
+    let account = guarded(KEY, &[aws(ROOT)], &[]).role("web", |role| {
+        ready(role);
+        let alias = "arn:aws:kms:us-east-1:111122223333:alias/sessions";
+        add_inline(role, "key", &policy(&[allow(&["kms:Decrypt"], alias)]));
+    });
+    let said = message(&account, Code::MissingPermission);
+    assert!(said.contains("alias") && said.contains("grants nothing"), "{said}");
 }

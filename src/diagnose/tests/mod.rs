@@ -10,6 +10,7 @@ mod preferences;
 mod properties;
 mod rcps;
 mod review;
+mod session_logs;
 mod target;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::diagnose;
-use crate::facts::{Fact, Role, Settings};
+use crate::facts::{Fact, KmsKey, Role, Settings, kms_key};
 use crate::fix::tests::account::*;
 use crate::needs::Requirements;
 use crate::report::{Code, Finding, Outcome, Severity, Verdict};
@@ -38,6 +39,18 @@ fn found(outcome: &Outcome, code: Code) -> Option<&Finding> {
 /// The same settings in every Region.
 fn with_settings(account: Account, change: impl Fn(&mut Settings)) -> Account {
     account.with(|facts| facts.settings.values_mut().for_each(change))
+}
+
+/// The same with a key in `us-east-1` whose policy leaves the decision to the account.
+fn with_readable_key(account: Account, arn: &str) -> Account {
+    let root = json!({ "AWS": "arn:aws:iam::111122223333:root" });
+    let statement = json!({ "Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*" });
+    let key = KmsKey {
+        arn: arn.to_owned(),
+        state: Some("Enabled".to_owned()),
+        policy: Fact::Known(text(&policy(&[statement]))),
+    };
+    account.with(|facts| drop(facts.kms_keys.insert(kms_key(Some("us-east-1"), arn), Fact::Known(key))))
 }
 
 /// A statement that holds under a condition.

@@ -1,7 +1,7 @@
 //! Session preferences: what they ask for, and what a denial of it costs.
 
 use super::*;
-use crate::facts::{KmsKey, kms_key};
+use crate::facts::{Bucket, BucketEncryption, KmsKey, LogGroup, kms_key, log_group};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -67,6 +67,21 @@ fn an_alias_that_cannot_be_looked_up_leaves_the_verdict_open() {
     assert_eq!(errors(&judge(&account)), [Code::KmsKeyPolicy].into());
 }
 
+/// A bucket and a log group called `logs`, both encrypted.
+fn encrypted(account: Account) -> Account {
+    account.with(|facts| {
+        let encryption = BucketEncryption { algorithm: "AES256".to_owned(), kms_key: None };
+        let bucket = Bucket {
+            region: Fact::Known("us-east-1".to_owned()),
+            encryption: Fact::Known(encryption),
+            policy: Fact::Absent,
+        };
+        facts.buckets.insert("logs".to_owned(), Fact::Known(bucket));
+        let group = LogGroup { kms_key: Some(KEY.to_owned()) };
+        facts.log_groups.insert(log_group(Some("us-east-1"), "logs"), Fact::Known(group));
+    })
+}
+
 #[test]
 fn what_a_denial_costs_is_what_the_preferences_demand() {
     use Verdict::{NotReady, Ready};
@@ -79,7 +94,7 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
         &["logs:DescribeLogGroups"][..],
     );
     for (name, flag, asks, everything, look) in [s3, logs] {
-        for (encrypted, verdict) in [
+        for (demanded, verdict) in [
             (json!(true), NotReady),
             (json!("true"), NotReady),
             (json!(false), Ready),
@@ -88,8 +103,9 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
             (json!(null), Ready),
             (json!(""), Ready),
         ] {
-            let inputs = json!({ name: "logs", flag: encrypted });
-            let outcome = judge(&account(&inputs, &[]));
+            let inputs = json!({ name: "logs", flag: demanded });
+            let account = |actions| encrypted(account(&inputs, actions));
+            let outcome = judge(&account(&[]));
             assert_eq!(outcome.verdict, verdict, "{inputs}: {:?}", outcome.findings);
             let expected = if verdict == NotReady { [Code::MissingPermission].into() } else { BTreeSet::new() };
             assert_eq!(errors(&outcome), expected, "{inputs}");
@@ -103,10 +119,10 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
             let finding = found(&outcome, Code::SessionLogs).unwrap();
             assert_eq!(finding.severity, Severity::Warning, "{inputs}");
             // What shows the encryption is enough for the session, not for its log.
-            let outcome = judge(&account(&inputs, look));
+            let outcome = judge(&account(look));
             assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{inputs}");
             assert!(found(&outcome, Code::SessionLogs).is_some(), "{inputs}");
-            let outcome = judge(&account(&inputs, everything));
+            let outcome = judge(&account(everything));
             assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{inputs}");
             assert_eq!(found(&outcome, Code::SessionLogs), None, "{inputs}");
         }

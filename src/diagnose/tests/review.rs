@@ -79,7 +79,8 @@ fn a_key_policy_that_was_not_read_may_allow_what_the_role_does_not() {
         // What is granted to the role helps in any case.
         assert_eq!(calls(&account.core_plan()).len(), 1);
     }
-    // A boundary keeps it out, whatever the key's policy says.
+    // What a key policy grants to the session's ARN passes a boundary that does not allow it; an SCP stays closed.
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
     let account = preferring(KEY, key_in("Enabled", unreadable("kms:GetKeyPolicy")), &[]);
     let arn = account.iam("policy/limit");
     let account = account.managed("limit", &policy(&[allow(&CORE, "*")])).with(|facts| {
@@ -88,6 +89,15 @@ fn a_key_policy_that_was_not_read_may_allow_what_the_role_does_not() {
                 role.boundary = Fact::Known(arn.clone());
             }
         }
+    });
+    let outcome = judge(&account);
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Unknown, [].into()));
+    let decrypt = outcome.permissions.iter().find(|permission| permission.action == "kms:Decrypt").unwrap();
+    assert_eq!(decrypt.decision, crate::report::Decision::Unknown);
+    let account = account.with(|facts| {
+        let document = NamedDocument { name: "scp".to_owned(), document: text(&policy(&[allow(&CORE, "*")])) };
+        facts.scp_levels =
+            Some(vec![PolicyLevel { name: "Root".to_owned(), policies: vec![document], unread: Vec::new() }]);
     });
     assert_eq!(judge(&account).verdict, Verdict::NotReady);
 }
@@ -178,6 +188,8 @@ fn the_fallback_is_off_only_where_channels_are_missing_and_the_remedy_is_one() {
         if let Some(Fact::Known(role)) = facts.roles.get_mut(&key(Some("111122223333"), "web")) {
             ready(role);
         }
+        let readable = key_in("Enabled", Fact::Known(text(&policy(&[root_decides()]))));
+        facts.kms_keys.insert(kms_key(Some("us-east-1"), KEY), readable);
     });
     let outcome = judge(&account);
     assert_eq!((outcome.verdict, found(&outcome, Code::DhmcFallbackOff)), (Verdict::NotReady, None));

@@ -340,7 +340,15 @@ proptest! {
                 .iter()
                 .map(|shown| (shown.action.as_str(), shown.resource.clone(), shown.needed_for, shown.decision))
                 .collect();
-            prop_assert_eq!(asked, shown);
+            for (asked, shown) in asked.iter().zip(&shown) {
+                // The policy of a resource that was not read may grant what the role's own policies lack.
+                let may_be_granted = (asked.3, shown.3) == (Decision::ImplicitDeny, Decision::Unknown)
+                    && asked.2 != crate::report::NeededFor::Core
+                    && ["s3:", "kms:"].iter().any(|service| asked.0.starts_with(service));
+                let decision = if may_be_granted { Decision::Unknown } else { asked.3 };
+                prop_assert_eq!((asked.0, &asked.1, asked.2, decision), (shown.0, &shown.1, shown.2, shown.3));
+            }
+            prop_assert_eq!(asked.len(), shown.len());
             if let Some((decision, doubt)) = answers.trust {
                 let trust = outcome.trust.as_ref().unwrap();
                 prop_assert_eq!((decision, doubt.keys.into_iter().collect()), (trust.decision, trust.depends_on.clone()));

@@ -7,11 +7,11 @@ mod decision;
 mod generators;
 mod grammar;
 mod hostile;
-mod key_policy;
 mod operators;
 mod oracle;
 mod properties;
 mod rcp;
+mod resource_policy;
 mod resources;
 mod trust;
 mod variables;
@@ -49,7 +49,7 @@ fn policy(name: &str, kind: PolicyKind, text: &str) -> Policy {
 /// A gate of the policies `{name}-0`, `{name}-1`, ...
 fn gate(kind: GateKind, name: &str, texts: &[&str]) -> Gate {
     let policy_kind = match kind {
-        GateKind::Identity => PolicyKind::Inline,
+        GateKind::Identity | GateKind::Resource => PolicyKind::Inline,
         GateKind::Boundary => PolicyKind::Boundary,
         GateKind::Scp => PolicyKind::Scp,
         GateKind::Rcp => PolicyKind::Rcp,

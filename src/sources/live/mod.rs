@@ -10,9 +10,11 @@ mod ec2;
 mod iam;
 mod instances;
 mod kms;
+mod logs;
 pub mod metadata;
 mod organization;
 mod pace;
+mod query;
 mod reader;
 mod role;
 pub mod simulate;
@@ -29,12 +31,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
-use crate::facts::{Fact, Facts, GivenPolicies, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::Lookups;
 use crate::target::{Target, TargetKind};
 use ec2::Associations;
 use iam::{Expected, Stored};
 pub use organization::Overseer;
+pub use query::{Query, Selection};
 use reader::Reader;
 pub use reader::{Unwatched, Watcher};
 
@@ -42,32 +45,6 @@ pub use reader::{Unwatched, Watcher};
 const PAGES_AT_A_TIME: usize = 4;
 /// So many subjects are handed over before the next answers are looked at.
 const SUBJECTS_AT_A_TIME: usize = 100;
-
-/// What to read.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// What is named.
-    pub targets: Vec<Target>,
-    /// The instances to take besides, in every one of the Regions.
-    pub selection: Option<Selection>,
-    /// The Regions to look in, except for a target whose ARN names its own.
-    pub regions: Vec<String>,
-    /// The KMS key that sessions are encrypted with: an ARN, an id or `alias/NAME`.
-    pub kms_key: Option<String>,
-    /// The name of the session preferences to read in every Region.
-    pub preferences: Option<String>,
-    /// The policies of the organization that were given, so that they need not be read.
-    pub given: GivenPolicies,
-    /// Whether everything is wanted that a change or a later check could need, not only what a verdict hangs on.
-    pub whole: bool,
-}
-
-/// Which instances of a Region to take.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// The tags that an instance must have, all of them; none takes every instance.
-    pub tags: Vec<(String, String)>,
-}
 
 /// Where the facts of one account come from.
 #[derive(Clone, Copy)]
@@ -137,7 +114,12 @@ async fn read(
     let preferences = query.preferences.as_deref();
     let account_wide = async {
         let key = kms::key(reader, query.kms_key.as_deref(), &regions);
-        join(key, organization::organization(reader, partition, &query.given)).await;
+        let bucket = query.s3_logs.iter().zip(regions.first());
+        let bucket = join_all(bucket.map(|(bucket, region)| logs::bucket(reader, region, bucket)));
+        let groups = regions.iter().flat_map(|region| query.cloudwatch_logs.iter().map(move |group| (region, group)));
+        let groups = join_all(groups.map(|(region, group)| logs::group(reader, region, group)));
+        let organization = organization::organization(reader, partition, &query.given);
+        futures::join!(key, bucket, groups, organization);
     };
     let account_wide = account_wide.shared();
     let Some(selection) = &query.selection else {
@@ -366,17 +348,6 @@ fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answe
         partition: Some(partition.to_owned()),
         from_selection: false,
         kind: SubjectKind::Instance(fact),
-    }
-}
-
-impl Selection {
-    /// The flags that make this selection.
-    pub fn as_typed(&self) -> String {
-        if self.tags.is_empty() {
-            return "--all".to_owned();
-        }
-        let flags = self.tags.iter().map(|(key, value)| format!("--tag {key}={value}"));
-        flags.collect::<Vec<_>>().join(" ")
     }
 }
 

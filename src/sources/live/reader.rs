@@ -55,6 +55,8 @@ pub(super) struct Reader<'a> {
     inventories: Once<Option<Arc<Inventory>>>,
     pub(super) profiles: Once<Result<ProfileReading, Failure>>,
     pub(super) roles: Once<RoleReading>,
+    /// The buckets that are among the facts.
+    pub(super) buckets: Once<()>,
     /// The managed policies that are among the facts.
     pub(super) policies: Once<()>,
     /// The profiles of instances that are among the facts.
@@ -74,6 +76,7 @@ impl<'a> Reader<'a> {
             inventories: Once::default(),
             profiles: Once::default(),
             roles: Once::default(),
+            buckets: Once::default(),
             policies: Once::default(),
             held_profiles: Once::default(),
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::iam::Expected;
 use super::reader::{self, Reader};
-use super::role;
+use super::{kms, logs, role};
 use crate::arn::partition_of_region;
 use crate::aws::Failure;
 use crate::facts::{Agent, Fact, PolicyText, Settings, Unreadable};
@@ -30,7 +30,7 @@ const FILTER_VALUES: usize = 50;
 /// The largest page.
 const PAGE: i32 = 50;
 
-/// Reads the settings of a Region, the role and the key that they name; the role once `settled` is how roles are read.
+/// Reads the settings of a Region, the role, the key and the destinations of logs that they name; the role once `settled` is how roles are read.
 pub(super) async fn settings(
     reader: &Reader<'_>,
     region: &str,
@@ -51,8 +51,11 @@ pub(super) async fn settings(
         let Some(name) = preferences else { return Fact::Absent };
         let fact = document(reader, region, name).await;
         let parsed = fact.known().and_then(|text| Preferences::parse(text.as_str()).ok());
-        if let Some(key) = parsed.and_then(|preferences| preferences.kms_key) {
-            super::kms::key(reader, Some(&key), &[region]).await;
+        if let Some(Preferences { kms_key, s3_logs, cloudwatch_logs, .. }) = parsed {
+            let bucket = join_all(s3_logs.iter().map(|logs| logs::bucket(reader, region, &logs.bucket)));
+            let group = join_all(cloudwatch_logs.iter().map(|group| logs::group(reader, region, group)));
+            let here = [region];
+            futures::join!(kms::key(reader, kms_key.as_deref(), &here), bucket, group);
         }
         fact
     };

@@ -17,6 +17,8 @@ pub enum Answer {
     Truncated(Box<Answer>),
     /// The connection ends without an answer.
     Closed,
+    /// The other answer, with a header more.
+    WithHeader(&'static str, String, Box<Answer>),
     /// The other answer, later.
     Late(Duration, Box<Answer>),
 }
@@ -88,7 +90,9 @@ impl Answer {
     pub fn unrecognized(protocol: Protocol) -> Self {
         let (status, code, message) = match protocol {
             Protocol::Ec2 => (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
-            Protocol::Query => (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+            Protocol::Query | Protocol::Rest => {
+                (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+            }
             _ => (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
         };
         Self::Error { status, code: code.into(), message: message.into() }
@@ -98,7 +102,9 @@ impl Answer {
     pub fn expired(protocol: Protocol) -> Self {
         let (status, code, message) = match protocol {
             Protocol::Ec2 => (400, "RequestExpired", "Request has expired."),
-            Protocol::Query => (403, "ExpiredToken", "The security token included in the request is expired"),
+            Protocol::Query | Protocol::Rest => {
+                (403, "ExpiredToken", "The security token included in the request is expired")
+            }
             _ => (400, "ExpiredTokenException", "The security token included in the request is expired"),
         };
         Self::Error { status, code: code.into(), message: message.into() }
@@ -107,6 +113,11 @@ impl Answer {
     /// Ends the connection in the middle of this answer.
     pub fn truncated(self) -> Self {
         Self::Truncated(Box::new(self))
+    }
+
+    /// Sends this answer with a header more.
+    pub fn with_header(self, name: &'static str, value: &str) -> Self {
+        Self::WithHeader(name, value.into(), Box::new(self))
     }
 
     /// Sends this answer after a while.
@@ -123,6 +134,8 @@ pub enum Protocol {
     Query,
     /// KMS and SSM.
     Json,
+    /// S3.
+    Rest,
     /// Instance metadata.
     Plain,
 }
@@ -132,6 +145,7 @@ pub fn error_body(protocol: Protocol, code: &str, message: &str) -> (&'static st
     match protocol {
         Protocol::Ec2 => ("text/xml", xml::ec2_error(code, message)),
         Protocol::Query => ("text/xml", xml::query_error(code, message)),
+        Protocol::Rest => ("application/xml", xml::rest_error(code, message)),
         Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": message }).to_string()),
         Protocol::Plain => ("text/plain", format!("{code}: {message}")),
     }

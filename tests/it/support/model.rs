@@ -329,6 +329,65 @@ impl Key {
     }
 }
 
+/// A bucket. Its caller may not list it, as a caller of `check` need not.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    pub name: String,
+    pub region: String,
+    /// The algorithm, and the key, of its default encryption.
+    pub encryption: Option<(String, Option<String>)>,
+    pub policy: Option<String>,
+    /// Whether it is of another account.
+    pub is_foreign: bool,
+}
+
+impl Bucket {
+    /// A bucket as S3 makes it today: encrypted with a key of S3's own, and without a policy.
+    pub fn new(name: &str) -> Self {
+        let encryption = Some(("AES256".into(), None));
+        Self { name: name.into(), region: "us-east-1".into(), encryption, policy: None, is_foreign: false }
+    }
+
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    pub fn encryption(mut self, algorithm: &str, key: Option<&str>) -> Self {
+        self.encryption = Some((algorithm.into(), key.map(ToString::to_string)));
+        self
+    }
+
+    pub fn policy(mut self, document: impl ToString) -> Self {
+        self.policy = Some(document.to_string());
+        self
+    }
+
+    pub fn foreign(mut self) -> Self {
+        self.is_foreign = true;
+        self
+    }
+}
+
+/// A log group.
+#[derive(Debug, Clone)]
+pub struct LogGroup {
+    pub name: String,
+    pub region: String,
+    pub key: Option<String>,
+}
+
+impl LogGroup {
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), region: "us-east-1".into(), key: None }
+    }
+
+    pub fn key(mut self, arn: &str) -> Self {
+        self.key = Some(arn.into());
+        self
+    }
+}
+
 /// What the policy simulator says of one action.
 #[derive(Debug, Clone)]
 pub struct Simulated {

@@ -58,11 +58,13 @@ impl Call {
         (1..).map_while(|index| self.parameters.get(&format!("{prefix}.{index}"))).map(String::as_str).collect()
     }
 
-    /// Whether it changes something: all but `Get...`, `List...`, `Describe...`, `Simulate...`, `AssumeRole` and instance
+    /// Whether it changes something: all but `Get...`, `List...`, `Describe...`, `Head...`, `Simulate...`, `AssumeRole` and instance
     /// metadata.
     pub fn is_write(&self) -> bool {
         self.service != "imds"
-            && !["Get", "List", "Describe", "Simulate", "AssumeRole"].iter().any(|read| self.action.starts_with(read))
+            && !["Get", "List", "Describe", "Head", "Simulate", "AssumeRole"]
+                .iter()
+                .any(|read| self.action.starts_with(read))
     }
 
     /// How the called service writes its errors.
@@ -70,6 +72,7 @@ impl Call {
         match self.service.as_str() {
             "ec2" => Protocol::Ec2,
             "iam" | "sts" => Protocol::Query,
+            "s3" => Protocol::Rest,
             "imds" => Protocol::Plain,
             _ => Protocol::Json,
         }
@@ -351,7 +354,7 @@ impl Shared {
             }
             // Before the answer is sent: what the client does next, it does after this.
             self.end(index);
-            if !write_answer(stream, call.protocol(), answer)? {
+            if !write_answer(stream, &call, answer)? {
                 return stream.shutdown(Shutdown::Both);
             }
         }
@@ -411,6 +414,7 @@ fn read_call(request: &Request) -> Call {
     let service = scope.next().unwrap_or("imds").to_string();
     let target = request.value_of("x-amz-target").and_then(|target| target.rsplit('.').next());
     let (action, parameters) = match target {
+        _ if service == "s3" => s3_parameters(request),
         Some(action) => (action.to_string(), json_parameters(&body)),
         None => {
             let fields = http::parse_form(&body);
@@ -437,6 +441,20 @@ fn read_call(request: &Request) -> Call {
     }
 }
 
+/// What is asked of S3, which says it by method, path and query; the bucket's name is in the path.
+fn s3_parameters(request: &Request) -> (String, BTreeMap<String, String>) {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let asks = |name: &str| query.split('&').any(|field| field.split('=').next() == Some(name));
+    let action = match request.method.as_str() {
+        "HEAD" => "HeadBucket".to_string(),
+        "GET" if asks("encryption") => "GetBucketEncryption".to_string(),
+        "GET" if asks("policy") => "GetBucketPolicy".to_string(),
+        method => format!("{method} {}", request.path),
+    };
+    let bucket = http::decode(path.trim_start_matches('/').split('/').next().unwrap_or_default());
+    (action, BTreeMap::from([("Bucket".to_string(), bucket)]))
+}
+
 fn json_parameters(body: &str) -> BTreeMap<String, String> {
     let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(body).unwrap_or_default();
     let plain = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
@@ -444,7 +462,12 @@ fn json_parameters(body: &str) -> BTreeMap<String, String> {
 }
 
 /// Says whether the connection may go on.
-fn write_answer(mut stream: &TcpStream, protocol: Protocol, answer: Answer) -> io::Result<bool> {
+fn write_answer(mut stream: &TcpStream, call: &Call, answer: Answer) -> io::Result<bool> {
+    let protocol = call.protocol();
+    let (header, answer) = match answer {
+        Answer::WithHeader(name, value, answer) => (format!("{name}: {value}\r\n"), *answer),
+        answer => (String::new(), answer),
+    };
     let (whole, answer) = match answer {
         Answer::Truncated(answer) => (false, *answer),
         answer => (true, answer),
@@ -461,10 +484,12 @@ fn write_answer(mut stream: &TcpStream, protocol: Protocol, answer: Answer) -> i
             (status, content_type, body)
         }
         // A late or truncated answer within a truncated one makes no sense; to close is the broken answer that it can be.
-        Answer::Truncated(_) | Answer::Late(..) | Answer::Closed => return Ok(false),
+        Answer::Truncated(_) | Answer::Late(..) | Answer::Closed | Answer::WithHeader(..) => return Ok(false),
     };
+    // An answer to `HEAD` has no body.
+    let body = if call.action == "HeadBucket" { String::new() } else { body };
     let head = format!(
-        "HTTP/1.1 {status} Stub\r\nContent-Type: {content_type}\r\n{lifetime}Content-Length: {}\r\n\r\n",
+        "HTTP/1.1 {status} Stub\r\nContent-Type: {content_type}\r\n{lifetime}{header}Content-Length: {}\r\n\r\n",
         body.len()
     );
     let sent = if whole { body.len() } else { body.len() / 2 };

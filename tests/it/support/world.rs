@@ -1,7 +1,7 @@
-//! A small account that answers like EC2, IAM, KMS, SSM, STS, Organizations and instance metadata, and fails where a test
+//! A small account that answers like EC2, IAM, KMS, SSM, STS, S3, CloudWatch Logs, Organizations and instance metadata, and fails where a test
 //! wants it to (`world_faults`).
 //!
-//! Its settings are in `world_settings`, its organisation in `world_organization`, its Regions in `world_regions`. It keeps
+//! Its settings are in `world_settings`, where its session logs go in `world_logs`, its organisation in `world_organization`, its Regions in `world_regions`. It keeps
 //! what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
 use std::mem;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::accounts::Assumable;
 use super::answer::Answer;
 use super::http::decode;
-use super::model::{Instance, Key, Organization, Policy, Profile, Role, SSM_CORE, Simulated};
+use super::model::{Bucket, Instance, Key, LogGroup, Organization, Policy, Profile, Role, SSM_CORE, Simulated};
 use super::stub::{Call, Stub, unknown};
 use super::world_faults::{Faults, Served};
 use super::xml::{self, within};
@@ -32,6 +32,8 @@ pub struct World {
     pub roles: Vec<Role>,
     pub policies: Vec<Policy>,
     pub keys: Vec<Key>,
+    pub buckets: Vec<Bucket>,
+    pub log_groups: Vec<LogGroup>,
     /// The content of `SSM-SessionManagerRunShell`.
     pub preferences: Option<Value>,
     /// The role of the default host management configuration.
@@ -73,6 +75,8 @@ impl World {
             roles: Vec::new(),
             policies: Vec::new(),
             keys: Vec::new(),
+            buckets: Vec::new(),
+            log_groups: Vec::new(),
             preferences: None,
             dhmc_role: None,
             documents: Vec::new(),
@@ -125,6 +129,16 @@ impl World {
 
     pub fn key(mut self, key: Key) -> Self {
         self.keys.push(key);
+        self
+    }
+
+    pub fn bucket(mut self, bucket: Bucket) -> Self {
+        self.buckets.push(bucket);
+        self
+    }
+
+    pub fn log_group(mut self, group: LogGroup) -> Self {
+        self.log_groups.push(group);
         self
     }
 
@@ -184,6 +198,8 @@ impl World {
             }
             ("iam", "SimulatePrincipalPolicy") => self.simulate(call),
             ("kms", "DescribeKey" | "GetKeyPolicy") => self.about_key(call),
+            ("s3", "HeadBucket" | "GetBucketEncryption" | "GetBucketPolicy") => self.about_bucket(call),
+            ("logs", "DescribeLogGroups") => self.describe_log_groups(call),
             ("organizations", _) => self.about_organization(call),
             ("sts", "GetCallerIdentity") => self.get_caller_identity(),
             ("ssm", "DescribeInstanceInformation") => self.describe_agents(call),

@@ -47,6 +47,18 @@ pub fn query_error(code: &str, message: &str) -> String {
     )
 }
 
+/// An error of S3.
+pub fn rest_error(code: &str, message: &str) -> String {
+    format!("{HEAD}{}", within("Error", element("Code", code) + &element("Message", message)))
+}
+
+/// `GetBucketEncryption`.
+pub fn get_bucket_encryption(algorithm: &str, key: Option<&str>) -> String {
+    let default = element("SSEAlgorithm", algorithm) + &optional("KMSMasterKeyID", key);
+    let rule = within("Rule", within("ApplyServerSideEncryptionByDefault", default));
+    format!("{HEAD}{}", within("ServerSideEncryptionConfiguration", rule))
+}
+
 /// `DescribeInstances`: the items are reservations.
 pub fn describe_instances(reservations: &[String], next: Option<&str>) -> String {
     ec2("DescribeInstances", within("reservationSet", reservations.concat()) + &optional("nextToken", next))
