@@ -13,8 +13,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::error::cause;
+use super::error::cause_with_proxy;
 use crate::redact;
 
 /// A credential process may ask its user something, so that it needs longer than a network call.
@@ -25,13 +26,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A profile that was named wins over credentials in the environment, as in the AWS CLI
 /// ([precedence](https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html#configure-precedence));
 /// the SDK's own chain would ask the environment first.
-pub(super) async fn provider(profile: Option<&str>, region: Option<Region>) -> FailOnce {
+pub(super) async fn provider(profile: Option<&str>, region: Option<Region>, client: SharedHttpClient) -> FailOnce {
+    // Identity Center and STS, too, are reached by way of the proxy and certificates that were asked for.
+    let config = ProviderConfig::without_region().with_region(region.clone()).with_http_client(client);
     let Some(profile) = profile else {
-        let mut chain = DefaultCredentialsChain::builder();
+        let mut chain = DefaultCredentialsChain::builder().configure(config);
         chain.set_region(Some(region));
         return FailOnce::new(chain.build().await);
     };
-    let config = ProviderConfig::without_region().with_region(region);
     let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&config);
     let container = EcsCredentialsProvider::builder().configure(&config);
     let instance = ImdsCredentialsProvider::builder().configure(&config);
@@ -96,7 +98,7 @@ impl FailOnce {
             }
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Remembered::NotLoaded,
             Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Remembered::TimedOut,
-            Ok(Err(error)) => Remembered::Other(cause(&error)),
+            Ok(Err(error)) => Remembered::Other(cause_with_proxy(&error)),
         };
         *self.remembered() = Some(failure.clone());
         Err(failure.into_error())
@@ -156,7 +158,7 @@ mod tests {
         let provider = FailOnce::new(Counting(Arc::clone(&count)));
         for _ in 0..3 {
             let error = provider.provide_credentials().await.unwrap_err();
-            assert_eq!(cause(&error), "broken");
+            assert_eq!(cause_with_proxy(&error), "broken");
         }
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }

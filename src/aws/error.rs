@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::http::ThroughProxy;
 use crate::facts::{Fact, Unreadable, UnreadableKind};
 use crate::redact;
 
@@ -74,7 +75,11 @@ where
     if let Some(credentials) = find::<CredentialsError>(error) {
         return failed(UnreadableKind::Credentials, about_credentials(credentials));
     }
-    let peer = endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{}`", redact::url(endpoint)));
+    let mut peer =
+        endpoint.map_or_else(|| "the endpoint".to_owned(), |endpoint| format!("`{}`", redact::url(endpoint)));
+    if let Some(ThroughProxy { proxy, .. }) = find(error) {
+        peer = format!("{peer} through the proxy `{proxy}`");
+    }
     // What was sent may have been answered; only without a connection is it certain that nothing was.
     let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
     match error {
@@ -245,7 +250,7 @@ fn about_credentials(error: &CredentialsError) -> String {
             "no AWS credentials are found in the environment, the shared config files, or container and instance metadata".to_owned()
         }
         CredentialsError::ProviderTimedOut(_) => "the AWS credentials did not come in time".to_owned(),
-        _ => format!("the AWS credentials could not be loaded: {}", cause(error)),
+        _ => format!("the AWS credentials could not be loaded: {}", cause_with_proxy(error)),
     }
 }
 
@@ -284,6 +289,14 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
         [outer, inner] if is_connection_detail(outer) => format!("{outer}: {inner}"),
         [.., inner] => inner.clone(),
         [] => "no cause is known".to_owned(),
+    }
+}
+
+/// The same, with the proxy that was to be passed, if there was one.
+pub(super) fn cause_with_proxy(error: &(dyn Error + 'static)) -> String {
+    match find::<ThroughProxy>(error) {
+        Some(ThroughProxy { proxy, .. }) => format!("through the proxy `{proxy}`: {}", cause(error)),
+        None => cause(error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The SDK's configuration, loaded once for a run, and clients made from it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +17,7 @@ use aws_sdk_sts::config::retry::RetryPartition;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::service_config::ServiceConfigKey;
 
 use super::assume::assume;
 use super::credentials::{self, PATIENCE};
@@ -31,6 +32,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// Calls in all until a throttled or failed one is given up; with the SDK's back-off some ten seconds.
 const ATTEMPTS: u32 = 5;
+
+/// The services that are called, by the names that their settings have.
+const SERVICES: [&str; 6] = ["EC2", "IAM", "KMS", "SSM", "Organizations", "STS"];
 
 /// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +51,13 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError(String);
 
+impl SettingsError {
+    /// With these words, which say what to do.
+    pub(super) fn new(message: String) -> SettingsError {
+        SettingsError(message)
+    }
+}
+
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -59,6 +70,8 @@ impl Error for SettingsError {}
 #[derive(Debug)]
 pub struct Connection {
     config: SdkConfig,
+    /// The endpoints that were set, for all services or for one.
+    endpoints: BTreeSet<String>,
     region: Option<String>,
     ec2: Clients<aws_sdk_ec2::Client>,
     iam: Clients<aws_sdk_iam::Client>,
@@ -84,6 +97,7 @@ impl Connection {
             check_endpoint(url)?;
         }
         let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
+        let http_client = http::client(profiles.as_ref())?;
         let region = match settings.region.clone() {
             Some(region) => Some(Region::new(region)),
             None => region_from_surroundings(settings.profile.as_deref()).await,
@@ -93,28 +107,39 @@ impl Connection {
         let loaded_with = region.clone().unwrap_or(Region::from_static("us-east-1"));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(loaded_with)
-            .http_client(http::client())
+            .http_client(http_client.clone())
             .retry_config(retry)
             .timeout_config(timeouts.build())
             .identity_cache(IdentityCache::lazy().load_timeout(PATIENCE + CONNECT_TIMEOUT).build())
-            .credentials_provider(credentials::provider(settings.profile.as_deref(), region.clone()).await);
+            .credentials_provider(
+                credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
+            );
         if let Ok(name) = AppName::new("ssm-profile") {
             loader = loader.app_name(name);
         }
         if let Some(profile) = settings.profile {
             loader = loader.profile_name(profile);
         }
+        let endpoint_was_typed = settings.endpoint_url.is_some();
         if let Some(url) = settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
-        config.endpoint_url().and_then(redact::password_in).into_iter().for_each(redact::remember);
-        Ok(Connection::new(config, region.map(|region| region.to_string()), Traffic::default(), "own"))
+        let endpoints = endpoints(&config, endpoint_was_typed);
+        endpoints.iter().filter_map(|url| redact::password_in(url)).for_each(redact::remember);
+        Ok(Connection::new(config, endpoints, region.map(|region| region.to_string()), Traffic::default(), "own"))
     }
 
-    fn new(config: SdkConfig, region: Option<String>, traffic: Traffic, whose: &str) -> Connection {
+    fn new(
+        config: SdkConfig,
+        endpoints: BTreeSet<String>,
+        region: Option<String>,
+        traffic: Traffic,
+        whose: &str,
+    ) -> Connection {
         Connection {
             config,
+            endpoints,
             region,
             ec2: Clients::default(),
             iam: Clients::default(),
@@ -135,7 +160,7 @@ impl Connection {
     pub async fn assume(&self, arn: &Arn) -> Result<Connection, Failure> {
         let config = assume(&self.config, &arn.to_string(), self.sts_region(&arn.partition)).await;
         let config = config.map_err(|error| classify_assume(self.endpoint_url(), &error))?;
-        Ok(Connection::new(config, self.region.clone(), self.traffic.clone(), &arn.account))
+        Ok(Connection::new(config, self.endpoints.clone(), self.region.clone(), self.traffic.clone(), &arn.account))
     }
 
     /// What went over the wire so far, also to the accounts that were entered from here.
@@ -157,6 +182,11 @@ impl Connection {
     /// The endpoint that was set for every service, if one was.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.config.endpoint_url()
+    }
+
+    /// The endpoints that are reached by plain HTTP on another host: what is sent there, others can read and change.
+    pub fn open_endpoints(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(String::as_str).filter(|url| http::is_open_to_others(url))
     }
 
     /// A client for EC2 in `region`.
@@ -272,6 +302,17 @@ async fn region_from_surroundings(profile: Option<&str>) -> Option<Region> {
     }
     // A variable that is set to nothing names no Region.
     chain.build().region().await.filter(|region| !region.as_ref().is_empty())
+}
+
+/// The endpoints that the SDK takes: the one that was typed, or those that the environment and the shared config files name
+/// ([service-specific endpoints](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)).
+fn endpoints(config: &SdkConfig, typed: bool) -> BTreeSet<String> {
+    let of_service = |service: &&str| {
+        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        config.service_config()?.load_config(key.build().ok()?)
+    };
+    let services = SERVICES.iter().filter(|_| !typed).filter_map(of_service);
+    services.chain(config.endpoint_url().map(str::to_owned)).collect()
 }
 
 fn check_endpoint(url: &str) -> Result<(), SettingsError> {

@@ -10,6 +10,7 @@ use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Sou
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::facts::{Facts, snapshot};
+use crate::redact;
 use crate::render::json;
 use crate::sources::documents::{self, DocumentSet, Levels};
 use crate::sources::live::accounts::enabled_regions;
@@ -204,7 +205,14 @@ pub async fn open_live(
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {
-    Connection::open(settings).await.map_err(|error| usage(error.to_string()))
+    let connection = Connection::open(settings).await.map_err(|error| usage(error.to_string()))?;
+    for url in connection.open_endpoints() {
+        output::warning(&format!(
+            "`{}` is plain HTTP to another host: others can read the session token and forge answers; give an `https://` URL",
+            redact::url(url)
+        ));
+    }
+    Ok(connection)
 }
 
 pub fn no_region() -> Stop {

@@ -44,3 +44,4 @@ mod support_fleet;
 mod support_works;
 mod support_writes;
 mod unread_answers;
+mod ways_to_aws;
