@@ -108,8 +108,8 @@ pub(super) fn misplaced(what: &str, text: &PolicyText, kind: DocumentKind) -> Op
 const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource and not to the role";
 
 /// A document that IAM refuses to store, or of which parts are not understood. Permissions that depend on those parts are unknown by
-/// themselves; `is_refused` says whether IAM refuses a statement that the verdict depends on.
-pub(super) fn unsound(what: &str, problems: &[String], is_refused: bool) -> Option<Finding> {
+/// themselves.
+pub(super) fn unsound(what: &str, problems: &[String]) -> Option<Finding> {
     const SHOWN: usize = 3;
     let shown = problems.get(..SHOWN).unwrap_or(problems);
     let more = match problems.len() - shown.len() {
@@ -118,7 +118,7 @@ pub(super) fn unsound(what: &str, problems: &[String], is_refused: bool) -> Opti
         more => format!(" (and {more} more)"),
     };
     let message = format!("{what} is not a policy that IAM stores: {}{more}", shown.join("; "));
-    Some(warning(Code::InvalidPolicy, message, "correct the document", is_refused))
+    Some(warning(Code::InvalidPolicy, message, "correct the document", false))
 }
 
 /// What the trust policy means for the verdict, if it is not a plain yes.

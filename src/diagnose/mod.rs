@@ -212,9 +212,7 @@ impl Diagnosis<'_> {
     }
 
     fn of_documents(&self, subject: &Subject, documents: &Documents) -> Outcome {
-        let needs = asked::of(self.facts, self.requirements, subject, &place_of(subject, None)).needs;
-        let asked = needs.into_iter().map(|need| need.action).chain(["sts:AssumeRole".to_owned()]).collect();
-        let judged = role::judge_documents(self.facts, &self.memo.library, documents, asked);
+        let judged = role::judge_documents(self.facts, &self.memo.library, documents);
         let outcome = chain::outcome_of(subject, None);
         self.finish(outcome, Vec::new(), &RoleInView::Judged(Rc::new(judged)), subject)
     }
@@ -269,7 +267,8 @@ fn settle(outcome: &mut Outcome, more: Vec<Shared<Finding>>) {
     findings.extend(more);
     findings.sort_by(|a, b| (a.severity, a.code, &a.message).cmp(&(b.severity, b.code, &b.message)));
     findings.dedup();
-    let unknown = |permission: &Shared<Permission>| permission.required && permission.decision == Decision::Unknown;
+    // What is not allowed has a finding that says so; whatever happens to that, it is never ready.
+    let unknown = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;
     outcome.verdict = if findings.iter().any(|finding| finding.severity == Severity::Error) {
         Verdict::NotReady
     } else if findings.iter().any(|finding| finding.leaves_unknown) || outcome.permissions.iter().any(unknown) {

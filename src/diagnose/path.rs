@@ -61,7 +61,7 @@ impl Path {
 
     /// Whether it certainly lets Session Manager in.
     pub(super) fn is_open(&self) -> bool {
-        let unknown = |permission: &Shared<Permission>| permission.required && permission.decision == Decision::Unknown;
+        let unknown = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;
         let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown);
         !self.is_closed() && !doubtful && !self.permissions.iter().any(unknown) && self.credentials.is_true()
     }

@@ -37,7 +37,7 @@ pub(super) struct JudgedRole {
 
 /// Makes one role ready. Its documents are looked for in `library` first.
 pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole {
-    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()), asked: Vec::new() };
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()), of_files: false };
     let judged = &mut reading.judged;
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
@@ -76,13 +76,8 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
 }
 
 /// Makes bare documents ready.
-pub(super) fn judge_documents(
-    facts: &Facts,
-    library: &Library,
-    documents: &Documents,
-    asked: Vec<String>,
-) -> JudgedRole {
-    let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()), asked };
+pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Documents) -> JudgedRole {
+    let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()), of_files: true };
     let trust = documents.trust.as_ref();
     reading.judged.trust = trust.map(|trust| reading.parse_trust(&format!("`{}`", trust.name), &trust.document));
     let policies =
@@ -118,8 +113,8 @@ struct Reading<'a> {
     facts: &'a Facts,
     library: &'a Library,
     judged: JudgedRole,
-    /// The actions that documents of files are asked for, which IAM may refuse; none for those of an account, which it holds.
-    asked: Vec<String>,
+    /// Whether the documents come from files. One that IAM refuses never comes into force; what an account holds it has taken.
+    of_files: bool,
 }
 
 impl Reading<'_> {
@@ -263,9 +258,9 @@ impl Reading<'_> {
                 match misplaced {
                     Some(finding) => finding,
                     None => {
-                        let is_refused = self.asked.iter().any(|action| document.is_refused_for(action));
-                        self.judged.findings.extend(explain::unsound(what, &problems, is_refused));
-                        return Ok(document);
+                        self.judged.findings.extend(explain::unsound(what, &problems));
+                        let in_doubt = || Arc::new(document.in_doubt(&format!("IAM refuses to store {what}")));
+                        return Ok(if self.of_files && !problems.is_empty() { in_doubt() } else { document });
                     }
                 }
             }

@@ -42,6 +42,17 @@ impl ActionPattern {
         ActionPattern { kind, refusal }
     }
 
+    /// The same in a trust policy, which names actions of STS only.
+    pub(super) fn parse_of_trust(text: &str) -> ActionPattern {
+        let pattern = ActionPattern::parse(text);
+        let of_sts =
+            text.split_once(':').is_none_or(|(service, _)| service.eq_ignore_ascii_case("sts") || service == "*");
+        let refusal = pattern.refusal.clone().or_else(|| {
+            (!of_sts).then(|| format!("IAM refuses the action `{text}`: a trust policy names only actions of `sts`"))
+        });
+        ActionPattern { refusal, ..pattern }
+    }
+
     /// Why IAM refuses it, if it does.
     pub(super) fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()

@@ -21,8 +21,10 @@ const MOST_CASES: usize = 500;
 const MOST_COMPARISONS: usize = 50_000;
 /// So many values may be named for one key before it is not split.
 const MOST_VALUES: usize = 200;
-/// So many comparisons of one key may each hold or not before it is not split: every one doubles the cases.
-const MOST_OPEN: usize = 6;
+/// In so many ways may the comparisons of one key hold or not before it is not split.
+const MOST_CHOICES: usize = 100;
+/// So many keys may leave an answer open before none is split. What people write to cover every case covers those of one key or two.
+const MOST_KEYS: usize = 8;
 
 /// What is answered in each case, if it is certain in each: `None` if it is not, or if two answers do not agree.
 ///
@@ -75,6 +77,9 @@ impl<T, D: Fn(&Context) -> Result<T, Doubt>, A: Fn(&T, &T) -> bool> Search<'_, T
             }
             Err(doubt) => doubt,
         };
+        if doubt.keys.len() > MOST_KEYS {
+            return false;
+        }
         let keys = doubt.keys.iter().map(|key| key.to_ascii_lowercase()).filter(|key| !split.contains(key));
         let Some((key, cases)) =
             keys.into_iter().find_map(|key| Some((key.clone(), cases_of(&key, context, self.conditions)?)))
@@ -156,22 +161,25 @@ fn present(key: &str, text: &Text, context: &Context, compared: &[Comparable]) -
             _ => open.push(comparable),
         }
     }
-    if open.len() > MOST_OPEN {
-        return None;
-    }
-    for choice in 0..1_u32 << open.len() {
-        let holds: Vec<(&Comparable, bool)> =
-            open.iter().enumerate().map(|(at, comparable)| (*comparable, choice >> at & 1 == 1)).collect();
-        let contradicts = |(a, a_holds): &(&Comparable, bool)| {
-            holds
-                .iter()
-                .any(|(b, b_holds)| *a_holds && !b_holds && a.implies(b) || *a_holds && *b_holds && a.excludes(b))
-        };
-        if holds.iter().any(contradicts) {
-            continue;
+    let mut choices: Vec<Vec<bool>> = vec![Vec::new()];
+    for (at, comparable) in open.iter().enumerate() {
+        let mut longer = Vec::new();
+        for choice in &choices {
+            for holds in [true, false] {
+                let before = open.iter().take(at).zip(choice);
+                if before.clone().all(|(other, other_holds)| comparable.may_be(holds, other, *other_holds)) {
+                    longer.push(choice.iter().copied().chain([holds]).collect());
+                }
+            }
         }
+        choices = longer;
+        if choices.len() > MOST_CHOICES {
+            return None;
+        }
+    }
+    for choice in choices {
         let mut case = other.clone();
-        holds.into_iter().for_each(|(comparable, holds)| case.assume(key, comparable.clone(), holds));
+        open.iter().zip(choice).for_each(|(comparable, holds)| case.assume(key, (*comparable).clone(), holds));
         cases.push(case);
     }
     Some(cases)

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
 use super::condition::Condition;
-use super::evaluate::action_applies;
 use super::json::{Json, repeated};
 use super::principal::PrincipalElement;
 use super::rcp;
@@ -147,11 +146,11 @@ impl Document {
         Ok(Document { statements, problems, refusals })
     }
 
-    /// Whether IAM refuses a statement that speaks of `action`, or may: a document with it never comes into force.
-    pub fn is_refused_for(&self, action: &str) -> bool {
-        let refused =
-            |statement: &&Statement| !(statement.refusals.is_empty() && statement.condition.refusals.is_empty());
-        self.statements.iter().filter(refused).any(|statement| !action_applies(statement, action).is_false())
+    /// The same document, of which nothing is certain for this reason: IAM refuses it as a whole, say.
+    pub fn in_doubt(&self, why: &str) -> Document {
+        let mut document = self.clone();
+        document.problems.push(why.to_owned());
+        document
     }
 
     /// Everything that could not be understood, or that IAM refuses to store, with the place: empty for a sound document.
@@ -199,7 +198,7 @@ impl Statement {
                 (other, _) => problems.push(format!("unknown element `{other}`")),
             }
         }
-        let action = parse_action(members, &repeated, &mut problems);
+        let action = parse_action(members, kind, &repeated, &mut problems);
         refusals.extend(action.refusals());
         let resource = parse_resource(members, kind, variables_live, &repeated, &mut problems);
         refusals.extend(resource.patterns().iter().filter_map(|pattern| pattern.refusal().map(str::to_owned)));
@@ -259,8 +258,14 @@ fn parse_effect(members: &[(String, Json)], problems: &mut Vec<String>) -> Optio
     None
 }
 
-fn parse_action(members: &[(String, Json)], repeated: &BTreeSet<&str>, problems: &mut Vec<String>) -> ActionElement {
-    let patterns = |texts: Vec<String>| texts.iter().map(|text| ActionPattern::parse(text)).collect();
+fn parse_action(
+    members: &[(String, Json)],
+    kind: DocumentKind,
+    repeated: &BTreeSet<&str>,
+    problems: &mut Vec<String>,
+) -> ActionElement {
+    let parse = if kind == DocumentKind::Trust { ActionPattern::parse_of_trust } else { ActionPattern::parse };
+    let patterns = |texts: Vec<String>| texts.iter().map(|text| parse(text)).collect();
     match parse_listed(members, "Action", "NotAction", repeated, problems) {
         Listed::These(texts) => ActionElement::Action(patterns(texts)),
         Listed::AllBut(texts) => ActionElement::NotAction(patterns(texts)),

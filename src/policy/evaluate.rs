@@ -143,7 +143,8 @@ pub struct Response {
     /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown; of an implicit
     /// deny those that deny where it would be allowed.
     pub decided_by: Vec<StatementReference>,
-    /// The gates that are certainly closed: their kind and name. An implicit deny has at least one, or statements that decided.
+    /// The gates that are certainly closed, or of which one is: their kind and name. An implicit deny has at least one, or statements
+    /// that decided.
     pub closed: Vec<(GateKind, String)>,
     /// The allows that an implicit deny just missed, in the gates that are closed.
     pub near_misses: Vec<NearMiss>,
@@ -199,8 +200,14 @@ fn in_all(cases: Vec<Response>) -> Response {
     let decided_by: BTreeSet<StatementReference> =
         cases.iter().flat_map(|case| case.decided_by.iter().cloned()).collect();
     let near_misses: BTreeSet<NearMiss> = cases.iter().flat_map(|case| case.near_misses.iter().cloned()).collect();
-    let mut closed = cases.first().map(|case| case.closed.clone()).unwrap_or_default();
-    closed.retain(|gate| cases.iter().all(|case| case.closed.contains(gate)));
+    let mut closed: Vec<_> = cases.iter().flat_map(|case| case.closed.iter().cloned()).collect();
+    closed.sort();
+    closed.dedup();
+    let always = |gate: &(GateKind, String)| cases.iter().all(|case| case.closed.contains(gate));
+    // Where no gate is closed in every case, it is these together that let nothing through.
+    if closed.iter().any(always) {
+        closed.retain(always);
+    }
     Response {
         decided_by: decided_by.into_iter().collect(),
         near_misses: near_misses.into_iter().collect(),

@@ -229,7 +229,7 @@ fn truth(found: Match, doubt: Doubt, key: &str, value: &Text, context: &Context)
 }
 
 /// A decimal number. Rust would also read `inf` and `nan`.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     let decimal = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse().ok().filter(|_| decimal)
 }

@@ -132,7 +132,8 @@ impl Pattern {
                 Part::Any if reading == Reading::Possible => states.anywhere_ahead(),
                 Part::Any => states.only_runs(masks),
                 Part::Within { slashes, may_be_empty } if reading == Reading::Possible => {
-                    let fits = |c: char| c != ':' && (*slashes || c != '/');
+                    // No name in AWS holds a wildcard.
+                    let fits = |c: char| !":*?".contains(c) && (*slashes || c != '/');
                     states.anywhere_by(&self.pieces, fits, *may_be_empty);
                 }
                 Part::Within { may_be_empty, .. } => {

@@ -197,7 +197,7 @@ const PARTITION: &str = "aws";
 
 /// What the resource of an IAM ARN can begin with, as the error of IAM lists it: "IAM resource path must either be \"*\" or start
 /// with ...".
-const IAM_PATHS: [&str; 15] = [
+const IAM_PATHS: [&str; 16] = [
     "user/",
     "federated-user/",
     "role/",
@@ -213,6 +213,8 @@ const IAM_PATHS: [&str; 15] = [
     "report/",
     "access-report/",
     "delegation-request/",
+    // AWS's own policies name it, and the error does not.
+    "root",
 ];
 
 /// Why IAM refuses a pattern, as its own errors say: "must be in ARN format or \"*\"", "Partition ... is not valid", "Resource vendor
@@ -247,7 +249,8 @@ fn refusal(text: &str, variables_live: bool) -> Option<&'static str> {
     if fields.len() < 6 {
         return text.contains("::").then_some("it has too few fields, and an empty one");
     }
-    if resource.is_empty() {
+    // Of others AWS's own policies have it so.
+    if resource.is_empty() && matches!(service, "s3" | "iam") {
         return Some("it names no resource");
     }
     if !region.is_empty() && !wild(region) && (service == "iam" || service == "s3" && account.is_empty()) {

@@ -33,6 +33,22 @@ fn both_branches_of_one_key_in_two_statements() {
         // The smaller network is part of the larger.
         ([r#"{"IpAddress": {"k:k": "10.0.0.0/8"}}"#, r#"{"NotIpAddress": {"k:k": "10.1.0.0/16"}}"#], Some(true)),
         ([r#"{"NumericLessThan": {"k:k": "5"}}"#, r#"{"NumericGreaterThanEqualsIfExists": {"k:k": "5"}}"#], Some(true)),
+        ([r#"{"NumericLessThanIfExists": {"k:k": "5"}}"#, r#"{"NumericGreaterThan": {"k:k": "3"}}"#], Some(true)),
+        ([r#"{"NumericEquals": {"k:k": "5"}}"#, r#"{"NumericNotEquals": {"k:k": "5.0"}}"#], Some(true)),
+        (
+            [r#"{"StringEqualsIgnoreCase": {"k:k": "ABC"}}"#, r#"{"StringNotEqualsIgnoreCase": {"k:k": "abc"}}"#],
+            Some(true),
+        ),
+        ([r#"{"StringLike": {"k:k": "vpce-*"}}"#, r#"{"StringNotLike": {"k:k": "vpce-1*"}}"#], Some(true)),
+        ([r#"{"StringLike": {"k:k": "vpce-1*"}}"#, r#"{"StringNotLike": {"k:k": "vpce-*"}}"#], None),
+        ([r#"{"IpAddress": {"k:k": "0.0.0.0/0"}}"#, r#"{"IpAddressIfExists": {"k:k": "::/0"}}"#], Some(true)),
+        (
+            [
+                r#"{"IpAddress": {"k:k": ["10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8", "13.0.0.0/8", "14.0.0.0/8", "15.0.0.0/8", "16.0.0.0/8"]}}"#,
+                r#"{"NotIpAddress": {"k:k": ["10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8", "13.0.0.0/8", "14.0.0.0/8", "15.0.0.0/8", "16.0.0.0/8"]}}"#,
+            ],
+            Some(true),
+        ),
         ([r#"{"BoolIfExists": {"k:k": "true"}}"#, r#"{"BoolIfExists": {"k:k": "false"}}"#], Some(true)),
         ([r#"{"ArnEquals": {"k:k": "arn:aws:s3:::a"}}"#, r#"{"ArnNotLike": {"k:k": "arn:aws:s3:::a"}}"#], Some(true)),
         (
@@ -62,6 +78,13 @@ fn what_cannot_hold_within_one_statement_never_applies() {
         (r#"{"StringEquals": {"k:k": "a"}, "StringNotEquals": {"k:k": "a"}}"#, ImplicitDeny),
         (r#"{"StringEquals": {"k:k": "a"}, "StringLike": {"k:k": "b*"}}"#, ImplicitDeny),
         (r#"{"StringEquals": {"k:k": "a"}, "StringLike": {"k:k": "a*"}}"#, Unknown),
+        (r#"{"NumericLessThan": {"k:k": "3"}, "NumericGreaterThan": {"k:k": "5"}}"#, ImplicitDeny),
+        (
+            r#"{"DateLessThan": {"k:k": "2020-01-01T00:00:00Z"}, "DateGreaterThan": {"k:k": "2021-01-01T00:00:00Z"}}"#,
+            ImplicitDeny,
+        ),
+        (r#"{"NumericLessThan": {"k:k": "5"}, "NumericGreaterThan": {"k:k": "3"}}"#, Unknown),
+        (r#"{"StringLike": {"k:k": "a*"}, "StringNotLike": {"k:k": "*"}}"#, ImplicitDeny),
         (r#"{"IpAddress": {"k:k": "10.0.0.0/8"}, "NotIpAddress": {"k:k": "10.0.0.0/7"}}"#, ImplicitDeny),
     ] {
         assert_eq!(decided(&[("Allow", condition)], Context::default()), expected, "{condition}");
@@ -77,8 +100,44 @@ fn what_is_denied_where_it_is_allowed_is_not_allowed() {
         ))],
         &request(Context::default()),
     );
-    assert_eq!((answer.decision, answer.closed.len(), answer.decided_by.len()), (ImplicitDeny, 0, 1));
+    assert_eq!((answer.decision, answer.closed.len(), answer.decided_by.len()), (ImplicitDeny, 1, 1));
     assert_eq!(decided(&[("Allow", here), ("Deny", r#"{"StringEquals": {"k:k": "b"}}"#)], Context::default()), Unknown);
+}
+
+#[test]
+fn gates_that_never_open_together_let_nothing_through() {
+    let allow = |condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", {EVERYTHING}, "Condition": {condition}}}]}}"#
+        )
+    };
+    let of = |conditions: &[&str]| {
+        let kinds = [GateKind::Identity, GateKind::Boundary, GateKind::Scp];
+        let gates: Vec<Gate> = kinds
+            .into_iter()
+            .zip(conditions)
+            .map(|(kind, condition)| gate(kind, &format!("{kind:?}"), &[&allow(condition)]))
+            .collect();
+        evaluate(&gates, &request(Context::default()))
+    };
+    for conditions in [
+        &[r#"{"StringEquals": {"k:k": "1"}}"#, r#"{"StringEquals": {"k:k": "2"}}"#][..],
+        &[r#"{"Null": {"k:k": "true"}}"#, r#"{"Null": {"k:k": "false"}}"#],
+        &[r#"{"IpAddress": {"k:k": "10.0.0.0/8"}}"#, r#"{"IpAddress": {"k:k": "192.0.2.0/24"}}"#],
+        &[r#"{"StringLike": {"k:k": "p*"}}"#, r#"{"StringNotLike": {"k:k": "p*"}}"#],
+        &[
+            r#"{"StringEquals": {"k:k": ["1", "2"]}}"#,
+            r#"{"StringEquals": {"k:k": ["2", "3"]}}"#,
+            r#"{"StringEquals": {"k:k": ["3", "1"]}}"#,
+        ],
+    ] {
+        let answer = of(conditions);
+        assert_eq!((answer.decision, answer.closed.len()), (ImplicitDeny, conditions.len()), "{conditions:?}");
+    }
+    assert_eq!(
+        of(&[r#"{"StringEquals": {"k:k": ["1", "2"]}}"#, r#"{"StringEquals": {"k:k": ["2", "3"]}}"#]).decision,
+        Unknown
+    );
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn what_iam_refuses_grants_and_denies_nothing_for_certain() {
         (r#"":aws:ec2:*:*:*""#, No),
         (r#""arn::ec2:*:*:*""#, No),
         (r#""arn:aws::*:*:instance/*""#, No),
-        (r#""arn:aws:ec2:us-east-1:111122223333:""#, No),
+        (r#""arn:aws:s3:::""#, No),
         (r#""arn:aws:ec2::instance""#, No),
         (r#""arn:aws:s3::bucket""#, No),
         (r#""arn:aws:s3:us-east-1::bucket""#, No),
@@ -175,6 +175,8 @@ fn arns_that_iam_takes() {
         "arn:aws:execute-api:*:*:*/*/POST/@connections/*",
         "arn:aws:sts::111122223333:assumed-role/x/*",
         "arn:aws-eusc:s3:::b",
+        "arn:aws:iam::*:root",
+        "arn:aws:organizations::*:",
         "arn:*:kms:*:*:key/*",
     ] {
         let statement = format!(
