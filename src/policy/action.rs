@@ -91,7 +91,6 @@ fn refusal(text: &str) -> Option<&'static str> {
         "" => Some("it has no service prefix"),
         _ if service.contains(['*', '?']) => Some("its service prefix contains a wildcard"),
         _ if !service.chars().all(legible) => Some("its service prefix is not the name of a service"),
-        _ if name.is_empty() => Some("it names no action"),
         _ if name.contains(':') => Some("it contains two colons"),
         _ => None,
     }

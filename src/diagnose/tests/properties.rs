@@ -50,7 +50,10 @@ fn hide(facts: &mut Facts, which: u8, at: Index) {
         }
         4 => {
             for subject in &mut facts.subjects {
-                if let SubjectKind::Instance(Fact::Known(instance)) = &mut subject.kind {
+                // That an instance shows no profile counts by itself.
+                if let SubjectKind::Instance(Fact::Known(instance)) = &mut subject.kind
+                    && instance.profile.is_some()
+                {
                     instance.association = denied("ec2:DescribeIamInstanceProfileAssociations");
                 }
             }
