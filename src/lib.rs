@@ -12,9 +12,9 @@
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, fix, facts, arn | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, needs, preferences, simulation, policy, target, aws, redact, arn | where facts come from |
-//! | [`apply`] | fix, facts, aws, json_error, arn | the only room that writes to an account, and the backup file |
-//! | [`aws`] | facts, redact, arn | SDK configuration, error classes |
+//! | [`sources`] | fix, facts, needs, preferences, simulation, policy, target, aws, redact, arn, limits | where facts come from |
+//! | [`apply`] | fix, facts, aws, json_error, arn, limits | the only room that writes to an account, and the backup file |
+//! | [`aws`] | facts, redact, arn, limits | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, arn | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, policy, report, arn | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
@@ -23,11 +23,12 @@
 //! | [`simulation`] | policy, report | the IAM policy simulator's answers beside the report's |
 //! | [`report`] | policy | what a diagnosis says |
 //! | [`facts`] | json_error, redact | what was read, and the snapshot file |
-//! | [`policy`] | json_error | parse, match, decide, explain |
+//! | [`policy`] | json_error, limits | parse, match, decide, explain |
 //! | [`target`] | arn | what a person can point the tool at |
 //! | [`json_error`] | | why a text is not the JSON that was expected |
 //! | [`redact`] | | secrets, taken out of text from outside |
 //! | [`arn`] | | names that AWS gives |
+//! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
 //!
 //! `policy`, `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix` and `emit` know no AWS SDK, no file system,
 //! no clock and no terminal.
@@ -45,6 +46,7 @@ pub mod emit;
 pub mod facts;
 pub mod fix;
 pub mod json_error;
+pub mod limits;
 pub mod needs;
 pub mod policy;
 pub mod preferences;

@@ -7,6 +7,7 @@ use aws_sdk_iam::types as iam;
 
 use super::look_at;
 use crate::arn::Arn;
+use crate::aws::pages::pages;
 use crate::aws::{Connection, Failure};
 use crate::facts::{PolicyText, Unreadable, UnreadableKind};
 use crate::fix::{State, Thing, is_ours};
@@ -128,10 +129,15 @@ pub(super) async fn instance(
     id: &str,
 ) -> Result<Option<aws_sdk_ec2::types::Instance>, Failure> {
     let filter = Filter::builder().name("instance-id").values(id).build();
-    let answer = connection.ec2(region).describe_instances().filters(filter).send().await;
-    let answer = answer.map_err(|error| connection.failure("ec2:DescribeInstances", &error))?;
-    let mut instances = answer.reservations.into_iter().flatten().flat_map(|found| found.instances.unwrap_or_default());
-    Ok(instances.find(|met| met.instance_id() == Some(id)))
+    let mut found = None;
+    look_at::described(connection, region, filter, |instance| {
+        if instance.instance_id() == Some(id) {
+            found = Some(instance);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
 }
 
 /// The profile that an instance shows.
@@ -165,8 +171,13 @@ pub(super) async fn association(
     let api = "ec2:DescribeIamInstanceProfileAssociations";
     let filter = Filter::builder().name("instance-id").values(instance).build();
     let request = connection.ec2(region).describe_iam_instance_profile_associations().filters(filter);
-    let pages = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let associations = pages.map_err(|error| connection.failure(api, &error))?;
+    let ask = async |token| look_at::answered(connection, api, request.clone().set_next_token(token).send()).await;
+    let mut associations = Vec::new();
+    let read = pages(api, ask, |page| {
+        associations.extend(page.iam_instance_profile_associations.unwrap_or_default());
+        Ok(page.next_token)
+    });
+    read.await?;
     let mut alive: Vec<_> = associations
         .into_iter()
         .filter(|association| association.instance_id() == Some(instance))

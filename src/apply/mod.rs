@@ -9,6 +9,7 @@ mod chain;
 mod interrupt;
 mod look;
 pub mod look_at;
+mod passing;
 pub mod patience;
 pub mod reach;
 mod rollback;

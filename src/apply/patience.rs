@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Interrupt;
+use crate::limits;
 
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(8);
@@ -15,22 +18,28 @@ const LONGEST: Duration = Duration::from_secs(8);
 pub struct Patience {
     left: u32,
     next: Duration,
+    /// However long the calls in between take.
+    until: Instant,
 }
 
 impl Patience {
     /// For a call that failed on its way, or was throttled: about eight seconds.
     pub fn short() -> Patience {
-        Patience { left: 5, next: FIRST }
+        Patience::of(5)
     }
 
     /// For something that was just created, or just changed: about a minute.
     pub fn long() -> Patience {
-        Patience { left: 11, next: FIRST }
+        Patience::of(11)
+    }
+
+    fn of(left: u32) -> Patience {
+        Patience { left, next: FIRST, until: Instant::now() + limits::PATIENCE_AFTER_A_CHANGE }
     }
 
     /// Waits, unless there is no patience left or somebody asks for the end; says whether to try again.
     pub async fn wait(&mut self, interrupt: &Interrupt) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
+        let Some(left) = self.left.checked_sub(1).filter(|_| Instant::now() < self.until) else { return false };
         let pause = self.next;
         (self.left, self.next) = (left, (pause * 2).min(LONGEST));
         tokio::select! {

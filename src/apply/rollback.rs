@@ -65,8 +65,9 @@ async fn held_by_others<W: Watcher>(run: &Run<'_, W>, steps: &[Step], created: &
         }
         for region in &regions {
             // What cannot be seen is not taken away.
-            let instances = look_at::instances_with(run.connection, region, profile).await;
-            if instances.map_or(true, |instances| !instances.is_empty()) {
+            let instances = look_at::instances_with(run.connection, region, profile);
+            let instances = run.interrupt.cut_off_later(instances).await;
+            if !instances.is_some_and(|instances| instances.is_ok_and(|instances| instances.is_empty())) {
                 held.extend([profile.clone(), role.clone()]);
             }
         }

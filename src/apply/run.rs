@@ -6,12 +6,14 @@ use tokio::time::Instant;
 
 use super::backup::Progress;
 use super::chain::Broken;
+use super::passing::{Passing, is_of_server, may_pass};
 use super::patience::Patience;
 use super::rollback::roll_back;
 use super::write::{NotWritten, write};
 use super::{Failures, Interrupt, look};
-use crate::aws::Connection;
+use crate::aws::{Connection, Failure};
 use crate::fix::{Action, Change, State, Status, Step, Thing};
+use crate::limits;
 
 /// IAM has no way to write a document only if it is still the same. Whoever else read it before this run wrote it, and writes
 /// it right after looking as this tool does, has written by then; so the document is looked at once more.
@@ -154,6 +156,12 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
 }
 
 impl<W: Watcher> Run<'_, W> {
+    /// Looks at a thing that the end of the run depends on.
+    async fn look(&self, thing: &Thing) -> Result<State, Failure> {
+        let looked = self.interrupt.cut_off_later(look(self.connection, thing)).await;
+        looked.unwrap_or_else(|| Err(Failure::cut_off("the look at how it is now")))
+    }
+
     /// Makes one change. That it is tried stands in the backup before.
     async fn make(&mut self, index: usize, change: &Change, earlier: &[Step]) -> Made {
         self.watcher.starts(change);
@@ -180,7 +188,15 @@ impl<W: Watcher> Run<'_, W> {
         let mut to_pass = Patience::short();
         let mut may_be_lost = false;
         loop {
-            let seen = match look(self.connection, change.thing()).await {
+            let looked = match *tried {
+                true => self.look(change.thing()).await,
+                // Nothing was written, so nothing has to be known.
+                false => match self.interrupt.cut_off(look(self.connection, change.thing())).await {
+                    Some(looked) => looked,
+                    None => return Made::Interrupted,
+                },
+            };
+            let seen = match looked {
                 Ok(seen) => seen,
                 Err(failure) => {
                     let reason = failure.into_unreadable();
@@ -227,7 +243,7 @@ impl<W: Watcher> Run<'_, W> {
     async fn made(&self, change: &Change, state: State) -> Made {
         if change.action() == Action::DisassociateIamInstanceProfile {
             let mut patience = Patience::long();
-            while !look(self.connection, change.thing()).await.is_ok_and(|seen| seen == State::Absent) {
+            while !self.look(change.thing()).await.is_ok_and(|seen| seen == State::Absent) {
                 if !patience.wait(self.interrupt).await {
                     break;
                 }
@@ -246,7 +262,7 @@ impl<W: Watcher> Run<'_, W> {
         may_be_lost: bool,
     ) -> Made {
         let why = refused.reason.message;
-        match look(self.connection, change.thing()).await {
+        match self.look(change.thing()).await {
             Ok(seen) if seen.is(change.after()) && !seen.is(expected) => {
                 let exists =
                     matches!(refused.code.as_deref(), Some("EntityAlreadyExists" | "EntityAlreadyExistsException"));
@@ -280,7 +296,7 @@ impl<W: Watcher> Run<'_, W> {
                 Some(refused) => may_pass(refused, &inverse).is_some() && patience.wait(&Interrupt::default()).await,
                 None => true,
             };
-            match look(self.connection, inverse.thing()).await {
+            match self.look(inverse.thing()).await {
                 Ok(seen) if seen.is(inverse.after()) => break,
                 Ok(seen) if seen.is(inverse.before()) => {}
                 Ok(_) => return Err("somebody else changed it meanwhile".to_owned()),
@@ -300,17 +316,20 @@ impl<W: Watcher> Run<'_, W> {
 
     /// Looks at the written documents once more; says what somebody else has written over.
     async fn settled(&mut self, steps: &mut [Step], last: Instant) -> Option<String> {
-        tokio::time::sleep_until(last + SETTLE).await;
+        self.interrupt.cut_off(tokio::time::sleep_until(last + SETTLE)).await?;
         let mut stopped = None;
         let documents = steps.iter_mut().filter(|step| step.status == Status::Done && step.note.is_none());
         for step in documents.filter(|step| matches!(step.change.after(), State::Document(_))) {
             let mut patience = Patience::long();
             loop {
-                match look(self.connection, step.change.thing()).await {
+                let looked = tokio::time::timeout(limits::LAST_LOOK, look(self.connection, step.change.thing()));
+                // What was written is told before anybody waits long for this.
+                let Some(Ok(seen)) = self.interrupt.cut_off(looked).await else { return stopped };
+                match seen {
                     Ok(seen) if seen.is(step.change.after()) => break,
                     // What was before may still be what some part of IAM answers.
                     Ok(seen) if seen.is(step.change.before()) && patience.wait(self.interrupt).await => {}
-                    Ok(seen) if seen.is(step.change.before()) && self.interrupt.is_set() => break,
+                    Ok(_) if self.interrupt.is_set() => break,
                     Ok(_) => {
                         let why = "changed since the plan: somebody else has written it after this run";
                         step.status = Status::Failed;
@@ -332,50 +351,6 @@ impl<W: Watcher> Run<'_, W> {
 fn expected_before(change: &Change, earlier: &[Step]) -> State {
     let same = earlier.iter().rev().find(|step| step.status == Status::Done && step.change.thing() == change.thing());
     same.map_or(change.before(), |step| step.change.after()).clone()
-}
-
-/// Why a failure may be over soon.
-enum Passing {
-    /// What was just made, or just taken away, has not come round everywhere yet.
-    Arrives,
-    /// The call never reached AWS, or AWS failed or throttles.
-    Passes,
-}
-
-/// Whether a failure may be over soon, and why.
-fn may_pass(refused: &NotWritten, change: &Change) -> Option<Passing> {
-    let Some(code) = refused.code.as_deref() else { return refused.may_be_lost.then_some(Passing::Passes) };
-    let association = matches!(change.thing(), Thing::ProfileOfInstance { .. });
-    let arrives = match code {
-        // A profile that is not there also gives this; the bound on patience ends it.
-        "InvalidParameterValue" | "IncorrectState" | "IncorrectInstanceState" => association,
-        "NoSuchEntity" | "NoSuchEntityException" => change.before() == &State::Absent,
-        _ => false,
-    };
-    if arrives {
-        return Some(Passing::Arrives);
-    }
-    let passes = match code {
-        "ConcurrentModification" | "ConcurrentModificationException" => true,
-        // What was in it was taken away just before.
-        "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
-        code if is_of_server(code) => true,
-        _ => refused.reason.kind == crate::facts::UnreadableKind::Throttled,
-    };
-    passes.then_some(Passing::Passes)
-}
-
-/// Errors on AWS's side, after which the change may have been made all the same.
-fn is_of_server(code: &str) -> bool {
-    matches!(
-        code,
-        "ServiceFailure"
-            | "ServiceFailureException"
-            | "InternalFailure"
-            | "InternalError"
-            | "ServiceUnavailable"
-            | "Unavailable"
-    )
 }
 
 fn changed(change: &Change, seen: &State) -> String {

@@ -12,7 +12,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::bounded::Refused;
 use super::http::ThroughProxy;
+use super::unanswered::NotMade;
 use crate::facts::{Fact, Unreadable, UnreadableKind};
 use crate::redact;
 
@@ -36,6 +38,21 @@ impl Failure {
             kind: UnreadableKind::Response,
             message: format!("the answer is incomplete: it lacks {}", redact::secrets(what)),
         })
+    }
+
+    /// An answer that has more than so many of something, which none of AWS has.
+    pub fn beyond(api: &str, most: usize, what: &str) -> Failure {
+        Failure::Failed(Unreadable {
+            api: api.to_owned(),
+            kind: UnreadableKind::Response,
+            message: format!("the answer is not one that AWS gives: it has more than {most} {what}"),
+        })
+    }
+
+    /// A read that somebody who asked for the end of the run did not wait for.
+    pub fn cut_off(api: &str) -> Failure {
+        let message = "interrupted before an answer came".to_owned();
+        Failure::Failed(Unreadable { api: api.to_owned(), kind: UnreadableKind::Other, message })
     }
 
     /// The fact about a thing whose absence is an answer.
@@ -82,6 +99,12 @@ where
     }
     // What was sent may have been answered; only without a connection is it certain that nothing was.
     let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
+    if let Some(refused) = find::<Refused>(error) {
+        return failed(UnreadableKind::Response, format!("the answer of {peer} {refused}"));
+    }
+    if let Some(not_made) = find::<NotMade>(error) {
+        return failed(UnreadableKind::Response, format!("no answer from {peer}: {not_made}"));
+    }
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();

@@ -1,12 +1,16 @@
 //! How this tool talks to AWS: configuration, credentials, and what an error means.
 
 mod assume;
+mod bounded;
 mod credentials;
 mod error;
 mod http;
+pub mod pages;
 mod raw;
+mod retries;
 mod settings;
 mod traffic;
+mod unanswered;
 mod whole;
 
 pub use error::{Failure, cause, classify};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileSet;
-use aws_config::retry::{RetryConfig, RetryMode};
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::retry::RetryPartition;
@@ -20,24 +20,25 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::assume::assume;
+use super::bounded::bounded;
 use super::credentials::{self, PATIENCE};
 use super::error::{Failure, classify, classify_assume};
 use super::http;
+use super::retries::retry_config;
 use super::traffic::Traffic;
+use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
 use crate::arn::{Arn, iam_region, partition_of_region};
 use crate::redact;
 
+/// AWS accepts connections within milliseconds; no call needs to wait longer for that, whatever `--timeout` says.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// Calls in all until a throttled or failed one is given up; with the SDK's back-off some ten seconds.
-const ATTEMPTS: u32 = 5;
 
 /// The services that are called, by the names that their settings have.
 const SERVICES: [&str; 6] = ["EC2", "IAM", "KMS", "SSM", "Organizations", "STS"];
 
 /// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The profile of the shared config files.
     pub profile: Option<String>,
@@ -45,6 +46,8 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// The Region.
     pub region: Option<String>,
+    /// How long a try of a call may take, its whole answer included.
+    pub timeout: Duration,
 }
 
 /// A setting that cannot work, and what is expected instead.
@@ -81,11 +84,23 @@ pub struct Connection {
     ssm: Clients<aws_sdk_ssm::Client>,
     organizations: Clients<aws_sdk_organizations::Client>,
     traffic: Traffic,
+    unanswered: Unanswered,
     /// What keeps this account's retries apart from another's.
     retries: RetryPartition,
 }
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
+
+/// What the configurations of all services have in common.
+macro_rules! shared {
+    ($connection:expr, $config:expr) => {
+        $config
+            .interceptor($connection.traffic.clone())
+            .interceptor($connection.unanswered.clone())
+            .retry_classifier(SoonAfterSilence)
+            .retry_partition($connection.retries.clone())
+    };
+}
 
 impl Connection {
     /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
@@ -97,12 +112,13 @@ impl Connection {
             check_endpoint(url)?;
         }
         let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
-        let http_client = http::client(profiles.as_ref())?;
+        let http_client = bounded(http::client(profiles.as_ref())?, settings.timeout);
         let region = match settings.region.clone() {
             Some(region) => Some(Region::new(region)),
             None => region_from_surroundings(settings.profile.as_deref()).await,
         };
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+        let connect_timeout = CONNECT_TIMEOUT.min(settings.timeout);
+        let timeouts = TimeoutConfig::builder().connect_timeout(connect_timeout).read_timeout(settings.timeout);
         // Without a Region the SDK would go and ask instance metadata once more. Every client is given its own.
         let loaded_with = region.clone().unwrap_or(Region::from_static("us-east-1"));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -127,7 +143,14 @@ impl Connection {
         let config = loader.load().await;
         let endpoints = endpoints(&config, endpoint_was_typed);
         endpoints.iter().filter_map(|url| redact::password_in(url)).for_each(redact::remember);
-        Ok(Connection::new(config, endpoints, region.map(|region| region.to_string()), Traffic::default(), "own"))
+        Ok(Connection::new(
+            config,
+            endpoints,
+            region.map(|region| region.to_string()),
+            Traffic::default(),
+            Unanswered::default(),
+            "own",
+        ))
     }
 
     fn new(
@@ -135,6 +158,7 @@ impl Connection {
         endpoints: BTreeSet<String>,
         region: Option<String>,
         traffic: Traffic,
+        unanswered: Unanswered,
         whose: &str,
     ) -> Connection {
         Connection {
@@ -149,6 +173,7 @@ impl Connection {
             ssm: Clients::default(),
             organizations: Clients::default(),
             traffic,
+            unanswered,
             retries: RetryPartition::new(format!("ssm-profile {whose}")),
         }
     }
@@ -160,12 +185,24 @@ impl Connection {
     pub async fn assume(&self, arn: &Arn) -> Result<Connection, Failure> {
         let config = assume(&self.config, &arn.to_string(), self.sts_region(&arn.partition)).await;
         let config = config.map_err(|error| classify_assume(self.endpoint_url(), &error))?;
-        Ok(Connection::new(config, self.endpoints.clone(), self.region.clone(), self.traffic.clone(), &arn.account))
+        Ok(Connection::new(
+            config,
+            self.endpoints.clone(),
+            self.region.clone(),
+            self.traffic.clone(),
+            self.unanswered.clone(),
+            &arn.account,
+        ))
     }
 
     /// What went over the wire so far, also to the accounts that were entered from here.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// Whether a call was given up because it was not answered in time: it will not be made again.
+    pub fn has_given_up(&self) -> bool {
+        self.unanswered.is_any()
     }
 
     /// The Region whose STS to ask.
@@ -193,7 +230,7 @@ impl Connection {
     pub fn ec2(&self, region: &str) -> aws_sdk_ec2::Client {
         client(&self.ec2, region, |region| {
             let config = aws_sdk_ec2::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_ec2::Client::from_conf(config.build())
         })
     }
@@ -202,7 +239,7 @@ impl Connection {
     pub fn iam(&self, partition: &str) -> aws_sdk_iam::Client {
         client(&self.iam, iam_region(partition), |region| {
             let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_iam::Client::from_conf(config.build())
         })
     }
@@ -223,7 +260,7 @@ impl Connection {
     pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         client(&self.kms, region, |region| {
             let config = aws_sdk_kms::config::Builder::from(&self.config).region(region);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_kms::Client::from_conf(config.build())
         })
     }
@@ -232,7 +269,7 @@ impl Connection {
     pub fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
         client(&self.logs, region, |region| {
             let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(region);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
         })
     }
@@ -243,7 +280,7 @@ impl Connection {
             let config = aws_sdk_s3::config::Builder::from(&self.config).region(region);
             // An endpoint that somebody set has no name for each bucket.
             let config = config.force_path_style(self.config.endpoint_url().is_some());
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_s3::Client::from_conf(config.build())
         })
     }
@@ -252,7 +289,7 @@ impl Connection {
     pub fn ssm(&self, region: &str) -> aws_sdk_ssm::Client {
         client(&self.ssm, region, |region| {
             let config = aws_sdk_ssm::config::Builder::from(&self.config).region(region);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_ssm::Client::from_conf(config.build())
         })
     }
@@ -263,7 +300,7 @@ impl Connection {
         let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
         client(&self.organizations, region, |region| {
             let config = aws_sdk_organizations::config::Builder::from(&self.config).region(region);
-            let config = config.interceptor(self.traffic.clone()).retry_partition(self.retries.clone());
+            let config = shared!(self, config);
             aws_sdk_organizations::Client::from_conf(config.build())
         })
     }
@@ -275,7 +312,7 @@ impl Connection {
     pub async fn caller_account(&self, partition: &str) -> Result<String, Failure> {
         let api = "sts:GetCallerIdentity";
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(self.sts_region(partition));
-        let config = config.interceptor(self.traffic.clone());
+        let config = shared!(self, config);
         let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
         let answer = answer.map_err(|error| self.failure(api, &error))?;
         answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))
@@ -326,45 +363,6 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
     }
 }
 
-/// Standard retries, unless the environment or the shared config files ask for other ones.
-///
-/// Adaptive ones learn a rate that AWS bears from many calls. A run of ten calls has none to learn from, and one
-/// throttled answer made it wait for twenty seconds where a retry takes a fraction of one.
-///
-/// The SDK reads the same settings, but it ends the process over one that it does not understand.
-fn retry_config(profile: Option<&str>, profiles: Option<&ProfileSet>) -> Result<RetryConfig, SettingsError> {
-    if let (Some(profile), Some(set)) = (profile, profiles)
-        && set.get_profile(profile).is_none()
-    {
-        return Err(SettingsError(format!("the profile `{profile}` is in none of the shared config files")));
-    }
-    let in_profile = |key: &str| profiles.and_then(|set| set.get(key)).map(str::to_owned);
-    let setting = |variable: &str, key: &str| match std::env::var(variable) {
-        Ok(value) => Some((format!("`{variable}`"), value)),
-        Err(_) => in_profile(key).map(|value| (format!("`{key}` in the shared config files"), value)),
-    };
-    let mut retry = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-    if let Some((name, value)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") {
-        retry = retry.with_max_attempts(attempts(&name, &value)?);
-    }
-    // Only the modes that the SDK has; `legacy` is one of other SDKs.
-    if let Some((_, value)) = setting("AWS_RETRY_MODE", "retry_mode")
-        && value.parse::<RetryMode>().is_ok_and(|mode| mode == RetryMode::Adaptive)
-    {
-        retry = retry.with_retry_mode(RetryMode::Adaptive);
-    }
-    Ok(retry)
-}
-
-fn attempts(name: &str, value: &str) -> Result<u32, SettingsError> {
-    value
-        .trim()
-        .parse()
-        .ok()
-        .filter(|attempts| *attempts > 0)
-        .ok_or_else(|| SettingsError(format!("{name} is `{value}`; a whole number from 1 upwards is expected")))
-}
-
 /// The shared config files; `None` where they cannot be read, which the credentials will say.
 async fn profile_set(profile: Option<&str>) -> Option<ProfileSet> {
     let selected = profile.map(|profile| Cow::Owned(profile.to_owned()));
@@ -386,15 +384,6 @@ mod tests {
             ("http://ho st", false),
         ] {
             assert_eq!(check_endpoint(url).is_ok(), fine, "{url}");
-        }
-    }
-
-    #[test]
-    fn the_number_of_attempts() {
-        assert_eq!(attempts("x", " 5 "), Ok(5));
-        for value in ["0", "", "many", "-1"] {
-            let error = attempts("`AWS_MAX_ATTEMPTS`", value).unwrap_err().to_string();
-            assert!(error.contains("AWS_MAX_ATTEMPTS"), "{error}");
         }
     }
 }

@@ -1,28 +1,44 @@
 //! Reading the files that were named; `-` is standard input.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
+use crate::limits;
 use crate::sources::documents::Text;
 
-/// Reads a file as text. The error names the file and says what to do.
+/// Reads a file of at most so many bytes as text. The error names the file and says what to do.
 ///
 /// # Errors
-/// If it cannot be read, or is not UTF-8.
-pub fn read(file: &OsStr) -> Result<Text, String> {
+/// If it cannot be read, is larger, or is not UTF-8.
+pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
     let name = file.to_string_lossy().into_owned();
     let bytes = if file == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        read_at_most(std::io::stdin().lock(), most)
     } else {
-        std::fs::read(file)
+        std::fs::File::open(file).and_then(|file| match file.metadata()?.len() {
+            length if length > most => Ok(None),
+            _ => read_at_most(file, most),
+        })
     };
     let bytes =
         bytes.map_err(|error| format!("cannot read `{name}`: {}; check the path", lower(&error.to_string())))?;
+    let bytes = bytes.ok_or_else(|| {
+        format!(
+            "cannot read `{name}`: it is larger than {}, which no such file is; check the path",
+            limits::in_words(most)
+        )
+    })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8"))?;
     Ok(Text { name, text })
+}
+
+/// What there is to read, unless it is more than so many bytes.
+fn read_at_most(reader: impl Read, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    reader.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
 }
 
 /// Whether a new file can be written there. The error names the file and says what to do.
@@ -48,7 +64,7 @@ pub fn is_free(file: &OsStr) -> Result<(), String> {
     }
 }
 
-/// Reads several files, and reports every one that cannot be read.
+/// Reads several files of policies, and reports every one that cannot be read.
 ///
 /// # Errors
 /// A message for each file that cannot be read.
@@ -56,7 +72,7 @@ pub fn read_all<'a>(files: impl IntoIterator<Item = &'a std::ffi::OsString>) -> 
     let mut texts = Vec::new();
     let mut mistakes = Vec::new();
     for file in files {
-        match read(file) {
+        match read(file, limits::POLICY_FILE_BYTES) {
             Ok(text) => texts.push(text),
             Err(mistake) => mistakes.push(mistake),
         }

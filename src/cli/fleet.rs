@@ -4,13 +4,14 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::gather::{no_region, open};
+use super::gather::{connect, no_region};
 use super::progress::FleetProgress;
 use super::resolve::{AccountList, Reach};
 use super::{Stop, args, files};
 use crate::arn::{Arn, iam_region, is_account_id, partition_of_region};
-use crate::aws::{Connection, Failure, Settings};
+use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
+use crate::limits;
 use crate::sources::live::accounts::{active_accounts, enabled_regions};
 use crate::sources::live::{self, From, Overseer, Query, Selection};
 
@@ -59,14 +60,12 @@ impl Fleet {
     /// Finds out which accounts there are.
     pub async fn open(regions: &[String], reach: &Reach, aws: &args::Aws) -> Result<Fleet, Stop> {
         let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
-            Some(AccountList::File(file)) => {
-                Some(account_ids(&files::read(file).map_err(|mistake| Stop::Usage(vec![mistake]))?)?)
-            }
+            Some(AccountList::File(file)) => Some(account_ids(
+                &files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?,
+            )?),
             Some(AccountList::Organization) | None => None,
         };
-        let region = regions.first().cloned();
-        let settings = Settings { profile: aws.profile.clone(), endpoint_url: aws.endpoint_url.clone(), region };
-        let base = open(settings).await?;
+        let base = connect(aws, regions.first()).await?;
         let mut regions = regions.to_vec();
         if regions.is_empty() && !reach.all_regions {
             regions.push(base.default_region().ok_or_else(no_region)?);

@@ -1,6 +1,7 @@
 //! From a resolved plan to facts, whatever their source.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -10,6 +11,7 @@ use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Sou
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::facts::{Facts, snapshot};
+use crate::limits;
 use crate::redact;
 use crate::render::json;
 use crate::sources::documents::{self, DocumentSet, Levels};
@@ -30,7 +32,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             return Ok((facts, json::Source { kind: "documents", file: None }, None));
         }
         Source::Snapshot { file, wanted } => {
-            let (file, levels) = both(files::read(file).map_err(|mistake| vec![mistake]), levels)?;
+            let (file, levels) =
+                both(files::read(file, limits::SNAPSHOT_FILE_BYTES).map_err(|mistake| vec![mistake]), levels)?;
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
             (facts, levels, json::Source { kind: "snapshot", file: Some(file.name) })
         }
@@ -146,8 +149,13 @@ pub async fn live(
 
 /// A way to AWS, in this Region or the one that is set.
 pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connection, Stop> {
+    open(settings(aws, region.cloned())).await
+}
+
+/// What was typed of how to reach AWS, with this Region.
+pub fn settings(aws: &args::Aws, region: Option<String>) -> Settings {
     let (profile, endpoint_url) = (aws.profile.clone(), aws.endpoint_url.clone());
-    open(Settings { profile, endpoint_url, region: region.cloned() }).await
+    Settings { profile, endpoint_url, region, timeout: Duration::from_secs(aws.timeout) }
 }
 
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
@@ -159,11 +167,7 @@ pub async fn open_live(
     query: Query,
     aws: &args::Aws,
 ) -> Result<Live, Stop> {
-    let settings = Settings {
-        profile: aws.profile.clone(),
-        endpoint_url: aws.endpoint_url.clone(),
-        region: regions.first().cloned(),
-    };
+    let settings = settings(aws, regions.first().cloned());
     let mut regions = regions.to_vec();
     let (targets, selection, connection) = match wanted {
         Wanted::Targets(targets) => (targets, None, open(settings).await?),

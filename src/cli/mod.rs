@@ -16,6 +16,7 @@ mod results;
 mod undo;
 
 use std::cell::OnceCell;
+use std::io::Write as _;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -65,8 +66,8 @@ pub fn run() -> Exit {
         Err(error) => {
             // Help and version come this way too, and are no errors.
             if !error.use_stderr() {
-                let _ = error.print();
-                return Exit::Ready;
+                let printed = error.print().and_then(|()| std::io::stdout().flush());
+                return output::settle(printed).map_or_else(|stop| end_of(stop, None), |()| Exit::Ready);
             }
             let error = shown(error);
             let _ = error.print();
@@ -107,26 +108,31 @@ pub fn run() -> Exit {
     });
     // A picker or a lookup that still waits must not hold up the end.
     runtime.shutdown_background();
-    match ended {
-        Ok(exit) => exit,
-        Err(Stop::Usage(mistakes)) => {
+    ended.unwrap_or_else(|stop| end_of(stop, Some(&cli.command)))
+}
+
+/// Says why a run ended before there was a report.
+fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
+    match stop {
+        Stop::Usage(mistakes) => {
             mistakes.iter().for_each(|mistake| output::error(mistake));
-            let command = match &cli.command {
-                args::Command::Check(_) => "check ",
-                args::Command::Fix(_) => "fix ",
-                args::Command::Undo(_) => "undo ",
-                args::Command::Policy(_) => "policy ",
-                args::Command::Snapshot(_) => "snapshot ",
-                args::Command::Completions { .. } => "completions ",
+            let command = match command {
+                Some(args::Command::Check(_)) => "check ",
+                Some(args::Command::Fix(_)) => "fix ",
+                Some(args::Command::Undo(_)) => "undo ",
+                Some(args::Command::Policy(_)) => "policy ",
+                Some(args::Command::Snapshot(_)) => "snapshot ",
+                Some(args::Command::Completions { .. }) => "completions ",
+                None => "",
             };
             output::hint(&format!("for more information, try `ssm-profile {command}--help`"));
             Exit::Usage
         }
-        Err(Stop::Failure(message)) => {
+        Stop::Failure(message) => {
             output::error(&message);
             Exit::Unknown
         }
-        Err(Stop::Interrupted) => {
+        Stop::Interrupted => {
             output::show_cursor();
             output::error("interrupted; nothing was changed");
             Exit::Interrupted

@@ -140,8 +140,8 @@ fn all_read(written: io::Result<()>) -> Result<bool, Stop> {
     settle(written).map(|()| !gone)
 }
 
-/// A reader that went away, as `head` does, has seen what it wanted.
-fn settle(written: io::Result<()>) -> Result<(), Stop> {
+/// The end of a run that cannot write what was asked for. A reader that went away, as `head` does, has seen what it wanted.
+pub fn settle(written: io::Result<()>) -> Result<(), Stop> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Stop::Failure(format!("cannot write to standard output: {error}")))

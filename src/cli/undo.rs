@@ -10,11 +10,12 @@ use crate::apply::{Failures, Interrupt};
 use crate::arn::Arn;
 use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
+use crate::limits;
 
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = super::resolve::undo(typed).map_err(Stop::Usage)?;
-    let file = files::read(&typed.backup).map_err(|mistake| Stop::Usage(vec![mistake]))?;
+    let file = files::read(&typed.backup, limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
     let connection = gather::connect(&typed.aws, resolved.region.as_ref()).await?;

@@ -87,12 +87,19 @@ pub fn result(record: &Record, layout: Layout) -> String {
         return page.text;
     }
     page.gap();
-    if !record.next.is_empty() {
-        page.heading("next");
-        record.next.iter().for_each(|line| page.line("  ", 4, line));
-    }
-    page.gap();
     page.line("", 2, &outcome(record));
+    if !record.next.is_empty() {
+        page.gap();
+        page.text.push_str(&next(&record.next, layout));
+    }
+    page.text
+}
+
+/// What a person can do now, as text with ANSI styles.
+pub fn next(lines: &[String], layout: Layout) -> String {
+    let mut page = Page::new(layout);
+    page.heading("next");
+    lines.iter().for_each(|line| page.line("  ", 4, line));
     page.text
 }
 

@@ -365,8 +365,32 @@ fn a_reader_that_goes_away_is_no_error() {
 fn a_full_disk_is_an_error() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let sandbox = Sandbox::new();
-    let mut command = bare(&sandbox, env!("CARGO_BIN_EXE_ssm-profile"));
-    let output = command.args(["check", "--snapshot", EXAMPLE, READY]).stdout(full).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(3) && said.starts_with("error: cannot write"), "{:?} {said}", output.status);
+    for arguments in [
+        &["check", "--snapshot", EXAMPLE, READY][..],
+        &["--help"],
+        &["check", "-h"],
+        &["help"],
+        &["--version"],
+        &["completions", "bash"],
+    ] {
+        let mut command = bare(&sandbox, env!("CARGO_BIN_EXE_ssm-profile"));
+        let output = command.args(arguments).stdout(full.try_clone().unwrap()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let told = said.starts_with("error: cannot write");
+        assert!(output.status.code() == Some(3) && told, "{arguments:?}: {:?} {said}", output.status);
+    }
+}
+
+#[test]
+fn said_twice_a_flag_means_the_same() {
+    let sandbox = Sandbox::new();
+    let run = |flags: &[&str]| {
+        let mut command = bare(&sandbox, env!("CARGO_BIN_EXE_ssm-profile"));
+        let output = command.args(["check", "--snapshot", EXAMPLE, READY]).args(flags).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run(&["-vv"]), run(&["-v"]));
+    assert_eq!(run(&["-v", "--verbose"]), run(&["-v"]));
+    assert_eq!(run(&["-qq"]), run(&["-q"]));
+    assert_eq!(run(&["-q", "-v"]).0, Some(2));
 }

@@ -376,7 +376,10 @@ fn what_cannot_be_meant_is_refused_before_any_call() {
         (&["--all-regions", "--region", "us-east-1"], "contradict"),
         (&["i-0123456789abcdef0", "--all-regions"], "`--all` or `--tag`"),
         (&["i-0123456789abcdef0", "--accounts", "org", "--assume-role", "A"], "`--all` or `--tag`"),
-        (&["--all", "--concurrency", "0"], "at least 1"),
+        (&["--all", "--concurrency", "0"], "0 is not in 1..=256"),
+        (&["--all", "--concurrency", "257"], "257 is not in 1..=256"),
+        // It is more than a semaphore can have.
+        (&["--all", "--concurrency", "2305843009213693952"], "is not in 1..=256"),
         (&["--accounts", "org", "--assume-role", "arn:aws:iam::111122223333:role/A"], "not the name of a role"),
         (&["--accounts", "none.txt", "--assume-role", "A"], "cannot read `none.txt`"),
         (&["--accounts", "bad.txt", "--assume-role", "A"], "line 1 of `bad.txt`"),

@@ -4,8 +4,9 @@ mod fix;
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::limits;
 use crate::report::Severity;
 
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
@@ -27,11 +28,11 @@ pub struct Cli {
     pub color: Color,
 
     /// Say more: every deciding statement, whole ARNs, every resource
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", overrides_with = "verbose")]
     pub verbose: bool,
 
     /// Say less: a line for each target
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
 }
 
@@ -186,8 +187,8 @@ pub struct Selection {
     pub assume_role: Option<String>,
 
     /// How many accounts and Regions are read at a time
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub concurrency: usize,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u64).range(limits::CONCURRENCY))]
+    pub concurrency: u64,
 }
 
 /// What the role must be allowed.
@@ -282,6 +283,10 @@ pub struct Aws {
     /// An endpoint in place of AWS's
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
+
+    /// How long a try of a call may take
+    #[arg(long, value_name = "SECONDS", default_value_t = limits::DEFAULT_TIMEOUT, value_parser = value_parser!(u64).range(limits::TIMEOUTS))]
+    pub timeout: u64,
 }
 
 /// The forms of a report.

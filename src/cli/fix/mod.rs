@@ -8,6 +8,7 @@ mod show;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::fleet::nothing;
 use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
 use super::{Exit, Stop, args, confirm, files, gather, output};
@@ -15,10 +16,12 @@ use crate::apply::backup::{BackupFile, Progress};
 use crate::apply::patience::Patience;
 use crate::apply::run::{Run, run};
 use crate::apply::{Failures, Interrupt, reach};
+use crate::aws::Connection;
 use crate::diagnose::diagnose;
 use crate::emit;
-use crate::facts::{Facts, Subject};
+use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::{self, Change, Record, Status, Step};
+use crate::limits;
 use crate::render::changes::Titled;
 use crate::render::sanitize::word;
 use crate::report::{Code, Outcome, Report, Severity, Verdict};
@@ -33,6 +36,8 @@ struct Part {
     record: Record,
     /// How its targets are: before, and once something was done, after.
     report: Report,
+    /// Its targets, of which nothing is known until they are read again.
+    subjects: Vec<Subject>,
     /// Whether there was any target, before `--only` sorted some out.
     any_target: bool,
     /// The targets that are left once `--only` has sorted the others out.
@@ -47,7 +52,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
     let fail_on = typed.fail_on.severity();
     let taken = match (&resolved.source, &resolved.backup) {
-        (FixSource::Snapshot { file, .. }, _) => files::read(file).map(Some),
+        (FixSource::Snapshot { file, .. }, _) => files::read(file, limits::SNAPSHOT_FILE_BYTES).map(Some),
         (FixSource::Live(_), _) if backups::directory(&resolved).is_some() => Ok(None),
         (FixSource::Live(_), Some(backup)) => files::is_free(backup).map(|()| None),
         (FixSource::Live(_), None) => Ok(None),
@@ -94,14 +99,15 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     interrupt.defer();
     apply(&accounts, &resolved, &mut parts, kept, interrupt).await;
+    let tell_apart = |parts: &[Part]| {
+        output::note(&crate::render::changes::results(&titled(parts), output::layout(show.detail)));
+    };
+    show.done(&titled(&parts)).inspect_err(|_| tell_apart(&parts))?;
     verify(&accounts, &resolved, &mut parts, interrupt).await;
     for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
         part.record.next = next::next(&part.record, &part.report);
     }
-    if let Err(stop) = show.end(&titled(&parts), &report_of(&parts), true) {
-        output::note(&crate::render::changes::results(&titled(&parts), output::layout(show.detail)));
-        return Err(stop);
-    }
+    show.end(&titled(&parts), &report_of(&parts), true).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
     Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set()))
 }
@@ -142,7 +148,8 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<
         let chosen = facts.subjects.iter().map(place_of);
         let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
         let any_target = with_targets.borrow().contains(&index);
-        parts.push(Part { account: accounts.id(index).map(str::to_owned), record, report, any_target, chosen });
+        let (account, subjects) = (accounts.id(index).map(str::to_owned), facts.subjects);
+        parts.push(Part { account, record, report, subjects, any_target, chosen });
     }
     parts
 }
@@ -216,6 +223,11 @@ async fn verify(accounts: &Accounts, resolved: &FixPlan, parts: &mut [Part], int
     let mut patience = Patience::long();
     let stopped = parts.iter().any(|part| part.record.stopped.is_some());
     let mut open: Vec<usize> = (0..parts.len()).filter(|index| has_steps(parts.get(*index))).collect();
+    for part in parts.iter_mut().filter(|part| has_steps(Some(part))) {
+        // What was seen before the changes is no more the case, and the reading may be cut off.
+        let facts = not_read_again(std::mem::take(&mut part.subjects));
+        part.report = diagnose(&facts, &resolved.requirements, facts.taken_at);
+    }
     loop {
         let keep = |index: usize, mut facts: Facts| {
             if let Some(chosen) = parts.get(index).and_then(|part| part.chosen.as_ref()) {
@@ -223,18 +235,48 @@ async fn verify(accounts: &Accounts, resolved: &FixPlan, parts: &mut [Part], int
             }
             facts
         };
-        let read = accounts.read(&open, &resolved.options, keep).await;
+        let Some(read) = interrupt.cut_off(accounts.read(&open, &resolved.options, keep)).await else {
+            progress.finish();
+            return;
+        };
         for (index, facts) in open.iter().zip(read) {
             if let Some(part) = parts.get_mut(*index) {
                 part.report = diagnose(&facts, &resolved.requirements, facts.taken_at);
             }
         }
         open.retain(|index| !stopped && !parts.get(*index).is_none_or(is_settled));
-        if open.is_empty() || !patience.wait(interrupt).await {
+        // What was not answered in time is not asked again.
+        let given_up = open.iter().any(|index| accounts.connection(*index).is_some_and(Connection::has_given_up));
+        if open.is_empty() || given_up || !patience.wait(interrupt).await {
             progress.finish();
             return;
         }
     }
+}
+
+/// The targets, with nothing known of them.
+fn not_read_again(subjects: Vec<Subject>) -> Facts {
+    let reason = |api: &str| Unreadable {
+        api: api.to_owned(),
+        kind: UnreadableKind::Other,
+        message: "the run was interrupted before it was asked again".to_owned(),
+    };
+    let mut facts = nothing();
+    facts.subjects = subjects;
+    for subject in &mut facts.subjects {
+        match &mut subject.kind {
+            SubjectKind::Instance(fact) => *fact = Fact::Unreadable(reason("ec2:DescribeInstances")),
+            SubjectKind::Profile(key) => {
+                facts.profiles.insert(key.clone(), Fact::Unreadable(reason("iam:GetInstanceProfile")));
+            }
+            SubjectKind::Role(key) => {
+                facts.roles.insert(key.clone(), Fact::Unreadable(reason("iam:GetRole")));
+            }
+            // Nothing of theirs is written.
+            SubjectKind::Documents(_) => {}
+        }
+    }
+    facts
 }
 
 fn has_steps(part: Option<&Part>) -> bool {

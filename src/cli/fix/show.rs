@@ -37,7 +37,17 @@ impl Show {
         }
     }
 
-    /// The end: what became of the plans, and the report after.
+    /// What became of the plans, before it is checked again: that can take long, and may be cut off.
+    pub(super) fn done(&self, plans: &[Titled<'_>]) -> Result<(), Stop> {
+        match self.form {
+            args::RecordOutput::Json => Ok(()),
+            args::RecordOutput::Text => {
+                output::print_styled(&format!("\n{}", changes::results(plans, output::layout(self.detail))))
+            }
+        }
+    }
+
+    /// The end: what a person has to do now, and the report after.
     pub(super) fn end(&self, plans: &[Titled<'_>], report: &Report, applied: bool) -> Result<(), Stop> {
         match self.form {
             args::RecordOutput::Json => {
@@ -46,9 +56,10 @@ impl Show {
             }
             args::RecordOutput::Text => {
                 let mut page = String::new();
-                if applied {
+                let next: Vec<String> = Record::joined(plans.iter().map(|(_, record)| *record)).next;
+                if applied && !next.is_empty() && self.detail != Detail::Quiet {
                     page.push('\n');
-                    page.push_str(&changes::results(plans, output::layout(self.detail)));
+                    page.push_str(&changes::next(&next, output::layout(self.detail)));
                 }
                 let detail = if self.detail == Detail::Verbose { Detail::Verbose } else { Detail::Quiet };
                 page.push('\n');

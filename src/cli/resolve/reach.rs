@@ -72,10 +72,9 @@ pub fn reach(typed: &args::Selection, wanted: &mut Wanted, regions: &[String], m
             Some(Accounts { list, role: role.trim_start_matches('/').to_owned() })
         }
     };
-    if typed.concurrency == 0 {
-        mistakes.push("`--concurrency` is at least 1".to_owned());
-    }
-    Reach { all_regions: typed.all_regions, accounts, concurrency: typed.concurrency }
+    // Its range is small.
+    let concurrency = usize::try_from(typed.concurrency).unwrap_or(1);
+    Reach { all_regions: typed.all_regions, accounts, concurrency }
 }
 
 /// What only a live account has.

@@ -250,11 +250,11 @@ fn a_result() {
     backup  my backups/ssm-profile-undo.json
     undo    ssm-profile undo 'my backups/ssm-profile-undo.json'
 
+    1 done, 1 failed, 1 rolled back, 1 not done
+
     next
       wait a minute, then run `ssm-profile check`: IAM takes its time to tell all
         its servers of a change
-
-    1 done, 1 failed, 1 rolled back, 1 not done
     "#);
     insta::assert_snapshot!(plain(&result(&record, QUIET)), @r#"
     rolled back  create role `web`

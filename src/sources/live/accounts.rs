@@ -3,8 +3,10 @@
 use aws_sdk_organizations::types::AccountStatus;
 
 use super::reader::Reader;
+use crate::aws::pages::{self, Pages};
 use crate::aws::{Connection, Failure};
 use crate::facts::{Facts, Unreadable};
+use crate::limits;
 
 const LIST_ACCOUNTS: &str = "organizations:ListAccounts";
 const DESCRIBE_REGIONS: &str = "ec2:DescribeRegions";
@@ -15,24 +17,19 @@ const DESCRIBE_REGIONS: &str = "ec2:DescribeRegions";
 /// Why they cannot be listed.
 pub async fn active_accounts(connection: &Connection, partition: &str) -> Result<Vec<String>, Unreadable> {
     let reader = Reader::new(connection, Facts::new(jiff::Timestamp::now()));
-    let mut pages = connection.organizations(partition).list_accounts().into_paginator().send();
+    let request = connection.organizations(partition).list_accounts();
+    let ask = async |token| reader.call(LIST_ACCOUNTS, request.clone().set_next_token(token).send()).await;
     let mut ids = Vec::new();
-    let mut more = false;
-    while let Some(page) = reader.page(LIST_ACCOUNTS, pages.next()).await.map_err(Failure::into_unreadable)? {
-        more = page.next_token().is_some_and(|token| !token.is_empty());
-        let lacking = || Failure::incomplete(LIST_ACCOUNTS, "the accounts").into_unreadable();
-        for account in page.accounts.ok_or_else(lacking)? {
+    let read = pages::at_most(Pages::new(LIST_ACCOUNTS, limits::ACCOUNT_PAGES), ask, |page| {
+        for account in page.accounts.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "the accounts"))? {
             // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
             if account.status == Some(AccountStatus::Active) {
-                let lacking = || Failure::incomplete(LIST_ACCOUNTS, "an account's id").into_unreadable();
-                ids.push(account.id.ok_or_else(lacking)?);
+                ids.push(account.id.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "an account's id"))?);
             }
         }
-    }
-    // The SDK stops at a page that names itself as the next one; that is no end of the list.
-    if more {
-        return Err(Failure::incomplete(LIST_ACCOUNTS, "its further pages").into_unreadable());
-    }
+        Ok(page.next_token)
+    });
+    read.await.map_err(Failure::into_unreadable)?;
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)

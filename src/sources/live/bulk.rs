@@ -14,6 +14,7 @@ use super::iam::ProfileReading;
 use super::reader::Reader;
 use super::role::{self, RoleReading};
 use crate::aws::Failure;
+use crate::aws::pages::{marker, pages};
 use crate::facts::ManagedPolicy;
 
 const API: &str = "iam:GetAccountAuthorizationDetails";
@@ -94,13 +95,14 @@ pub(super) async fn inventory(reader: &Reader<'_>, partition: &str) -> Result<In
 
 async fn details(reader: &Reader<'_>, partition: &str, kind: EntityType) -> Result<Inventory, Failure> {
     let request = reader.connection.iam(partition).get_account_authorization_details().filter(kind);
-    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let request = request.max_items(PAGE);
+    let ask = async |token| reader.call(API, request.clone().set_marker(token).send()).await;
     let mut inventory = Inventory::default();
-    let mut more = false;
-    while let Some(page) = reader.page(API, pages.next()).await? {
-        more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
+    let read = pages(API, ask, |page| {
         page.role_detail_list().iter().for_each(|detail| inventory.add_role(detail));
         page.policies().iter().for_each(|detail| inventory.add_policy(detail));
-    }
-    if more { Err(Failure::incomplete(API, "its further pages")) } else { Ok(inventory) }
+        marker(API, page.is_truncated, page.marker)
+    });
+    read.await?;
+    Ok(inventory)
 }

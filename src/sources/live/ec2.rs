@@ -1,6 +1,6 @@
 //! Instances and their associations with profiles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
@@ -18,8 +18,10 @@ use super::instances;
 use super::reader::Reader;
 use super::ssm;
 use crate::arn::{Arn, partition_of_region};
-use crate::aws::{Failure, RawInstances};
+use crate::aws::pages::Pages;
+use crate::aws::{self, Failure, RawInstances};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
+use crate::limits;
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
 const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
@@ -161,7 +163,13 @@ pub(super) fn selected<'r>(
             Ok(page)
         }
     });
-    pages.buffered(PAGES_AT_A_TIME)
+    // An instance is one result, also where a page is repeated.
+    let mut met_before = HashSet::new();
+    pages.buffered(PAGES_AT_A_TIME).map(move |page| {
+        let mut page = page?;
+        page.retain(|met| met_before.insert(met.instance.id.clone().into_boxed_str()));
+        Ok(page)
+    })
 }
 
 /// Every instance of `region`, nothing else of it read.
@@ -239,7 +247,7 @@ fn pages<'r>(
         let page: Fetched = receiver.recv().await?;
         let page = match page {
             Ok(Some(body)) => Ok(body),
-            Ok(None) => Err(unfinished(DESCRIBE)),
+            Ok(None) => Err(Failure::incomplete(DESCRIBE, "its further pages")),
             Err(error) => Err(reader.connection.failure(DESCRIBE, &error)),
         };
         Some((page, Source::Pages(receiver)))
@@ -299,7 +307,7 @@ enum Source {
 /// Fetches the pages of a list one after another, until there are no more or nobody wants them.
 async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fetched>) {
     let mut token: Option<String> = None;
-    let mut seen = BTreeSet::new();
+    let mut pages = Pages::new(DESCRIBE, limits::PAGES);
     loop {
         let raw = RawInstances::default();
         let request = request.clone().set_next_token(token.clone()).customize().interceptor(raw.clone());
@@ -313,13 +321,14 @@ async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fet
         if sender.send(Ok(body)).await.is_err() || lacking {
             return;
         }
-        let Some(next) = next else { return };
-        // A page that names an earlier one as the next is no end of the list.
-        if !seen.insert(next.clone()) {
-            let _ = sender.send(Ok(None)).await;
-            return;
+        match pages.after(next) {
+            Ok(None) => return,
+            Ok(next) => token = next,
+            Err(_) => {
+                let _ = sender.send(Ok(None)).await;
+                return;
+            }
         }
-        token = Some(next);
     }
 }
 
@@ -340,11 +349,10 @@ async fn associations(
     filters: Vec<sdk::Filter>,
 ) -> Result<BTreeMap<String, Vec<Association>>, Unreadable> {
     let request = reader.connection.ec2(region).describe_iam_instance_profile_associations();
-    let mut pages = request.set_filters(some(filters)).max_results(PAGE).into_paginator().send();
+    let request = request.set_filters(some(filters)).max_results(PAGE);
+    let ask = async |token| reader.call(ASSOCIATIONS, request.clone().set_next_token(token).send()).await;
     let mut by_instance: BTreeMap<String, Vec<Association>> = BTreeMap::new();
-    let mut more = false;
-    while let Some(page) = reader.page(ASSOCIATIONS, pages.next()).await.map_err(Failure::into_unreadable)? {
-        more = page.next_token().is_some_and(|token| !token.is_empty());
+    let read = aws::pages::pages(ASSOCIATIONS, ask, |page| {
         for entry in page.iam_instance_profile_associations() {
             let association = Association {
                 id: entry.association_id().unwrap_or_default().to_owned(),
@@ -353,12 +361,10 @@ async fn associations(
             };
             by_instance.entry(entry.instance_id().unwrap_or_default().to_owned()).or_default().push(association);
         }
-    }
-    if more { Err(unfinished(ASSOCIATIONS).into_unreadable()) } else { Ok(by_instance) }
-}
-
-fn unfinished(api: &str) -> Failure {
-    Failure::incomplete(api, "its further pages")
+        Ok(page.next_token)
+    });
+    read.await.map_err(Failure::into_unreadable)?;
+    Ok(by_instance)
 }
 
 /// No filter at all rather than an empty list of filters.

@@ -11,6 +11,7 @@ use super::kms;
 use super::reader::Reader;
 use crate::arn::partition_of_region;
 use crate::aws::Failure;
+use crate::aws::pages::pages;
 use crate::facts::{Bucket, BucketEncryption, Fact, LogGroup, PolicyText, Unreadable, UnreadableKind, log_group};
 
 const HEAD_BUCKET: &str = "s3:ListBucket";
@@ -146,20 +147,16 @@ pub(super) async fn group(reader: &Reader<'_>, region: &str, name: &str) {
 
 /// The group of that very name among those whose names begin with it, as the agent looks for it.
 async fn find_group(reader: &Reader<'_>, region: &str, name: &str) -> Result<Option<LogGroup>, Failure> {
-    let mut token: Option<String> = None;
-    loop {
-        let request = reader.connection.logs(region).describe_log_groups().log_group_name_prefix(name);
-        let page = reader.call(DESCRIBE_GROUPS, request.set_next_token(token.clone()).send()).await?;
-        let Some(groups) = &page.log_groups else {
-            return Err(Failure::incomplete(DESCRIBE_GROUPS, "the list of log groups"));
-        };
-        if let Some(group) = groups.iter().find(|group| group.log_group_name() == Some(name)) {
-            return Ok(Some(LogGroup { kms_key: group.kms_key_id().map(str::to_owned) }));
-        }
-        match page.next_token.filter(|next| !next.is_empty()) {
-            None => return Ok(None),
-            next if next == token => return Err(Failure::incomplete(DESCRIBE_GROUPS, "its further pages")),
-            next => token = next,
-        }
-    }
+    let request = reader.connection.logs(region).describe_log_groups().log_group_name_prefix(name);
+    let ask = async |token| reader.call(DESCRIBE_GROUPS, request.clone().set_next_token(token).send()).await;
+    let mut found = None;
+    let read = pages(DESCRIBE_GROUPS, ask, |page| {
+        let lacking = || Failure::incomplete(DESCRIBE_GROUPS, "the list of log groups");
+        let mut groups = page.log_groups.ok_or_else(lacking)?.into_iter();
+        found = groups.find(|group| group.log_group_name() == Some(name));
+        // What comes behind it has other names.
+        Ok(page.next_token.filter(|_| found.is_none()))
+    });
+    read.await?;
+    Ok(found.map(|group| LogGroup { kms_key: group.kms_key_id }))
 }

@@ -10,10 +10,12 @@ use aws_sdk_organizations::types::{ParentType, PolicyType};
 use futures::future::{join, join_all};
 
 use super::reader::{Once, Reader};
+use crate::aws::pages::pages;
 use crate::aws::{Connection, Failure};
 use crate::facts::{
     Fact, Facts, GivenPolicies, NamedDocument, Organization, PolicyLevel, PolicyText, Unreadable, UnreadableKind,
 };
+use crate::limits;
 
 const DESCRIBE: &str = "organizations:DescribeOrganization";
 const LIST_PARENTS: &str = "organizations:ListParents";
@@ -271,30 +273,22 @@ async fn level(overseer: &Overseer<'_>, partition: &str, target: &str, policy_ty
     let mut level = PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() };
     let client = reader.connection.organizations(partition);
     let request = client.list_policies_for_target().target_id(target).filter(policy_type);
-    let mut pages = request.into_paginator().send();
+    let ask = async |token| reader.call(LIST_POLICIES, request.clone().set_next_token(token).send()).await;
     let mut found = Vec::new();
-    let mut more = false;
-    loop {
-        match reader.page(LIST_POLICIES, pages.next()).await.map_err(Failure::into_unreadable) {
-            // The SDK stops at a page that names itself as the next one; that is no end of the list.
-            Ok(None) if more => {
-                level.unread.push(Failure::incomplete(LIST_POLICIES, "its further pages").into_unreadable());
-                break;
-            }
-            Ok(None) => break,
-            Ok(Some(page)) => {
-                more = page.next_token().is_some_and(|token| !token.is_empty());
-                match page.policies {
-                    Some(policies) => found.extend(policies),
-                    None => level.unread.push(Failure::incomplete(LIST_POLICIES, "the policies").into_unreadable()),
-                }
-            }
-            Err(reason) => {
-                level.unread.push(reason);
-                break;
-            }
+    let read = pages(LIST_POLICIES, ask, |page| {
+        match page.policies {
+            Some(policies) => found.extend(policies),
+            None => level.unread.push(Failure::incomplete(LIST_POLICIES, "the policies").into_unreadable()),
         }
-    }
+        if found.len() > limits::TARGET_POLICIES {
+            found.clear();
+            return Err(Failure::beyond(LIST_POLICIES, limits::TARGET_POLICIES, "policies of a target"));
+        }
+        Ok(page.next_token)
+    });
+    // What was listed until then counts all the same.
+    let read = read.await;
+    level.unread.extend(read.err().map(Failure::into_unreadable));
     let documents = found.into_iter().map(async |summary| {
         let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's id").into_unreadable();
         let id = summary.id.ok_or_else(lacking)?;

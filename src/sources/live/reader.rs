@@ -98,18 +98,6 @@ impl<'a> Reader<'a> {
         answer.map_err(|error| self.connection.failure(api, &error))
     }
 
-    /// Gets the next page of a list within the bound; `None` after the last one.
-    pub(super) async fn page<T, E>(
-        &self,
-        api: &str,
-        next: impl Future<Output = Option<Result<T, SdkError<E, HttpResponse>>>>,
-    ) -> Result<Option<T>, Failure>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        self.call(api, async { next.await.transpose() }).await
-    }
-
     /// Takes note that these profiles are in play, and reads the whole account at once if that costs less than one by one.
     ///
     /// Where the account may not be read at once, everything is read one by one, and the watcher is told why.

@@ -9,7 +9,9 @@ use super::iam::{Expected, Stored};
 use super::reader::Reader;
 use crate::arn::Arn;
 use crate::aws::Failure;
+use crate::aws::pages::{marker, pages};
 use crate::facts::{Fact, InlinePolicy, ManagedPolicy, PolicyText, Role, UnreadableKind};
+use crate::limits;
 
 const GET: &str = "iam:GetRole";
 const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
@@ -188,52 +190,51 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Whole, 
 
 async fn list_attached(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
     let request = reader.connection.iam(partition).list_attached_role_policies().role_name(name);
-    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let request = request.max_items(PAGE);
+    let ask = async |token| reader.call(LIST_ATTACHED, request.clone().set_marker(token).send()).await;
     let mut arns = Vec::new();
-    let mut more = false;
-    while let Some(page) = reader.page(LIST_ATTACHED, pages.next()).await? {
-        more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
+    let read = pages(LIST_ATTACHED, ask, |page| {
         for policy in page.attached_policies() {
             let arn = policy.policy_arn().filter(|arn| !arn.is_empty());
             arns.push(arn.ok_or_else(|| Failure::incomplete(LIST_ATTACHED, "the ARN of a policy"))?.to_owned());
         }
-    }
-    finished(LIST_ATTACHED, more, arns)
+        at_most(LIST_ATTACHED, arns.len(), limits::ATTACHED_POLICIES)?;
+        marker(LIST_ATTACHED, page.is_truncated, page.marker)
+    });
+    read.await?;
+    Ok(arns)
 }
 
 async fn list_inline(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
     let request = reader.connection.iam(partition).list_role_policies().role_name(name);
-    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let request = request.max_items(PAGE);
+    let ask = async |token| reader.call(LIST_INLINE, request.clone().set_marker(token).send()).await;
     let mut names = Vec::new();
-    let mut more = false;
-    while let Some(page) = reader.page(LIST_INLINE, pages.next()).await? {
-        more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
-        names.extend_from_slice(page.policy_names());
-    }
-    finished(LIST_INLINE, more, names)
+    let read = pages(LIST_INLINE, ask, |page| {
+        names.extend(page.policy_names);
+        at_most(LIST_INLINE, names.len(), limits::INLINE_POLICIES)?;
+        marker(LIST_INLINE, page.is_truncated, page.marker)
+    });
+    read.await?;
+    Ok(names)
 }
 
 /// The names of the instance profiles that hold a role.
 pub(super) async fn profiles(reader: &Reader<'_>, partition: &str, name: &str) -> Fact<Vec<String>> {
     let request = reader.connection.iam(partition).list_instance_profiles_for_role().role_name(name);
-    let mut pages = request.max_items(PAGE).into_paginator().send();
+    let request = request.max_items(PAGE);
+    let ask = async |token| reader.call(LIST_PROFILES, request.clone().set_marker(token).send()).await;
     let mut names = Vec::new();
-    let mut more = false;
-    loop {
-        match reader.page(LIST_PROFILES, pages.next()).await {
-            Ok(Some(page)) => {
-                more = page.is_truncated() || page.marker().is_some_and(|marker| !marker.is_empty());
-                names.extend(page.instance_profiles().iter().map(|profile| profile.instance_profile_name().to_owned()));
-            }
-            Ok(None) => return finished(LIST_PROFILES, more, names).map_or_else(Failure::into_fact, Fact::Known),
-            Err(failure) => return Fact::Unreadable(failure.into_unreadable()),
-        }
-    }
+    let read = pages(LIST_PROFILES, ask, |page| {
+        names.extend(page.instance_profiles.into_iter().map(|profile| profile.instance_profile_name));
+        marker(LIST_PROFILES, page.is_truncated, page.marker)
+    });
+    known(read.await.map(|()| names))
 }
 
-/// A list, unless its last page promised another one: the SDK stops at a marker that is missing or repeated.
-fn finished<T>(api: &str, more: bool, list: T) -> Result<T, Failure> {
-    if more { Err(Failure::incomplete(api, "its further pages")) } else { Ok(list) }
+/// Each of the policies costs a call or two, and no role has so many.
+fn at_most(api: &str, policies: usize, most: usize) -> Result<(), Failure> {
+    if policies > most { Err(Failure::beyond(api, most, "policies of a role")) } else { Ok(()) }
 }
 
 /// One inline policy. One that was listed and is not there now may be new and not everywhere yet, or just gone.
@@ -289,6 +290,10 @@ pub(super) fn from_details(detail: &sdk::RoleDetail) -> Option<RoleReading> {
     let attached = detail.attached_managed_policies.as_ref()?.iter();
     let attached = attached.map(|policy| policy.policy_arn().filter(|arn| !arn.is_empty()).map(str::to_owned));
     let inline = detail.role_policy_list.as_ref()?.iter();
+    // More than a role can have: it is read by itself, which says so.
+    if attached.len() > limits::ATTACHED_POLICIES || inline.len() > limits::INLINE_POLICIES {
+        return None;
+    }
     let inline = inline.map(|policy| {
         let name = policy.policy_name()?.to_owned();
         Some(InlinePolicy { name, document: Fact::Known(document(policy.policy_document())?) })
@@ -356,11 +361,5 @@ mod tests {
         let reading = RoleReading { found, attached: Err(not_found()), inline: Ok(vec![]) };
         let Fact::Known(role) = compose("web", reading, None) else { panic!() };
         assert!(role.attached.unreadable().is_some());
-    }
-
-    #[test]
-    fn a_list_that_promises_more_is_not_finished() {
-        assert!(finished("iam:X", true, ()).is_err());
-        assert!(finished("iam:X", false, ()).is_ok());
     }
 }

@@ -11,6 +11,7 @@ use super::reader::{self, Reader};
 use super::{kms, logs, role};
 use crate::arn::partition_of_region;
 use crate::aws::Failure;
+use crate::aws::pages::pages;
 use crate::facts::{Agent, Fact, PolicyText, Settings, Unreadable};
 use crate::preferences::Preferences;
 
@@ -106,18 +107,14 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
     let values = ids.iter().map(|id| (*id).to_owned()).collect();
     let filter = InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(values)).build();
     let filter = filter.map_err(|_| Failure::incomplete(DESCRIBE_AGENTS, "its filter").into_unreadable())?;
+    let request = reader.connection.ssm(region).describe_instance_information().filters(filter).max_results(PAGE);
+    // A fleet has thousands of these.
+    let ask =
+        async |token| reader.call(DESCRIBE_AGENTS, reader::beside(request.clone().set_next_token(token).send())).await;
     let mut seen = BTreeMap::new();
-    let mut token = None;
-    loop {
-        let request = reader.connection.ssm(region).describe_instance_information().filters(filter.clone());
-        let request = request.max_results(PAGE).set_next_token(token.clone());
-        // A fleet has thousands of these.
-        let page = reader.call(DESCRIBE_AGENTS, reader::beside(request.send())).await;
-        let mut page = page.map_err(Failure::into_unreadable)?;
-        if page.instance_information_list.is_none() {
-            return Err(Failure::incomplete(DESCRIBE_AGENTS, "the list of instances").into_unreadable());
-        }
-        for agent in page.instance_information_list() {
+    let read = pages(DESCRIBE_AGENTS, ask, |page| {
+        let lacking = || Failure::incomplete(DESCRIBE_AGENTS, "the list of instances");
+        for agent in page.instance_information_list.ok_or_else(lacking)? {
             let last_ping = agent.last_ping_date_time().and_then(|time| Timestamp::from_second(time.secs()).ok());
             let known = Agent {
                 ping: agent.ping_status().map(|status| status.as_str().to_owned()),
@@ -127,12 +124,8 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
             };
             seen.insert(agent.instance_id().unwrap_or_default().to_owned(), known);
         }
-        match page.next_token.take().filter(|next| !next.is_empty()) {
-            None => return Ok(seen),
-            next if next == token => {
-                return Err(Failure::incomplete(DESCRIBE_AGENTS, "its further pages").into_unreadable());
-            }
-            next => token = next,
-        }
-    }
+        Ok(page.next_token)
+    });
+    read.await.map_err(Failure::into_unreadable)?;
+    Ok(seen)
 }

@@ -19,6 +19,8 @@ pub enum Answer {
     Closed,
     /// The other answer, with a header more.
     WithHeader(&'static str, String, Box<Answer>),
+    /// This text again and again, each time after a while, for as long as somebody reads it.
+    Endless { piece: String, every: Duration },
     /// The other answer, later.
     Late(Duration, Box<Answer>),
 }
@@ -118,6 +120,11 @@ impl Answer {
     /// Sends this answer with a header more.
     pub fn with_header(self, name: &'static str, value: &str) -> Self {
         Self::WithHeader(name, value.into(), Box::new(self))
+    }
+
+    /// A byte of XML now and then, and never an end.
+    pub fn dripping() -> Self {
+        Self::Endless { piece: " ".into(), every: Duration::from_millis(100) }
     }
 
     /// Sends this answer after a while.

@@ -483,6 +483,13 @@ fn write_answer(mut stream: &TcpStream, call: &Call, answer: Answer) -> io::Resu
             let (content_type, body) = error_body(protocol, &code, &message);
             (status, content_type, body)
         }
+        Answer::Endless { piece, every } => {
+            stream.write_all(b"HTTP/1.1 200 Stub\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            loop {
+                stream.write_all(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes())?;
+                thread::sleep(every);
+            }
+        }
         // A late or truncated answer within a truncated one makes no sense; to close is the broken answer that it can be.
         Answer::Truncated(_) | Answer::Late(..) | Answer::Closed | Answer::WithHeader(..) => return Ok(false),
     };
