@@ -260,7 +260,7 @@ impl Reading<'_> {
                     None => {
                         self.judged.findings.extend(explain::unsound(what, &problems));
                         let in_doubt = || Arc::new(document.in_doubt(&format!("IAM refuses to store {what}")));
-                        return Ok(if self.of_files && !problems.is_empty() { in_doubt() } else { document });
+                        return Ok(if self.of_files && document.is_refused() { in_doubt() } else { document });
                     }
                 }
             }

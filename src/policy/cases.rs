@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::condition::{Comparable, Condition};
+use super::comparable::Comparable;
+use super::condition::Condition;
 use super::context::{Context, Value, is_multivalued};
 use super::text::Text;
 use super::truth::{Doubt, Truth};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::condition::Comparable;
+use super::comparable::Comparable;
 use super::text::Text;
 use super::truth::Doubt;
 

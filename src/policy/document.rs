@@ -146,6 +146,17 @@ impl Document {
         Ok(Document { statements, problems, refusals })
     }
 
+    /// Whether IAM refuses it as a whole. The example of AWS's own page, which people check before they fill it in, counts as filled in.
+    pub fn is_refused(&self) -> bool {
+        let statement = |statement: &Statement| {
+            let Statement { problems, refusals, condition, resource, .. } = statement;
+            let placeholders = resource.patterns().iter().filter(|pattern| pattern.is_placeholder()).count();
+            let all = problems.len() + refusals.len() + condition.problems.len() + condition.refusals.len();
+            all > placeholders
+        };
+        !(self.problems.is_empty() && self.refusals.is_empty()) || self.statements.iter().any(statement)
+    }
+
     /// The same document, of which nothing is certain for this reason: IAM refuses it as a whole, say.
     pub fn in_doubt(&self, why: &str) -> Document {
         let mut document = self.clone();

@@ -5,6 +5,7 @@
 
 mod action;
 mod cases;
+mod comparable;
 mod condition;
 mod context;
 mod document;

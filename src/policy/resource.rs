@@ -159,6 +159,12 @@ impl ResourcePattern {
         }
     }
 
+    /// Whether it is what AWS's page on existing instance profiles has in the place of a key's ARN
+    /// ([example policy](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html)).
+    pub(super) fn is_placeholder(&self) -> bool {
+        self.written.as_plain().as_deref() == Some(PLACEHOLDER)
+    }
+
     /// The keys of its variables, in lower case.
     pub(super) fn keys(&self) -> impl Iterator<Item = String> {
         self.written.keys()
@@ -192,6 +198,9 @@ impl ResourcePattern {
     }
 }
 
+/// See [`ResourcePattern::is_placeholder`].
+const PLACEHOLDER: &str = "key-name";
+
 /// Partitions of AWS begin so. Source: [Amazon Resource Names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
 const PARTITION: &str = "aws";
 
@@ -222,6 +231,9 @@ const IAM_PATHS: [&str; 16] = [
 fn refusal(text: &str, variables_live: bool) -> Option<&'static str> {
     if text == "*" {
         return None;
+    }
+    if text == PLACEHOLDER {
+        return Some("it is the placeholder of the AWS page, for the ARN of the key");
     }
     let fields: Vec<&str> = text.splitn(6, ':').collect();
     let wild = |field: &str| field.contains(['*', '?']);
