@@ -2,6 +2,7 @@
 //!
 //! Source: [Action](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html).
 
+use super::budget::Size;
 use super::pattern::{Match, Pattern};
 use super::text::Text;
 use super::truth::{Doubt, Truth};
@@ -27,6 +28,14 @@ enum Kind {
 }
 
 impl ActionPattern {
+    /// How much it has to match.
+    pub(super) fn size(&self) -> Size {
+        match &self.kind {
+            Kind::Prefixed(pattern) | Kind::Refused(pattern) => Size { characters: pattern.length(), variables: 0 },
+            Kind::Every | Kind::Nothing => Size::default(),
+        }
+    }
+
     /// Reads one pattern.
     pub fn parse(text: &str) -> ActionPattern {
         let pattern = |text: &str| Pattern::wildcards(&text.to_ascii_lowercase());
@@ -109,4 +118,9 @@ pub(super) fn any_excepts(patterns: &[ActionPattern], action: &str) -> Truth {
 fn matched(patterns: &[ActionPattern], action: &str, listed_as_exception: bool) -> Truth {
     let action = Text::known(action.to_ascii_lowercase());
     patterns.iter().map(|pattern| pattern.matches(&action, listed_as_exception)).fold(Truth::False, Truth::or)
+}
+
+/// Whether it is an action of KMS.
+pub(super) fn is_of_kms(action: &str) -> bool {
+    action.split(':').next().is_some_and(|service| service.eq_ignore_ascii_case("kms"))
 }

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use super::budget::Size;
 use super::comparable::Comparable;
 use super::context::{Context, Value, is_multivalued};
 use super::json::{Json, repeated};
@@ -130,6 +131,11 @@ impl Condition {
             test.values.iter().flat_map(Template::keys).chain([test.key.to_ascii_lowercase()]).collect::<Vec<_>>()
         };
         self.tests.iter().flat_map(of_test)
+    }
+
+    /// The keys that it compares, each with how much one of its values has to match in a context.
+    pub(super) fn sizes(&self, context: &Context) -> impl Iterator<Item = (&str, Size)> {
+        self.tests.iter().flat_map(|test| test.values.iter().map(|value| (test.key.as_str(), value.size(context))))
     }
 
     /// How many values it names.

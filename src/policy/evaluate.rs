@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::action;
+use super::budget::TOO_LARGE;
 use super::cases::in_every_case;
 use super::condition::{Condition, FailedKey};
 use super::context::Context;
@@ -294,6 +295,7 @@ impl GateFindings {
         gate.unread.iter().for_each(|reason| findings.add_unread(reason));
         for policy in &gate.policies {
             match &policy.document {
+                Ok(document) if document.is_too_large_for(request) => findings.add_unread(TOO_LARGE),
                 Ok(document) => {
                     for (index, statement) in document.statements.iter().enumerate() {
                         let reference = StatementReference {
@@ -347,7 +349,7 @@ impl GateFindings {
             return;
         }
         let ruled_out_by = match parsed.resource.applies_to(&request.resource, &request.context) {
-            Truth::False if parsed.resource.names_alias() && is_of_kms(&request.action) => RuledOutBy::Alias,
+            Truth::False if parsed.resource.names_alias() && action::is_of_kms(&request.action) => RuledOutBy::Alias,
             Truth::False => RuledOutBy::Resource,
             Truth::True | Truth::Unknown(_) => RuledOutBy::Condition(parsed.condition.failing_keys(&request.context)),
         };
@@ -378,10 +380,6 @@ pub(super) fn applies(document: &Document, statement: &Statement, request: &Requ
         return Truth::False;
     }
     action.and(resource).and(statement.condition.evaluate(&request.context)).and(soundness(document, statement))
-}
-
-fn is_of_kms(action: &str) -> bool {
-    action.split(':').next().is_some_and(|service| service.eq_ignore_ascii_case("kms"))
 }
 
 pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {

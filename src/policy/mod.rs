@@ -4,6 +4,7 @@
 //! and carries the statements that made it and the doubts that are left.
 
 mod action;
+mod budget;
 mod cases;
 mod comparable;
 mod condition;

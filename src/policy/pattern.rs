@@ -77,6 +77,11 @@ impl Pattern {
         Pattern::new(text.chars().map(piece_of))
     }
 
+    /// The number of its pieces.
+    pub fn length(&self) -> u64 {
+        self.pieces.len() as u64
+    }
+
     /// Whether it matches every string.
     pub fn is_star(&self) -> bool {
         !self.doubtful && self.pieces == [Piece::Run]

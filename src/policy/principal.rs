@@ -151,3 +151,10 @@ impl ServicePrincipal {
         ServicePrincipal { names: vec![name], doubtful_name: doubtful }
     }
 }
+
+/// Whether a principal is written as the unique id of a role or user, as IAM shows one that was deleted.
+///
+/// Source: [Unique identifiers](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).
+pub(super) fn is_id_of_principal(name: &str) -> bool {
+    (name.starts_with("AROA") || name.starts_with("AIDA")) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}

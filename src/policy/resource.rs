@@ -2,6 +2,7 @@
 //!
 //! Source: [Resource](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html).
 
+use super::budget::Size;
 use super::context::Context;
 use super::pattern::Match;
 use super::template::Template;
@@ -163,6 +164,11 @@ impl ResourcePattern {
     /// ([example policy](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html)).
     pub(super) fn is_placeholder(&self) -> bool {
         self.written.as_plain().as_deref() == Some(PLACEHOLDER)
+    }
+
+    /// How much it has to match in a context, as it is written.
+    pub(super) fn size(&self, context: &Context) -> Size {
+        self.written.size(context)
     }
 
     /// The keys of its variables, in lower case.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::budget;
 use super::cases;
 use super::condition::Condition;
 use super::context::Context;
@@ -16,6 +17,7 @@ use super::evaluate::{
     action_applies, applies, evaluate,
 };
 use super::json::Json;
+use super::principal::is_id_of_principal;
 use super::truth::{Doubt, Truth};
 
 /// The AWS principals of a statement.
@@ -187,6 +189,9 @@ pub fn evaluate_resource_policy(
     session: &RoleSession<'_>,
     request: &Request,
 ) -> ResourceAnswer {
+    if document.is_too_large_for(request) {
+        return budget::unknown();
+    }
     let reference = |index: usize, statement: &Statement| StatementReference {
         gate: GateKind::Resource,
         kind: PolicyKind::Document,
@@ -294,13 +299,6 @@ fn near_miss(statement: &Statement, session: &RoleSession<'_>, request: &Request
     let AwsPrincipals::Names(names) = &statement.aws_principals else { return None };
     let deleted = names.iter().find(|name| is_id_of_principal(name) && session.role_id != Some(name.as_str()));
     deleted.map(|id| RuledOutBy::DeletedPrincipal(id.clone()))
-}
-
-/// Whether a principal is written as the unique id of a role or user, as IAM shows one that was deleted.
-///
-/// Source: [Unique identifiers](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).
-fn is_id_of_principal(name: &str) -> bool {
-    (name.starts_with("AROA") || name.starts_with("AIDA")) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What the gates say where the resource's own policy may grant by itself, as it does within one account.

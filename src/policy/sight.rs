@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use super::document::Document;
-use super::evaluate::action_applies;
+use super::evaluate::{Request, action_applies};
 use super::resource::{Resource, ResourcePattern};
 
 impl Document {
@@ -18,6 +18,10 @@ impl Document {
 
     /// Whether a statement on `action` may tell apart two resources which are both as much of `resource` as is known.
     pub fn tells_apart(&self, action: &str, resource: &Resource) -> bool {
+        let request = Request { action: action.to_owned(), resource: resource.clone(), context: Context::default() };
+        if self.is_too_large_for(&request) {
+            return true;
+        }
         let speaks = |statement: &&super::Statement| !action_applies(statement, action).is_false();
         // A match that is certain without the unknown part is the same whatever that part is.
         let certain = |statement: &super::Statement| {

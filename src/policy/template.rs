@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::budget::{Size, length_of};
 use super::context::{Context, Value, is_multivalued};
 use super::pattern::{Pattern, Piece, piece_of};
 use super::text::Part;
@@ -45,6 +46,24 @@ impl Template {
             template.fixed = Some(Box::new(fixed));
         }
         template
+    }
+
+    /// How much it has to match in a context.
+    pub(super) fn size(&self, context: &Context) -> Size {
+        let mut size = Size::default();
+        for part in &self.parts {
+            let characters = match part {
+                TemplatePart::Text(text) => text.len() as u64,
+                TemplatePart::Character(_) | TemplatePart::Broken => 1,
+                TemplatePart::Variable { key, default } => {
+                    size.variables += 1;
+                    let default = default.as_ref().map_or(0, |default| default.len() as u64);
+                    length_of(context.get(key)).max(default)
+                }
+            };
+            size.characters = size.characters.saturating_add(characters);
+        }
+        size
     }
 
     /// The keys of its variables, in lower case.

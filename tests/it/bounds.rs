@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::live_stub::{check, only_reads, policy, with_role};
+use crate::live_stub::{allow_if, check, only_reads, policy, with_role};
 use crate::support::answer::{Answer, Protocol};
 use crate::support::chains::{PUT, Ran, go_on};
 use crate::support::command::Sandbox;
@@ -370,6 +370,23 @@ fn files_that_are_nested_deep_are_not_read() {
                 if arguments.iter().any(|flag| ["--policy", "--trust"].contains(flag)) { [2, 3] } else { [2, 2] };
             assert!(code.contains(&output.code), "{arguments:?}: {output:?}");
         }
+    }
+}
+
+#[test]
+fn a_policy_that_is_too_large_to_evaluate_may_say_anything() {
+    let sandbox = Sandbox::new();
+    let values = vec!["${aws:userid}${aws:userid}"; 120_000];
+    let condition = json!({"StringLike": {"aws:SourceVpce": values}});
+    sandbox.file("large", allow_if(&condition));
+    sandbox.file("small", policy("Allow", "*"));
+    for arguments in [
+        &["check", "--policy", "large"][..],
+        &["check", "--policy", "small", "--boundary", "large"],
+        &["check", "--policy", "small", "--scp", "large"],
+    ] {
+        let output = sandbox.run(arguments).expect(3);
+        assert!(output.stdout.contains("the policy is too large to evaluate"), "{arguments:?}: {output:?}");
     }
 }
 

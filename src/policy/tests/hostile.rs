@@ -95,3 +95,57 @@ fn ten_thousand_stars_in_a_resource_and_in_conditions() {
         }
     }
 }
+
+/// What costs the product of two lengths, or is simply large, is counted before it is done, and said.
+#[test]
+fn a_policy_that_costs_too_much_may_say_anything() {
+    let value = "a".repeat(120_000);
+    let state = context(&[("k", Value::known(&value)), ("aws:userid", Value::known(&value))]);
+    let long = "*a".repeat(500_000);
+    let many = (0..200_000).map(|index| format!(r#""${{aws:userid}}-{index}""#)).collect::<Vec<_>>().join(",");
+    for (name, condition) in [
+        ("a long pattern on a long value", format!(r#"{{"StringLike": {{"k": "{long}b"}}}}"#)),
+        ("many variables with a long value", format!(r#"{{"StringEquals": {{"other": [{many}]}}}}"#)),
+    ] {
+        for effect in ["Allow", "Deny"] {
+            let statement =
+                format!(r#"{{"Effect": "{effect}", "Action": "*", "Resource": "*", "Condition": {condition}}}"#);
+            let text = format!(
+                r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*"}}, {statement}]}}"#
+            );
+            let response = evaluate(&[identity(&text)], &request(state.clone()));
+            assert_eq!(response.decision, Decision::Unknown, "{name}");
+            assert!(
+                response.doubt.notes.contains("the policy is too large to evaluate"),
+                "{name}: {:?}",
+                response.doubt
+            );
+        }
+        // A gate beside it that certainly denies still does.
+        let statement = format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {condition}}}"#);
+        let large = identity(&format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#));
+        let deny = identity(r#"{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#);
+        assert_eq!(evaluate(&[large, deny], &request(state.clone())).decision, Decision::ExplicitDeny, "{name}");
+        let trust = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {{"Service": "ec2.amazonaws.com"}},
+                "Action": "sts:AssumeRole", "Condition": {condition}}}}}"#
+        );
+        let trust = Document::parse(&trust, DocumentKind::Trust).unwrap();
+        let Truth::Unknown(doubt) = evaluate_trust(&trust, &ServicePrincipal::ec2(Some("aws")), &state) else {
+            panic!("{name}")
+        };
+        assert!(doubt.notes.contains("the policy is too large to evaluate"), "{name}");
+    }
+}
+
+/// The largest policies that AWS stores are far below the limit.
+#[test]
+fn a_policy_of_the_largest_size_is_evaluated() {
+    // 32 KiB of the patterns that cost most for their length, against the longest values that AWS has.
+    let patterns = (0..1_000).map(|_| r#""${aws:userid}*""#).collect::<Vec<_>>().join(",");
+    let text = format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{ALLOW, "Condition": {{"StringLike": {{"k": [{patterns}]}}}}}}}}"#
+    );
+    let state = context(&[("k", Value::known("a".repeat(2_048))), ("aws:userid", Value::known("a".repeat(64)))]);
+    assert_eq!(decide(&text, state), Decision::Allowed);
+}
