@@ -35,7 +35,7 @@ use crate::redact;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The services that are called, by the names that their settings have.
-const SERVICES: [&str; 6] = ["EC2", "IAM", "KMS", "SSM", "Organizations", "STS"];
+const SERVICES: [&str; 8] = ["CloudWatch Logs", "EC2", "IAM", "KMS", "Organizations", "S3", "SSM", "STS"];
 
 /// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
