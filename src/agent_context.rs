@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::arn::{Arn, is_account_id};
 use crate::needs::{ContextEntry, Need, Place, RequestedRegion};
-use crate::policy::{Context, Part, ServicePrincipal, Text, Value};
 use crate::report::NeededFor;
+use iam_eval::arn::{Arn, is_account_id};
+use iam_eval::{Context, Part, ServicePrincipal, Text, Value};
 
 /// Who calls: the role's session on the instance, as far as it is known.
 #[derive(Debug, Clone, Copy)]

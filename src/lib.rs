@@ -11,33 +11,30 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, fix, facts, arn | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, needs, preferences, simulation, policy, target, aws, redact, arn, limits | where facts come from |
-//! | [`apply`] | fix, facts, aws, json_error, arn, limits | the only room that writes to an account, and the backup file |
-//! | [`aws`] | facts, redact, arn, limits | SDK configuration, error classes |
-//! | [`emit`] | fix, facts, arn | changes as text for people whose roles live in code |
-//! | [`fix`] | diagnose, facts, needs, policy, report, arn | from facts to changes, a plain function |
+//! | [`render`] | report, fix, facts | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`sources`] | fix, facts, needs, preferences, simulation, target, aws, redact, limits | where facts come from |
+//! | [`apply`] | fix, facts, aws, limits | the only room that writes to an account, and the backup file |
+//! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
+//! | [`emit`] | fix, facts | changes as text for people whose roles live in code |
+//! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, policy, report, arn | facts to report, a plain function |
-//! | [`needs`], [`preferences`], [`agent_context`] | policy, report, json_error, arn | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
-//! | [`simulation`] | policy, report | the IAM policy simulator's answers beside the report's |
-//! | [`report`] | policy | what a diagnosis says |
-//! | [`facts`] | json_error, redact | what was read, and the snapshot file |
-//! | [`policy`] | json_error, limits | parse, match, decide, explain |
-//! | [`target`] | arn | what a person can point the tool at |
-//! | [`json_error`] | | why a text is not the JSON that was expected |
+//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report | facts to report, a plain function |
+//! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
+//! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
+//! | [`report`] | | what a diagnosis says |
+//! | [`facts`] | redact | what was read, and the snapshot file |
+//! | [`target`] | | what a person can point the tool at |
 //! | [`redact`] | | secrets, taken out of text from outside |
-//! | [`arn`] | | names that AWS gives |
 //! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
 //!
-//! `policy`, `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix` and `emit` know no AWS SDK, no file system,
+//! The policy engine, ARNs and errors of JSON are the crate [`iam_eval`], which every room may use.
+//! `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix` and `emit` know no AWS SDK, no file system,
 //! no clock and no terminal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod agent_context;
 pub mod apply;
-pub mod arn;
 pub mod aws;
 pub mod caller;
 pub mod cli;
@@ -45,10 +42,8 @@ pub mod diagnose;
 pub mod emit;
 pub mod facts;
 pub mod fix;
-pub mod json_error;
 pub mod limits;
 pub mod needs;
-pub mod policy;
 pub mod preferences;
 pub mod redact;
 pub mod render;

@@ -84,10 +84,6 @@ pub const BACKUP_FILE_BYTES: u64 = 256 * MIB;
 /// The bytes of a snapshot, which has some 900 for each instance.
 pub const SNAPSHOT_FILE_BYTES: u64 = 4 * GIB;
 
-/// The steps of the evaluation of one policy for one request, about a nanosecond each. The largest policies of AWS take less than a
-/// hundredth of them.
-pub const EVALUATION_STEPS: u64 = 200_000_000;
-
 /// A number of bytes in words.
 pub fn in_words(bytes: u64) -> String {
     match bytes {

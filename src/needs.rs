@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::arn::{Arn, partition_of_region};
-use crate::policy::{Part, Resource, Text, action_matches};
 use crate::preferences::Preferences;
 use crate::report::NeededFor;
+use iam_eval::arn::{Arn, partition_of_region};
+use iam_eval::{Part, Resource, Text, action_matches};
 
 /// What the user asked for beyond the core.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

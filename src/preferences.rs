@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::json_error;
 use crate::needs::S3Logs;
+use iam_eval::json_error;
 
 /// The document that holds the preferences of a Region unless a session names another.
 pub const DEFAULT_NAME: &str = "SSM-SessionManagerRunShell";

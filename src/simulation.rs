@@ -4,8 +4,8 @@
 //! [SimulatePrincipalPolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html) and
 //! [what the simulator cannot do](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html).
 
-use crate::policy::Decision;
 use crate::report::{Difference, Outcome};
+use iam_eval::Decision;
 
 /// What to ask the simulator: one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::arn::{Arn, is_account_id, is_iam_name, is_instance_id, partition_of_region};
+use iam_eval::arn::{Arn, is_account_id, is_iam_name, is_instance_id, partition_of_region};
 
 /// The forms of a target, for messages.
 pub const FORMS: &str = "an instance (`i-0123456789abcdef0`), `profile/NAME`, `role/NAME`, or the ARN of one of these";

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Journal;
 use crate::fix::Change;
-use crate::json_error;
+use iam_eval::json_error;
 
 /// The version of the format that this tool writes.
 pub const VERSION: u32 = 1;

@@ -6,11 +6,11 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_iam::types as iam;
 
 use super::look_at;
-use crate::arn::Arn;
 use crate::aws::pages::pages;
 use crate::aws::{Connection, Failure};
 use crate::facts::{PolicyText, Unreadable, UnreadableKind};
 use crate::fix::{State, Thing, is_ours};
+use iam_eval::arn::Arn;
 
 /// What AWS says of the thing.
 ///

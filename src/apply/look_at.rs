@@ -9,9 +9,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::look::found;
-use crate::arn::{Arn, iam_region};
 use crate::aws::pages::{marker, pages};
 use crate::aws::{Connection, Failure};
+use iam_eval::arn::{Arn, iam_region};
 
 const DESCRIBE_INSTANCES: &str = "ec2:DescribeInstances";
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::look_at;
-use crate::arn::Arn;
 use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, SubjectKind};
 use crate::fix::{Change, Reach, State, Thing};
+use iam_eval::arn::Arn;
 
 /// For each role that was there before and gets changed: its profiles, and the instances that have one of them and are no
 /// subjects of the facts. Only the Regions of the subjects are looked through.

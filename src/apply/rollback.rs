@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::look_at;
 use super::run::{Run, Watcher};
-use crate::arn::Arn;
 use crate::fix::{Change, State, Status, Step, Thing};
+use iam_eval::arn::Arn;
 
 /// Takes back, from the last to the first, what belongs to the roles and profiles that this run created.
 ///

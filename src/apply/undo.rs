@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::backup::{Backup, BackupFile, Entry, Progress};
 use super::run::Journal;
 use super::{look, look_at};
-use crate::arn::Arn;
 use crate::aws::{Connection, Failure};
 use crate::fix::{Action, Change, Reason, Refusal, State, Thing};
+use iam_eval::arn::Arn;
 
 /// What an undo has to do.
 #[derive(Debug, Default)]

@@ -7,10 +7,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::look;
-use crate::arn::Arn;
 use crate::aws::{Connection, Failure};
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
+use iam_eval::arn::Arn;
 
 /// A write that gave no success.
 #[derive(Debug, Clone)]

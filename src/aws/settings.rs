@@ -28,8 +28,8 @@ use super::retries::retry_config;
 use super::traffic::Traffic;
 use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
-use crate::arn::{Arn, iam_region, partition_of_region};
 use crate::redact;
+use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
 /// AWS accepts connections within milliseconds; no call needs to wait longer for that, whatever `--timeout` says.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

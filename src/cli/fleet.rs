@@ -8,12 +8,12 @@ use super::gather::{connect, no_region};
 use super::progress::FleetProgress;
 use super::resolve::{AccountList, Reach};
 use super::{Stop, args, files};
-use crate::arn::{Arn, iam_region, is_account_id, partition_of_region};
 use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
 use crate::limits;
 use crate::sources::live::accounts::{active_accounts, enabled_regions};
 use crate::sources::live::{self, From, Overseer, Query, Selection};
+use iam_eval::arn::{Arn, iam_region, is_account_id, partition_of_region};
 
 /// A selection over accounts and Regions.
 pub struct Fleet {

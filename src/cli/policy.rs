@@ -1,13 +1,13 @@
 //! `policy`: the policy that a role needs, or the caller of a command. Makes no AWS call.
 
 use super::{Exit, Stop, args, output, resolve};
-use crate::arn::{Arn, partition_of_region};
 use crate::caller::{Fixing, Purpose, document};
 use crate::emit;
 use crate::fix::document::with_statements;
 use crate::fix::grant;
 use crate::needs::{KeyArn, Place, all};
-use crate::policy::Text;
+use iam_eval::Text;
+use iam_eval::arn::{Arn, partition_of_region};
 
 /// Runs `policy`.
 pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {

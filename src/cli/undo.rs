@@ -7,10 +7,10 @@ use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
 use crate::apply::undo::{UndoJournal, plan};
 use crate::apply::{Failures, Interrupt};
-use crate::arn::Arn;
 use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
 use crate::limits;
+use iam_eval::arn::Arn;
 
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {

@@ -6,8 +6,8 @@
 //! [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html).
 
 use crate::facts::{Agent, Fact, Instance};
-use crate::policy::Decision;
 use crate::report::{Code, Finding, NeededFor, Outcome, Severity, Verdict};
+use iam_eval::Decision;
 
 use super::asked::aside;
 use super::words::{error, warning};

@@ -7,7 +7,7 @@ use super::{Judge, asked, place_of};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::needs::{self, Need, Requirements};
-use crate::policy::{Decision, Doubt, Response, ServicePrincipal};
+use iam_eval::{Decision, Doubt, Response, ServicePrincipal};
 
 /// What one role is asked for, on behalf of one subject, and what its documents answer.
 #[derive(Debug, Clone)]

@@ -1,14 +1,14 @@
 //! What is asked of a role on behalf of a subject: what every session needs, what the user wants, and what the Region's session
 //! preferences demand.
 
-use crate::arn::Arn;
 use crate::facts::{
     Bucket, Fact, Facts, KmsKey, LogGroup, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, log_group,
 };
 use crate::needs::{self, Cost, KeyArn, Need, Place, RequestedRegion, Requirements};
-use crate::policy::Resource;
 use crate::preferences::{DEFAULT_NAME, Preferences};
 use crate::report::{Code, Finding, NeededFor, Severity};
+use iam_eval::Resource;
+use iam_eval::arn::Arn;
 
 use super::words::{error, warning};
 use super::{explain, key};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agent_context::is_always_carried;
 use crate::needs::{Need, Place, RequestedRegion};
-use crate::policy::Doubt;
 use crate::report::{Code, Finding};
+use iam_eval::Doubt;
 
 use super::role::JudgedRole;
 use super::words::{actions_in_words, in_words, listed, warning};

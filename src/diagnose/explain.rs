@@ -2,8 +2,8 @@
 
 use crate::agent_context::is_of_service_call;
 use crate::facts::{Facts, Instance, PolicyText, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::policy::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal, resemblance};
 use crate::report::{Code, Finding};
+use iam_eval::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal, resemblance};
 
 use super::memo::Demand;
 use super::rcps;

@@ -6,10 +6,10 @@
 //! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 //! and the source of the SSM Agent.
 
-use crate::arn::Arn;
 use crate::facts::{Fact, Instance, Role, Subject, Unreadable};
-use crate::policy::{Doubt, ServicePrincipal, Truth};
 use crate::report::{Code, Finding, Outcome, Severity, Shared};
+use iam_eval::arn::Arn;
+use iam_eval::{Doubt, ServicePrincipal, Truth};
 
 use super::asked::{self, settings_of};
 use super::path::Path;

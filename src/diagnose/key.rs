@@ -1,10 +1,10 @@
 //! The session key: from what is given to the ARN that policies speak of.
 
-use crate::arn::Arn;
 use crate::facts::{Fact, Facts, KmsKey, kms_key};
 use crate::needs::{KeyArn, Place};
-use crate::policy::Text;
 use crate::report::{Code, Finding};
+use iam_eval::Text;
+use iam_eval::arn::Arn;
 
 use super::explain;
 use super::words::{error, warning};

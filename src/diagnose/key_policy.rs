@@ -4,8 +4,8 @@
 use crate::agent_context::Caller;
 use crate::facts::{Fact, KmsKey, Unreadable};
 use crate::needs::{Cost, KeyArn, Need};
-use crate::policy::{Decision, GateKind, NearMiss, Resource, ResourceAnswer, Response, RuledOutBy, Truth};
 use crate::report::{Code, Finding, NeededFor, Severity};
+use iam_eval::{Decision, GateKind, NearMiss, Resource, ResourceAnswer, Response, RuledOutBy, Truth};
 
 use super::asked::SessionKey;
 use super::near_miss::near;

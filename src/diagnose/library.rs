@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::facts::PolicyText;
-use crate::policy::{Document, DocumentKind};
+use iam_eval::{Document, DocumentKind};
 
 /// The documents of a run, each parsed once for what it is attached to.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
 use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
-use crate::policy::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 use crate::report::{Finding, NeededFor, Permission, RoleSummary, Shared, Trust};
+use iam_eval::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 
 use super::asked::Asked;
 use super::library::Library;

@@ -30,11 +30,11 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::agent_context::{Caller, Organization};
-use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{Place, Requirements};
-use crate::policy::{Decision, ServicePrincipal};
 use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
+use iam_eval::arn::Arn;
+use iam_eval::{Decision, ServicePrincipal};
 
 pub use answers::{Answers, answers};
 use chain::Located;

@@ -1,6 +1,6 @@
 //! The allow that just missed: where people think that an action is allowed.
 
-use crate::policy::{FailedKey, GateKind, NearMiss, RuledOutBy};
+use iam_eval::{FailedKey, GateKind, NearMiss, RuledOutBy};
 
 use super::words::{in_statement, listed};
 
@@ -61,7 +61,7 @@ fn never_sent(failed: &FailedKey) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{PolicyKind, StatementReference};
+    use iam_eval::{PolicyKind, StatementReference};
 
     fn miss(index: usize, ruled_out_by: RuledOutBy) -> NearMiss {
         let statement = StatementReference {

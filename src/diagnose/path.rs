@@ -5,10 +5,10 @@ use crate::facts::{Instance, Subject, SubjectKind};
 use crate::needs::{
     CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket, needs_no_permission,
 };
-use crate::policy::{
+use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
+use iam_eval::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
-use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
 
 use super::asked::{self, Asked};
 use super::memo::Way;

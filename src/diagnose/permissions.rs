@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::facts::Unreadable;
 use crate::needs::{Cost, GET_ENCRYPTION_CONFIGURATION, Need, Place};
-use crate::policy::{Decision, Document, Doubt, Effect, GateKind, NearMiss, PolicyKind, Response, StatementReference};
 use crate::report::{Code, DecidedBy, Finding, NeededFor, Permission, Severity};
+use iam_eval::{Decision, Document, Doubt, Effect, GateKind, NearMiss, PolicyKind, Response, StatementReference};
 
 use super::conditional::conditional;
 use super::near_miss::near;

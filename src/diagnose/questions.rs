@@ -8,9 +8,9 @@ use super::{Judge, asked, place_of};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Role, SubjectKind};
 use crate::needs::{Requirements, needs_no_permission};
-use crate::policy::Resource;
 use crate::report::Report;
 use crate::simulation::Question;
+use iam_eval::Resource;
 
 /// One question for each permission of a result whose role is known.
 pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, report: &Report) -> Vec<Question> {

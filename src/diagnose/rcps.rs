@@ -4,8 +4,8 @@
 use crate::agent_context::{self, Caller};
 use crate::facts::{Fact, Facts, Organization};
 use crate::needs::{ContextEntry, Need, Place};
-use crate::policy::{Decision, Gate, GateKind, Request, Resource, Response, ServicePrincipal, Text, evaluate, rcp};
 use crate::report::{Code, Finding};
+use iam_eval::{Decision, Gate, GateKind, Request, Resource, Response, ServicePrincipal, Text, evaluate, rcp};
 
 use super::Diagnosis;
 use super::memo::Demand;

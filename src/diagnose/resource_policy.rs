@@ -1,10 +1,10 @@
 //! The policy of the resource that a need is about: what it adds to the role's own policies, and what it takes away.
 
 use crate::agent_context::{self, Caller};
-use crate::arn::Arn;
 use crate::facts::{Fact, PolicyText, Unreadable};
 use crate::needs::{KeyArn, Need, Requirements};
-use crate::policy::{
+use iam_eval::arn::Arn;
+use iam_eval::{
     Decision, Document, DocumentKind, GateKind, Request, Resource, ResourceAnswer, Response, RoleSession, Value,
     evaluate_resource_policy, evaluate_with_grants, limited_by,
 };

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::arn::Arn;
 use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
-use crate::policy::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
 use crate::report::Finding;
+use iam_eval::arn::Arn;
+use iam_eval::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
 
 use super::explain;
 use super::library::Library;

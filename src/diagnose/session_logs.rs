@@ -6,8 +6,8 @@
 
 use crate::facts::{Bucket, BucketEncryption, Fact, LogGroup, Unreadable};
 use crate::needs::{Cost, Need};
-use crate::policy::{Decision, Resource, Response, Truth};
 use crate::report::{Code, Finding};
+use iam_eval::{Decision, Resource, Response, Truth};
 
 use super::asked::Destination;
 use super::explain;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::needs::CHANNEL_ACTIONS;
-use crate::policy::{Doubt, PolicyKind, ServicePrincipal, StatementReference};
 use crate::report::{Code, Finding, Severity};
+use iam_eval::{Doubt, PolicyKind, ServicePrincipal, StatementReference};
 
 /// A policy by its kind and name.
 pub(super) fn policy_in_words(kind: PolicyKind, name: &str) -> String {

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::document::object;
 use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
-use crate::arn::Arn;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use iam_eval::arn::Arn;
 
 const LANGUAGE: &str = "CloudFormation";
 const CHANGES: &str = "What ssm-profile would change. Deploy it with the capability CAPABILITY_NAMED_IAM.";

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::arn::Arn;
 use crate::facts::PolicyText;
 use crate::fix::{Change, State, Thing};
+use iam_eval::arn::Arn;
 
 pub use cloudformation::{cloudformation, policy_cloudformation};
 pub use shell::shell;

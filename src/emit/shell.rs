@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::document::{compact, escaped};
 use super::{Call, calls};
-use crate::arn::Arn;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use iam_eval::arn::Arn;
 
 /// Without an empty pager, version 2 of the AWS CLI stops at the first answer and waits for a key.
 const HEADER: &str = "# What `ssm-profile` would change, as commands of the AWS CLI. Read them before you run them.\n\

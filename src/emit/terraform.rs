@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::document::object;
 use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
-use crate::arn::Arn;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use iam_eval::arn::Arn;
 
 const LANGUAGE: &str = "Terraform";
 const HEADER: &str = "# What `ssm-profile` would change. Read it before you apply it.\n";

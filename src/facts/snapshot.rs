@@ -5,7 +5,7 @@ use serde_json::value::to_raw_value;
 use thiserror::Error;
 
 use super::{Facts, Subject};
-use crate::json_error;
+use iam_eval::json_error;
 
 /// The version of the format that this tool writes.
 pub const VERSION: u32 = 2;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::document::keeps;
 use super::foresee::MANAGED_CORE;
 use super::same::same_document;
-use crate::arn::Arn;
 use crate::facts::PolicyText;
+use iam_eval::arn::Arn;
 
 /// The tag that every created role and instance profile carries: its key.
 pub const CREATED_BY: &str = "created-by";

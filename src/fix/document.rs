@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::facts::PolicyText;
-use crate::policy::Json;
+use iam_eval::Json;
 
 /// What JSON takes for white space.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];

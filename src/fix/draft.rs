@@ -10,12 +10,12 @@ use super::plan::{Options, profile_of};
 use super::refusal::{Reason, Refusal, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
-use crate::arn::{Arn, is_iam_name, partition_of_region};
 use crate::diagnose::{self, Answers};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
 use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
-use crate::policy::Decision;
 use crate::report::NeededFor;
+use iam_eval::Decision;
+use iam_eval::arn::{Arn, is_iam_name, partition_of_region};
 
 /// The changes for the one subject of `view`, each made in `view` as soon as it is written.
 pub(super) struct Draft<'a> {

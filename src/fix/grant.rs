@@ -5,8 +5,8 @@
 
 use crate::diagnose::Answers;
 use crate::needs::{CHANNEL_ACTIONS, GET_ENCRYPTION_CONFIGURATION, Need, UPDATE_INSTANCE_INFORMATION};
-use crate::policy::{Decision, GateKind, Resource, Response};
 use crate::report::NeededFor;
+use iam_eval::{Decision, GateKind, Resource, Response};
 
 use super::document::NewStatement;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{CREATED_BY, CREATED_BY_VALUE};
-use crate::arn::Arn;
+use iam_eval::arn::Arn;
 
 /// Who else owns a role.
 #[derive(Debug, Clone, PartialEq, Eq)]

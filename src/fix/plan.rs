@@ -342,7 +342,7 @@ fn pick<T: Clone>(all: &BTreeMap<String, Fact<T>>, keys: &[String]) -> BTreeMap<
 pub(super) fn profile_of(subject: &Subject) -> Option<String> {
     match &subject.kind {
         SubjectKind::Instance(Fact::Known(instance)) => {
-            let arn = crate::arn::Arn::parse(&instance.profile.as_ref()?.arn)?;
+            let arn = iam_eval::arn::Arn::parse(&instance.profile.as_ref()?.arn)?;
             Some(key(subject.account.as_deref().or(arn.account()), arn.name()))
         }
         SubjectKind::Profile(key) => Some(key.clone()),
@@ -369,7 +369,7 @@ fn out_of_reach(after: &Outcome) -> Vec<Refusal> {
         })
         .collect();
     if refusals.is_empty() {
-        let open = after.permissions.iter().find(|permission| permission.decision == crate::policy::Decision::Unknown);
+        let open = after.permissions.iter().find(|permission| permission.decision == iam_eval::Decision::Unknown);
         let action = open.map_or("something needed", |permission| permission.action.as_str());
         return vec![Refusal {
             target: after.target.clone(),

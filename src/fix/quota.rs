@@ -2,8 +2,8 @@
 //!
 //! Source: [IAM and AWS STS quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 
-use crate::arn;
 use crate::facts::PolicyText;
+use iam_eval::arn;
 
 /// How many characters all inline policies of a role together may have. This cannot be raised.
 pub const INLINE_POLICIES: usize = 10_240;

@@ -1,7 +1,7 @@
 //! Whether two documents say the same.
 
 use crate::facts::PolicyText;
-use crate::policy::Json;
+use iam_eval::Json;
 
 /// Whether two texts are the same document, whatever their white space and the order of an object's members.
 ///

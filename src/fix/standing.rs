@@ -2,9 +2,9 @@
 
 use super::document::NewStatement;
 use super::foresee;
-use crate::arn::Arn;
 use crate::facts::{Fact, Instance, InstanceProfile, Role, Settings, Subject, UnreadableKind};
-use crate::policy::ServicePrincipal;
+use iam_eval::ServicePrincipal;
+use iam_eval::arn::Arn;
 
 /// Whether a role that this tool made has no other policies than those that it gives: a tag alone proves little.
 pub(super) fn holds_no_more(role: &Role, policy_name: &str) -> bool {

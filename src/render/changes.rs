@@ -15,12 +15,12 @@ use super::difference::{Line, difference};
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{shell, terminal as clean};
 use super::text::{Detail, Layout};
-use crate::arn::Arn;
 use crate::facts::PolicyText;
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, State, Status, Step, Thing};
 pub use accounts::{Titled, plans, results};
 use counts::mended;
 pub use counts::planned;
+use iam_eval::arn::Arn;
 pub use refusals::{Group, groups};
 
 const ADDED: Style = AnsiColor::Green.on_default();

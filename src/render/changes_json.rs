@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json::{Heading, Verdicts, pretty};
-use crate::arn::Arn;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, Refusal, State, Status, Step, Thing};
 use crate::report::Report;
+use iam_eval::arn::Arn;
 
 /// The run as one indented JSON object with a newline at its end; `report` is the one after it.
 ///

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
-use crate::arn::Arn;
 use crate::report::{
     DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Shared, Summary,
     Trust, Verdict,
 };
+use iam_eval::arn::Arn;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod shared;
 
 use serde::Serialize;
 
-pub use crate::policy::{Decision, PolicyKind};
+pub use iam_eval::{Decision, PolicyKind};
 pub use shared::Shared;
 
 /// The verdict on every subject.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::cli_answer;
-use crate::arn::partition_of_region;
 use crate::facts::{Documents, Facts, GivenPolicies, NamedDocument, PolicyLevel, Subject, SubjectKind};
+use iam_eval::arn::partition_of_region;
 
 /// A document as it was read: the name it was given by, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]

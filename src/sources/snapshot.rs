@@ -1,8 +1,8 @@
 //! Subjects chosen from a snapshot, as they would have been from a live account.
 
-use crate::arn::Arn;
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::target::{Target, TargetKind};
+use iam_eval::arn::Arn;
 
 /// What to judge of a snapshot.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use iam_eval::{Document, DocumentKind};
 use serde_json::Value;
-use ssm_profile::policy::{Document, DocumentKind};
 
 use crate::documents::{PLACE, judge};
 use crate::support::install;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::arn::Arn;
 use crate::fix::{Record, State, Status, Step, Thing};
 use crate::report::{Outcome, Report, Verdict};
+use iam_eval::arn::Arn;
 
 /// What a person has to do or to know once the account is as it shall be.
 pub(super) fn next(record: &Record, after: &Report) -> Vec<String> {

@@ -7,13 +7,13 @@ use super::{
     LevelFiles, Mistakes, Preferred, Wanted, finish, noted, one_region_for_named, preferences, regions, requirements,
     wanted,
 };
-use crate::arn::{is_account_id, is_iam_name};
 use crate::cli::args;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
 use crate::needs::Requirements;
 use crate::render::sanitize::word;
 use crate::report::Code;
+use iam_eval::arn::{is_account_id, is_iam_name};
 
 /// Where the facts of a fix come from.
 #[derive(Debug)]

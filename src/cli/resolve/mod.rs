@@ -7,10 +7,10 @@ mod requirements;
 use std::ffi::OsString;
 
 use super::args;
-use crate::arn::{is_account_id, is_instance_id};
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
 use crate::target::Target;
+use iam_eval::arn::{is_account_id, is_instance_id};
 use requirements::{kms_key, log_group, requirements, s3_logs};
 
 pub use fix::{FixPlan, FixSource, PolicyPlan, fix, policy, undo};

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{Mistakes, Wanted};
-use crate::arn::is_iam_name;
 use crate::cli::args;
+use iam_eval::arn::is_iam_name;
 
 /// How far a selection reaches beyond the Regions that are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

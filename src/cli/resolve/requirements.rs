@@ -2,9 +2,9 @@
 
 use super::{Mistakes, noted};
 use crate::agent_context::is_always_carried;
-use crate::arn::{Arn, is_account_id};
 use crate::cli::args;
 use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
+use iam_eval::arn::{Arn, is_account_id};
 
 /// What the role must be allowed, and under what circumstances.
 pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mistakes: &mut Mistakes) -> Requirements {

@@ -1,11 +1,11 @@
 //! Makes changes in facts as AWS would, without the code that foresees them: refuses what AWS would refuse, gives ids.
 
-use crate::arn::Arn;
 use crate::facts::{
     Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, ManagedPolicy, Role,
     SubjectKind, key,
 };
 use crate::fix::{Change, State, Thing, is_ours};
+use iam_eval::arn::Arn;
 
 use super::account::{CORE, allow, policy, text};
 

@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::account::{policy, text, trusting};
-use crate::arn::Arn;
 use crate::fix::{Change, State, Thing};
+use iam_eval::arn::Arn;
 
 fn arn(resource: &str) -> Arn {
     Arn::parse(&format!("arn:aws-cn:iam::111122223333:{resource}")).unwrap()

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::facts::PolicyText;
 use crate::fix::document::{NewStatement, Unfit, with_statements};
-use crate::policy::{Document, DocumentKind};
+use iam_eval::{Document, DocumentKind};
 
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()

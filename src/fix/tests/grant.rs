@@ -9,7 +9,7 @@ use crate::fix::document::with_statements;
 use crate::fix::grant::{lacks, whole};
 use crate::fix::{Reason, State};
 use crate::needs::{self, Place, RequiredAction, Requirements, S3Logs};
-use crate::policy::{Decision, Doubt, GateKind, Response};
+use iam_eval::{Decision, Doubt, GateKind, Response};
 
 const PLACE: Place<'static> = Place {
     partition: Some("aws-us-gov"),

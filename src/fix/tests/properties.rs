@@ -10,15 +10,15 @@ use serde_json::value::RawValue;
 use super::account::{add_inline, now, policy, statements, written};
 use super::applier::{comparable, make, state_of, without_new_ids};
 use super::generators::{Case, case};
-use crate::arn::Arn;
 use crate::diagnose::{answers, diagnose};
 use crate::facts::{Fact, Facts, PolicyText, SubjectKind, key};
 use crate::fix::{Change, Plan, State, Thing, foresee, plan};
 use crate::needs::{self, Place};
-use crate::policy::{
+use crate::report::{Report, Verdict};
+use iam_eval::arn::Arn;
+use iam_eval::{
     Context, Decision, Document, DocumentKind, Gate, GateKind, Policy, PolicyKind, Request, Resource, Text, evaluate,
 };
-use crate::report::{Report, Verdict};
 
 fn config() -> ProptestConfig {
     // The expected answers are in the properties; a file of cases that once failed would only be noise.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Fixes;
 use super::grouping::{Blame, Cause, Kind, Member};
-use crate::arn::{Arn, is_instance_id, partition_of_region};
 use crate::render::sanitize::{shell, word};
 use crate::report::{Code, Severity};
+use iam_eval::arn::{Arn, is_instance_id, partition_of_region};
 
 /// The most instances that a command names one by one.
 const MOST_NAMED: usize = 10;

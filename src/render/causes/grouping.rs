@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::arn::{Arn, is_instance_id};
 use crate::report::{Code, Decision, Finding, Outcome, Report, Severity, Verdict};
+use iam_eval::arn::{Arn, is_instance_id};
 
 /// What keeps some of the results from being ready, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,11 +17,11 @@ use super::iam::{self, Expected};
 use super::instances;
 use super::reader::Reader;
 use super::ssm;
-use crate::arn::{Arn, partition_of_region};
 use crate::aws::pages::Pages;
 use crate::aws::{self, Failure, RawInstances};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
 use crate::limits;
+use iam_eval::arn::{Arn, partition_of_region};
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
 const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";

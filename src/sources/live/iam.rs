@@ -6,9 +6,9 @@ use aws_sdk_iam::types as sdk;
 
 use super::reader::Reader;
 use super::role::{self, Embedded, RoleReading};
-use crate::arn::Arn;
 use crate::aws::Failure;
 use crate::facts::{Fact, InstanceProfile, Unreadable, UnreadableKind, key};
+use iam_eval::arn::Arn;
 
 const GET: &str = "iam:GetInstanceProfile";
 

@@ -3,9 +3,9 @@
 use futures::future::join_all;
 
 use super::reader::Reader;
-use crate::arn::Arn;
 use crate::aws::Failure;
 use crate::facts::{Fact, KmsKey, PolicyText, Unreadable, UnreadableKind, kms_key};
+use iam_eval::arn::Arn;
 
 const DESCRIBE: &str = "kms:DescribeKey";
 const GET_POLICY: &str = "kms:GetKeyPolicy";

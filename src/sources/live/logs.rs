@@ -9,10 +9,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::kms;
 use super::reader::Reader;
-use crate::arn::partition_of_region;
 use crate::aws::Failure;
 use crate::aws::pages::pages;
 use crate::facts::{Bucket, BucketEncryption, Fact, LogGroup, PolicyText, Unreadable, UnreadableKind, log_group};
+use iam_eval::arn::partition_of_region;
 
 const HEAD_BUCKET: &str = "s3:ListBucket";
 const GET_ENCRYPTION: &str = "s3:GetEncryptionConfiguration";

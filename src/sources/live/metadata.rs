@@ -6,8 +6,8 @@ use aws_config::imds::Client;
 use aws_config::imds::client::error::ImdsError;
 use serde::Deserialize;
 
-use crate::arn::{is_account_id, is_instance_id};
 use crate::aws::cause;
+use iam_eval::arn::{is_account_id, is_instance_id};
 
 /// Source: [instance identity documents](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html).
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";

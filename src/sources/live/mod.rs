@@ -29,13 +29,13 @@ use futures::future::{FutureExt as _, join, join_all, join3};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::arn::{Arn, partition_of_region};
 use crate::aws::Connection;
 use crate::facts::{Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::Lookups;
 use crate::target::{Target, TargetKind};
 use ec2::Associations;
 use iam::{Expected, Stored};
+use iam_eval::arn::{Arn, partition_of_region};
 pub use organization::Overseer;
 pub use query::{Query, Selection};
 use reader::Reader;

@@ -7,11 +7,11 @@ use futures::future::{join_all, join3};
 
 use super::iam::{Expected, Stored};
 use super::reader::Reader;
-use crate::arn::Arn;
 use crate::aws::Failure;
 use crate::aws::pages::{marker, pages};
 use crate::facts::{Fact, InlinePolicy, ManagedPolicy, PolicyText, Role, UnreadableKind};
 use crate::limits;
+use iam_eval::arn::Arn;
 
 const GET: &str = "iam:GetRole";
 const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";

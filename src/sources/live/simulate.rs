@@ -3,11 +3,11 @@
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use futures::future::join_all;
 
-use crate::arn::Arn;
 use crate::aws::{Connection, Failure};
 use crate::facts::Unreadable;
-use crate::policy::Decision;
 use crate::simulation::{Answer, Question};
+use iam_eval::Decision;
+use iam_eval::arn::Arn;
 
 const API: &str = "iam:SimulatePrincipalPolicy";
 

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use super::iam::Expected;
 use super::reader::{self, Reader};
 use super::{kms, logs, role};
-use crate::arn::partition_of_region;
 use crate::aws::Failure;
 use crate::aws::pages::pages;
 use crate::facts::{Agent, Fact, PolicyText, Settings, Unreadable};
 use crate::preferences::Preferences;
+use iam_eval::arn::partition_of_region;
 
 const GET_SETTING: &str = "ssm:GetServiceSetting";
 const GET_DOCUMENT: &str = "ssm:GetDocument";
