@@ -11,25 +11,27 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, fix, facts | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, needs, preferences, simulation, target, aws, redact, limits | where facts come from |
+//! | [`render`] | report, fix, facts, command_line, unseen | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
-//! | [`emit`] | fix, facts | changes as text for people whose roles live in code |
-//! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |
+//! | [`emit`] | fix, facts, command_line | changes as text for people whose roles live in code |
+//! | [`fix`] | diagnose, facts, needs, report, command_line | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report | facts to report, a plain function |
+//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report, command_line | facts to report, a plain function |
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
 //! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
 //! | [`report`] | | what a diagnosis says |
 //! | [`facts`] | redact | what was read, and the snapshot file |
 //! | [`target`] | | what a person can point the tool at |
+//! | [`command_line`] | unseen | commands that a person may copy into a shell, quoted |
+//! | [`unseen`] | | characters that nobody sees |
 //! | [`redact`] | | secrets, taken out of text from outside |
 //! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
 //!
 //! The policy engine, ARNs and errors of JSON are the crate [`iam_eval`], which every room may use.
-//! `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix` and `emit` know no AWS SDK, no file system,
-//! no clock and no terminal.
+//! `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix`, `emit` and `command_line` know no AWS SDK, no file
+//! system, no clock and no terminal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -38,6 +40,7 @@ pub mod apply;
 pub mod aws;
 pub mod caller;
 pub mod cli;
+pub mod command_line;
 pub mod diagnose;
 pub mod emit;
 pub mod facts;
@@ -51,3 +54,4 @@ pub mod report;
 pub mod simulation;
 pub mod sources;
 pub mod target;
+pub mod unseen;

@@ -1,14 +1,14 @@
 //! What was typed, to be typed again: the flags that a proposed command must repeat to mean the same.
 
 use super::args;
+use crate::command_line::Command;
 use crate::redact;
 use crate::render::causes::Fixes;
-use crate::render::sanitize::shell;
 
-/// Flags as they would be typed into a shell.
+/// Flags of a command.
 pub struct Again {
-    selection: String,
-    flags: String,
+    selection: Command,
+    flags: Command,
     several_accounts: bool,
 }
 
@@ -22,36 +22,21 @@ impl Again {
 /// Of a check: what it looked at, how it reached AWS, and what it asked for.
 pub fn of_check(typed: &args::Check) -> Again {
     let args::Targets { tag, selection, .. } = &typed.targets;
-    let mut words = Words::default();
-    if tag.is_empty() {
-        words.0.push("--all".to_owned());
-    }
-    words.each("--tag", tag);
-    words.each("--region", &typed.aws.region);
-    words.0.extend(selection.all_regions.then(|| "--all-regions".to_owned()));
-    words.each("--accounts", selection.accounts.as_ref().map(|accounts| accounts.to_string_lossy()));
-    words.each("--assume-role", &selection.assume_role);
-    let selection = words.0.join(" ");
+    let all = if tag.is_empty() { Command::new("--all") } else { Command::default().options("--tag", tag) };
+    let regions = all.options("--region", &typed.aws.region);
+    let regions = if selection.all_regions { regions.and("--all-regions") } else { regions };
+    let selected = regions.options("--accounts", &selection.accounts).options("--assume-role", &selection.assume_role);
 
-    let mut words = Words::default();
-    words.each("--profile", &typed.aws.profile);
-    words.each("--endpoint-url", typed.aws.endpoint_url.as_deref().map(redact::url));
-    words.each("--kms-key", &typed.needs.kms_key);
-    words.each("--s3-logs", &typed.needs.s3_logs);
-    words.each("--cloudwatch-logs", &typed.needs.cloudwatch_logs);
-    words.each("--require", &typed.needs.require);
-    words.each("--context", &typed.circumstances.context);
-    words.each("--preferences", &typed.circumstances.preferences);
-    words.each("--scp", typed.levels.scp.iter().map(|file| file.to_string_lossy()));
-    words.each("--rcp", typed.levels.rcp.iter().map(|file| file.to_string_lossy()));
-    Again { selection, flags: words.0.join(" "), several_accounts: typed.targets.selection.accounts.is_some() }
-}
-
-#[derive(Default)]
-struct Words(Vec<String>);
-
-impl Words {
-    fn each(&mut self, flag: &str, values: impl IntoIterator<Item = impl AsRef<str>>) {
-        self.0.extend(values.into_iter().map(|value| format!("{flag} {}", shell(value.as_ref()))));
-    }
+    let flags = Command::default()
+        .options("--profile", &typed.aws.profile)
+        .options("--endpoint-url", typed.aws.endpoint_url.as_deref().map(|url| redact::url(url).into_owned()))
+        .options("--kms-key", &typed.needs.kms_key)
+        .options("--s3-logs", &typed.needs.s3_logs)
+        .options("--cloudwatch-logs", &typed.needs.cloudwatch_logs)
+        .options("--require", &typed.needs.require)
+        .options("--context", &typed.circumstances.context)
+        .options("--preferences", &typed.circumstances.preferences)
+        .options("--scp", &typed.levels.scp)
+        .options("--rcp", &typed.levels.rcp);
+    Again { selection: selected, flags, several_accounts: selection.accounts.is_some() }
 }

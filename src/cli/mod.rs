@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::apply::Interrupt;
 use crate::aws::Connection;
+use crate::command_line::Command;
 use crate::diagnose::{self, Judge, diagnose};
 use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;
@@ -189,7 +190,7 @@ fn shown(error: clap::Error) -> clap::Error {
 fn propose_check(error: &clap::Error) {
     let typed = std::env::args_os().nth(1).and_then(|typed| typed.into_string().ok()).unwrap_or_default();
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand && Target::parse(&typed).is_ok() {
-        output::hint(&format!("did you mean `ssm-profile check {}`?", sanitize::shell(&typed)));
+        output::hint(&format!("did you mean `{}`?", Command::new("ssm-profile check").operand(&typed)));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Source: [Use an IAM role to grant permissions to applications on EC2](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html).
 
+use crate::command_line::{Command, structure};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, Settings, Subject};
 use crate::report::{AgentSummary, Code, Finding, InstanceSummary, Outcome, ProfileSummary, Verdict};
 
@@ -16,13 +17,17 @@ pub(super) struct Located<'a> {
 }
 
 impl Located<'_> {
-    /// Its id, and the flag that names its Region, where that is known.
-    fn named(&self) -> String {
-        self.with_region(&self.instance.id)
+    /// The command with its id, and the flag that names its Region, where that is known.
+    fn command(&self, words: &'static str) -> Command {
+        self.with_region(Command::new(words).operand(&self.instance.id))
     }
 
-    fn with_region(&self, id: &str) -> String {
-        self.region.map_or_else(|| id.to_owned(), |region| format!("{id} --region {region}"))
+    fn with_region(&self, command: Command) -> Command {
+        command.options("--region", self.region)
+    }
+
+    fn create_profile(&self) -> Command {
+        self.command("ssm-profile fix").and("--create-profile NAME")
     }
 }
 
@@ -92,7 +97,7 @@ pub(super) fn around(located: Located<'_>) -> Vec<Finding> {
 /// A role can be judged without the agent running; only an unknown state leaves open whether there is an agent at all.
 fn not_running(located: Located<'_>) -> Option<Finding> {
     let Located { instance, .. } = located;
-    let start = format!("`aws ec2 start-instances --instance-ids {}`", located.named());
+    let start = format!("`{}`", located.command("aws ec2 start-instances --instance-ids"));
     let remedy = match instance.state.as_str() {
         "running" => return None,
         "pending" => "wait until it runs".to_owned(),
@@ -114,19 +119,19 @@ fn metadata(located: Located<'_>) -> Option<Finding> {
     let options = instance.metadata.as_ref()?;
     let pending = options.state.as_deref() == Some("pending");
     let enable =
-        format!("`aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled`", located.named());
+        located.command("aws ec2 modify-instance-metadata-options --instance-id").and("--http-endpoint enabled");
     match options.http_endpoint.as_deref() {
         // Until the change is effective the service may still be on; on a stopped instance it is when that starts.
         Some("disabled") if pending && instance.state == "running" => Some(warning(
             Code::MetadataDisabled,
             "the instance metadata service is being switched off: without it the instance gets no credentials",
-            format!("switch it on again: {enable}"),
+            format!("switch it on again: `{enable}`"),
             true,
         )),
         Some("disabled") => Some(error(
             Code::MetadataDisabled,
             "the instance metadata service is switched off: the instance gets no credentials of any role",
-            format!("switch it on: {enable}"),
+            format!("switch it on: `{enable}`"),
         )),
         // On a stopped instance the change applies when it starts.
         Some("enabled") if pending => Some(warning(
@@ -157,8 +162,8 @@ pub(super) fn association(located: Located<'_>) -> Option<Finding> {
             Code::NoInstanceProfile,
             "the instance has no instance profile",
             format!(
-                "create one: `ssm-profile fix {} --create-profile NAME`; or associate one whose role has the permissions: {}",
-                located.named(),
+                "create one: `{}`; or associate one whose role has the permissions: `{}`",
+                located.create_profile(),
                 associate(located, "NAME")
             ),
         )),
@@ -188,7 +193,7 @@ fn pending(located: Located<'_>, state: &str, what: &str) -> Finding {
             Code::AssociationPending,
             format!("the instance's profile is being taken away: the association is `{state}`{what}"),
             format!(
-                "once it is gone, associate a profile again: {}",
+                "once it is gone, associate a profile again: `{}`",
                 associate(located, associated_profile(located.instance).unwrap_or("NAME"))
             ),
         ),
@@ -208,18 +213,17 @@ fn associated_profile(instance: &Instance) -> Option<&str> {
     instance.association.known()?.profile_arn.as_deref()?.rsplit('/').next()
 }
 
-fn associate(located: Located<'_>, profile: &str) -> String {
-    let named = located.named();
-    format!("`aws ec2 associate-iam-instance-profile --instance-id {named} --iam-instance-profile Name={profile}`")
+fn associate(located: Located<'_>, profile: &str) -> Command {
+    located
+        .command("aws ec2 associate-iam-instance-profile --instance-id")
+        .option("--iam-instance-profile", structure("Name", profile))
 }
 
 /// The call that gives an instance another profile in place of the one that it has.
-fn replace(located: Located<'_>, profile: &str) -> String {
+fn replace(located: Located<'_>, profile: &str) -> Command {
     let id = located.instance.association.known().map_or("ID", |association| association.id.as_str());
-    let named = located.with_region(id);
-    format!(
-        "`aws ec2 replace-iam-instance-profile-association --association-id {named} --iam-instance-profile Name={profile}`"
-    )
+    let replace = Command::new("aws ec2 replace-iam-instance-profile-association").option("--association-id", id);
+    located.with_region(replace).option("--iam-instance-profile", structure("Name", profile))
 }
 
 /// The profile that an instance holds was deleted.
@@ -228,8 +232,8 @@ pub(super) fn profile_missing(name: &str, located: Located<'_>) -> Finding {
         Code::InstanceProfileMissing,
         format!("the instance's profile `{name}` was deleted: the instance gets no credentials"),
         format!(
-            "create one: `ssm-profile fix {} --create-profile NAME`; or associate one that exists: {}",
-            located.named(),
+            "create one: `{}`; or associate one that exists: `{}`",
+            located.create_profile(),
             replace(located, "NAME")
         ),
     )
@@ -270,19 +274,20 @@ pub(super) fn profile_stale(profile: &InstanceProfile, located: Located<'_>) -> 
             "the profile `{name}` was deleted and made again: the instance holds `{held}`, the profile is now `{id}`, \
              and the instance gets no credentials"
         ),
-        format!("associate it again: `ssm-profile fix {}`, or {}", located.named(), replace(located, name)),
+        format!("associate it again: `{}`, or `{}`", located.command("ssm-profile fix"), replace(located, name)),
     ))
 }
 
 pub(super) fn profile_empty(profile: &InstanceProfile) -> Finding {
+    let name = &profile.name;
+    let fix = Command::new("ssm-profile fix").operand(format!("profile/{name}"));
+    let add = Command::new("aws iam add-role-to-instance-profile")
+        .option("--instance-profile-name", name)
+        .and("--role-name ROLE");
     error(
         Code::InstanceProfileEmpty,
-        format!("the profile `{}` holds no role", profile.name),
-        format!(
-            "create one for it: `ssm-profile fix profile/{0}`; or add one that exists: \
-             `aws iam add-role-to-instance-profile --instance-profile-name {0} --role-name ROLE`",
-            profile.name
-        ),
+        format!("the profile `{name}` holds no role"),
+        format!("create one for it: `{fix}`; or add one that exists: `{add}`"),
     )
 }
 
@@ -295,13 +300,13 @@ pub(super) fn role_without_profile(facts: &Facts, key: &str, name: &str) -> Opti
     if !unused || facts.settings.values().any(of_host_management) {
         return None;
     }
+    let on_profile = |call| Command::new(call).option("--instance-profile-name", name);
+    let create = on_profile("aws iam create-instance-profile");
+    let add = on_profile("aws iam add-role-to-instance-profile").option("--role-name", name);
     Some(warning(
         Code::NoInstanceProfile,
         format!("no instance profile holds the role `{name}`, so no instance can use it"),
-        format!(
-            "create a profile for it: `aws iam create-instance-profile --instance-profile-name {name}`, then \
-             `aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {name}`"
-        ),
+        format!("create a profile for it: `{create}`, then `{add}`"),
         false,
     ))
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agent_context::is_always_carried;
+use crate::command_line::Command;
 use crate::needs::{Need, Place, RequestedRegion};
 use crate::report::{Code, Finding};
 use iam_eval::Doubt;
@@ -82,12 +83,11 @@ fn remedy(doubt: &Doubt, needs: &[&Need], place: &Place<'_>, documents: bool) ->
 
 /// See [ec2:RoleDelivery](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-policy-keys).
 fn require_tokens(place: &Place<'_>) -> String {
-    let id = place.instance_id.unwrap_or("ID");
-    let region = place.region.map(|region| format!(" --region {region}")).unwrap_or_default();
-    format!(
-        "require IMDSv2, so that credentials come by no other way: \
-         `aws ec2 modify-instance-metadata-options --instance-id {id}{region} --http-tokens required`"
-    )
+    let require = Command::new("aws ec2 modify-instance-metadata-options")
+        .option("--instance-id", place.instance_id.unwrap_or("ID"))
+        .options("--region", place.region)
+        .and("--http-tokens required");
+    format!("require IMDSv2, so that credentials come by no other way: `{require}`")
 }
 
 /// The flags that say which Region the calls go to.
@@ -110,12 +110,9 @@ fn names_of(key: &str, needs: &[&Need]) -> Vec<String> {
     }
 }
 
-fn context_flag(name: &str, value: &str) -> String {
-    match name.contains('*') {
-        // A shell would look for files of that name.
-        true => format!("`--context '{name}={value}'`"),
-        false => format!("`--context {name}={value}`"),
-    }
+/// The flag that says what a key holds. The name of a tag may hold an equals sign.
+pub(super) fn context_flag(name: &str, value: &str) -> String {
+    format!("`{}`", Command::default().option("--context", format!("{}={value}", name.replace('=', r"\="))))
 }
 
 fn differs_by_service(key: &str) -> bool {

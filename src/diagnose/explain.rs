@@ -5,6 +5,7 @@ use crate::facts::{Facts, Instance, PolicyText, Subject, SubjectKind, Unreadable
 use crate::report::{Code, Finding};
 use iam_eval::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal, resemblance};
 
+use super::conditional::context_flag;
 use super::memo::Demand;
 use super::rcps;
 use super::role::JudgedRole;
@@ -140,7 +141,8 @@ pub(super) fn trust(
             match doubt.keys.iter().find(|key| is_of_service_call(key)) {
                 _ if doubt.keys.is_empty() => format!("name the service `{name}` in a statement of its own"),
                 Some(key) => format!(
-                    "{who} is not documented to send it: leave the condition out, or, if you know better, give `--context {key}=VALUE`"
+                    "{who} is not documented to send it: leave the condition out, or, if you know better, give {}",
+                    context_flag(key, "VALUE")
                 ),
                 None => format!("{who} is not documented to send it: leave the condition out"),
             },

@@ -2,6 +2,7 @@
 //! role use them.
 
 use crate::agent_context::Caller;
+use crate::command_line::Command;
 use crate::facts::{Fact, KmsKey, Unreadable};
 use crate::needs::{Cost, KeyArn, Need};
 use crate::report::{Code, Finding, NeededFor, Severity};
@@ -166,12 +167,13 @@ fn unusable(key: &KmsKey, used_for: NeededFor) -> Option<Finding> {
         _ => "",
     };
     let state = key.state.as_deref()?;
+    let on_key = |call| Command::new(call).option("--key-id", &key.arn);
     let remedy = match state {
         // While the primary of a multi-Region key changes, it can be used.
         "Enabled" | "Updating" => return None,
-        "Disabled" => format!("enable it: `aws kms enable-key --key-id {}`", key.arn),
+        "Disabled" => format!("enable it: `{}`", on_key("aws kms enable-key")),
         "PendingDeletion" => {
-            format!("cancel its deletion and enable it: `aws kms cancel-key-deletion --key-id {}`", key.arn)
+            format!("cancel its deletion and enable it: `{}`", on_key("aws kms cancel-key-deletion"))
         }
         "Creating" | "PendingImport" | "PendingReplicaDeletion" | "Unavailable" => {
             "see the state of the key, or encrypt with another".to_owned()

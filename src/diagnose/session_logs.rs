@@ -4,6 +4,7 @@
 //! Source: the SSM Agent, `agent/session/shell/shell.go` (`validate`): with encryption demanded it ends a session whose log group or
 //! bucket is not encrypted, or cannot be looked at; else it warns.
 
+use crate::command_line::Command;
 use crate::facts::{Bucket, BucketEncryption, Fact, LogGroup, Unreadable};
 use crate::needs::{Cost, Need};
 use crate::report::{Code, Finding};
@@ -94,6 +95,8 @@ fn encryption_of_bucket(bucket: &Destination<'_, Bucket>, known: &Bucket) -> Opt
 
 fn encryption_of_group(group: &Destination<'_, LogGroup>, known: &LogGroup) -> Option<Finding> {
     let name = &group.name;
+    let associate =
+        Command::new("aws logs associate-kms-key").option("--log-group-name", name).and("--kms-key-id KEY_ARN");
     (group.must_be_encrypted && known.kms_key.is_none()).then(|| {
         error(
             Code::SessionLogs,
@@ -102,8 +105,7 @@ fn encryption_of_group(group: &Destination<'_, LogGroup>, known: &LogGroup) -> O
                  the agent ends every session"
             ),
             format!(
-                "associate a key, `aws logs associate-kms-key --log-group-name {name} --kms-key-id KEY_ARN`, or turn \
-                 `cloudWatchEncryptionEnabled` off in the session preferences"
+                "associate a key, `{associate}`, or turn `cloudWatchEncryptionEnabled` off in the session preferences"
             ),
         )
     })

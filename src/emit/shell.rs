@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::document::{compact, escaped};
 use super::{Call, calls};
+use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
 use iam_eval::arn::Arn;
@@ -37,61 +38,62 @@ pub fn shell(changes: &[Change]) -> String {
             script.push_str(PAUSE);
             created.clear();
         }
-        script.push_str(&commands(&call));
+        script.push_str(&lines(&call));
     }
     script
 }
 
 /// The lines of one call.
-fn commands(call: &Call<'_>) -> String {
-    match call {
+fn lines(call: &Call<'_>) -> String {
+    let mut lines = match call {
+        Call::Replace { instance, region, .. }
+        | Call::Renew { instance, region, .. }
+        | Call::Disassociate { instance, region } => look_up(instance, region),
+        _ => String::new(),
+    };
+    lines.extend(commands(call).iter().map(|command| format!("{command}\n")));
+    lines
+}
+
+/// The commands of one call.
+fn commands(call: &Call<'_>) -> Vec<Command> {
+    vec![match call {
         Call::CreateRole { role, trust } => {
-            let create = on_role("create-role", role)
-                .path(role)
-                .option("--assume-role-policy-document", &document(trust))
-                .option("--tags", &tag());
-            create.line() + &on_role("wait role-exists", role).line()
+            let create = with_path(on_role("create-role", role), role)
+                .option("--assume-role-policy-document", document(trust))
+                .option("--tags", tag());
+            return vec![create, on_role("wait role-exists", role)];
         }
-        Call::DeleteRole { role } => on_role("delete-role", role).line(),
+        Call::DeleteRole { role } => on_role("delete-role", role),
         Call::UpdateTrust { role, document: text } => {
-            on_role("update-assume-role-policy", role).option("--policy-document", &document(text)).line()
+            on_role("update-assume-role-policy", role).option("--policy-document", document(text))
         }
-        Call::PutPolicy { role, name, document: text, .. } => on_role("put-role-policy", role)
-            .option("--policy-name", name)
-            .option("--policy-document", &document(text))
-            .line(),
-        Call::DeletePolicy { role, name } => on_role("delete-role-policy", role).option("--policy-name", name).line(),
-        Call::Attach { role, policy } => {
-            on_role("attach-role-policy", role).option("--policy-arn", &policy.to_string()).line()
+        Call::PutPolicy { role, name, document: text, .. } => {
+            on_role("put-role-policy", role).option("--policy-name", name).option("--policy-document", document(text))
         }
-        Call::Detach { role, policy } => {
-            on_role("detach-role-policy", role).option("--policy-arn", &policy.to_string()).line()
-        }
+        Call::DeletePolicy { role, name } => on_role("delete-role-policy", role).option("--policy-name", name),
+        Call::Attach { role, policy } => on_role("attach-role-policy", role).option("--policy-arn", policy.to_string()),
+        Call::Detach { role, policy } => on_role("detach-role-policy", role).option("--policy-arn", policy.to_string()),
         Call::CreateProfile { profile } => {
-            let create = on_profile("create-instance-profile", profile).path(profile).option("--tags", &tag());
-            create.line() + &on_profile("wait instance-profile-exists", profile).line()
+            let create = with_path(on_profile("create-instance-profile", profile), profile).option("--tags", tag());
+            return vec![create, on_profile("wait instance-profile-exists", profile)];
         }
-        Call::DeleteProfile { profile } => on_profile("delete-instance-profile", profile).line(),
+        Call::DeleteProfile { profile } => on_profile("delete-instance-profile", profile),
         Call::AddRole { profile, role } => {
-            on_profile("add-role-to-instance-profile", profile).option("--role-name", role.name()).line()
+            on_profile("add-role-to-instance-profile", profile).option("--role-name", role.name())
         }
         Call::RemoveRole { profile, role } => {
-            on_profile("remove-role-from-instance-profile", profile).option("--role-name", role.name()).line()
+            on_profile("remove-role-from-instance-profile", profile).option("--role-name", role.name())
         }
         Call::Associate { instance, region, profile } => in_region("associate-iam-instance-profile", region)
             .option("--instance-id", instance)
-            .option("--iam-instance-profile", &specification(profile))
-            .line(),
-        Call::Replace { instance, region, profile } | Call::Renew { instance, region, profile } => {
-            let replace = in_region("replace-iam-instance-profile-association", region)
-                .association()
-                .option("--iam-instance-profile", &specification(profile));
-            look_up(instance, region) + &replace.line()
+            .option("--iam-instance-profile", specification(profile)),
+        Call::Replace { region, profile, .. } | Call::Renew { region, profile, .. } => {
+            with_association(in_region("replace-iam-instance-profile-association", region))
+                .option("--iam-instance-profile", specification(profile))
         }
-        Call::Disassociate { instance, region } => {
-            look_up(instance, region) + &in_region("disassociate-iam-instance-profile", region).association().line()
-        }
-    }
+        Call::Disassociate { region, .. } => with_association(in_region("disassociate-iam-instance-profile", region)),
+    }]
 }
 
 /// A line that keeps the id of the instance's association in a variable.
@@ -103,10 +105,10 @@ fn look_up(instance: &str, region: &str) -> String {
         { "Name": "state", "Values": ["associating", "associated"] },
     ]);
     let describe = in_region("describe-iam-instance-profile-associations", region)
-        .option("--filters", &filters.to_string())
+        .option("--filters", filters.to_string())
         .option("--query", "IamInstanceProfileAssociations[0].AssociationId")
         .option("--output", "text");
-    format!("association_id=$({})\n", describe.0)
+    format!("association_id=$({describe})\n")
 }
 
 /// JSON, because the shorthand syntax gives a meaning to a comma, which a profile's name may have.
@@ -123,56 +125,23 @@ fn document(text: &PolicyText) -> String {
     escaped(text.as_str()).map_or_else(|| text.as_str().to_owned(), |json| compact(&json))
 }
 
-fn on_role(operation: &str, role: &Arn) -> Command {
-    Command(format!("aws iam {operation}")).option("--role-name", role.name())
+fn on_role(operation: &'static str, role: &Arn) -> Command {
+    Command::new("aws iam").and(operation).option("--role-name", role.name())
 }
 
-fn on_profile(operation: &str, profile: &Arn) -> Command {
-    Command(format!("aws iam {operation}")).option("--instance-profile-name", profile.name())
+fn on_profile(operation: &'static str, profile: &Arn) -> Command {
+    Command::new("aws iam").and(operation).option("--instance-profile-name", profile.name())
 }
 
-fn in_region(operation: &str, region: &str) -> Command {
-    Command(format!("aws ec2 {operation}")).option("--region", region)
+fn in_region(operation: &'static str, region: &str) -> Command {
+    Command::new("aws ec2").and(operation).option("--region", region)
 }
 
-/// A command that grows by its options.
-struct Command(String);
-
-impl Command {
-    /// The AWS CLI takes a value that begins with a hyphen for an option, and loads one that is an address.
-    /// A space before an address makes IAM refuse what could not be right anyway.
-    fn option(self, name: &str, value: &str) -> Command {
-        let loaded = ["file://", "fileb://", "http://", "https://"].iter().any(|scheme| value.starts_with(scheme));
-        let Command(line) = self;
-        Command(if loaded {
-            format!("{line} {name} {}", quoted(&format!(" {value}")))
-        } else if value.starts_with('-') {
-            format!("{line} {}", quoted(&format!("{name}={value}")))
-        } else {
-            format!("{line} {name} {}", quoted(value))
-        })
-    }
-
-    /// The path of a role or profile, unless it is the usual one.
-    fn path(self, arn: &Arn) -> Command {
-        if arn.path() == "/" { self } else { self.option("--path", arn.path()) }
-    }
-
-    fn association(self) -> Command {
-        Command(self.0 + " --association-id \"$association_id\"")
-    }
-
-    fn line(self) -> String {
-        self.0 + "\n"
-    }
+fn with_association(command: Command) -> Command {
+    command.option_from("--association-id", "association_id")
 }
 
-/// A word that a POSIX shell reads as `text` and nothing else.
-fn quoted(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:=,+@%".contains(character);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+/// An option for the path of a role or profile, unless it is the usual one.
+fn with_path(command: Command, arn: &Arn) -> Command {
+    if arn.path() == "/" { command } else { command.option("--path", arn.path()) }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::document::{self, NewStatement};
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
-use super::refusal::{Reason, Refusal, profile_taken, role_taken, unknown, unread};
+use super::refusal::{Reason, Refusal, create_or_associate, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::diagnose::{self, Answers};
@@ -110,11 +110,7 @@ impl<'a> Draft<'a> {
                 target: subject.target.clone(),
                 reason: Reason::NeedsProfile,
                 message: what.to_owned(),
-                remedy: format!(
-                    "create one for it: `ssm-profile fix {} --create-profile NAME`; or associate one that exists: \
-                     `aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile Name=NAME`",
-                    subject.target, instance.id
-                ),
+                remedy: create_or_associate(subject, instance),
             });
         };
         let (Some(partition), Some(account)) = (subject.partition.as_deref(), subject.account.as_deref()) else {

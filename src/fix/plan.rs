@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::draft::Draft;
-use super::refusal::{Reason, Refusal};
+use super::refusal::{self, Reason, Refusal};
 use super::{Change, Thing, foresee};
 use crate::diagnose::{Judge, diagnose};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
@@ -375,7 +375,7 @@ fn out_of_reach(after: &Outcome) -> Vec<Refusal> {
             target: after.target.clone(),
             reason: Reason::Unknown,
             message: format!("it is not known whether the role may call `{action}`"),
-            remedy: format!("see what it hangs on: `ssm-profile check -v {}`", after.target),
+            remedy: format!("see what it hangs on: `{}`", refusal::check(&after.target)),
         }];
     }
     refusals

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::command_line::{Command, structure};
 use crate::facts::{Association, Instance, Subject};
 
 /// Why nothing is changed for a target.
@@ -41,9 +42,14 @@ pub struct Refusal {
     pub remedy: String,
 }
 
+/// The command that shows all that is known of a target.
+pub(super) fn check(target: &str) -> Command {
+    Command::new("ssm-profile check -v").operand(target)
+}
+
 /// Something that the plan hangs on is not known.
 pub(super) fn unknown(subject: &Subject, message: String) -> Refusal {
-    let remedy = format!("see what is not known: `ssm-profile check -v {}`", subject.target);
+    let remedy = format!("see what is not known: `{}`", check(&subject.target));
     Refusal { target: subject.target.clone(), reason: Reason::Unknown, message, remedy }
 }
 
@@ -59,31 +65,35 @@ pub(super) fn unread(subject: &Subject, api: &str, message: &str) -> Refusal {
 
 /// A role of the name to create is somebody else's. `profile` is the profile that would hold it; `exists`, whether it is there.
 pub(super) fn role_taken(subject: &Subject, name: &str, profile: &str, exists: bool) -> Refusal {
+    let on_profile = |call| Command::new(call).option("--instance-profile-name", profile);
     let create = match exists {
         true => String::new(),
-        false => format!("`aws iam create-instance-profile --instance-profile-name {profile}`, then "),
+        false => format!("`{}`, then ", on_profile("aws iam create-instance-profile")),
     };
+    let add = on_profile("aws iam add-role-to-instance-profile").option("--role-name", name);
     Refusal {
         target: subject.target.clone(),
         reason: Reason::NameTaken,
         message: format!("there is a role `{name}` that this tool did not make, or that holds more than it gives"),
         remedy: format!(
             "give another name with `--create-profile`; or, if the instance should have the permissions of this role, put it into \
-             the profile yourself: {create}`aws iam add-role-to-instance-profile --instance-profile-name {profile} --role-name {name}`"
+             the profile yourself: {create}`{add}`"
         ),
     }
 }
 
 /// An instance profile of the name to create is somebody else's.
 pub(super) fn profile_taken(subject: &Subject, name: &str, instance: &Instance) -> Refusal {
-    let region = subject.region.as_deref().map(|region| format!(" --region {region}")).unwrap_or_default();
     let associate = match instance.association.known() {
         // An instance has one association at most.
         Some(Association { id, .. }) if instance.profile.is_some() => {
-            format!("replace-iam-instance-profile-association --association-id {id}")
+            Command::new("aws ec2 replace-iam-instance-profile-association").option("--association-id", id)
         }
-        _ => format!("associate-iam-instance-profile --instance-id {}", instance.id),
+        _ => Command::new("aws ec2 associate-iam-instance-profile").option("--instance-id", &instance.id),
     };
+    let associate =
+        associate.options("--region", &subject.region).option("--iam-instance-profile", structure("Name", name));
+    let fix = Command::new("ssm-profile fix").operand(format!("profile/{name}"));
     Refusal {
         target: subject.target.clone(),
         reason: Reason::NameTaken,
@@ -91,8 +101,16 @@ pub(super) fn profile_taken(subject: &Subject, name: &str, instance: &Instance) 
             "there is an instance profile `{name}` that this tool did not make, or that holds more than it gives"
         ),
         remedy: format!(
-            "associate it: `aws ec2 {associate}{region} --iam-instance-profile Name={name}`, and make its role ready: \
-             `ssm-profile fix profile/{name}`; or give another name with `--create-profile`"
+            "associate it: `{associate}`, and make its role ready: `{fix}`; or give another name with `--create-profile`"
         ),
     }
+}
+
+/// What gives an instance a profile.
+pub(super) fn create_or_associate(subject: &Subject, instance: &Instance) -> String {
+    let create = Command::new("ssm-profile fix").operand(&subject.target).and("--create-profile NAME");
+    let associate = Command::new("aws ec2 associate-iam-instance-profile")
+        .option("--instance-id", &instance.id)
+        .and("--iam-instance-profile Name=NAME");
+    format!("create one for it: `{create}`; or associate one that exists: `{associate}`")
 }

@@ -12,20 +12,22 @@ use std::fmt::Write as _;
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::text::{Detail, Layout};
+use crate::command_line::Command;
 use crate::report::{Report, Summary, Verdict};
 
+use command::Mending;
 pub use grouping::{Blame, Cause, Caution, Ground, Kind, Member, causes, cautions};
 
 /// The results of a cause that are named as examples.
 const EXAMPLES: usize = 3;
 
-/// What a `fix:` line is made of besides the cause itself, both as they would be typed into a shell.
+/// What a `fix:` line is made of besides the cause itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixes<'a> {
     /// The flags that select what the report is about, for example `--all --region us-east-1`.
-    pub selection: &'a str,
+    pub selection: &'a Command,
     /// Flags for every command, for example `--profile prod --kms-key alias/sessions`; may be empty.
-    pub flags: &'a str,
+    pub flags: &'a Command,
     /// Whether the selection reaches into accounts that are not those of the credentials.
     pub several_accounts: bool,
 }
@@ -143,9 +145,10 @@ impl Page<'_> {
             self.line(2, &format!("it is not known whether these are allowed: {actions}"));
         }
         self.members(2, &cause.members);
-        if let Some(command) = self.fixes.and_then(|fixes| command::command(cause, fixes)) {
+        if let Some(Mending { command, account }) = self.fixes.and_then(|fixes| command::mending(cause, fixes)) {
+            let with = account.map(|account| format!(" with credentials of account {}", clean(account)));
             // Never folded: what is pasted must stay one line.
-            let line = format!("{DIM}fix:{DIM:#} {}", clean(&command));
+            let line = format!("{DIM}fix{}:{DIM:#} {command}", with.unwrap_or_default());
             fold(&mut self.text, None, LongWords::Whole, ["  ", "  "], &line);
         }
     }

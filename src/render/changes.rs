@@ -13,8 +13,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::difference::{Line, difference};
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
-use super::sanitize::{shell, terminal as clean};
+use super::sanitize::terminal as clean;
 use super::text::{Detail, Layout};
+use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, State, Status, Step, Thing};
 pub use accounts::{Titled, plans, results};
@@ -74,14 +75,8 @@ pub fn result(record: &Record, layout: Layout) -> String {
     if let Some(file) = record.backup.as_deref().filter(|_| tells_backup) {
         page.row(0, "backup", "backup".len(), file);
         // A command is there to be copied, and therefore not folded.
-        let role = record.assume_role.as_ref().map(|role| format!(" --assume-role {}", shell(role)));
-        let _ = writeln!(
-            page.text,
-            "{DIM}{:<6}{DIM:#}  ssm-profile undo {}{}",
-            "undo",
-            shell(file),
-            role.unwrap_or_default()
-        );
+        let undo = Command::new("ssm-profile undo").file(file).options("--assume-role", &record.assume_role);
+        let _ = writeln!(page.text, "{DIM}{:<6}{DIM:#}  {undo}", "undo");
     }
     if layout.detail == Detail::Quiet {
         return page.text;

@@ -5,8 +5,8 @@ use std::io;
 
 use serde::Serialize;
 
-use super::sanitize::is_unseen;
 use crate::report::{Outcome, Report, Summary};
+use crate::unseen::is_unseen;
 
 /// The version of the report's shape.
 const SCHEMA_VERSION: u32 = 1;

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::unseen::is_unseen;
+
 /// `text` on one line, with every control and invisible character as a visible escape such as `\n` or `\u{202e}`.
 ///
 /// A backslash stays as it is: the escapes are for the eye, not for reading back.
@@ -68,36 +70,6 @@ pub fn markdown(text: &str) -> String {
     safe
 }
 
-/// A file's name as a word of a command line that a person can copy into a shell.
-///
-/// What cannot be seen is written as octal bytes in `$'...'`, which bash, zsh and ksh read back.
-pub fn shell(name: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:,+@%".contains(character);
-    // Quoted or not, it would be taken for an option.
-    let mut word = String::from(if name.starts_with('-') { "./" } else { "" });
-    if name.contains(is_unseen) {
-        word.push_str("$'");
-        for character in name.chars() {
-            match character {
-                '\\' | '\'' => word.extend(['\\', character]),
-                _ if is_unseen(character) => {
-                    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                        // Writing to a string does not fail.
-                        let _ = write!(word, "\\{byte:03o}");
-                    }
-                }
-                _ => word.push(character),
-            }
-        }
-        word.push('\'');
-    } else if !name.is_empty() && name.chars().all(plain) {
-        word.push_str(name);
-    } else {
-        let _ = write!(word, "'{}'", name.replace('\'', r"'\''"));
-    }
-    word
-}
-
 /// The machine report's word for a value of a closed set, such as a finding code.
 pub fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
@@ -113,38 +85,6 @@ fn is_ascii_word(character: char) -> bool {
 fn push_reference(safe: &mut String, character: char) {
     // Writing to a string does not fail.
     let _ = write!(safe, "&#{};", u32::from(character));
-}
-
-/// Whether a character leaves nothing to see, or moves what is seen.
-///
-/// The controls, the line and paragraph separators, Unicode's `Default_Ignorable_Code_Point` (bidirectional controls,
-/// zero-width characters, variation selectors, tags), the other format controls without a glyph, and the
-/// noncharacters.
-pub(super) fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{fdd0}'..='\u{fdef}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
-        || u32::from(character) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -195,25 +135,6 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_a_file_name_back() {
-        for (name, word) in [
-            ("ssm-profile-undo-1.json", "ssm-profile-undo-1.json"),
-            ("/home/me/a b.json", "'/home/me/a b.json'"),
-            ("it's $HOME.json", r"'it'\''s $HOME.json'"),
-            ("~/x", "'~/x'"),
-            (r"C:\x.json", r"'C:\x.json'"),
-            ("Bücher", "'Bücher'"),
-            ("", "''"),
-            ("-x", "./-x"),
-            ("- x", "./'- x'"),
-            ("a\n'\\b\u{202e}", r"$'a\012\'\\b\342\200\256'"),
-            ("-\u{1b}[2J", r"./$'-\033[2J'"),
-        ] {
-            assert_eq!(shell(name), word);
-        }
-    }
-
-    #[test]
     fn words_are_those_of_the_machine_report() {
         assert_eq!(word(&crate::report::Code::NoInstanceProfile), "no-instance-profile");
         assert_eq!(word(&crate::report::Severity::Warning), "warning");
@@ -224,7 +145,6 @@ mod tests {
         #[test]
         fn nothing_unseen_is_left(text in any::<String>()) {
             prop_assert!(!terminal(&text).contains(is_unseen));
-            prop_assert!(!shell(&text).contains(is_unseen));
             let safe = markdown(&text);
             prop_assert!(!safe.contains(is_unseen));
             prop_assert!(!safe.contains(['|', '`', '*', '[', ']', '\\', '~']));

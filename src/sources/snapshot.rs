@@ -1,5 +1,6 @@
 //! Subjects chosen from a snapshot, as they would have been from a live account.
 
+use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::target::{Target, TargetKind};
 use iam_eval::arn::Arn;
@@ -57,7 +58,8 @@ pub fn prefer(facts: &mut Facts, name: Option<&str>) {
                 api: "ssm:GetDocument".to_owned(),
                 kind: UnreadableKind::NotInSnapshot,
                 message: format!(
-                    "the snapshot does not hold the session preferences `{name}`; take it with `--preferences {name}`"
+                    "the snapshot does not hold the session preferences `{name}`; take it with `{}`",
+                    Command::default().option("--preferences", name)
                 ),
             }),
         };

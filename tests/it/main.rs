@@ -32,6 +32,7 @@ mod live_targets;
 mod managed_policies;
 mod output_forms;
 mod policy_command;
+mod printed_commands;
 mod rcps;
 mod readme;
 mod regressions;

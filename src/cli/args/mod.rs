@@ -217,7 +217,7 @@ pub struct Needs {
 #[command(next_help_heading = "What the role must be allowed, beyond the core")]
 pub struct Circumstances {
     /// A condition key that cannot be known from here; repeatable. `KEY=` says that requests do not carry it; a comma
-    /// in a value is written `\,`. `ACTION@KEY=VALUE` says it for the calls of one action, or of a pattern such as `s3:*`
+    /// in a value is written `\,`, an equals sign in a key `\=`. `ACTION@KEY=VALUE` says it for the calls of one action, or of a pattern such as `s3:*`
     #[arg(long, value_name = "[ACTION@]KEY=VALUE[,VALUE...]")]
     pub context: Vec<String>,
 

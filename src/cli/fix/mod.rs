@@ -23,7 +23,7 @@ use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind
 use crate::fix::{self, Change, Record, Status, Step};
 use crate::limits;
 use crate::render::changes::Titled;
-use crate::render::sanitize::word;
+use crate::render::sanitize::{terminal as clean, word};
 use crate::report::{Code, Outcome, Report, Severity, Verdict};
 use accounts::Accounts;
 pub(super) use show::Show;
@@ -95,7 +95,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let kept = backups::begin(&resolved, &parts)?;
     for file in kept.iter().flatten() {
         // Said before the first write, so that it is known whatever happens to the report.
-        output::note(&format!("the state before is kept in `{}`\n", file.path().display()));
+        output::note(&format!("the state before is kept in `{}`\n", clean(&file.path().to_string_lossy())));
     }
     interrupt.defer();
     apply(&accounts, &resolved, &mut parts, kept, interrupt).await;
@@ -213,7 +213,7 @@ async fn apply(
 
 /// Takes a backup away of which nothing came, and says so: its path was said before.
 fn take_away(file: BackupFile) {
-    output::note(&format!("nothing was changed, so `{}` is removed again\n", file.path().display()));
+    output::note(&format!("nothing was changed, so `{}` is removed again\n", clean(&file.path().to_string_lossy())));
     file.remove();
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::command_line::{Command, structure};
 use crate::fix::{Record, State, Status, Step, Thing};
 use crate::report::{Outcome, Report, Verdict};
 use iam_eval::arn::Arn;
@@ -47,8 +48,8 @@ pub(super) fn next(record: &Record, after: &Report) -> Vec<String> {
         places.entry(outcome.region.as_deref()).or_default().extend(instance);
     }
     for (region, instances) in places {
-        let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
-        next.push(format!("or reboot: `aws ec2 reboot-instances --instance-ids {}{region}`", instances.join(" ")));
+        let reboot = Command::new("aws ec2 reboot-instances --instance-ids").operands(instances);
+        next.push(format!("or reboot: `{}`", reboot.options("--region", region)));
     }
     next
 }
@@ -65,9 +66,12 @@ fn bereft(steps: &[Step], index: usize, step: &Step) -> Option<String> {
     let comes_anew =
         steps.iter().any(|step| matches!(step.change.thing(), Thing::InstanceProfile(arn) if arn == profile));
     (step.status != Status::Done && taken_away && !comes_anew).then(|| {
+        let associate = Command::new("aws ec2 associate-iam-instance-profile")
+            .option("--instance-id", instance)
+            .option("--iam-instance-profile", structure("Arn", &profile.to_string()))
+            .option("--region", region);
         format!(
-            "`{instance}` is left without an instance profile; before anything else give it the one that it was to have: \
-             `aws ec2 associate-iam-instance-profile --instance-id {instance} --iam-instance-profile Arn={profile} --region {region}`"
+            "`{instance}` is left without an instance profile; before anything else give it the one that it was to have: `{associate}`"
         )
     })
 }

@@ -3,6 +3,7 @@
 use super::{Mistakes, noted};
 use crate::agent_context::is_always_carried;
 use crate::cli::args;
+use crate::command_line::Command;
 use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
 use iam_eval::arn::{Arn, is_account_id};
 
@@ -95,8 +96,9 @@ fn context(typed: &[String], mistakes: &mut Mistakes) -> Vec<ContextEntry> {
             (one, other) => one == other,
         };
         if context.iter().any(|other| other.key.eq_ignore_ascii_case(&entry.key) && same_action(other)) {
-            let key = text.split_once('=').map_or(text.as_str(), |(key, _)| key);
-            mistakes.push(format!("`{key}` is given twice; write several values as `--context {key}=A,B`"));
+            let said = split_name(text).map_or(text.as_str(), |(said, _)| said);
+            let flag = context_flag(&format!("{said}=A,B"));
+            mistakes.push(format!("`{said}` is given twice; write several values as `{flag}`"));
         } else {
             context.push(entry);
         }
@@ -104,13 +106,24 @@ fn context(typed: &[String], mistakes: &mut Mistakes) -> Vec<ContextEntry> {
     context
 }
 
+fn context_flag(said: &str) -> Command {
+    Command::default().option("--context", said)
+}
+
+/// Splits at the first equals sign; `\=` is one that belongs to the key, as that of a tag may have.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    let split = text.match_indices('=').map(|(at, _)| text.split_at(at)).find(|(name, _)| !name.ends_with('\\'))?;
+    Some((split.0, split.1.strip_prefix('=')?))
+}
+
 /// `[ACTION@]KEY=[VALUE[,VALUE...]]`.
 fn context_entry(text: &str) -> Result<ContextEntry, String> {
-    let Some((said, values)) = text.split_once('=') else {
-        return Err(format!(
-            "`{text}` is not KEY=VALUE; write `--context {text}=VALUE`, or `{text}=` for a key that is absent"
-        ));
+    let Some((said, values)) = split_name(text) else {
+        let [value, absent] = ["VALUE", ""].map(|value| context_flag(&format!("{text}={value}")));
+        return Err(format!("`{text}` is not KEY=VALUE; write `{value}`, or `{absent}` for a key that is absent"));
     };
+    let said = said.replace(r"\=", "=");
+    let said = said.as_str();
     // What stands behind a slash or a second colon is the name of a tag or the like, which may hold an `@`.
     let is_action = |start: &str| !start.contains('/') && start.matches(':').count() < 2;
     let (action, key) = match said.split_once('@') {
@@ -131,7 +144,8 @@ fn context_entry(text: &str) -> Result<ContextEntry, String> {
     let values = split_values(values);
     if values.is_empty() && is_always_carried(key) {
         return Err(format!(
-            "`{key}` cannot be absent: every request of the role carries it; give its value, or leave `--context {text}` out"
+            "`{key}` cannot be absent: every request of the role carries it; give its value, or leave `{}` out",
+            context_flag(text)
         ));
     }
     let action = action.filter(|action| *action != "*").map(str::to_owned);
@@ -197,6 +211,7 @@ mod tests {
             ("s3:*@aws:RequestedRegion=eu-west-1", entry(Some("s3:*"), "aws:RequestedRegion", &["eu-west-1"])),
             ("s3:Put?bject@s3:x-amz-acl=", entry(Some("s3:Put?bject"), "s3:x-amz-acl", &[])),
             ("*@aws:SourceVpc=a,b", entry(None, "aws:SourceVpc", &["a", "b"])),
+            (r"aws:PrincipalTag/a\=b=c\=d", entry(None, "aws:PrincipalTag/a=b", &[r"c\=d"])),
             ("aws:PrincipalTag/a@b c=d", entry(None, "aws:PrincipalTag/a@b c", &["d"])),
             ("kms:EncryptionContext:a@b=c", entry(None, "kms:EncryptionContext:a@b", &["c"])),
             (

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Fixes;
 use super::grouping::{Blame, Cause, Kind, Member};
-use crate::render::sanitize::{shell, word};
+use crate::command_line::Command;
+use crate::render::sanitize::word;
 use crate::report::{Code, Severity};
 use iam_eval::arn::{Arn, is_instance_id, partition_of_region};
 
@@ -14,13 +15,19 @@ const MOST_NAMED: usize = 10;
 /// What `ssm-profile fix` calls a profile that it creates where none is: it creates nothing without a name.
 const CREATED_PROFILE: &str = "SessionManager";
 
+/// A command that mends a cause.
+pub(super) struct Mending<'a> {
+    pub(super) command: Command,
+    /// The account whose credentials it needs, where others may be at hand.
+    pub(super) account: Option<&'a str>,
+}
+
 /// `ssm-profile fix` for a cause; `None` where it cannot help.
-pub(super) fn command(cause: &Cause<'_>, fixes: Fixes<'_>) -> Option<String> {
+pub(super) fn mending<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<Mending<'a>> {
     if !can_help(cause) {
         return None;
     }
     let codes: BTreeSet<Code> = cause.grounds.iter().map(|ground| ground.code).collect();
-    let mut words = vec!["ssm-profile fix".to_owned()];
     let targets = match cause.blame {
         Blame::Role(arn) if is_arn_of(arn, "role") && !differs_by_region(cause) => on_one(arn, cause),
         // The role that it gets is granted what its Regions ask for, and those must be named.
@@ -34,20 +41,26 @@ pub(super) fn command(cause: &Cause<'_>, fixes: Fixes<'_>) -> Option<String> {
         _ => on_instances(cause, &codes, fixes)?,
     };
     // The selection enters the accounts by itself.
-    let elsewhere =
-        cause.account.filter(|_| fixes.several_accounts && targets.first().is_none_or(|it| it != fixes.selection));
-    words.extend(targets);
+    let account = cause.account.filter(|_| fixes.several_accounts && !targets.is_selection);
+    let mut command = Command::new("ssm-profile fix").with(&targets.words);
     if codes.contains(&Code::NoInstanceProfile) || codes.contains(&Code::InstanceProfileMissing) {
-        words.push(format!("--create-profile {CREATED_PROFILE}"));
+        command = command.option("--create-profile", CREATED_PROFILE);
     }
-    words.extend((!fixes.flags.is_empty()).then(|| fixes.flags.to_owned()));
-    words.extend(elsewhere.map(|account| format!(" # with credentials of account {}", word_of(account))));
-    Some(words.join(" "))
+    Some(Mending { command: command.with(fixes.flags), account })
 }
 
-/// An account as a comment may hold it.
-fn word_of(account: &str) -> String {
-    account.chars().filter(char::is_ascii_alphanumeric).collect()
+/// What a command is to act on.
+struct Targets {
+    words: Command,
+    /// Whether it is what the report was about, and not targets by name.
+    is_selection: bool,
+}
+
+impl Targets {
+    fn named(names: impl IntoIterator<Item = impl AsRef<str>>, region: Option<&str>) -> Targets {
+        let names = names.into_iter().fold(Command::default(), |words, name| words.operand(name.as_ref()));
+        Targets { words: names.options("--region", region), is_selection: false }
+    }
 }
 
 /// Whether what is lacking is another thing in each Region: a key, say, of which one would be granted and the others not.
@@ -84,35 +97,39 @@ fn is_arn_of(text: &str, resource_type: &str) -> bool {
 }
 
 /// A role or profile is the same in every Region; what its policies say of a Region shows best from that one.
-fn on_one(arn: &str, cause: &Cause<'_>) -> Vec<String> {
-    let mut words = vec![shell(arn)];
-    if let Places::One(region) = places(&cause.members) {
-        words.push(format!("--region {}", shell(region)));
-    }
-    words
+fn on_one(arn: &str, cause: &Cause<'_>) -> Targets {
+    let region = match places(&cause.members) {
+        Places::One(region) => Some(region),
+        Places::None | Places::Several => None,
+    };
+    Targets::named([arn], region)
 }
 
-fn on_instances(cause: &Cause<'_>, codes: &BTreeSet<Code>, fixes: Fixes<'_>) -> Option<Vec<String>> {
+fn on_instances(cause: &Cause<'_>, codes: &BTreeSet<Code>, fixes: Fixes<'_>) -> Option<Targets> {
     let members = &cause.members;
     if !members.iter().all(|member| member.kind == Kind::Instance && is_instance_id(member.id)) {
         return None;
     }
     if members.len() > MOST_NAMED {
         // The codes are in the order of the chain, and the first link that is missing is what the cause is.
-        return codes.first().map(|code| vec![fixes.selection.to_owned(), format!("--only {}", word(code))]);
+        let words = fixes.selection.clone().option("--only", word(codes.first()?));
+        return Some(Targets { words, is_selection: true });
     }
-    let ids = members.iter().map(|member| member.id.to_owned());
+    let ids = members.iter().map(|member| member.id);
     match places(members) {
-        Places::None => Some(ids.collect()),
-        Places::One(region) => Some(ids.chain([format!("--region {}", shell(region))]).collect()),
-        Places::Several => members.iter().map(|member| instance_arn(member, cause.account)).collect(),
+        Places::None => Some(Targets::named(ids, None)),
+        Places::One(region) => Some(Targets::named(ids, Some(region))),
+        Places::Several => {
+            let arns = members.iter().map(|member| instance_arn(member, cause.account));
+            Some(Targets::named(arns.collect::<Option<Vec<_>>>()?, None))
+        }
     }
 }
 
 /// `None` for an instance whose Region is not known, which no command can find.
 fn instance_arn(member: &Member<'_>, account: Option<&str>) -> Option<String> {
     let (region, id, account) = (member.region?, member.id, account.unwrap_or_default());
-    Some(shell(&format!("arn:{}:ec2:{region}:{account}:instance/{id}", partition_of_region(region))))
+    Some(format!("arn:{}:ec2:{region}:{account}:instance/{id}", partition_of_region(region)))
 }
 
 /// The Regions of members.

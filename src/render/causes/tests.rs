@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::render::sample::outcome;
 use crate::report::{
@@ -5,7 +7,12 @@ use crate::report::{
 };
 
 const WIDE: Layout = Layout { detail: Detail::Normal, width: None };
-const FIXES: Fixes<'_> = Fixes { selection: "--all --region us-east-1", flags: "", several_accounts: false };
+static SELECTION: LazyLock<Command> = LazyLock::new(|| Command::new("--all --region us-east-1"));
+static NO_FLAGS: LazyLock<Command> = LazyLock::new(Command::default);
+
+fn fixes() -> Fixes<'static> {
+    Fixes { selection: &SELECTION, flags: &NO_FLAGS, several_accounts: false }
+}
 
 fn finding(code: Code, severity: Severity, message: &str) -> Finding {
     Finding { code, severity, message: message.to_owned(), remedy: "mend it".to_owned(), leaves_unknown: false }
@@ -67,7 +74,7 @@ fn unread(region: &str) -> Outcome {
 }
 
 fn text(results: Vec<Outcome>, layout: Layout) -> String {
-    let page = render(&Report { results }, layout, Some(FIXES));
+    let page = render(&Report { results }, layout, Some(fixes()));
     anstream::adapter::strip_str(&page).to_string()
 }
 
@@ -360,7 +367,7 @@ fn commands_for_roles_and_profiles() {
     assert_eq!(offered(vec![lacking(1, "web"), in_region("eu-west-1", lacking(2, "web"))]), [role]);
     for (name, quoted) in [
         ("team/a+b,c.d@e-f_g", "arn:aws:iam::111122223333:role/team/a+b,c.d@e-f_g"),
-        ("a=b", "'arn:aws:iam::111122223333:role/a=b'"),
+        ("a=b", "arn:aws:iam::111122223333:role/a=b"),
         ("a b'$(c)", r"'arn:aws:iam::111122223333:role/a b'\''$(c)'"),
     ] {
         assert_eq!(offered(vec![lacking(1, name)]), [format!("ssm-profile fix {quoted} --region us-east-1")]);
@@ -411,7 +418,8 @@ fn no_command_where_it_cannot_help() {
     assert!(offered(vec![documents]).is_empty());
     let page = render(&Report { results: vec![bare(1)] }, WIDE, None);
     assert!(!page.contains("ssm-profile fix"));
-    let fixes = Fixes { flags: "--profile prod", ..FIXES };
+    let flags = Command::new("--profile prod");
+    let fixes = Fixes { flags: &flags, ..fixes() };
     let page = render(&Report { results: vec![lacking(1, "web")] }, WIDE, Some(fixes));
     assert!(page.contains("role/web --region us-east-1 --profile prod\n"), "{page}");
 }
@@ -442,16 +450,18 @@ fn what_differs_by_region_is_not_mended_in_one_region_alone() {
 
 #[test]
 fn over_several_accounts_a_command_says_whose_credentials_it_needs() {
-    let fixes = Fixes { several_accounts: true, ..FIXES };
+    let fixes = Fixes { several_accounts: true, ..fixes() };
     let page = |results| render(&Report { results }, WIDE, Some(fixes));
     let page_of_one = page(vec![lacking(1, "web")]);
     assert!(
-        page_of_one.contains("role/web --region us-east-1  # with credentials of account 111122223333\n"),
+        page_of_one.contains(
+            "fix with credentials of account 111122223333:\u{1b}[0m ssm-profile fix arn:aws:iam::111122223333:role/web --region us-east-1\n"
+        ),
         "{page_of_one}"
     );
     // The selection enters the accounts by itself.
     let many = page((0..12).map(bare).collect());
-    assert!(many.contains("--only no-instance-profile") && !many.contains("# with"), "{many}");
+    assert!(many.contains("--only no-instance-profile") && !many.contains("with credentials"), "{many}");
 }
 
 #[test]
@@ -465,7 +475,7 @@ fn what_others_chose_moves_no_cursor() {
     let warned = finding(Code::AgentOffline, Severity::Warning, "\u{1b}[H");
     for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
         let results = vec![outcome.clone(), instance(2, Verdict::Ready, vec![warned.clone()])];
-        let page = render(&Report { results }, Layout { detail, width: None }, Some(FIXES));
+        let page = render(&Report { results }, Layout { detail, width: None }, Some(fixes()));
         let bare = anstream::adapter::strip_str(&page).to_string();
         let unseen = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!bare.contains(unseen), "{bare:?}");

@@ -323,7 +323,7 @@ fn nothing_unseen_gets_through() {
         ])
     };
     let page = render("fix", &record, None).unwrap();
-    assert!(!page.contains(|c: char| c != '\n' && crate::render::sanitize::is_unseen(c)), "{page:?}");
+    assert!(!page.contains(|c: char| c != '\n' && crate::unseen::is_unseen(c)), "{page:?}");
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["changes"][0]["name"], hostile);
     assert_eq!(page["changes"][0]["after"]["Sid"], "\u{202e}\u{9b}");

@@ -1,0 +1,234 @@
+//! Commands for a person to copy into a shell: words, and one way to write them.
+//!
+//! Names, tags, paths and policies are chosen by others. Whoever chooses them shall not run a command in the shell of the
+//! person who copies ours, nor give it an option. So no command is put together as text.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display, Write as _};
+
+use serde_json::json;
+
+use crate::unseen::is_unseen;
+
+/// Values that the AWS CLI takes for the name of a file or the address of a page, and loads
+/// ([AWS CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-file.html)).
+const LOADED: [&str; 4] = ["file://", "fileb://", "http://", "https://"];
+
+/// A command, or some flags of one.
+///
+/// It is displayed on one line that dash, bash and zsh read as its words, also when typed. There is neither a backtick in
+/// it, so that it can stand between backticks, nor a character that cannot be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Command {
+    words: Vec<Word>,
+    /// What would be taken for an option, and stands behind `--`.
+    last: Vec<Word>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Text(OsString),
+    /// What a variable of the shell holds.
+    Variable(&'static str),
+}
+
+impl Word {
+    fn text(text: &OsStr) -> Word {
+        Word::Text(match text.to_str() {
+            // No argument can hold a NUL. What is shown names nothing, instead of something else.
+            Some(text) if text.contains('\0') => text.replace('\0', r"\0").into(),
+            _ => text.into(),
+        })
+    }
+}
+
+impl Command {
+    /// A command, or flags, of which the words are known, as in `aws iam create-role`.
+    pub fn new(words: &'static str) -> Command {
+        Command::default().and(words)
+    }
+
+    /// The same with more words that are known.
+    pub fn and(mut self, words: &'static str) -> Command {
+        self.words.extend(words.split(' ').map(|word| Word::Text(word.into())));
+        self
+    }
+
+    /// The same with the words of `other`.
+    pub fn with(mut self, other: &Command) -> Command {
+        self.words.extend_from_slice(&other.words);
+        self.last.extend_from_slice(&other.last);
+        self
+    }
+
+    /// An option with its value, which is not taken for another option.
+    pub fn option(mut self, name: &str, value: impl AsRef<OsStr>) -> Command {
+        let value = value.as_ref();
+        let starts_with = |start: &str| value.as_encoded_bytes().starts_with(start.as_bytes());
+        let behind = |start: &str| Word::text(&OsString::from_iter([OsStr::new(start), value]));
+        if starts_with("-") {
+            self.words.push(behind(&format!("{name}=")));
+        } else if self.is_of_aws_cli() && LOADED.iter().any(|scheme| starts_with(scheme)) {
+            // With the space AWS refuses what could not be right anyway.
+            self.words.extend([Word::Text(name.into()), behind(" ")]);
+        } else {
+            self.words.extend([Word::Text(name.into()), Word::text(value)]);
+        }
+        self
+    }
+
+    /// The same option for each value, of which there may be none.
+    pub fn options(self, name: &str, values: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        values.into_iter().fold(self, |command, value| command.option(name, value))
+    }
+
+    /// An option whose value is in a variable of the shell.
+    pub fn option_from(mut self, name: &str, variable: &'static str) -> Command {
+        self.words.extend([Word::Text(name.into()), Word::Variable(variable)]);
+        self
+    }
+
+    /// A value without an option, such as a target.
+    pub fn operand(mut self, value: impl AsRef<OsStr>) -> Command {
+        let value = value.as_ref();
+        let words = if value.as_encoded_bytes().starts_with(b"-") { &mut self.last } else { &mut self.words };
+        words.push(Word::text(value));
+        self
+    }
+
+    /// Values without an option.
+    pub fn operands(self, values: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        values.into_iter().fold(self, Command::operand)
+    }
+
+    /// A file without an option. One whose name begins with a hyphen is neither an option nor standard input.
+    pub fn file(self, name: impl AsRef<OsStr>) -> Command {
+        let name = name.as_ref();
+        match name.as_encoded_bytes().starts_with(b"-") {
+            true => self.operand(OsString::from_iter([OsStr::new("./"), name])),
+            false => self.operand(name),
+        }
+    }
+
+    fn is_of_aws_cli(&self) -> bool {
+        self.words.first() == Some(&Word::Text("aws".into()))
+    }
+}
+
+impl Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = Word::Text("--".into());
+        let separator = self.last.first().map(|_| &separator);
+        let words = || self.words.iter().chain(separator).chain(&self.last);
+        if words().any(|word| matches!(word, Word::Text(text) if text.as_encoded_bytes().ends_with(b"\n"))) {
+            // A substitution drops the line feeds at its end, so that they need something behind them.
+            f.write_str(r"newline=$(printf '\012.'); ")?;
+        }
+        for (index, word) in words().enumerate() {
+            if index > 0 {
+                f.write_char(' ')?;
+            }
+            match word {
+                Word::Text(text) => write_word(f, text.as_encoded_bytes())?,
+                Word::Variable(name) => write!(f, "\"${name}\"")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A structure with one member, as a value of an option of the AWS CLI.
+///
+/// Its shorthand syntax gives a meaning to commas, equals signs and more, which the names of IAM may have
+/// ([AWS CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html)).
+pub fn structure(member: &str, value: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:+".contains(character);
+    match !value.is_empty() && value.chars().all(plain) {
+        true => format!("{member}={value}"),
+        false => json!({ member: value }).to_string(),
+    }
+}
+
+/// Between single quotes a POSIX shell changes nothing. A backtick, and what cannot be seen, is written as octal bytes.
+///
+/// See [Quoting](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02).
+fn write_word(f: &mut fmt::Formatter<'_>, word: &[u8]) -> fmt::Result {
+    if is_plain(word) {
+        return word.iter().try_for_each(|byte| f.write_char(char::from(*byte)));
+    }
+    if word.is_empty() {
+        return f.write_str("''");
+    }
+    let mut text = word;
+    while let Some(rest) = text.strip_suffix(b"\n") {
+        text = rest;
+    }
+    let (mut quotes, mut after_newline) = (Quotes::None, false);
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            // A line feed must not be the last in a substitution.
+            if after_newline || character == '`' || is_unseen(character) {
+                quotes.turn(Quotes::Substitution, f)?;
+                write_octal(f, character.encode_utf8(&mut [0; 4]).as_bytes())?;
+            } else if character == '\'' {
+                quotes.turn(Quotes::None, f)?;
+                f.write_str(r"\'")?;
+            } else {
+                quotes.turn(Quotes::Single, f)?;
+                f.write_char(character)?;
+            }
+            after_newline = character == '\n';
+        }
+        if !chunk.invalid().is_empty() {
+            quotes.turn(Quotes::Substitution, f)?;
+            write_octal(f, chunk.invalid())?;
+            after_newline = false;
+        }
+    }
+    quotes.turn(Quotes::None, f)?;
+    (text.len()..word.len()).try_for_each(|_| f.write_str("\"${newline%.}\""))
+}
+
+/// Whether no shell changes the word, wherever it stands: zsh would look for the command behind an equals sign.
+fn is_plain(word: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:,+@%=".contains(byte);
+    word.first().is_some_and(|first| !b"%=".contains(first)) && word.iter().all(plain)
+}
+
+/// Bytes in a format of `printf`, where dash still takes a percent sign for a conversion if it is an escape.
+fn write_octal(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| match byte {
+        b'%' => f.write_str("%%"),
+        _ => write!(f, "\\{byte:03o}"),
+    })
+}
+
+/// What a part of a word stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Single,
+    Substitution,
+}
+
+impl Quotes {
+    fn turn(&mut self, next: Quotes, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == next {
+            return Ok(());
+        }
+        f.write_str(match self {
+            Quotes::None => "",
+            Quotes::Single => "'",
+            Quotes::Substitution => "')\"",
+        })?;
+        *self = next;
+        f.write_str(match next {
+            Quotes::None => "",
+            Quotes::Single => "'",
+            Quotes::Substitution => "\"$(printf '",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
