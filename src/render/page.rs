@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use textwrap::core::Word;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -20,6 +21,8 @@ pub(super) enum LongWords {
 }
 
 /// Adds a line that starts with the first of `starts`, folded where there is a width; the rest starts with the second.
+///
+/// A command between backticks is never folded: in a shell the rest of it would be another command, or a part of a name.
 pub(super) fn fold(text: &mut String, width: Option<usize>, long: LongWords, starts: [&str; 2], content: &str) {
     let [first, rest] = starts;
     let Some(width) = width else {
@@ -31,9 +34,65 @@ pub(super) fn fold(text: &mut String, width: Option<usize>, long: LongWords, sta
         .initial_indent(first)
         .subsequent_indent(rest)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
-        .break_words(long == LongWords::Broken);
+        .word_separator(textwrap::WordSeparator::Custom(words))
+        .break_words(long == LongWords::Broken && !content.split('`').any(is_command));
     for line in textwrap::wrap(content, options) {
         let _ = writeln!(text, "{line}");
+    }
+}
+
+/// Words apart by spaces, a command between backticks being one.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let (mut words, mut start, mut in_command, mut after_space) = (Vec::new(), 0, false, false);
+    for (index, character) in line.char_indices() {
+        if after_space && character != ' ' && !in_command {
+            words.extend(line.get(start..index).map(Word::from));
+            start = index;
+        }
+        if character == '`' {
+            in_command = !in_command && line.get(index + 1..).is_some_and(is_command);
+        }
+        after_space = character == ' ';
+    }
+    words.extend(line.get(start..).map(Word::from));
+    Box::new(words.into_iter())
+}
+
+/// Whether a text begins like the commands, and the flags, that we print.
+fn is_command(text: &str) -> bool {
+    ["ssm-profile ", "aws ", "sudo ", "newline=", "--"].iter().any(|start| text.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_stays_on_one_line() {
+        let command = "`aws iam add-role-to-instance-profile --instance-profile-name web --role-name 'a b'`";
+        let flag = "`--context 'aws:PrincipalTag/a b c d e f g h i j k l m n=VALUE'`";
+        for long in [LongWords::Whole, LongWords::Broken] {
+            let mut text = String::new();
+            let content =
+                format!("add the role that is there: {command}, or give what you know: {flag} and `no such thing`");
+            fold(&mut text, Some(40), long, ["  ", "    "], &content);
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            let add = format!("{command}, or");
+            assert!(lines.contains(&add.as_str()) || lines.contains(&format!("{command},").as_str()), "{text}");
+            assert!(lines.contains(&flag) || lines.contains(&format!("{flag} and").as_str()), "{text}");
+            assert_eq!(lines.join(" "), content);
+            assert!(
+                text.lines().all(|line| line.len() <= 40 || line.contains("`aws") || line.contains("`--")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_words_are_broken_where_there_is_no_command() {
+        let (mut text, word) = (String::new(), format!("`{}`", "a".repeat(60)));
+        fold(&mut text, Some(40), LongWords::Broken, ["", "  "], &word);
+        assert!(text.lines().all(|line| line.len() <= 40), "{text}");
+        assert_eq!(text.lines().map(str::trim).collect::<String>(), word);
     }
 }

@@ -330,7 +330,8 @@ fn text_on_a_terminal_fits_it() {
     // A word is never broken: names, actions and ARNs are there to be copied.
     let breakable = |line: &&str| line.trim_start().split(' ').filter(|word| !word.is_empty()).count() > 3;
     // Nor is a command, which is there to be pasted.
-    let command = |line: &&str| line.trim_start().starts_with("fix: ssm-profile fix ");
+    let starts = ["fix: ssm-profile fix ", "`ssm-profile ", "`aws "];
+    let command = |line: &&str| starts.iter().any(|start| line.trim_start().starts_with(start));
     assert!(shown.lines().any(|line| command(&line)));
     for line in shown.lines().filter(breakable).filter(|line| !command(line)) {
         assert!(line.chars().count() <= 80, "{line}");
