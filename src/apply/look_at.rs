@@ -135,10 +135,3 @@ pub(super) async fn profile_id(connection: &Connection, arn: &Arn) -> Result<Opt
     let profile = super::look::profile(connection, arn).await?.filter(|profile| profile.arn() == arn.to_string());
     Ok(profile.map(|profile| profile.instance_profile_id().to_owned()))
 }
-
-/// The state of an instance; `None` if there is none of that id.
-pub(super) async fn instance_state(connection: &Connection, region: &str, id: &str) -> Result<Option<String>, Failure> {
-    let instance = super::look::instance(connection, region, id).await?;
-    let state = instance.and_then(|instance| instance.state.and_then(|state| state.name));
-    Ok(state.map(|name| name.as_str().to_owned()))
-}

@@ -6,7 +6,7 @@ use super::backup::{Backup, BackupFile, Entry, Progress};
 use super::run::Journal;
 use super::{look, look_at};
 use crate::aws::{Connection, Failure};
-use crate::fix::{Action, Change, Reason, Refusal, State, Thing};
+use crate::fix::{Change, Reason, Refusal, State, Thing};
 use iam_eval::arn::Arn;
 
 /// What an undo has to do.
@@ -31,23 +31,19 @@ pub struct UndoJournal {
     pub entries: Vec<usize>,
 }
 
+impl UndoJournal {
+    fn entry(&mut self, index: usize) -> Option<&mut Entry> {
+        self.entries.get(index).and_then(|entry| self.file.backup.changes.get_mut(*entry))
+    }
+}
+
 impl Journal for UndoJournal {
-    fn note(&mut self, index: usize, progress: Progress, change: &Change) -> std::io::Result<()> {
-        let later = self.entries.iter().skip(index + 1).any(|entry| Some(entry) == self.entries.get(index));
-        let entry = self.entries.get(index).and_then(|entry| self.file.backup.changes.get_mut(*entry));
-        match entry {
-            Some(entry) if progress == Progress::Made && !later => {
-                entry.progress = Progress::TakenBack;
-                self.file.save()
-            }
-            // One of two calls: what is left to take back is the change to what the thing is now.
-            Some(entry) if progress == Progress::Made => {
-                let left = entry.change.with_states(entry.change.before().clone(), change.after().clone());
-                entry.change = left.unwrap_or_else(|| entry.change.clone());
-                self.file.save()
-            }
-            _ => Ok(()),
+    fn note(&mut self, index: usize, progress: Progress, _: &Change) -> std::io::Result<()> {
+        match self.entry(index) {
+            Some(entry) if progress == Progress::Made => entry.progress = Progress::TakenBack,
+            _ => return Ok(()),
         }
+        self.file.save()
     }
 }
 
@@ -81,7 +77,11 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
             undo.refusals.push(changed(thing, &seen));
             continue;
         }
-        for change in feasible(connection, &inverse, &seen, &mut undo.warnings).await? {
+        if let Some(refusal) = not_made_by_a_fix(connection, backup, &inverse).await? {
+            undo.refusals.push(refusal);
+            continue;
+        }
+        if let Some(change) = feasible(connection, &inverse, &seen, &mut undo).await? {
             foreseen.insert(thing.clone(), change.after().clone());
             undo.changes.push(change);
             undo.entries.push(index);
@@ -91,39 +91,59 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
     Ok(undo)
 }
 
-/// The changes that can really be made in the place of `inverse`.
+/// Why what `inverse` takes away is none that a fix gave: a profile gets a role, and an instance a profile, that a fix made. Only
+/// a profile that was created anew, and that the instance has had before, may be of others.
+async fn not_made_by_a_fix(
+    connection: &Connection,
+    backup: &Backup,
+    inverse: &Change,
+) -> Result<Option<Refusal>, Failure> {
+    let (owned, what) = match (inverse.thing(), inverse.before()) {
+        (Thing::RoleOfProfile(_), State::Holds(role)) => (Thing::Role(role.clone()), "role"),
+        (thing @ Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) if !had(backup, thing, profile) => {
+            (Thing::InstanceProfile(profile.clone()), "instance profile")
+        }
+        _ => return Ok(None),
+    };
+    let foreign = look(connection, &owned).await? == State::Foreign;
+    Ok(foreign.then(|| {
+        let message = format!("the {what} `{}` is not one that `fix` created", owned.target());
+        not_as_written(inverse.thing(), message)
+    }))
+}
+
+/// Whether an instance had a profile before the fix: on a stopped one that was taken away by a change of its own.
+fn had(backup: &Backup, instance: &Thing, profile: &Arn) -> bool {
+    let first = backup.changes.iter().map(|entry| &entry.change).find(|change| change.thing() == instance);
+    matches!(first.map(Change::before), Some(State::Has { profile: had, .. }) if had == profile)
+}
+
+/// The change that can really be made in the place of `inverse`, if there is one.
+///
+/// An instance gets no profile back: a fix takes one away only if it was deleted, and
+/// [no id is given twice](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).
 async fn feasible(
     connection: &Connection,
     inverse: &Change,
     seen: &State,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Change>, Failure> {
-    let exact = inverse.with_states(seen.clone(), inverse.after().clone());
-    let (Thing::ProfileOfInstance { instance, region }, State::Has { profile, id }) =
-        (inverse.thing(), inverse.after())
-    else {
-        return Ok(exact.into_iter().collect());
-    };
-    let now = look_at::profile_id(connection, profile).await?;
-    let same = now.is_some() && (id.is_none() || now == *id);
-    if !same {
-        warnings.push(format!(
-            "`{instance}` held the instance profile `{profile}`, which does not exist any more in that form; it is left without a profile"
-        ));
-    }
-    let away = || inverse.with_states(seen.clone(), State::Absent);
-    Ok(match inverse.action() {
-        Action::AssociateIamInstanceProfile if !same => Vec::new(),
-        Action::ReplaceIamInstanceProfileAssociation if !same => away().into_iter().collect(),
-        // A profile is replaced on a running instance only.
-        Action::ReplaceIamInstanceProfileAssociation
-            if look_at::instance_state(connection, region, instance).await?.as_deref() != Some("running") =>
-        {
-            let back = inverse.with_states(State::Absent, inverse.after().clone());
-            away().into_iter().chain(back).collect()
+    undo: &mut Undo,
+) -> Result<Option<Change>, Failure> {
+    let after = match (inverse.thing(), inverse.after()) {
+        (thing @ Thing::ProfileOfInstance { instance, .. }, State::Has { profile, id }) => {
+            if id.is_some() && look_at::profile_id(connection, profile).await? == *id {
+                let message = format!("`{profile}` was not deleted, and `fix` takes no other profile from an instance");
+                undo.refusals.push(not_as_written(thing, message));
+                return Ok(None);
+            }
+            undo.warnings.push(format!(
+                "`{instance}` held the instance profile `{profile}`, which does not exist any more in that form; it is left without \
+                 a profile"
+            ));
+            &State::Absent
         }
-        _ => exact.into_iter().collect(),
-    })
+        (_, after) => after,
+    };
+    Ok(inverse.with_states(seen.clone(), after.clone()))
 }
 
 /// Others may have begun to use what the fix created, and would lose it.
@@ -208,6 +228,16 @@ fn region_of(thing: &Thing) -> Option<&str> {
     match thing {
         Thing::ProfileOfInstance { region, .. } => Some(region),
         _ => None,
+    }
+}
+
+/// The backup says what cannot have been so.
+fn not_as_written(thing: &Thing, message: String) -> Refusal {
+    Refusal {
+        target: thing.target(),
+        reason: Reason::ChangedSince,
+        message: format!("{message}: the backup, or the account, was changed since the fix"),
+        remedy: "give the file as `fix` wrote it, or put back by hand what shall be put back".to_owned(),
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     if !record.refusals.is_empty() {
         // All or nothing: half of it would be a state that nobody has seen.
         record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
-        record.stopped = Some("somebody changed what the fix had changed; nothing is put back".to_owned());
+        record.stopped = Some("not everything is as the fix left it; nothing is put back".to_owned());
         show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;

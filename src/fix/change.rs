@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::keeps;
-use super::foresee::MANAGED_CORE;
 use super::same::same_document;
 use crate::facts::PolicyText;
 use iam_eval::arn::Arn;
@@ -246,41 +244,6 @@ impl Change {
             _ => return None,
         };
         Some(Change { thing, before, after, action })
-    }
-
-    /// Whether a fix can have made this change: it creates, adds and associates, and takes no more away than the profile that an
-    /// instance gets another one for.
-    pub fn is_of_a_fix(&self) -> bool {
-        match (self.action, &self.before, &self.after) {
-            (
-                Action::PutRolePolicy | Action::UpdateAssumeRolePolicy,
-                State::Document(before),
-                State::Document(after),
-            ) => keeps(before, after),
-            (Action::AttachRolePolicy, ..) => match &self.thing {
-                Thing::AttachedPolicy { policy, .. } => policy.account == "aws" && policy.name() == MANAGED_CORE,
-                _ => false,
-            },
-            (
-                Action::CreateRole
-                | Action::CreateInstanceProfile
-                | Action::PutRolePolicy
-                | Action::AddRoleToInstanceProfile
-                | Action::AssociateIamInstanceProfile
-                | Action::ReplaceIamInstanceProfileAssociation
-                | Action::DisassociateIamInstanceProfile,
-                ..,
-            ) => true,
-            (
-                Action::UpdateAssumeRolePolicy
-                | Action::DeleteRole
-                | Action::DeleteRolePolicy
-                | Action::DetachRolePolicy
-                | Action::DeleteInstanceProfile
-                | Action::RemoveRoleFromInstanceProfile,
-                ..,
-            ) => false,
-        }
     }
 
     /// What is changed.

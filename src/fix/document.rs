@@ -144,16 +144,8 @@ struct NewDocument<'a> {
     statement: &'a [NewStatement],
 }
 
-/// Whether `after` has every statement of `before`, in their order and at its start, as a document to which something was
-/// added has.
-pub fn keeps(before: &PolicyText, after: &PolicyText) -> bool {
-    match (statements(before.as_str()), statements(after.as_str())) {
-        (Ok(before), Ok(after)) => after.starts_with(&before),
-        _ => false,
-    }
-}
-
-fn statements(text: &str) -> Result<Vec<Json>, Unfit> {
+/// The statements of a document, a single one as a list of one.
+pub(super) fn statements(text: &str) -> Result<Vec<Json>, Unfit> {
     let members = match Json::parse(text).map_err(Unfit::NotJson)? {
         Json::Object(members) => members,
         other => return Err(Unfit::NoObject(other.kind())),

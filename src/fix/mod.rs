@@ -6,6 +6,7 @@ mod change;
 pub mod document;
 mod draft;
 mod foresee;
+mod genuine;
 pub mod grant;
 pub mod owner;
 mod plan;
@@ -16,6 +17,7 @@ mod same;
 mod standing;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
+pub use genuine::{NotOfAFix, of_a_fix};
 pub use owner::is_ours;
 pub use plan::{Lookups, Options, Plan, lookups, mending, plan};
 pub use record::{Reach, Record, Status, Step};

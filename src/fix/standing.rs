@@ -36,7 +36,12 @@ pub(super) fn id_of(profile: &InstanceProfile) -> Option<String> {
 
 /// The statement that lets EC2 of the subject's partition assume a role.
 pub(super) fn admission(subject: &Subject) -> NewStatement {
-    let service = ServicePrincipal::ec2(subject.partition.as_deref()).name().to_owned();
+    admission_in(subject.partition.as_deref())
+}
+
+/// The same for a partition.
+pub(super) fn admission_in(partition: Option<&str>) -> NewStatement {
+    let service = ServicePrincipal::ec2(partition).name().to_owned();
     NewStatement::for_service(service, vec!["sts:AssumeRole".to_owned()])
 }
 

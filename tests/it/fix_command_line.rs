@@ -42,6 +42,12 @@ fn backup_of_policy(role: &str, name: &str, document: &str) -> String {
     backup_of(json!({"inline_policy": {"role": role, "name": name}}), json!("absent"), json!({"document": document}))
 }
 
+/// A policy as a fix writes it.
+fn granting(resource: &str) -> String {
+    let statement = json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": resource});
+    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+}
+
 /// No line of what a program says shows what the program is made of.
 fn speaks_plainly(output: &Output) {
     for internal in
@@ -403,7 +409,7 @@ fn without_a_way_to_aws_nothing_is_changed() {
         ("garbage", Sandbox::at(&garbage), ""),
         ("denied", Sandbox::at(&denied), "AccessDenied"),
     ] {
-        sandbox.file("backup.json", backup_of_policy(role, "X", "{}"));
+        sandbox.file("backup.json", backup_of_policy(role, "X", &granting("*")));
         for arguments in [
             &["fix", INSTANCE, "--yes"][..],
             &["fix", "role/web", "--yes"],
@@ -712,6 +718,7 @@ fn what_a_backup_holds_does_nothing_to_a_reader() {
         let role = format!("arn:aws:iam::{ACCOUNT}:role/web{text}");
         let document = json!({"Statement": {"Sid": text}}).to_string();
         for backup in [
+            backup_of_policy(&role, text, &granting(&format!("arn:aws:s3:::{text}"))),
             backup_of_policy(&role, text, &document),
             backup_of_policy(&format!("web{text}"), text, &document),
             backup_of(json!({text: role}), json!("absent"), json!("absent")),

@@ -423,23 +423,3 @@ fn an_undo_that_fails_goes_on_the_next_time() {
         }
     });
 }
-
-/// On an instance that was stopped meanwhile a profile is taken away and given back by two calls.
-#[test]
-fn an_undo_of_two_calls_that_fails_between_them_goes_on_the_next_time() {
-    // The profile that the instance had is there again, as somebody made it anew with the id that it had.
-    let stub = (REPLACE.world)().serve();
-    let sandbox = Sandbox::at(&stub);
-    let backup = REPLACE.fix(&sandbox).expect(0).backup.unwrap();
-    let mut world = go_on(&stub);
-    world.instances[0].state = "stopped".into();
-    world.profiles[0].id = "AIPAOLD".into();
-    let stub = world.fail(ASSOCIATE, denied(ASSOCIATE)).serve();
-    let ran = undo(&Sandbox::at(&stub), &backup).expect(3);
-    ran.tells_the_truth(&stub);
-    assert_eq!((ran.statuses(), stub.profile_of(INSTANCE)), (vec!["done", "failed"], None));
-    let stub = go_on(&stub).serve();
-    undo(&Sandbox::at(&stub), &backup).expect(0).tells_the_truth(&stub);
-    assert_eq!(stub.profile_of(INSTANCE).unwrap().1, "AIPAOLD");
-    assert!(undo(&Sandbox::at(&stub), &backup).expect(0).rows.is_empty());
-}

@@ -45,5 +45,6 @@ mod support_accounts;
 mod support_fleet;
 mod support_works;
 mod support_writes;
+mod undo_tampered;
 mod unread_answers;
 mod ways_to_aws;

@@ -8,6 +8,7 @@ mod document;
 mod expected;
 mod fleet;
 pub(crate) mod generators;
+mod genuine;
 mod grant;
 mod plan;
 mod properties;
