@@ -11,6 +11,7 @@ use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::place::{TEMPORARY, directory, keep_access};
 use super::run::Journal;
 use crate::fix::{Change, NotOfAFix, of_a_fix};
 use iam_eval::json_error;
@@ -126,9 +127,9 @@ impl BackupFile {
         Ok(BackupFile { path: path.to_owned(), backup })
     }
 
-    /// A backup that was read from this file.
+    /// A backup that was read from this file. What a symbolic link leads to is written, not the link.
     pub fn of(path: &Path, backup: Backup) -> BackupFile {
-        BackupFile { path: path.to_owned(), backup }
+        BackupFile { path: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), backup }
     }
 
     /// Writes what is now known, all of it or nothing.
@@ -136,7 +137,9 @@ impl BackupFile {
     /// # Errors
     /// If it cannot be written; the file is then as it was.
     pub fn save(&self) -> io::Result<()> {
-        temporary(&self.path, &self.backup)?.persist(&self.path).map_err(|error| error.error)?;
+        let file = temporary(&self.path, &self.backup)?;
+        keep_access(file.as_file(), &self.path);
+        file.persist(&self.path).map_err(|error| error.error)?;
         sync_directory(&self.path);
         Ok(())
     }
@@ -164,8 +167,8 @@ impl Journal for BackupFile {
 
 /// A file beside `path`, readable by its owner only, with the backup in it.
 fn temporary(path: &Path, backup: &Backup) -> io::Result<tempfile::NamedTempFile> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    let (prefix, suffix) = TEMPORARY;
+    let mut file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(directory(path))?;
     serde_json::to_writer_pretty(&mut file, backup)?;
     file.write_all(b"\n")?;
     file.as_file().sync_all()?;
@@ -174,8 +177,7 @@ fn temporary(path: &Path, backup: &Backup) -> io::Result<tempfile::NamedTempFile
 
 /// A file that was renamed is there after a power cut only if its directory was written too. Not every system can do that.
 fn sync_directory(path: &Path) {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(directory) = fs::File::open(directory) {
+    if let Ok(directory) = fs::File::open(directory(path)) {
         let _ = directory.sync_all();
     }
 }
@@ -205,6 +207,14 @@ pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
     use crate::fix::{State, Thing};
+
+    #[test]
+    fn what_a_killed_run_leaves_is_known_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let backup = Backup::new(Timestamp::UNIX_EPOCH, []);
+        let file = temporary(&directory.path().join("backup.json"), &backup).unwrap();
+        assert_eq!(super::super::place::leftovers(directory.path()), [file.path()]);
+    }
 
     #[test]
     fn a_backup_is_of_one_account() {

@@ -11,6 +11,7 @@ mod look;
 pub mod look_at;
 mod passing;
 pub mod patience;
+pub mod place;
 pub mod reach;
 mod rollback;
 pub mod run;

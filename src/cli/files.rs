@@ -1,9 +1,12 @@
 //! Reading the files that were named; `-` is standard input.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::output;
+use crate::apply::place;
 use crate::limits;
 use crate::sources::documents::Text;
 
@@ -86,4 +89,19 @@ fn lower(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
     first + characters.as_str()
+}
+
+/// Names what killed runs left beside these backups.
+pub fn warn_of_leftovers<'a>(backups: impl IntoIterator<Item = &'a Path>) {
+    // The file that a symbolic link leads to is the one that is written.
+    let files = backups.into_iter().map(|file| std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()));
+    let directories: BTreeSet<PathBuf> = files.map(|file| place::directory(&file).to_owned()).collect();
+    let left = directories.iter().flat_map(|directory| place::leftovers(directory));
+    let names: Vec<String> = left.map(|file| format!("`{}`", file.display())).collect();
+    if !names.is_empty() {
+        output::warning(&format!(
+            "left over from a run that was killed: {}; delete when no other `fix` or `undo` is running",
+            names.join(", ")
+        ));
+    }
 }

@@ -1,12 +1,14 @@
 //! `undo`: what a fix changed, put back.
 
+use std::path::Path;
+
 use super::fix::Show;
 use super::progress::Progress;
 use super::{Exit, Stop, args, confirm, files, gather, output};
 use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
 use crate::apply::undo::{UndoJournal, plan};
-use crate::apply::{Failures, Interrupt};
+use crate::apply::{Failures, Interrupt, place};
 use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
 use crate::limits;
@@ -18,6 +20,15 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let file = files::read(&typed.backup, limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
+    let path = Path::new(&typed.backup);
+    files::warn_of_leftovers([path]);
+    let doubts = place::doubts(path);
+    if !doubts.is_empty() && typed.writing.yes && !typed.writing.dry_run {
+        return Err(Stop::Usage(vec![format!(
+            "others may have changed the backup: {}; leave `--yes` out and confirm the plan yourself; nothing was changed",
+            doubts.join("; ")
+        )]));
+    }
     let connection = gather::connect(&typed.aws, resolved.region.as_ref()).await?;
     let progress = Progress::start("looking at what the fix changed");
     let looked = async {
@@ -37,6 +48,12 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         backup: None,
         ..Record::default()
     };
+    if !doubts.is_empty() {
+        record.warnings.push(format!(
+            "others may have changed the backup: {}; say yes only if this takes back what the fix did, and nothing else",
+            doubts.join("; ")
+        ));
+    }
     let show = Show { form: typed.writing.output, detail: output::detail(cli) };
     let end = |record: &Record| match show.form {
         args::RecordOutput::Json => output::record("undo", record, None),
@@ -77,7 +94,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
             return Err(Stop::Failure("changed since the plan; nothing was changed, run the undo again".to_owned()));
         }
     }
-    let file = BackupFile::of(std::path::Path::new(&typed.backup), backup);
+    let file = BackupFile::of(path, backup);
     let mut journal = UndoJournal { file, entries: looked.entries };
     interrupt.defer();
     let watcher = output::Steps::start();

@@ -45,6 +45,7 @@ mod support_accounts;
 mod support_fleet;
 mod support_works;
 mod support_writes;
+mod undo_file;
 mod undo_tampered;
 mod unread_answers;
 mod ways_to_aws;

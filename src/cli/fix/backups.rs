@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::super::Stop;
+use super::super::files::warn_of_leftovers;
 use super::super::resolve::FixPlan;
 use super::Part;
 use crate::apply::backup::{Backup, BackupFile, default_path};
@@ -49,6 +50,7 @@ pub(super) fn begin(resolved: &FixPlan, parts: &[Part]) -> Result<Vec<Option<Bac
             }
         }
     }
+    warn_of_leftovers(files.iter().flatten().map(BackupFile::path));
     Ok(files)
 }
 
