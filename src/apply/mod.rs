@@ -16,6 +16,7 @@ pub mod reach;
 mod rollback;
 pub mod run;
 pub mod undo;
+pub mod verify;
 mod write;
 
 pub use chain::Failures;

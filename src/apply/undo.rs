@@ -32,6 +32,18 @@ pub struct UndoJournal {
 }
 
 impl UndoJournal {
+    /// Writes down that the change with this index is not taken back after all, so that the next undo sees to it again.
+    ///
+    /// # Errors
+    /// If that could not be written.
+    pub fn reopen(&mut self, index: usize) -> std::io::Result<()> {
+        match self.entry(index) {
+            Some(entry) if entry.progress == Progress::TakenBack => entry.progress = Progress::Made,
+            _ => return Ok(()),
+        }
+        self.file.save()
+    }
+
     fn entry(&mut self, index: usize) -> Option<&mut Entry> {
         self.entries.get(index).and_then(|entry| self.file.backup.changes.get_mut(*entry))
     }

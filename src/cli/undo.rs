@@ -8,6 +8,7 @@ use super::{Exit, Stop, args, confirm, files, gather, output};
 use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
 use crate::apply::undo::{UndoJournal, plan};
+use crate::apply::verify::verify;
 use crate::apply::{Failures, Interrupt, place};
 use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
@@ -103,12 +104,19 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let ended = run(with, record.steps.clone()).await;
     watcher.finish();
     record.steps = ended.steps;
-    record.stopped = ended.stopped;
+    let progress = Progress::start("checking again");
+    let wrong = verify(&connection, interrupt, &mut record.steps).await;
+    progress.finish();
+    record.stopped = ended.stopped.or(wrong);
+    for (index, _) in record.steps.iter().enumerate().filter(|(_, step)| step.status == Status::Failed) {
+        // A file that cannot be written any more leaves that to whoever reads this.
+        let _ = journal.reopen(index);
+    }
     if record.stopped.is_some() {
         record.next.push("run the same undo again: it goes on from what is there now".to_owned());
     }
     end(&record)?;
-    Ok(match (&record.stopped, ended.interrupted) {
+    Ok(match (&record.stopped, interrupt.is_set()) {
         (_, true) => Exit::Interrupted,
         (Some(_), false) => Exit::Unknown,
         (None, false) => Exit::Ready,

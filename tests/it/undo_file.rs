@@ -1,11 +1,13 @@
-//! The file that `undo` reads: who can write it, symbolic links, what killed runs left beside it.
+//! The file that `undo` reads: who can write it, symbolic links, what killed runs left beside it; and the look after the undo.
 
 use std::fs;
 
 use serde_json::Value;
 
-use crate::support::chains::{Account, OWN, POLICY, PUT, undo};
+use crate::support::chains::{ATTACH, Account, CREATE, Chain, NEW, OTHER, OWN, POLICY, PUT, go_on, undo};
 use crate::support::command::Sandbox;
+use crate::support::model::{Profile, Role};
+use crate::support::world::World;
 
 const LEFT: &str = ".ssm-profile-backup-x1Y2z3.tmp";
 
@@ -147,4 +149,56 @@ fn what_killed_runs_left_is_named_and_kept() {
     // Where there is none, nothing is said.
     let output = sandbox.run(&PUT.typed(&["--yes", "--backup", "backup.json"])).expect(0);
     assert!(!output.stderr.contains("left over"), "{output:?}");
+}
+
+/// Undoes a fix while somebody does something right after one of its calls.
+fn undone_with(chain: &Chain, action: &str, theirs: fn(&mut World)) {
+    let stub = (chain.world)().serve();
+    let backup = {
+        let sandbox = Sandbox::at(&stub);
+        let backup = chain.fix(&sandbox).expect(0).backup.unwrap();
+        fs::read_to_string(backup).unwrap()
+    };
+    let stub = go_on(&stub).after(action, .., theirs).serve();
+    let sandbox = Sandbox::at(&stub);
+    let file = sandbox.file("backup.json", backup).display().to_string();
+    let ran = undo(&sandbox, &file).expect(3);
+    let row = ran.row(action);
+    assert_eq!(row.status, "failed", "{ran:#?}");
+    assert!(row.note.as_ref().unwrap().contains("now it is not as it was before the fix"), "{ran:#?}");
+    assert!(ran.reason().contains(&row.target), "{ran:#?}");
+    assert!(ran.rows.iter().filter(|other| other.action != row.action).all(|row| row.status == "done"), "{ran:#?}");
+    // It is not crossed off: the next undo does not say that there is nothing to do.
+    undo(&sandbox, &file).expect(1);
+}
+
+#[test]
+fn what_is_not_as_it_was_to_be_after_an_undo_is_said() {
+    undone_with(&CREATE, "DeleteRole", |world| world.roles.push(Role::new(NEW)));
+    undone_with(&CREATE, "DeleteInstanceProfile", |world| world.profiles.push(Profile::new(NEW)));
+    let without = Chain {
+        world: || {
+            let mut world = (PUT.world)();
+            world.roles[0].inline.retain(|(name, _)| name != POLICY);
+            world
+        },
+        ..PUT
+    };
+    undone_with(&without, "DeleteRolePolicy", |world| world.roles[0].inline.push((POLICY.into(), OTHER.into())));
+}
+
+#[test]
+fn what_cannot_be_read_again_after_an_undo_is_said() {
+    let stub = (ATTACH.world)().serve();
+    let sandbox = Sandbox::at(&stub);
+    let backup = fs::read_to_string(ATTACH.fix(&sandbox).expect(0).backup.unwrap()).unwrap();
+    // The plan of the undo reads it once, and the look before the write once more.
+    let denied = crate::support::chains::denied("ListAttachedRolePolicies");
+    let stub = go_on(&stub).fail_some("ListAttachedRolePolicies", 3.., denied).serve();
+    let sandbox = Sandbox::at(&stub);
+    let file = sandbox.file("backup.json", backup).display().to_string();
+    let ran = undo(&sandbox, &file).expect(3);
+    let row = ran.row("DetachRolePolicy");
+    assert!(row.status == "failed" && row.note.as_ref().unwrap().contains("it is not known whether"), "{ran:#?}");
+    assert_eq!(stub.writes(), ["DetachRolePolicy"]);
 }

@@ -25,8 +25,8 @@ has something to do, 2 bad usage or not confirmed, 3 a step failed or AWS did,
 pub(super) const UNDO_HELP: &str = "\
 Nothing is put back if somebody changed in between what the fix had changed, or
 if the file holds anything that a fix does not do. Where others can write the
-file, --yes is not enough: you are asked. The file stays, and a second undo has
-nothing to do.
+file, --yes is not enough: you are asked. Everything is read again at the end.
+The file stays, and a second undo has nothing to do.
 
 Exit codes: 0 everything is as before, 1 refused or a dry run has something to
 do, 2 bad usage or not confirmed, 3 a step failed or AWS did, 130 interrupted.";
