@@ -11,17 +11,17 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, fix, facts, command_line, unseen | a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`render`] | report, fix, facts, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
 //! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, command_line | changes as text for people whose roles live in code |
-//! | [`fix`] | diagnose, facts, needs, report, command_line | from facts to changes, a plain function |
+//! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report, command_line | facts to report, a plain function |
+//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report | facts to report, a plain function |
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
 //! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
-//! | [`report`] | | what a diagnosis says |
+//! | [`report`] | facts | what a diagnosis finds, as data |
 //! | [`facts`] | redact | what was read, and the snapshot file |
 //! | [`target`] | | what a person can point the tool at |
 //! | [`command_line`] | unseen | commands that a person may copy into a shell, quoted |

@@ -6,7 +6,7 @@ use super::backup::{Backup, BackupFile, Entry, Progress};
 use super::run::Journal;
 use super::{look, look_at};
 use crate::aws::{Connection, Failure};
-use crate::fix::{Change, Reason, Refusal, State, Thing};
+use crate::fix::{Change, ChangedTo, Refusal, RefusalKind, State, Thing, User};
 use iam_eval::arn::Arn;
 
 /// What an undo has to do.
@@ -110,17 +110,17 @@ async fn not_made_by_a_fix(
     backup: &Backup,
     inverse: &Change,
 ) -> Result<Option<Refusal>, Failure> {
-    let (owned, what) = match (inverse.thing(), inverse.before()) {
-        (Thing::RoleOfProfile(_), State::Holds(role)) => (Thing::Role(role.clone()), "role"),
+    let owned = match (inverse.thing(), inverse.before()) {
+        (Thing::RoleOfProfile(_), State::Holds(role)) => Thing::Role(role.clone()),
         (thing @ Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) if !had(backup, thing, profile) => {
-            (Thing::InstanceProfile(profile.clone()), "instance profile")
+            Thing::InstanceProfile(profile.clone())
         }
         _ => return Ok(None),
     };
     let foreign = look(connection, &owned).await? == State::Foreign;
     Ok(foreign.then(|| {
-        let message = format!("the {what} `{}` is not one that `fix` created", owned.target());
-        not_as_written(inverse.thing(), message)
+        let kind = RefusalKind::NotCreatedByFix { thing: (&owned).into(), name: owned.target() };
+        Refusal::of_thing(inverse.thing(), kind)
     }))
 }
 
@@ -143,8 +143,8 @@ async fn feasible(
     let after = match (inverse.thing(), inverse.after()) {
         (thing @ Thing::ProfileOfInstance { instance, .. }, State::Has { profile, id }) => {
             if id.is_some() && look_at::profile_id(connection, profile).await? == *id {
-                let message = format!("`{profile}` was not deleted, and `fix` takes no other profile from an instance");
-                undo.refusals.push(not_as_written(thing, message));
+                let kind = RefusalKind::ProfileNotDeleted { profile: profile.to_string() };
+                undo.refusals.push(Refusal::of_thing(thing, kind));
                 return Ok(None);
             }
             undo.warnings.push(format!(
@@ -163,23 +163,23 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
     let deleted: Vec<Change> = undo.changes.iter().filter(|change| *change.after() == State::Absent).cloned().collect();
     let goes = |thing: &Thing| deleted.iter().any(|change| change.thing() == thing);
     for change in &deleted {
-        let mut others: Vec<String> = Vec::new();
+        let mut others: Vec<User> = Vec::new();
         match change.thing() {
             Thing::Role(role) => {
                 for name in look_at::inline_names(connection, role).await? {
                     if !goes(&Thing::InlinePolicy { role: role.clone(), name: name.clone() }) {
-                        others.push(format!("the inline policy `{name}`"));
+                        others.push(User::InlinePolicy(name));
                     }
                 }
                 for arn in look_at::attached(connection, role).await? {
                     let policy = Arn::parse(&arn);
                     if !policy.is_some_and(|policy| goes(&Thing::AttachedPolicy { role: role.clone(), policy })) {
-                        others.push(format!("the attached policy `{arn}`"));
+                        others.push(User::AttachedPolicy(arn));
                     }
                 }
                 for profile in look_at::profiles_of_role(connection, role).await? {
                     if !goes(&Thing::RoleOfProfile(profile.clone())) {
-                        others.push(format!("the instance profile `{profile}`"));
+                        others.push(User::InstanceProfile(profile.to_string()));
                     }
                 }
             }
@@ -187,21 +187,15 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
                 let (instances, warning) = holders(connection, backup, profile).await?;
                 undo.warnings.extend(warning);
                 let others_of = |thing: &Thing| match thing {
-                    Thing::ProfileOfInstance { instance, .. } if !goes(thing) => {
-                        Some(format!("the instance `{instance}`"))
-                    }
+                    Thing::ProfileOfInstance { instance, .. } if !goes(thing) => Some(User::Instance(instance.clone())),
                     _ => None,
                 };
                 others.extend(instances.iter().filter_map(others_of));
             }
             _ => {}
         }
-        undo.refusals.extend(others.into_iter().map(|other| Refusal {
-            target: change.thing().target(),
-            reason: Reason::ChangedSince,
-            message: format!("{other} uses it since the fix"),
-            remedy: "take that away first, or leave what the fix created".to_owned(),
-        }));
+        let in_use = |by| Refusal::of_thing(change.thing(), RefusalKind::InUse { by });
+        undo.refusals.extend(others.into_iter().map(in_use));
     }
     Ok(())
 }
@@ -243,34 +237,15 @@ fn region_of(thing: &Thing) -> Option<&str> {
     }
 }
 
-/// The backup says what cannot have been so.
-fn not_as_written(thing: &Thing, message: String) -> Refusal {
-    Refusal {
-        target: thing.target(),
-        reason: Reason::ChangedSince,
-        message: format!("{message}: the backup, or the account, was changed since the fix"),
-        remedy: "give the file as `fix` wrote it, or put back by hand what shall be put back".to_owned(),
-    }
-}
-
 fn changed(thing: &Thing, seen: &State) -> Refusal {
-    let message = match (thing, seen) {
-        (_, State::Absent) => "it was deleted since the fix",
-        (_, State::Foreign) => "there is another one of that name now",
-        (Thing::TrustPolicy(_), _) => "the trust policy was changed since the fix",
-        (Thing::InlinePolicy { .. }, _) => "the inline policy was changed since the fix",
-        (Thing::RoleOfProfile(_), _) => "the profile holds another role since the fix",
-        (Thing::ProfileOfInstance { .. }, _) => "the instance has another profile since the fix",
-        _ => "it was changed since the fix",
+    let to = match seen {
+        State::Absent => ChangedTo::Deleted,
+        State::Foreign => ChangedTo::Another,
+        _ => ChangedTo::Changed,
     };
     let name = match thing {
-        Thing::InlinePolicy { name, .. } => format!(" (`{name}`)"),
-        _ => String::new(),
+        Thing::InlinePolicy { name, .. } => Some(name.clone()),
+        _ => None,
     };
-    Refusal {
-        target: thing.target(),
-        reason: Reason::ChangedSince,
-        message: format!("{message}{name}"),
-        remedy: "put back by hand what shall be put back; the backup file has the text".to_owned(),
-    }
+    Refusal::of_thing(thing, RefusalKind::ChangedSince { thing: thing.into(), name, to })
 }

@@ -60,7 +60,7 @@ impl Tally {
 
     /// One more result.
     pub fn add(&mut self, outcome: &Outcome) {
-        let found = || outcome.findings.iter().any(|finding| finding.severity <= self.fail_on);
+        let found = || outcome.findings.iter().any(|finding| finding.severity() <= self.fail_on);
         self.fails |= outcome.verdict == Verdict::NotReady || outcome.verdict != Verdict::Skipped && found();
         self.unknown |= outcome.verdict == Verdict::Unknown;
     }

@@ -31,6 +31,7 @@ use crate::diagnose::{self, Judge, diagnose};
 use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;
 use crate::redact;
+use crate::render::words::{self, Place};
 use crate::render::{json, sanitize};
 use crate::report::Report;
 use crate::simulation::compare;
@@ -325,8 +326,11 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let whole = output::json_or_stop(&snapshot::of(&facts))?;
     // What could not be read is in the snapshot with its reason, and is said here too.
     let report = diagnose(&facts, &plan.requirements, facts.taken_at);
-    let failures = report.results.iter().flat_map(|outcome| &outcome.findings).filter(|finding| finding.is_failure());
-    let failures: std::collections::BTreeSet<_> = failures.map(|finding| finding.message.as_str()).collect();
+    let failures = report.results.iter().flat_map(|outcome| {
+        let failures = outcome.findings.iter().filter(|finding| finding.is_failure());
+        failures.map(|finding| words::finding(finding, &Place::of(outcome)).message)
+    });
+    let failures: std::collections::BTreeSet<String> = failures.collect();
     failures.iter().for_each(|message| output::warning(&format!("the snapshot is incomplete: {message}")));
     Ok(match failures.is_empty() && whole {
         true if nothing => Exit::of_nothing(typed.targets.allow_empty),

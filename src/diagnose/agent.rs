@@ -6,11 +6,12 @@
 //! [Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html).
 
 use crate::facts::{Agent, Fact, Instance};
-use crate::report::{Code, Finding, NeededFor, Outcome, Severity, Verdict};
+use crate::report::{
+    AgentFeature, Code, Finding, FindingKind, LastSeen, NeededFor, NotRead, OfflineCause, Outcome, Severity, Verdict,
+};
 use iam_eval::Decision;
 
 use super::asked::aside;
-use super::words::{error, warning};
 
 type Version = [u32; 4];
 
@@ -18,35 +19,21 @@ const FOR_SESSIONS: Version = [2, 3, 68, 0];
 const FOR_KEYS: Version = [2, 3, 539, 0];
 const FOR_HOST_MANAGEMENT: Version = [3, 2, 582, 0];
 
-/// Whether what was found keeps an agent from Systems Manager: credentials, core permissions and metadata do, what only some
-/// sessions need does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Obstacle {
-    /// Something certainly does.
-    Certain,
-    /// Something that is not known may.
-    Possible,
-    /// Nothing that was found does.
-    None,
-}
-
-impl Obstacle {
-    /// What the outcome says of it, its verdict settled.
-    pub(super) fn of(outcome: &Outcome) -> Obstacle {
-        let core = || outcome.permissions.iter().filter(|permission| permission.needed_for == NeededFor::Core);
-        let denied = |decision| matches!(decision, Decision::ExplicitDeny | Decision::ImplicitDeny);
-        let of_credentials = || outcome.findings.iter().filter(|finding| is_of_credentials(finding.code));
-        let certain = of_credentials().any(|finding| finding.severity == Severity::Error)
-            || core().any(|permission| denied(permission.decision));
-        let possible = certain
-            || of_credentials().any(|finding| finding.leaves_unknown)
-            || core().any(|permission| permission.decision == Decision::Unknown)
-            || outcome.trust.as_ref().is_some_and(|trust| trust.decision != Decision::Allowed);
-        match (certain, possible) {
-            (true, _) if outcome.verdict == Verdict::NotReady => Obstacle::Certain,
-            (_, true) => Obstacle::Possible,
-            (_, false) => Obstacle::None,
-        }
+/// Whether what the outcome says, its verdict settled, keeps the agent from Systems Manager.
+pub(super) fn cause_of_being_offline(outcome: &Outcome) -> OfflineCause {
+    let core = || outcome.permissions.iter().filter(|permission| permission.needed_for == NeededFor::Core);
+    let denied = |decision| matches!(decision, Decision::ExplicitDeny | Decision::ImplicitDeny);
+    let of_credentials = || outcome.findings.iter().filter(|finding| is_of_credentials(finding.code()));
+    let certain = of_credentials().any(|finding| finding.severity() == Severity::Error)
+        || core().any(|permission| denied(permission.decision));
+    let possible = certain
+        || of_credentials().any(|finding| finding.leaves_unknown())
+        || core().any(|permission| permission.decision == Decision::Unknown)
+        || outcome.trust.as_ref().is_some_and(|trust| trust.decision != Decision::Allowed);
+    match (certain, possible) {
+        (true, _) if outcome.verdict == Verdict::NotReady => OfflineCause::Certain,
+        (_, true) => OfflineCause::Possible,
+        (_, false) => OfflineCause::NotFound,
     }
 }
 
@@ -85,12 +72,19 @@ fn is_of_credentials(code: Code) -> bool {
 
 /// What the agent's last report says beside an outcome. `scps_unseen` says whether service control policies may be hidden.
 pub(super) fn findings(instance: &Instance, outcome: &Outcome, encrypted: bool, scps_unseen: bool) -> Vec<Finding> {
-    let offline = |what: &str| offline(what, Obstacle::of(outcome), outcome.verdict, scps_unseen);
+    let offline = |last_seen| {
+        Finding::from(FindingKind::AgentOffline {
+            last_seen,
+            cause: cause_of_being_offline(outcome),
+            not_ready: outcome.verdict == Verdict::NotReady,
+            scps_unseen,
+        })
+    };
     let agent = match &instance.agent {
         Fact::Known(agent) => agent,
-        Fact::Absent if instance.state == "running" => return vec![offline("was never seen by Systems Manager")],
+        Fact::Absent if instance.state == "running" => return vec![offline(None)],
         Fact::Absent => return Vec::new(),
-        Fact::Unreadable(reason) => return aside("the agent's state is not known", reason).into_iter().collect(),
+        Fact::Unreadable(reason) => return aside(NotRead::Agent, reason).into_iter().collect(),
     };
     let mut findings: Vec<Finding> = too_old(agent, encrypted).into_iter().collect();
     match agent.ping.as_deref() {
@@ -98,8 +92,8 @@ pub(super) fn findings(instance: &Instance, outcome: &Outcome, encrypted: bool, 
         // One that does not run has a finding of its own.
         Some(_) if instance.state != "running" => {}
         Some(ping) => {
-            let since = agent.last_ping.map(|time| format!(" since {time:.0}")).unwrap_or_default();
-            findings.push(offline(&format!("is `{ping}`{since}")));
+            let since = agent.last_ping.map(|time| format!("{time:.0}"));
+            findings.push(offline(Some(LastSeen { ping: ping.to_owned(), since })));
         }
     }
     findings
@@ -110,65 +104,27 @@ pub(super) fn is_online(instance: &Instance) -> bool {
     instance.agent.known().and_then(|agent| agent.ping.as_deref()) == Some("Online")
 }
 
-fn offline(what: &str, obstacle: Obstacle, verdict: Verdict, scps_unseen: bool) -> Finding {
-    let (cause, remedy) = match obstacle {
-        Obstacle::Certain => (
-            "the errors found here keep it from connecting".to_owned(),
-            "fix the findings above first, then restart the agent (a denied agent retries only after up to 30 minutes)",
-        ),
-        Obstacle::Possible => (
-            "what could not be determined here may be the cause, or the network path, or the agent itself".to_owned(),
-            "settle the findings above first; then check the network path to the endpoints `ssm` and `ssmmessages`, and restart the \
-             agent",
-        ),
-        Obstacle::None => {
-            let errors = match verdict {
-                Verdict::NotReady => "the errors found here do not explain it; ",
-                _ => "",
-            };
-            let policies = if scps_unseen { ", a service control policy that is not visible from here" } else { "" };
-            (
-                format!(
-                    "{errors}the permissions to connect that could be seen are in place, so the cause is the network path to the \
-                     Systems Manager endpoints, an endpoint policy{policies}, or the agent itself (one that was denied before \
-                     retries only after up to 30 minutes)"
-                ),
-                "make sure that the instance reaches the endpoints `ssm` and `ssmmessages` and that the agent runs, then restart it",
-            )
-        }
-    };
-    warning(Code::AgentOffline, format!("the agent {what}: {cause}"), remedy, false)
-}
-
 fn too_old(agent: &Agent, encrypted: bool) -> Option<Finding> {
     let version = agent.version.as_deref()?;
     let parsed = parse(version)?;
-    let (least, what) = if parsed < FOR_SESSIONS {
-        (FOR_SESSIONS, "sessions need")
+    if parsed < FOR_SESSIONS {
+        Some(outdated(version, FOR_SESSIONS, AgentFeature::Sessions))
     } else if encrypted && parsed < FOR_KEYS {
-        (FOR_KEYS, "sessions encrypted with a KMS key need")
+        Some(outdated(version, FOR_KEYS, AgentFeature::EncryptedSessions))
     } else {
-        return None;
-    };
-    Some(outdated(version, what, least, "update the agent"))
+        None
+    }
 }
 
-fn outdated(version: &str, who_needs: &str, least: Version, remedy: &str) -> Finding {
-    let least = in_words(least);
-    error(Code::AgentOutdated, format!("the agent has version {version}, and {who_needs} {least} or later"), remedy)
+fn outdated(version: &str, least: Version, feature: AgentFeature) -> Finding {
+    FindingKind::AgentOutdated { version: version.to_owned(), least: dotted(least), feature }.into()
 }
 
 /// Keeps the agent from the role of Default Host Management Configuration.
 pub(super) fn too_old_for_host_management(instance: &Instance) -> Option<Finding> {
     let version = instance.agent.known()?.version.as_deref()?;
-    (parse(version)? < FOR_HOST_MANAGEMENT).then(|| {
-        outdated(
-            version,
-            "host management needs",
-            FOR_HOST_MANAGEMENT,
-            "update the agent, or give the instance a profile whose role has the permissions",
-        )
-    })
+    let too_old = parse(version)? < FOR_HOST_MANAGEMENT;
+    too_old.then(|| outdated(version, FOR_HOST_MANAGEMENT, AgentFeature::HostManagement))
 }
 
 /// Whether nothing says that the agent is recent enough for that role. One that is connected is, even if its version cannot be
@@ -178,17 +134,9 @@ pub(super) fn may_be_too_old_for_host_management(instance: &Instance) -> bool {
     version.and_then(parse).is_none() && !is_online(instance)
 }
 
-/// That this is not known; said of that role.
+/// That this is not known.
 pub(super) fn version_not_known() -> Finding {
-    warning(
-        Code::ManagedByDhmc,
-        format!(
-            "cannot determine whether the agent can use this role: that needs {} or later, and the agent's version is not known",
-            in_words(FOR_HOST_MANAGEMENT)
-        ),
-        "check the agent's version on the instance, or give the instance a profile whose role has the permissions",
-        true,
-    )
+    FindingKind::AgentVersionUnknown { least: dotted(FOR_HOST_MANAGEMENT) }.into()
 }
 
 fn parse(version: &str) -> Option<Version> {
@@ -196,7 +144,7 @@ fn parse(version: &str) -> Option<Version> {
     numbers.try_into().ok()
 }
 
-fn in_words(version: Version) -> String {
+fn dotted(version: Version) -> String {
     version.map(|number| number.to_string()).join(".")
 }
 

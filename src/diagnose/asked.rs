@@ -6,12 +6,11 @@ use crate::facts::{
 };
 use crate::needs::{self, Cost, KeyArn, Need, Place, RequestedRegion, Requirements};
 use crate::preferences::{DEFAULT_NAME, Preferences};
-use crate::report::{Code, Finding, NeededFor, Severity};
+use crate::report::{Finding, FindingKind, NeededFor, NotRead, Reservation};
 use iam_eval::Resource;
 use iam_eval::arn::Arn;
 
-use super::words::{error, warning};
-use super::{explain, key};
+use super::key;
 
 /// Everything that is asked, and what about it is not known.
 pub(super) struct Asked<'a> {
@@ -171,13 +170,9 @@ impl<'a> Asked<'a> {
             let (arn, fact, finding) = key::resolve(facts, given, &of_bucket, false);
             self.findings.extend(finding.map(|finding| match cost {
                 Cost::Sessions => finding,
-                Cost::Logs => Finding {
-                    code: Code::SessionLogs,
-                    severity: Severity::Warning,
-                    message: format!("the bucket `{name}` is encrypted with a KMS key: {}", finding.message),
-                    leaves_unknown: false,
-                    ..finding
-                },
+                Cost::Logs => {
+                    Finding { reservation: Some(Reservation::OnlyLogs { bucket: Some(name.clone()) }), ..finding }
+                }
             }));
             let region = region.cloned().map_or(RequestedRegion::NotKnown, RequestedRegion::Named);
             of_keys.push(needs::upload_key(&arn, region, cost));
@@ -206,37 +201,26 @@ impl<'a> Asked<'a> {
             Fact::Known(text) => match Preferences::parse(text.as_str()) {
                 Ok(preferences) => Some(preferences),
                 Err(error) => {
-                    self.findings.push(warning(
-                        Code::InvalidPolicy,
-                        format!("the session preferences `{name}` are not understood: {error}"),
-                        "correct the document; what sessions need beyond the core is not known",
-                        true,
-                    ));
+                    self.findings.push(FindingKind::PreferencesInvalid { name: name.to_owned(), error }.into());
                     None
                 }
             },
             // Without the default document the defaults hold: no key, no logs.
             Fact::Absent if name == DEFAULT_NAME => None,
             Fact::Absent => {
-                self.findings.push(warning(
-                    Code::AwsError,
-                    format!("there is no Session document `{name}` in this Region"),
-                    "check the name that is given with `--preferences`",
-                    true,
-                ));
+                self.findings.push(FindingKind::PreferencesMissing { name: name.to_owned() }.into());
                 None
             }
             // The default document is read if it is readable; whoever names another wants to know what it asks for.
             Fact::Unreadable(reason) if name != DEFAULT_NAME || may_hide(settings, reason) => {
                 self.preferences_known = false;
-                let finding = explain::unreadable(reason);
-                let message = format!("the session preferences `{name}` are not known: {}", finding.message);
-                self.findings.push(Finding { message, ..finding });
+                let (name, reason) = (name.to_owned(), reason.clone());
+                self.findings.push(FindingKind::PreferencesUnreadable { name, reason }.into());
                 None
             }
             Fact::Unreadable(reason) => {
                 self.preferences_known = false;
-                self.findings.extend(aside("the session preferences are not known", reason));
+                self.findings.extend(aside(NotRead::SessionPreferences, reason));
                 None
             }
         }
@@ -250,14 +234,9 @@ fn may_hide(settings: &Settings, reason: &Unreadable) -> bool {
 }
 
 /// Something that could not be read and decides nothing by itself; nothing where nobody tried to read it.
-pub(super) fn aside(what: &str, reason: &Unreadable) -> Option<Finding> {
-    let finding = explain::unreadable(reason);
-    (reason.kind != UnreadableKind::NotInSnapshot).then(|| Finding {
-        severity: Severity::Info,
-        message: format!("{what}: {}", finding.message),
-        leaves_unknown: false,
-        ..finding
-    })
+pub(super) fn aside(what: NotRead, reason: &Unreadable) -> Option<Finding> {
+    let tried = reason.kind != UnreadableKind::NotInSnapshot;
+    tried.then(|| FindingKind::NotRead { what, reason: reason.clone() }.into())
 }
 
 /// The name of the bucket in the ARN of a bucket or an object.
@@ -273,10 +252,7 @@ fn key_of_another_region(given: &str, arn: &KeyArn, place: &Place<'_>) -> Option
     let of_key = Arn::parse(given).or_else(|| Arn::parse(&text.to_string()))?;
     let (of_key, own) = (of_key.region()?.to_owned(), place.region?);
     (of_key != own && !of_key.contains('*')).then(|| {
-        error(
-            Code::KmsKeyPolicy,
-            format!("the session key `{given}` is in {of_key}, and the agent calls AWS KMS in its own Region, {own}: sessions fail"),
-            format!("name a key of {own} in the session preferences of that Region"),
-        )
+        let (key, region) = (given.to_owned(), own.to_owned());
+        FindingKind::KeyOfOtherRegion { key, key_region: of_key, region }.into()
     })
 }

@@ -4,13 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agent_context::is_always_carried;
-use crate::command_line::Command;
-use crate::needs::{Need, Place, RequestedRegion};
-use crate::report::{Code, Finding};
+use crate::needs::{Need, RequestedRegion};
+use crate::report::{FindingKind, Flag, Settling};
 use iam_eval::Doubt;
-
-use super::role::JudgedRole;
-use super::words::{actions_in_words, in_words, listed, warning};
 
 /// Keys whose values differ with the service that is called: each has endpoints and resources of its own. So do the keys of a
 /// service itself.
@@ -27,79 +23,50 @@ const BY_SERVICE: [&str; 7] = [
 /// From this many actions of a service on, a pattern stands for them.
 const SEVERAL: usize = 3;
 
-/// A permission of which it is not known whether the role has it.
-pub(super) fn conditional(judged: &JudgedRole, doubt: &Doubt, needs: &[&Need], place: &Place<'_>) -> Finding {
-    let remedy = match doubt.keys.is_empty() {
-        true => "write the statement so that it does not hang on this".to_owned(),
-        false => remedy(doubt, needs, place, judged.name.is_empty()),
-    };
-    let actions: Vec<&str> = needs.iter().map(|need| need.action.as_str()).collect();
-    let actions = actions_in_words(&actions);
-    let message = match doubt.notes.is_empty() {
-        true => format!("it hangs on {} whether the role may call {actions}", in_words(doubt)),
-        false => {
-            let keys = doubt.keys.iter().map(|key| format!("it hangs on `{key}`"));
-            let why: Vec<String> = doubt.notes.iter().cloned().chain(keys).collect();
-            format!("it is not known whether the role may call {actions}: {}", why.join("; "))
-        }
-    };
-    warning(Code::ConditionalPermission, message, remedy, true)
+/// A permission of which it is not known whether the role has it. `documents` says whether bare documents are judged.
+pub(super) fn conditional(doubt: &Doubt, needs: &[&Need], documents: bool) -> FindingKind {
+    let actions: BTreeSet<&String> = needs.iter().map(|need| &need.action).collect();
+    FindingKind::ConditionalPermission {
+        actions: actions.into_iter().cloned().collect(),
+        depends_on: doubt.clone(),
+        settling: settling(doubt, needs, documents),
+    }
 }
 
-fn remedy(doubt: &Doubt, needs: &[&Need], place: &Place<'_>, documents: bool) -> String {
-    let mut remedies = Vec::new();
+fn settling(doubt: &Doubt, needs: &[&Need], documents: bool) -> Settling {
+    let mut settling = Settling::default();
     let mut flags = BTreeSet::new();
-    let mut absent = None;
     for key in &doubt.keys {
         match key.as_str() {
             // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
-            "aws:TokenIssueTime" => remedies.push(
-                "wait: credentials that are issued later pass, and those of an instance are renewed within hours, 24 at most; to \
-                 renew them now, stop and start the instance"
-                    .to_owned(),
-            ),
-            "ec2:RoleDelivery" => remedies.push(require_tokens(place)),
-            "aws:RequestedRegion" => flags.extend(region_flags(needs)),
-            "aws:PrincipalAccount" if documents => drop(flags.insert("`--account ID`".to_owned())),
-            "ec2:SourceInstanceARN" if documents => {
-                flags.insert("`--account ID --region REGION --instance-id ID`".to_owned());
-            }
+            "aws:TokenIssueTime" => settling.newer_credentials = true,
+            // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-policy-keys
+            "ec2:RoleDelivery" => settling.require_tokens = true,
+            "aws:RequestedRegion" => flags.extend(needs.iter().map(|need| region_flag(need))),
+            "aws:PrincipalAccount" if documents => drop(flags.insert(Flag::Account)),
+            "ec2:SourceInstanceARN" if documents => drop(flags.insert(Flag::Instance)),
             key => {
                 let names = names_of(key, needs);
                 if !is_always_carried(key) {
-                    absent = absent.or_else(|| names.first().map(|name| context_flag(name, "")));
+                    settling.absent = settling.absent.or_else(|| names.first().cloned());
                 }
-                flags.extend(names.iter().map(|name| context_flag(name, "VALUE")));
+                flags.extend(names.into_iter().map(Flag::Context));
             }
         }
     }
-    if !flags.is_empty() {
-        let flags: Vec<String> = flags.into_iter().collect();
-        let absent = absent.map(|flag| format!(" ({flag} if requests do not carry it)")).unwrap_or_default();
-        remedies.insert(0, format!("give what you know: {}{absent}", listed(&flags)));
-    }
-    remedies.join("; ")
+    settling.flags = flags.into_iter().collect();
+    settling
 }
 
-/// See [ec2:RoleDelivery](https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-policy-keys).
-fn require_tokens(place: &Place<'_>) -> String {
-    let require = Command::new("aws ec2 modify-instance-metadata-options")
-        .option("--instance-id", place.instance_id.unwrap_or("ID"))
-        .options("--region", place.region)
-        .and("--http-tokens required");
-    format!("require IMDSv2, so that credentials come by no other way: `{require}`")
-}
-
-/// The flags that say which Region the calls go to.
-fn region_flags(needs: &[&Need]) -> Vec<String> {
-    let flag = |need: &&Need| match need.requested_region {
-        RequestedRegion::OfInstance => "`--region REGION`".to_owned(),
-        RequestedRegion::Named(_) | RequestedRegion::NotKnown => {
-            let whose = if need.action.starts_with("s3:") { " (the bucket's Region)" } else { "" };
-            context_flag(&format!("{}@aws:RequestedRegion", need.action), "REGION") + whose
+/// The flag that says which Region a call goes to.
+fn region_flag(need: &Need) -> Flag {
+    match need.requested_region {
+        RequestedRegion::OfInstance => Flag::Region,
+        RequestedRegion::Named(_) | RequestedRegion::NotKnown if need.action.starts_with("s3:") => {
+            Flag::RegionOfBucket(need.action.clone())
         }
-    };
-    needs.iter().map(flag).collect()
+        RequestedRegion::Named(_) | RequestedRegion::NotKnown => Flag::RegionOf(need.action.clone()),
+    }
 }
 
 /// What `--context` says a key of: every call, or those alone in which it is missing.
@@ -108,11 +75,6 @@ fn names_of(key: &str, needs: &[&Need]) -> Vec<String> {
         true => calls(needs).into_iter().map(|call| format!("{call}@{key}")).collect(),
         false => vec![key.to_owned()],
     }
-}
-
-/// The flag that says what a key holds. The name of a tag may hold an equals sign.
-pub(super) fn context_flag(name: &str, value: &str) -> String {
-    format!("`{}`", Command::default().option("--context", format!("{}={value}", name.replace('=', r"\="))))
 }
 
 fn differs_by_service(key: &str) -> bool {

@@ -2,12 +2,11 @@
 
 use crate::facts::{Fact, Facts, KmsKey, kms_key};
 use crate::needs::{KeyArn, Place};
-use crate::report::{Code, Finding};
+use crate::report::{Finding, FindingKind};
 use iam_eval::Text;
 use iam_eval::arn::Arn;
 
 use super::explain;
-use super::words::{error, warning};
 
 /// The key's ARN as far as it is known, what AWS says of the key, and a finding if it could not be resolved.
 ///
@@ -23,12 +22,12 @@ pub(super) fn resolve<'a>(
     if let (Some(arn), Some(partition)) = (&arn, place.partition)
         && arn.partition != partition
     {
-        let finding = error(
-            Code::KmsKeyPolicy,
-            format!("the KMS key `{given}` is of the partition `{}`, and the role is of `{partition}`", arn.partition),
-            "give a key of the same partition",
-        );
-        return (KeyArn::Resolved(Text::known(given)), None, Some(finding));
+        let finding = FindingKind::KeyOfOtherPartition {
+            key: given.to_owned(),
+            key_partition: arn.partition.clone(),
+            partition: partition.to_owned(),
+        };
+        return (KeyArn::Resolved(Text::known(given)), None, Some(finding.into()));
     }
     let region = arn.as_ref().and_then(Arn::region).or(place.region);
     let fact = facts.kms_keys.get(&kms_key(region, given));
@@ -44,42 +43,15 @@ pub(super) fn resolve<'a>(
     let unresolved = KeyArn::Unresolved(of_key.key_arn(if is_alias { None } else { Some(given) }));
     match fact {
         Some(Fact::Known(key)) => (KeyArn::Resolved(Text::known(&key.arn)), fact, None),
-        // In the account itself nothing hides a key, so that no session can be encrypted with this one.
-        Some(Fact::Absent) if by_preferences && of_key.account == place.account => {
-            (unresolved, fact, Some(no_key_of_preferences(given, region)))
+        Some(Fact::Absent) => {
+            // In the account itself nothing hides a key, so that no session can be encrypted with this one.
+            let by_preferences = by_preferences && of_key.account == place.account;
+            let (key, region) = (given.to_owned(), region.map(str::to_owned));
+            (unresolved, fact, Some(FindingKind::KeyNotResolved { key, region, by_preferences }.into()))
         }
-        Some(Fact::Absent) => (unresolved, fact, Some(no_such_key(given, region))),
         Some(Fact::Unreadable(reason)) => (unresolved, fact, Some(explain::unreadable(reason))),
         // An id is the last part of the ARN of a key of this account and Region.
         None if !is_alias => (KeyArn::Resolved(place.key_arn(Some(given))), fact, None),
-        None => (unresolved, fact, Some(alias_not_resolved(given))),
+        None => (unresolved, fact, Some(FindingKind::AliasNotResolved { alias: given.to_owned() }.into())),
     }
-}
-
-fn alias_not_resolved(given: &str) -> Finding {
-    warning(
-        Code::KmsKeyPolicy,
-        format!("`{given}` is an alias, and only AWS knows which key it stands for"),
-        "give the key's ARN",
-        true,
-    )
-}
-
-fn no_key_of_preferences(given: &str, region: Option<&str>) -> Finding {
-    let place = region.map(|region| format!(" in {region}")).unwrap_or_default();
-    error(
-        Code::KmsKeyPolicy,
-        format!("there is no KMS key `{given}`{place}, and the session preferences name it: sessions end at once"),
-        "name a key that exists in the session preferences",
-    )
-}
-
-fn no_such_key(given: &str, region: Option<&str>) -> Finding {
-    let place = region.map(|region| format!(" in {region}")).unwrap_or_default();
-    warning(
-        Code::KmsKeyPolicy,
-        format!("there is no KMS key `{given}`{place}, so it is not known which key the role must be allowed to use"),
-        "give the ARN of the key that the session preferences name",
-        true,
-    )
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
 use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
-use crate::report::{Finding, NeededFor, Permission, RoleSummary, Shared, Trust};
+use crate::report::{Finding, NeededFor, NotChecked, Permission, RoleSummary, Shared, Trust};
 use iam_eval::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 
 use super::asked::Asked;
@@ -47,7 +47,7 @@ struct Where {
 #[derive(Default)]
 struct Judged {
     demand: OnceCell<Demand>,
-    not_checked: RefCell<HashMap<Traits, Shared<Vec<String>>>>,
+    not_checked: RefCell<HashMap<Traits, Shared<Vec<NotChecked>>>>,
     ways: RefCell<HashMap<Who, Rc<Seen>>>,
 }
 
@@ -168,8 +168,8 @@ impl Memo {
         subject: &Subject,
         instance: bool,
         traits: Traits,
-        work_out: impl FnOnce() -> Vec<String>,
-    ) -> Shared<Vec<String>> {
+        work_out: impl FnOnce() -> Vec<NotChecked>,
+    ) -> Shared<Vec<NotChecked>> {
         let judged = self.judged(subject, instance);
         let mut known = judged.not_checked.borrow_mut();
         known.entry(traits).or_insert_with(|| Shared::from(work_out())).clone()
@@ -306,24 +306,12 @@ impl Way {
         }
     }
 
-    /// The same in words about another instance.
+    /// The same of another instance, whose permissions are on its own ARN. Findings do not hold it.
     fn about(&self, instance_arn: Option<String>) -> Way {
         let (Some(old), Some(new)) = (&self.instance_arn, &instance_arn) else { return self.clone() };
         let mut way = Way { instance_arn: None, ..self.clone() };
         for permission in way.permissions.iter_mut().filter(|permission| permission.resource == *old) {
             *permission = Shared::from(Permission { resource: new.clone(), ..Permission::clone(permission) });
-        }
-        // A message names an instance by its ARN, a command by its id.
-        let id_of = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
-        let (old_id, new_id) = (id_of(old), id_of(new));
-        for finding in &mut way.findings {
-            if finding.message.contains(old) || finding.remedy.contains(&old_id) {
-                *finding = Shared::from(Finding {
-                    message: finding.message.replace(old, new),
-                    remedy: finding.remedy.replace(&old_id, &new_id),
-                    ..Finding::clone(finding)
-                });
-            }
         }
         way.instance_arn = instance_arn;
         way

@@ -1,7 +1,7 @@
 //! From facts to a report: a plain function.
 //!
 //! It walks the chain that credentials take, instance to profile to role, then asks the policy engine for each
-//! permission that Session Manager needs, and puts what it found into words.
+//! permission that Session Manager needs, and says what it found, as data.
 
 mod agent;
 mod answers;
@@ -22,7 +22,6 @@ mod rcps;
 mod resource_policy;
 mod role;
 mod session_logs;
-mod words;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -32,12 +31,11 @@ use jiff::Timestamp;
 use crate::agent_context::{Caller, Organization};
 use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{Place, Requirements};
-use crate::report::{Code, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
+use crate::report::{Finding, FindingKind, Outcome, Permission, Report, Severity, Shared, TargetKind, Verdict};
 use iam_eval::arn::Arn;
 use iam_eval::{Decision, ServicePrincipal};
 
 pub use answers::{Answers, answers};
-use chain::Located;
 use memo::{Demand, Memo};
 pub use questions::questions;
 use role::JudgedRole;
@@ -97,7 +95,7 @@ impl Diagnosis<'_> {
             SubjectKind::Instance(Fact::Known(instance)) => self.of_instance(subject, instance),
             SubjectKind::Instance(Fact::Absent) => {
                 let outcome = chain::outcome_of(subject, None);
-                self.finish(outcome, vec![chain::instance_not_found(subject).into()], &RoleInView::None, subject)
+                self.finish(outcome, vec![shared(FindingKind::InstanceNotFound)], &RoleInView::None, subject)
             }
             SubjectKind::Instance(Fact::Unreadable(reason)) => {
                 let outcome = chain::outcome_of(subject, None);
@@ -112,7 +110,7 @@ impl Diagnosis<'_> {
                 let outcome = chain::outcome_of(subject, None);
                 let (mut findings, role) = self.through_role(key, true);
                 if let RoleInView::Judged(judged) = &role {
-                    findings.extend(chain::role_without_profile(self.facts, key, &judged.name).map(Shared::from));
+                    findings.extend(chain::role_without_profile(self.facts, key, &judged.name).map(shared));
                 }
                 self.finish(outcome, findings, &role, subject)
             }
@@ -127,11 +125,10 @@ impl Diagnosis<'_> {
                 outcome.verdict = Verdict::Skipped;
                 return outcome;
             }
-            let terminated = vec![chain::instance_terminated(instance).into()];
+            let terminated = vec![shared(FindingKind::InstanceTerminated { state: instance.state.clone() })];
             return self.finish(outcome, terminated, &RoleInView::None, subject);
         }
-        let located = Located { instance, region: subject.region.as_deref() };
-        let mut findings: Vec<Shared<Finding>> = chain::association(located).into_iter().map(Shared::from).collect();
+        let mut findings: Vec<Shared<Finding>> = chain::association(instance).into_iter().map(Shared::from).collect();
         let role = match &instance.profile {
             None => RoleInView::None,
             Some(attached) => {
@@ -139,7 +136,7 @@ impl Diagnosis<'_> {
                 let account = subject.account.as_deref().or(arn.as_ref().and_then(Arn::account));
                 let name = attached.arn.rsplit('/').next().unwrap_or_default();
                 let key = crate::facts::key(account, name);
-                let (more, role) = self.through_profile(&key, Some(located), &mut outcome);
+                let (more, role) = self.through_profile(&key, Some(instance), &mut outcome);
                 findings.extend(more);
                 role
             }
@@ -151,7 +148,7 @@ impl Diagnosis<'_> {
     fn through_profile(
         &self,
         key: &str,
-        holder: Option<Located<'_>>,
+        holder: Option<&Instance>,
         outcome: &mut Outcome,
     ) -> (Vec<Shared<Finding>>, RoleInView) {
         let name = key.rsplit('/').next().unwrap_or(key);
@@ -159,13 +156,11 @@ impl Diagnosis<'_> {
             Some(Fact::Known(profile)) => profile,
             Some(Fact::Absent) => {
                 let findings = match holder {
-                    Some(located) => vec![chain::profile_missing(name, located).into()],
-                    None => shared(chain::no_such_target(
-                        Code::InstanceProfileMissing,
-                        "instance profile",
-                        name,
-                        other_of_name("role", &self.facts.roles, key).as_deref(),
-                    )),
+                    Some(instance) => vec![shared(chain::profile_missing(name, instance))],
+                    None => {
+                        let other = has_name(&self.facts.roles, key);
+                        chain::no_such_target(TargetKind::Profile, name, other).map(shared).into()
+                    }
                 };
                 return (findings, RoleInView::None);
             }
@@ -173,7 +168,7 @@ impl Diagnosis<'_> {
             None => {
                 let finding = match holder {
                     Some(_) => explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile")),
-                    None => chain::target_not_in_snapshot("instance profile", name),
+                    None => not_in_snapshot_as(TargetKind::Profile, name),
                 };
                 return (vec![finding.into()], RoleInView::NotKnown);
             }
@@ -182,10 +177,10 @@ impl Diagnosis<'_> {
             outcome.instance_profile = Some(chain::profile_summary(profile));
         }
         let mut findings = Vec::new();
-        findings.extend(holder.and_then(|located| chain::profile_stale(profile, located)).map(Shared::from));
+        findings.extend(holder.and_then(|instance| chain::profile_stale(profile, instance)).map(shared));
         match &profile.role {
             None => {
-                findings.push(chain::profile_empty(profile).into());
+                findings.push(shared(FindingKind::ProfileEmpty { profile: profile.name.clone() }));
                 (findings, RoleInView::None)
             }
             Some(role_key) => {
@@ -201,12 +196,12 @@ impl Diagnosis<'_> {
         match self.facts.roles.get(key) {
             Some(Fact::Known(role)) => (Vec::new(), RoleInView::Judged(self.memo.role(self.facts, key, role))),
             Some(Fact::Absent) if named => {
-                let other = other_of_name("profile", &self.facts.profiles, key);
-                (shared(chain::no_such_target(Code::RoleMissing, "role", name, other.as_deref())), RoleInView::None)
+                let other = has_name(&self.facts.profiles, key);
+                (chain::no_such_target(TargetKind::Role, name, other).map(shared).into(), RoleInView::None)
             }
-            Some(Fact::Absent) => (vec![chain::role_missing(name).into()], RoleInView::None),
+            Some(Fact::Absent) => (vec![shared(FindingKind::RoleMissing { role: name.to_owned() })], RoleInView::None),
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
-            None if named => (vec![chain::target_not_in_snapshot("role", name).into()], RoleInView::NotKnown),
+            None if named => (vec![not_in_snapshot_as(TargetKind::Role, name).into()], RoleInView::NotKnown),
             None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole")).into()], RoleInView::NotKnown),
         }
     }
@@ -247,31 +242,34 @@ impl Diagnosis<'_> {
     }
 }
 
-/// The target among `things`, which are of another kind, that has the name in `key`; of the same account, if that is known.
-fn other_of_name<T>(form: &str, things: &BTreeMap<String, Fact<T>>, key: &str) -> Option<String> {
+/// Whether one of `things`, which are of another kind, has the name in `key`; in the same account, if that is known.
+fn has_name<T>(things: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
     let (account, name) = key.rsplit_once('/').map_or((None, key), |(account, name)| (Some(account), name));
-    let is_it = |(other, fact): (&String, &Fact<T>)| {
+    things.iter().any(|(other, fact)| {
         let (of, last) = other.rsplit_once('/').unwrap_or_default();
         last == name && account.is_none_or(|account| account == of) && fact.known().is_some()
-    };
-    things.iter().any(is_it).then(|| format!("{form}/{name}"))
+    })
 }
 
-fn shared(findings: Vec<Finding>) -> Vec<Shared<Finding>> {
-    findings.into_iter().map(Shared::from).collect()
+fn not_in_snapshot_as(target: TargetKind, name: &str) -> Finding {
+    FindingKind::TargetNotInSnapshot { target, name: name.to_owned() }.into()
+}
+
+fn shared(kind: FindingKind) -> Shared<Finding> {
+    Finding::from(kind).into()
 }
 
 /// The verdict follows from the findings and permissions alone: an error settles it, then anything unknown.
 fn settle(outcome: &mut Outcome, more: Vec<Shared<Finding>>) {
     let mut findings = std::mem::take(&mut outcome.findings);
     findings.extend(more);
-    findings.sort_by(|a, b| (a.severity, a.code, &a.message).cmp(&(b.severity, b.code, &b.message)));
+    findings.sort_by(|a, b| (a.severity(), a.code(), a.as_ref()).cmp(&(b.severity(), b.code(), b.as_ref())));
     findings.dedup();
     // What is not allowed has a finding that says so; whatever happens to that, it is never ready.
     let unknown = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;
-    outcome.verdict = if findings.iter().any(|finding| finding.severity == Severity::Error) {
+    outcome.verdict = if findings.iter().any(|finding| finding.severity() == Severity::Error) {
         Verdict::NotReady
-    } else if findings.iter().any(|finding| finding.leaves_unknown) || outcome.permissions.iter().any(unknown) {
+    } else if findings.iter().any(|finding| finding.leaves_unknown()) || outcome.permissions.iter().any(unknown) {
         Verdict::Unknown
     } else {
         Verdict::Ready

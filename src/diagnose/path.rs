@@ -5,7 +5,7 @@ use crate::facts::{Instance, Subject, SubjectKind};
 use crate::needs::{
     CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket, needs_no_permission,
 };
-use crate::report::{Code, Finding, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
+use crate::report::{Code, Finding, FindingKind, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
 use iam_eval::{
     Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
 };
@@ -56,13 +56,13 @@ impl Path {
 
     /// Whether something on it certainly keeps Session Manager out.
     pub(super) fn is_closed(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.findings.iter().any(|finding| finding.severity() == Severity::Error)
     }
 
     /// Whether it certainly lets Session Manager in.
     pub(super) fn is_open(&self) -> bool {
         let unknown = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;
-        let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown);
+        let doubtful = self.findings.iter().any(|finding| finding.leaves_unknown());
         !self.is_closed() && !doubtful && !self.permissions.iter().any(unknown) && self.credentials.is_true()
     }
 
@@ -84,7 +84,7 @@ impl Path {
         };
         // With all else allowed, a conditional permission is the heartbeat's.
         let of_taking = |code| matches!(code, Code::ConditionalPermission | Code::TrustPolicy);
-        let doubtful = |finding: &Shared<Finding>| finding.leaves_unknown && !of_taking(finding.code);
+        let doubtful = |finding: &Shared<Finding>| finding.leaves_unknown() && !of_taking(finding.code());
         !self.is_closed()
             && self.permissions.iter().all(allowed)
             && self.role.is_some()
@@ -111,9 +111,9 @@ impl Diagnosis<'_> {
         instance: Option<&Instance>,
     ) -> Path {
         // While an association changes, the instance may have the credentials of either state.
-        let in_flux = |finding: &Shared<Finding>| finding.code == Code::AssociationPending;
-        let broken = chain.iter().any(|finding| finding.severity == Severity::Error && !in_flux(finding));
-        let doubtful = chain.iter().any(|finding| finding.leaves_unknown || in_flux(finding));
+        let in_flux = |finding: &Shared<Finding>| finding.code() == Code::AssociationPending;
+        let broken = chain.iter().any(|finding| finding.severity() == Severity::Error && !in_flux(finding));
+        let doubtful = chain.iter().any(|finding| finding.leaves_unknown() || in_flux(finding));
         let changes = chain.iter().any(in_flux);
         let way = match (role, &subject.kind) {
             (RoleInView::None, _) => Way::none(),
@@ -143,9 +143,9 @@ impl Diagnosis<'_> {
         let asked = asked::of(self.facts, self.requirements, subject, &place);
         let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Shared::from);
         // A target that could not be seen may not be there at all, which is unknown too.
-        let uncertain = |finding: Finding| match (instance, finding.severity) {
-            (None, Severity::Error) => Finding { severity: Severity::Warning, leaves_unknown: true, ..finding },
-            _ => finding,
+        let uncertain = |finding: Finding| match instance {
+            None => finding.that_may_not_matter(),
+            Some(_) => finding,
         };
         Way {
             permissions: permissions.collect(),
@@ -182,7 +182,8 @@ impl Diagnosis<'_> {
         let costs: Vec<Cost> = asked.needs.iter().filter(governed).map(|need| need.cost).collect();
         if !costs.is_empty() {
             let leaves_unknown = costs.iter().any(|cost| *cost != Cost::Logs);
-            findings.extend(judged.rcp_findings.iter().cloned().map(|finding| Finding { leaves_unknown, ..finding }));
+            let unread = judged.rcps_unread.iter().cloned();
+            findings.extend(unread.map(|reason| FindingKind::Unreadable { reason, leaves_unknown }.into()));
         }
         let permissions: Vec<Shared<Permission>> = answers
             .iter()
@@ -221,7 +222,7 @@ impl Diagnosis<'_> {
         let depends_on = doubt.keys.iter().cloned().collect();
         // A trust policy that could not be read or parsed has a finding of its own already.
         if document.is_ok() {
-            findings.extend(explain::trust(judged, service, decision, &doubt));
+            findings.extend(explain::trust(judged, service, decision, &doubt).map(Finding::from));
         }
         if decision == Decision::Allowed
             && let Some(finding) = self.rcps_on_assume_role(judged, caller, service)
@@ -270,7 +271,9 @@ impl Diagnosis<'_> {
             return None;
         }
         match self.ask(judged, &agent_context::base(caller), caller, &need).decision {
-            Decision::ImplicitDeny | Decision::ExplicitDeny => Some(permissions::optional_encryption()),
+            Decision::ImplicitDeny | Decision::ExplicitDeny => {
+                Some(FindingKind::OptionalPermission { action: need.action }.into())
+            }
             Decision::Allowed | Decision::Unknown => None,
         }
     }

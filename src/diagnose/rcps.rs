@@ -4,13 +4,12 @@
 use crate::agent_context::{self, Caller};
 use crate::facts::{Fact, Facts, Organization};
 use crate::needs::{ContextEntry, Need, Place};
-use crate::report::{Code, Finding};
+use crate::report::{Finding, FindingKind, NotChecked};
 use iam_eval::{Decision, Gate, GateKind, Request, Resource, Response, ServicePrincipal, Text, evaluate, rcp};
 
-use super::Diagnosis;
 use super::memo::Demand;
 use super::role::JudgedRole;
-use super::words::{in_statement, not_visible, service_in_words, warning};
+use super::{Diagnosis, explain};
 
 /// Whose resource control policies cover a need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,26 +37,25 @@ impl GovernedBy {
 }
 
 /// Which resource control policies were not looked at, of those that cover what is asked.
-pub(super) fn not_checked(facts: &Facts, demand: Demand) -> Vec<String> {
-    let visible = |unread| not_visible("resource", "--rcp", unread);
+pub(super) fn not_checked(facts: &Facts, demand: Demand) -> Vec<NotChecked> {
     let failed = || facts.rcp_levels.iter().flatten().flat_map(|level| &level.unread).next();
     let of_own = match (&facts.rcp_levels, &facts.organization) {
         // Nothing that they certainly cover is asked for, so that the failure has no finding.
-        (Some(_), _) if !demand.governed => failed().map(|reason| visible(Some(reason))),
+        (Some(_), _) if !demand.governed => failed().map(|reason| NotChecked::Rcps(Some(reason.clone()))),
         (None, _) if !demand.governed => None,
-        (_, Fact::Known(Organization { rcps_unread: Some(reason), .. })) => Some(visible(Some(reason))),
-        (None, Fact::Known(_)) => Some("resource control policies: not read; give them with `--rcp`".to_owned()),
-        (None, Fact::Unreadable(_)) => Some(visible(None)),
+        (_, Fact::Known(Organization { rcps_unread: Some(reason), .. })) => {
+            Some(NotChecked::Rcps(Some(reason.clone())))
+        }
+        (None, Fact::Known(_)) => Some(NotChecked::RcpsNotRead),
+        (None, Fact::Unreadable(_)) => Some(NotChecked::Rcps(None)),
         (Some(_), _) | (None, Fact::Absent) => None,
     };
-    let of_others = if demand.governed_elsewhere {
-        Some("resource control policies of the other account that owns a key or bucket: not visible from here")
-    } else if demand.s3_logs {
-        Some("resource control policies of another account, if it owns the bucket")
-    } else {
-        None
+    let of_others = match (demand.governed_elsewhere, demand.s3_logs) {
+        (true, _) => Some(NotChecked::RcpsOfOwner),
+        (false, true) => Some(NotChecked::RcpsOfBucketOwner),
+        (false, false) => None,
     };
-    of_own.into_iter().chain(of_others.map(str::to_owned)).collect()
+    of_own.into_iter().chain(of_others).collect()
 }
 
 impl Diagnosis<'_> {
@@ -85,17 +83,11 @@ impl Diagnosis<'_> {
         let in_the_way = |answer: &Response| answer.decision != Decision::Allowed && !answer.decided_by.is_empty();
         let answer = answers.filter(in_the_way).max_by_key(|answer| answer.decision == Decision::ExplicitDeny)?;
         let by = answer.decided_by.first()?;
-        let denies = if answer.decision == Decision::ExplicitDeny { "denies" } else { "may deny" };
-        Some(warning(
-            Code::BlockedByRcp,
-            format!(
-                "cannot determine whether {} can assume the role: {} {denies} `sts:AssumeRole`, and AWS does not document whether a \
-                 resource control policy applies to that call",
-                service_in_words(service),
-                in_statement(by)
-            ),
-            r#"exclude AWS services from that statement: `"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}`"#,
-            true,
-        ))
+        let kind = FindingKind::RcpOnAssumeRole {
+            service: explain::assuming(service),
+            statement: by.clone(),
+            denies: answer.decision == Decision::ExplicitDeny,
+        };
+        Some(kind.into())
     }
 }

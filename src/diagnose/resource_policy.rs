@@ -9,7 +9,7 @@ use iam_eval::{
     evaluate_resource_policy, evaluate_with_grants, limited_by,
 };
 
-use crate::report::NeededFor;
+use crate::report::{NeededFor, ResourceKind, UnreadPolicy};
 
 use super::asked::Asked;
 use super::role::JudgedRole;
@@ -68,7 +68,7 @@ enum Known<'a> {
 
 /// The resource of a need, as far as its policy matters.
 struct InView<'a> {
-    what: &'static str,
+    kind: ResourceKind,
     name: String,
     owner: Owner,
     policy: Known<'a>,
@@ -124,7 +124,7 @@ impl ResourcePolicies<'_> {
     ///
     /// Nothing but such a policy of the same account grants by itself, and no SCP lets it pass. A report on bare documents judges the
     /// documents.
-    pub(super) fn may_grant(&self, need: &Need, response: &Response) -> Option<String> {
+    pub(super) fn may_grant(&self, need: &Need, response: &Response) -> Option<UnreadPolicy> {
         let passes = |kind: GateKind| matches!(kind, GateKind::Identity | GateKind::Boundary);
         if self.asked.of_documents
             || response.decision != Decision::ImplicitDeny
@@ -134,8 +134,7 @@ impl ResourcePolicies<'_> {
         }
         let resource = self.in_view(need).filter(|resource| resource.owner != Owner::Other)?;
         let Known::Unread(reason) = resource.policy else { return None };
-        let why = reason.map(|reason| format!(" (`{}`: {})", reason.api, reason.message)).unwrap_or_default();
-        Some(format!("the policy of {} itself, which was not read{why}", resource.what))
+        Some(UnreadPolicy { of: resource.kind, reason: reason.cloned() })
     }
 
     fn in_view(&self, need: &Need) -> Option<InView<'_>> {
@@ -162,7 +161,7 @@ impl ResourcePolicies<'_> {
                     Some(Fact::Absent) => Known::Absent,
                     None => Known::Unread(None),
                 };
-                Some(InView { what: "the key", name, owner, policy, must_allow: true })
+                Some(InView { kind: ResourceKind::Key, name, owner, policy, must_allow: true })
             }
             "s3" => {
                 let bucket = self.asked.bucket_of(&need.resource)?;
@@ -173,11 +172,11 @@ impl ResourcePolicies<'_> {
                     None => (Owner::NotKnown, Known::Unread(None)),
                 };
                 let name = bucket.map_or(name, |bucket| bucket.name.clone());
-                Some(InView { what: "the bucket", name, owner, policy, must_allow: owner == Owner::Other })
+                Some(InView { kind: ResourceKind::Bucket, name, owner, policy, must_allow: owner == Owner::Other })
             }
             // A trust policy is the policy of a role.
-            "sts" if arn.resource_type() == "role" => Some(unread("the role", name, owner)),
-            other if WITH_POLICIES.contains(&other) => Some(unread("the resource", name, owner)),
+            "sts" if arn.resource_type() == "role" => Some(unread(ResourceKind::Role, name, owner)),
+            other if WITH_POLICIES.contains(&other) => Some(unread(ResourceKind::Other, name, owner)),
             _ => None,
         }
     }
@@ -216,8 +215,8 @@ pub(super) fn has_policy_that_nobody_reads(need: &Need) -> bool {
     need.needed_for == NeededFor::Custom && of_resource && WITH_POLICIES.contains(&service.as_str())
 }
 
-fn unread(what: &'static str, name: String, owner: Owner) -> InView<'static> {
-    InView { what, name, owner, policy: Known::Unread(None), must_allow: owner == Owner::Other }
+fn unread(kind: ResourceKind, name: String, owner: Owner) -> InView<'static> {
+    InView { kind, name, owner, policy: Known::Unread(None), must_allow: owner == Owner::Other }
 }
 
 fn known(policy: &Fact<PolicyText>) -> Known<'_> {

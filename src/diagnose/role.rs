@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
-use crate::report::Finding;
+use crate::report::{DocumentName, Finding, FindingKind};
 use iam_eval::arn::Arn;
 use iam_eval::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
 
@@ -29,8 +29,8 @@ pub(super) struct JudgedRole {
     pub gates: Vec<Gate>,
     /// What could not be read or understood.
     pub findings: Vec<Finding>,
-    /// Which resource control policies could not be read: it matters only where they cover what is asked.
-    pub rcp_findings: Vec<Finding>,
+    /// Why resource control policies could not be read: it matters only where they cover what is asked.
+    pub rcps_unread: Vec<Unreadable>,
     /// Why policies are not known: what an unknown permission may hang on that has a finding already.
     pub unread: Vec<String>,
 }
@@ -47,14 +47,16 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
         Fact::Unreadable(reason) => {
             // Only a condition on a tag depends on them, and then names its key; the boundary comes by the same call.
             if role.boundary.unreadable() != Some(reason) {
-                judged.findings.push(Finding { leaves_unknown: false, ..explain::unreadable(reason) });
+                let unread = FindingKind::Unreadable { reason: reason.clone(), leaves_unknown: false };
+                judged.findings.push(unread.into());
             }
             None
         }
     };
+    let of_role = || DocumentName::TrustPolicy(role.name.clone());
     let trust = match &role.trust {
-        Fact::Known(text) => reading.parse_trust(&format!("the trust policy of role `{}`", role.name), text),
-        Fact::Absent => reading.parse_trust(&format!("the trust policy of role `{}`", role.name), &PolicyText::new("")),
+        Fact::Known(text) => reading.parse_trust(of_role(), text),
+        Fact::Absent => reading.parse_trust(of_role(), &PolicyText::new("")),
         Fact::Unreadable(reason) => {
             reading.note(reason);
             Err(())
@@ -79,7 +81,8 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
 pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Documents) -> JudgedRole {
     let mut reading = Reading { facts, library, judged: JudgedRole::new(String::new()), of_files: true };
     let trust = documents.trust.as_ref();
-    reading.judged.trust = trust.map(|trust| reading.parse_trust(&format!("`{}`", trust.name), &trust.document));
+    reading.judged.trust =
+        trust.map(|trust| reading.parse_trust(DocumentName::Named(trust.name.clone()), &trust.document));
     let policies =
         documents.policies.iter().map(|document| reading.parse_named(document, PolicyKind::Document)).collect();
     reading.judged.gates.push(gate_of(GateKind::Identity, "", policies));
@@ -102,9 +105,14 @@ impl JudgedRole {
             trust: None,
             gates: Vec::new(),
             findings: Vec::new(),
-            rcp_findings: Vec::new(),
+            rcps_unread: Vec::new(),
             unread: Vec::new(),
         }
+    }
+
+    /// The role's name; `None` for bare documents.
+    pub(super) fn name_if_any(&self) -> Option<String> {
+        Some(self.name.clone()).filter(|name| !name.is_empty())
     }
 }
 
@@ -137,7 +145,7 @@ impl Reading<'_> {
             Fact::Known(inline) => {
                 for policy in inline {
                     let document = match &policy.document {
-                        Fact::Known(text) => self.parse(&format!("the inline policy `{}`", policy.name), text),
+                        Fact::Known(text) => self.parse(DocumentName::Inline(policy.name.clone()), text),
                         // Its name was listed, so there is or was one, and what it says is not known.
                         Fact::Absent => Err(self.note(&Unreadable {
                             api: "iam:GetRolePolicy".to_owned(),
@@ -202,13 +210,12 @@ impl Reading<'_> {
         let policies = level.policies.iter().map(|document| self.parse_named(document, policy)).collect();
         let mut gate = gate_of(gate, &level.name, policies);
         for reason in &level.unread {
-            let findings = match gate.kind {
-                GateKind::Rcp => &mut self.judged.rcp_findings,
+            match gate.kind {
+                GateKind::Rcp => self.judged.rcps_unread.push(reason.clone()),
                 GateKind::Identity | GateKind::Boundary | GateKind::Scp | GateKind::Resource => {
-                    &mut self.judged.findings
+                    self.judged.findings.push(explain::unreadable(reason));
                 }
-            };
-            findings.push(explain::unreadable(reason));
+            }
             gate.unread.push(self.unread(reason));
         }
         self.judged.gates.push(gate);
@@ -221,7 +228,7 @@ impl Reading<'_> {
             message: format!("{message} `{arn}`"),
         };
         let document = match self.facts.policies.get(arn) {
-            Some(Fact::Known(policy)) => self.parse(&format!("the managed policy `{arn}`"), &policy.document),
+            Some(Fact::Known(policy)) => self.parse(DocumentName::Managed(arn.to_owned()), &policy.document),
             Some(Fact::Unreadable(reason)) => Err(self.note(reason)),
             Some(Fact::Absent) => Err(self.note(&unknown(UnreadableKind::Other, "there is no managed policy"))),
             None => Err(self.note(&unknown(UnreadableKind::NotInSnapshot, "the snapshot does not hold the policy"))),
@@ -237,41 +244,51 @@ impl Reading<'_> {
                 DocumentKind::Identity
             }
         };
-        let document = self.parse_as(&format!("`{}`", named.name), &named.document, document_kind);
+        let document = self.parse_as(DocumentName::Named(named.name.clone()), &named.document, document_kind);
         Policy { name: named.name.clone(), kind, document }
     }
 
-    fn parse(&mut self, what: &str, text: &PolicyText) -> Result<Arc<Document>, String> {
-        self.parse_as(what, text, DocumentKind::Identity)
+    fn parse(&mut self, name: DocumentName, text: &PolicyText) -> Result<Arc<Document>, String> {
+        self.parse_as(name, text, DocumentKind::Identity)
     }
 
-    fn parse_trust(&mut self, what: &str, text: &PolicyText) -> Result<Arc<Document>, ()> {
-        self.parse_as(what, text, DocumentKind::Trust).map_err(drop)
+    fn parse_trust(&mut self, name: DocumentName, text: &PolicyText) -> Result<Arc<Document>, ()> {
+        self.parse_as(name, text, DocumentKind::Trust).map_err(drop)
     }
 
-    fn parse_as(&mut self, what: &str, text: &PolicyText, kind: DocumentKind) -> Result<Arc<Document>, String> {
+    fn parse_as(
+        &mut self,
+        document: DocumentName,
+        text: &PolicyText,
+        kind: DocumentKind,
+    ) -> Result<Arc<Document>, String> {
         let finding = match self.library.document(text, kind) {
-            Ok(document) => {
-                let problems = document.all_problems();
+            Ok(parsed) => {
+                let problems = parsed.all_problems();
                 // A document of another kind is one that IAM does not store: not even what it leaves out is certain.
-                let misplaced = (!problems.is_empty()).then(|| explain::misplaced(what, text, kind)).flatten();
+                let misplaced = (!problems.is_empty()).then(|| explain::misplaced(&document, text, kind)).flatten();
                 match misplaced {
                     Some(finding) => finding,
                     None => {
-                        self.judged.findings.extend(explain::unsound(what, &problems));
-                        let in_doubt = || Arc::new(document.in_doubt(&format!("IAM refuses to store {what}")));
-                        return Ok(if self.of_files && document.is_refused() { in_doubt() } else { document });
+                        let in_doubt = || Arc::new(parsed.in_doubt(&format!("IAM refuses to store {document}")));
+                        let parsed = if self.of_files && parsed.is_refused() { in_doubt() } else { parsed };
+                        if !problems.is_empty() {
+                            self.judged.findings.push(FindingKind::UnsoundPolicy { document, problems }.into());
+                        }
+                        return Ok(parsed);
                     }
                 }
             }
             Err(error) => {
                 // A service control policy or a trust policy that was given in the place of one is told as such.
-                let misplaced = (kind == DocumentKind::ResourceControl).then(|| explain::misplaced(what, text, kind));
-                misplaced.flatten().unwrap_or_else(|| explain::not_a_policy(what, kind, &error))
+                let of_rcp = (kind == DocumentKind::ResourceControl).then(|| explain::misplaced(&document, text, kind));
+                let not_a_policy =
+                    || FindingKind::NotAPolicy { document: document.clone(), document_kind: kind, error };
+                of_rcp.flatten().unwrap_or_else(not_a_policy)
             }
         };
-        self.judged.findings.push(finding);
-        let words = format!("{what} cannot be understood");
+        self.judged.findings.push(finding.into());
+        let words = format!("{document} cannot be understood");
         self.judged.unread.push(words.clone());
         Err(words)
     }

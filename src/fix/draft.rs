@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::document::{self, NewStatement};
+use super::grant::CannotGrant;
 use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
-use super::refusal::{Reason, Refusal, create_or_associate, profile_taken, role_taken, unknown, unread};
+use super::refusal::{MissingFact, Refusal, RefusalKind, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
 use super::{Change, State, Thing, foresee, grant, quota};
 use crate::diagnose::{self, Answers};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
 use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
-use crate::report::NeededFor;
+use crate::report::{DocumentName, NeededFor};
 use iam_eval::Decision;
 use iam_eval::arn::{Arn, is_iam_name, partition_of_region};
 
@@ -87,12 +88,7 @@ impl<'a> Draft<'a> {
         }
         let name = self.options.create_profile.clone().unwrap_or_else(|| profile.name.clone());
         if !is_iam_name(&name, 64) {
-            return Err(Refusal {
-                target: subject.target.clone(),
-                reason: Reason::NameTaken,
-                message: format!("`{name}` is too long for the name of a role"),
-                remedy: "give the role another name with `--create-profile`".to_owned(),
-            });
+            return Err(Refusal::of(subject, RefusalKind::NameTooLong { name }));
         }
         let role = self.new_role(subject, &name, &arn)?;
         self.push(Thing::RoleOfProfile(arn), State::Absent, State::Holds(role));
@@ -102,19 +98,10 @@ impl<'a> Draft<'a> {
     /// A profile and a role of the name that was given, and their association with the instance.
     fn new_profile(&mut self, subject: &Subject, instance: &Instance, held: Option<State>) -> Written {
         let Some(name) = self.options.create_profile.clone() else {
-            let what = match &held {
-                Some(_) => "the instance's profile was deleted",
-                None => "the instance has no instance profile",
-            };
-            return Err(Refusal {
-                target: subject.target.clone(),
-                reason: Reason::NeedsProfile,
-                message: what.to_owned(),
-                remedy: create_or_associate(subject, instance),
-            });
+            return Err(Refusal::of(subject, RefusalKind::NeedsProfile { was_deleted: held.is_some() }));
         };
         let (Some(partition), Some(account)) = (subject.partition.as_deref(), subject.account.as_deref()) else {
-            return Err(unknown(subject, "the account of the instance is not known".to_owned()));
+            return Err(unknown(subject, MissingFact::Account));
         };
         let Some(arn) = Arn::parse(&format!("arn:{partition}:iam::{account}:instance-profile/{name}")) else {
             return Ok(());
@@ -137,7 +124,7 @@ impl<'a> Draft<'a> {
                 }
                 (found, id_of(&profile))
             }
-            Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
+            Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason)),
             Some(Fact::Absent) | None => {
                 self.push(Thing::InstanceProfile(arn.clone()), State::Absent, State::InstanceProfile { id: None });
                 self.push(Thing::RoleOfProfile(arn.clone()), State::Absent, State::Holds(role));
@@ -160,34 +147,38 @@ impl<'a> Draft<'a> {
                 Arn::parse(arn)
             }
             Some(Fact::Known(_)) => return Err(taken()),
-            Some(Fact::Unreadable(reason)) => return Err(unread(subject, &reason.api, &reason.message)),
+            Some(Fact::Unreadable(reason)) => return Err(unread(subject, reason)),
             Some(Fact::Absent) | None => {
                 let partition = &profile.partition;
                 let arn = Arn::parse(&format!("arn:{partition}:iam::{}:role/{name}", profile.account));
                 if let Some(arn) = &arn {
-                    let trust = self.with(subject, "the trust policy", None, &[admission(subject)])?;
+                    let trust = self.with(
+                        subject,
+                        DocumentName::TrustPolicy(name.to_owned()),
+                        None,
+                        None,
+                        &[admission(subject)],
+                    )?;
                     self.push(Thing::Role(arn.clone()), State::Absent, State::Role { trust, id: None });
                 }
                 arn
             }
         };
-        let arn = arn.ok_or_else(|| unknown(subject, format!("the ARN of the role `{name}` is not known")))?;
+        let arn = arn.ok_or_else(|| unknown(subject, MissingFact::RoleArn(name.to_owned())))?;
         self.role(subject, &role_key)?;
         Ok(arn)
     }
 
     fn associate(&mut self, subject: &Subject, instance: &Instance, held: Option<State>, has: State) -> Written {
         let Some(region) = subject.region.clone() else {
-            return Err(unknown(subject, "the Region of the instance is not known".to_owned()));
+            return Err(unknown(subject, MissingFact::Region));
         };
         if let Fact::Unreadable(reason) = &instance.association {
-            return Err(unread(subject, &reason.api, &reason.message));
+            return Err(unread(subject, reason));
         }
         // Profiles of one name are told apart by their ids alone.
         if held.as_ref() == Some(&has) {
-            let message =
-                "AWS did not show the id of the profile that the instance holds, and it would get one of the same name";
-            return Err(unknown(subject, message.to_owned()));
+            return Err(unknown(subject, MissingFact::ProfileId));
         }
         let thing = Thing::ProfileOfInstance { instance: instance.id.clone(), region };
         match (held, instance.state.as_str()) {
@@ -200,14 +191,7 @@ impl<'a> Draft<'a> {
                 self.push(thing, State::Absent, has);
             }
             (Some(_), state) => {
-                return Err(Refusal {
-                    target: subject.target.clone(),
-                    reason: Reason::OutOfReach,
-                    message: format!(
-                        "the instance is {state}, and its profile can be replaced only while it runs or is stopped"
-                    ),
-                    remedy: "wait until it is running or stopped, and fix again".to_owned(),
-                });
+                return Err(Refusal::of(subject, RefusalKind::InstanceState { state: state.to_owned() }));
             }
         }
         if let Some(group) = instance.tags.get("aws:autoscaling:groupName") {
@@ -237,12 +221,12 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         let Some(arn) = role.arn.as_deref().and_then(Arn::parse) else {
-            return Err(unknown(subject, format!("the ARN of the role `{}` is not known", role.name)));
+            return Err(unknown(subject, MissingFact::RoleArn(role.name)));
         };
         match &role.tags {
             Fact::Known(tags) => self.owned(subject, &arn, tags)?,
             Fact::Absent => self.owned(subject, &arn, &BTreeMap::new())?,
-            Fact::Unreadable(reason) => return Err(unread(subject, &reason.api, &reason.message)),
+            Fact::Unreadable(reason) => return Err(unread(subject, reason)),
         }
         if untrusted {
             self.admit(subject, &role, &arn)?;
@@ -256,37 +240,28 @@ impl<'a> Draft<'a> {
     /// Refuses to change what something else owns, or warns where the user wants it all the same.
     fn owned(&mut self, subject: &Subject, arn: &Arn, tags: &BTreeMap<String, String>) -> Written {
         let Some(owner) = owner::of_role(arn, tags) else { return Ok(()) };
-        let (name, evidence, undone_by) = (owner.name(), owner.evidence(), owner.undone_by());
+        let (name, evidence, undone_by) = (owner.name().to_owned(), owner.evidence().to_owned(), owner.undone_by());
+        let role = arn.to_string();
         match owner {
-            Owner::Reserved { .. } => Err(Refusal {
-                target: subject.target.clone(),
-                reason: Reason::ReservedRole,
-                message: format!("`{arn}` cannot be edited: it belongs to {name} ({evidence})"),
-                remedy: "give the instance another role".to_owned(),
-            }),
+            Owner::Reserved { .. } => {
+                Err(Refusal::of(subject, RefusalKind::ReservedRole { role, owner: name, evidence }))
+            }
             Owner::Elsewhere { .. } if self.options.force_managed_elsewhere => {
                 self.warnings.push(format!(
                     "`{arn}` is managed by {name} ({evidence}): {undone_by} may undo this change; make it there too"
                 ));
                 Ok(())
             }
-            Owner::Elsewhere { .. } => Err(Refusal {
-                target: subject.target.clone(),
-                reason: Reason::ManagedElsewhere,
-                message: format!(
-                    "`{arn}` is managed by {name} ({evidence}), and {undone_by} may undo a change made here"
-                ),
-                remedy: "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or give \
-                         `--force-managed-elsewhere`"
-                    .to_owned(),
-            }),
+            Owner::Elsewhere { .. } => {
+                Err(Refusal::of(subject, RefusalKind::ManagedElsewhere { role, owner: name, evidence, undone_by }))
+            }
         }
     }
 
     fn admit(&mut self, subject: &Subject, role: &Role, arn: &Arn) -> Written {
         let Fact::Known(trust) = &role.trust else { return Ok(()) };
-        let what = format!("the trust policy of role `{}`", role.name);
-        let after = self.with(subject, &what, Some(trust), &[admission(subject)])?;
+        let document = DocumentName::TrustPolicy(role.name.clone());
+        let after = self.with(subject, document, None, Some(trust), &[admission(subject)])?;
         let size = quota::size(&after);
         if size > quota::TRUST_POLICY {
             self.warnings.push(format!(
@@ -322,7 +297,7 @@ impl<'a> Draft<'a> {
             }
         }
         let statements = grant::statements(&answers)
-            .map_err(|cannot| unknown(subject, format!("`{}` cannot be granted: {}", cannot.action, cannot.why)))?;
+            .map_err(|CannotGrant { action, why }| Refusal::of(subject, RefusalKind::CannotGrant { action, why }))?;
         if statements.is_empty() {
             return Ok(());
         }
@@ -334,27 +309,16 @@ impl<'a> Draft<'a> {
             None => None,
             Some(Fact::Known(text)) => Some(text.clone()),
             Some(Fact::Absent | Fact::Unreadable(_)) => {
-                return Err(unknown(
-                    subject,
-                    format!("the inline policy `{name}` of role `{}` could not be read", role.name),
-                ));
+                return Err(Refusal::of(subject, RefusalKind::PolicyUnreadable { role: role.name, policy: name }));
             }
         };
-        let what = format!("the inline policy `{name}` of role `{}`", role.name);
-        let after = self.with(subject, &what, before.as_ref(), &statements)?;
+        let document = DocumentName::Inline(name.clone());
+        let after = self.with(subject, document, Some(&role.name), before.as_ref(), &statements)?;
         let others = inline.iter().filter(|policy| policy.name != name).filter_map(|policy| policy.document.known());
         let total = quota::inline_total(others.chain([&after]));
         if total > quota::INLINE_POLICIES {
-            return Err(Refusal {
-                target: subject.target.clone(),
-                reason: Reason::QuotaExceeded,
-                message: format!(
-                    "the inline policies of role `{}` would have {total} characters without white space, and IAM takes {}",
-                    role.name,
-                    quota::INLINE_POLICIES
-                ),
-                remedy: "move inline policies of the role into managed ones, or give `--attach-managed`".to_owned(),
-            });
+            let (size, quota) = (total, quota::INLINE_POLICIES);
+            return Err(Refusal::of(subject, RefusalKind::QuotaExceeded { role: role.name.clone(), size, quota }));
         }
         let before = before.map_or(State::Absent, State::Document);
         self.push(Thing::InlinePolicy { role: arn.clone(), name }, before, State::Document(after));
@@ -371,15 +335,14 @@ impl<'a> Draft<'a> {
     fn with(
         &self,
         subject: &Subject,
-        what: &str,
+        document: DocumentName,
+        role: Option<&str>,
         existing: Option<&PolicyText>,
         statements: &[NewStatement],
     ) -> Result<PolicyText, Refusal> {
-        document::with_statements(existing, statements).map_err(|unfit| Refusal {
-            target: subject.target.clone(),
-            reason: Reason::InvalidPolicy,
-            message: format!("{what} is not changed: {unfit}"),
-            remedy: "correct the document by hand, or give another `--policy-name`, and fix again".to_owned(),
+        document::with_statements(existing, statements).map_err(|unfit| {
+            let (role, why) = (role.map(str::to_owned), unfit.to_string());
+            Refusal::of(subject, RefusalKind::UnfitDocument { document, role, why })
         })
     }
 

@@ -21,7 +21,7 @@ pub use genuine::{NotOfAFix, of_a_fix};
 pub use owner::is_ours;
 pub use plan::{Lookups, Options, Plan, lookups, mending, plan};
 pub use record::{Reach, Record, Status, Step};
-pub use refusal::{Reason, Refusal};
+pub use refusal::{ChangedTo, MissingFact, Reason, Refusal, RefusalKind, ThingKind, User};
 
 #[cfg(test)]
 pub(crate) mod tests;

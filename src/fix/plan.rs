@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::draft::Draft;
-use super::refusal::{self, Reason, Refusal};
+use super::refusal::{Refusal, RefusalKind};
 use super::{Change, Thing, foresee};
 use crate::diagnose::{Judge, diagnose};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
 use crate::needs::Requirements;
-use crate::report::{Code, Outcome, Report, Severity, Verdict};
+use crate::report::{Finding, Outcome, Report, Severity, Verdict};
 
 /// How to fix, as the user wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,8 +218,8 @@ fn mend<'a>(
 ) -> Result<Draft<'a>, Vec<Refusal>> {
     let mut draft = Draft::new(view, requirements, options, now);
     draft.write().map_err(|refusal| vec![refusal])?;
-    match diagnose(&draft.view, requirements, now).results.pop() {
-        Some(after) if after.verdict != Verdict::Ready => Err(out_of_reach(&after)),
+    match (diagnose(&draft.view, requirements, now).results.pop(), draft.view.subjects.first()) {
+        (Some(after), Some(subject)) if after.verdict != Verdict::Ready => Err(out_of_reach(subject, &after)),
         _ => Ok(draft),
     }
 }
@@ -350,33 +350,19 @@ pub(super) fn profile_of(subject: &Subject) -> Option<String> {
     }
 }
 
-/// What no change of the role, its trust policy or the association can mend, from the outcome that these would have.
-fn out_of_reach(after: &Outcome) -> Vec<Refusal> {
-    let obstacle = |severity: Severity, leaves_unknown: bool| severity == Severity::Error || leaves_unknown;
-    let findings = after.findings.iter().filter(|finding| obstacle(finding.severity, finding.leaves_unknown));
+/// What no change of the role, its trust policy or the association can fix, from the outcome that these would have.
+fn out_of_reach(subject: &Subject, after: &Outcome) -> Vec<Refusal> {
     let errors = after.verdict == Verdict::NotReady;
+    let findings = after.findings.iter().filter(|finding| finding.decides());
     let refusals: Vec<Refusal> = findings
-        .filter(|finding| !errors || finding.severity == Severity::Error)
-        .map(|finding| Refusal {
-            target: after.target.clone(),
-            reason: match (finding.severity, finding.code) {
-                (_, Code::InvalidPolicy) => Reason::InvalidPolicy,
-                (Severity::Error, _) => Reason::OutOfReach,
-                _ => Reason::Unknown,
-            },
-            message: finding.message.clone(),
-            remedy: finding.remedy.clone(),
-        })
+        .filter(|finding| !errors || finding.severity() == Severity::Error)
+        .map(|finding| RefusalKind::OutOfReach { finding: Box::new(Finding::clone(finding)) })
+        .map(|kind| Refusal::of(subject, kind))
         .collect();
     if refusals.is_empty() {
         let open = after.permissions.iter().find(|permission| permission.decision == iam_eval::Decision::Unknown);
-        let action = open.map_or("something needed", |permission| permission.action.as_str());
-        return vec![Refusal {
-            target: after.target.clone(),
-            reason: Reason::Unknown,
-            message: format!("it is not known whether the role may call `{action}`"),
-            remedy: format!("see what it hangs on: `{}`", refusal::check(&after.target)),
-        }];
+        let action = open.map(|permission| permission.action.clone());
+        return vec![Refusal::of(subject, RefusalKind::PermissionUnknown { action })];
     }
     refusals
 }

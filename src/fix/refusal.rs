@@ -1,9 +1,10 @@
-//! What `fix` will not do, why, and what a person has to do instead.
+//! What `fix` and `undo` will not do, and why, as data. The sentences are in `render::words`.
 
 use serde::Serialize;
 
-use crate::command_line::{Command, structure};
-use crate::facts::{Association, Instance, Subject};
+use super::Thing;
+use crate::facts::{Association, Instance, Subject, Unreadable};
+use crate::report::{Code, DocumentName, Finding, Severity};
 
 /// Why nothing is changed for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,87 +31,221 @@ pub enum Reason {
 }
 
 /// A target for which nothing is changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The target as in the report.
     pub target: String,
+    /// The id of the instance, if it is one.
+    pub instance: Option<String>,
+    /// Its Region, where known.
+    pub region: Option<String>,
     /// Why.
-    pub reason: Reason,
-    /// What is the case.
-    pub message: String,
-    /// What a person has to do instead.
-    pub remedy: String,
+    pub kind: RefusalKind,
 }
 
-/// The command that shows all that is known of a target.
-pub(super) fn check(target: &str) -> Command {
-    Command::new("ssm-profile check -v").operand(target)
+/// What the plan depends on and does not know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingFact {
+    /// The account of the instance.
+    Account,
+    /// The Region of the instance.
+    Region,
+    /// The ARN of the role of this name.
+    RoleArn(String),
+    /// The id of the profile that the instance holds, where it would get one of the same name.
+    ProfileId,
 }
 
-/// Something that the plan hangs on is not known.
-pub(super) fn unknown(subject: &Subject, message: String) -> Refusal {
-    let remedy = format!("see what is not known: `{}`", check(&subject.target));
-    Refusal { target: subject.target.clone(), reason: Reason::Unknown, message, remedy }
+/// What uses a thing that an undo would delete.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum User {
+    /// An inline policy of the role.
+    InlinePolicy(String),
+    /// A policy that is attached to the role.
+    AttachedPolicy(String),
+    /// A profile that holds the role.
+    InstanceProfile(String),
+    /// An instance that has the profile.
+    Instance(String),
 }
 
-/// Something that the plan hangs on could not be read.
-pub(super) fn unread(subject: &Subject, api: &str, message: &str) -> Refusal {
-    Refusal {
-        target: subject.target.clone(),
-        reason: Reason::Unknown,
-        message: format!("`{api}` gave no answer: {message}"),
-        remedy: format!("allow the caller `{api}`, and fix again"),
+/// How a thing is not as the fix left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedTo {
+    /// It is gone.
+    Deleted,
+    /// Another one has its name.
+    Another,
+    /// It holds something else.
+    Changed,
+}
+
+/// Why nothing is changed for a target. Its fields are the `details` of the machine report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "a field is what its name says, of the thing that the variant names")]
+pub enum RefusalKind {
+    /// The target would have this finding whatever is changed.
+    OutOfReach { finding: Box<Finding> },
+    /// It would not be known whether the role may do this.
+    PermissionUnknown { action: Option<String> },
+    /// The instance has no profile, or it was deleted, and no name for a new one was given.
+    NeedsProfile { was_deleted: bool },
+    /// A fact is missing.
+    Unknown { fact: MissingFact },
+    /// A call gave no answer.
+    Unread { reason: Unreadable },
+    /// The name is too long for a role.
+    NameTooLong { name: String },
+    /// A role of the name is somebody else's.
+    RoleTaken { name: String, profile: String, profile_exists: bool },
+    /// An instance profile of the name is somebody else's.
+    ProfileTaken { name: String, association: Option<String> },
+    /// The profile of an instance in this state cannot be replaced.
+    InstanceState { state: String },
+    /// AWS does not let anybody edit the role.
+    ReservedRole { role: String, owner: String, evidence: String },
+    /// Something else owns the role.
+    ManagedElsewhere { role: String, owner: String, evidence: String, undone_by: String },
+    /// The inline policies would be longer than IAM takes, in characters.
+    QuotaExceeded { role: String, size: usize, quota: usize },
+    /// An inline policy that would be changed could not be read.
+    PolicyUnreadable { role: String, policy: String },
+    /// No statement grants this action for certain.
+    CannotGrant { action: String, why: String },
+    /// Statements cannot be added to the document. `role` is that of an inline policy.
+    UnfitDocument { document: DocumentName, role: Option<String>, why: String },
+    /// It was changed since the fix that is to be undone.
+    ChangedSince { thing: ThingKind, name: Option<String>, to: ChangedTo },
+    /// Something began to use it since the fix that is to be undone.
+    InUse { by: User },
+    /// The backup names a role or profile that no fix created.
+    NotCreatedByFix { thing: ThingKind, name: String },
+    /// The backup says that a profile was taken from an instance, which a fix does only if it was deleted.
+    ProfileNotDeleted { profile: String },
+
+    /// For tests of what shows refusals, whatever they say.
+    #[cfg(test)]
+    Sample { reason: Reason, message: String, remedy: String },
+}
+
+#[cfg(test)]
+impl Refusal {
+    /// A refusal for tests of what shows refusals.
+    pub(crate) fn sample(target: &str, reason: Reason, message: &str, remedy: &str) -> Refusal {
+        let kind = RefusalKind::Sample { reason, message: message.to_owned(), remedy: remedy.to_owned() };
+        Refusal { target: target.to_owned(), instance: None, region: None, kind }
+    }
+}
+
+/// The kinds of things that a fix changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThingKind {
+    /// A role.
+    Role,
+    /// The trust policy of a role.
+    TrustPolicy,
+    /// An inline policy.
+    InlinePolicy,
+    /// The attachment of a managed policy.
+    AttachedPolicy,
+    /// An instance profile.
+    InstanceProfile,
+    /// The role that a profile holds.
+    RoleOfProfile,
+    /// The profile that an instance has.
+    ProfileOfInstance,
+}
+
+impl From<&Thing> for ThingKind {
+    fn from(thing: &Thing) -> ThingKind {
+        match thing {
+            Thing::Role(_) => ThingKind::Role,
+            Thing::TrustPolicy(_) => ThingKind::TrustPolicy,
+            Thing::InlinePolicy { .. } => ThingKind::InlinePolicy,
+            Thing::AttachedPolicy { .. } => ThingKind::AttachedPolicy,
+            Thing::InstanceProfile(_) => ThingKind::InstanceProfile,
+            Thing::RoleOfProfile(_) => ThingKind::RoleOfProfile,
+            Thing::ProfileOfInstance { .. } => ThingKind::ProfileOfInstance,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal for a subject of the facts.
+    pub(super) fn of(subject: &Subject, kind: RefusalKind) -> Refusal {
+        let instance = match &subject.kind {
+            crate::facts::SubjectKind::Instance(instance) => instance.known().map(|instance| instance.id.clone()),
+            _ => None,
+        };
+        Refusal { target: subject.target.clone(), instance, region: subject.region.clone(), kind }
+    }
+
+    /// A refusal about a thing in an account.
+    pub fn of_thing(thing: &Thing, kind: RefusalKind) -> Refusal {
+        let (instance, region) = match thing {
+            Thing::ProfileOfInstance { instance, region } => (Some(instance.clone()), Some(region.clone())),
+            _ => (None, None),
+        };
+        Refusal { target: thing.target(), instance, region, kind }
+    }
+
+    /// The stable word for why.
+    pub fn reason(&self) -> Reason {
+        match &self.kind {
+            RefusalKind::OutOfReach { finding } => match (finding.severity(), finding.code()) {
+                (_, Code::InvalidPolicy) => Reason::InvalidPolicy,
+                (Severity::Error, _) => Reason::OutOfReach,
+                (Severity::Warning | Severity::Info, _) => Reason::Unknown,
+            },
+            RefusalKind::NeedsProfile { .. } => Reason::NeedsProfile,
+            RefusalKind::PermissionUnknown { .. }
+            | RefusalKind::Unknown { .. }
+            | RefusalKind::Unread { .. }
+            | RefusalKind::PolicyUnreadable { .. }
+            | RefusalKind::CannotGrant { .. } => Reason::Unknown,
+            RefusalKind::NameTooLong { .. } | RefusalKind::RoleTaken { .. } | RefusalKind::ProfileTaken { .. } => {
+                Reason::NameTaken
+            }
+            RefusalKind::InstanceState { .. } => Reason::OutOfReach,
+            RefusalKind::ReservedRole { .. } => Reason::ReservedRole,
+            RefusalKind::ManagedElsewhere { .. } => Reason::ManagedElsewhere,
+            RefusalKind::QuotaExceeded { .. } => Reason::QuotaExceeded,
+            RefusalKind::UnfitDocument { .. } => Reason::InvalidPolicy,
+            RefusalKind::ChangedSince { .. }
+            | RefusalKind::InUse { .. }
+            | RefusalKind::NotCreatedByFix { .. }
+            | RefusalKind::ProfileNotDeleted { .. } => Reason::ChangedSince,
+            #[cfg(test)]
+            RefusalKind::Sample { reason, .. } => *reason,
+        }
     }
 }
 
 /// A role of the name to create is somebody else's. `profile` is the profile that would hold it; `exists`, whether it is there.
 pub(super) fn role_taken(subject: &Subject, name: &str, profile: &str, exists: bool) -> Refusal {
-    let on_profile = |call| Command::new(call).option("--instance-profile-name", profile);
-    let create = match exists {
-        true => String::new(),
-        false => format!("`{}`, then ", on_profile("aws iam create-instance-profile")),
-    };
-    let add = on_profile("aws iam add-role-to-instance-profile").option("--role-name", name);
-    Refusal {
-        target: subject.target.clone(),
-        reason: Reason::NameTaken,
-        message: format!("there is a role `{name}` that this tool did not make, or that holds more than it gives"),
-        remedy: format!(
-            "give another name with `--create-profile`; or, if the instance should have the permissions of this role, put it into \
-             the profile yourself: {create}`{add}`"
-        ),
-    }
+    let (name, profile) = (name.to_owned(), profile.to_owned());
+    Refusal::of(subject, RefusalKind::RoleTaken { name, profile, profile_exists: exists })
 }
 
 /// An instance profile of the name to create is somebody else's.
 pub(super) fn profile_taken(subject: &Subject, name: &str, instance: &Instance) -> Refusal {
-    let associate = match instance.association.known() {
-        // An instance has one association at most.
-        Some(Association { id, .. }) if instance.profile.is_some() => {
-            Command::new("aws ec2 replace-iam-instance-profile-association").option("--association-id", id)
-        }
-        _ => Command::new("aws ec2 associate-iam-instance-profile").option("--instance-id", &instance.id),
-    };
-    let associate =
-        associate.options("--region", &subject.region).option("--iam-instance-profile", structure("Name", name));
-    let fix = Command::new("ssm-profile fix").operand(format!("profile/{name}"));
-    Refusal {
-        target: subject.target.clone(),
-        reason: Reason::NameTaken,
-        message: format!(
-            "there is an instance profile `{name}` that this tool did not make, or that holds more than it gives"
-        ),
-        remedy: format!(
-            "associate it: `{associate}`, and make its role ready: `{fix}`; or give another name with `--create-profile`"
-        ),
-    }
+    // An instance has one association at most.
+    let association = instance.association.known().filter(|_| instance.profile.is_some());
+    let association = association.map(|Association { id, .. }| id.clone());
+    Refusal::of(subject, RefusalKind::ProfileTaken { name: name.to_owned(), association })
 }
 
-/// What gives an instance a profile.
-pub(super) fn create_or_associate(subject: &Subject, instance: &Instance) -> String {
-    let create = Command::new("ssm-profile fix").operand(&subject.target).and("--create-profile NAME");
-    let associate = Command::new("aws ec2 associate-iam-instance-profile")
-        .option("--instance-id", &instance.id)
-        .and("--iam-instance-profile Name=NAME");
-    format!("create one for it: `{create}`; or associate one that exists: `{associate}`")
+/// A fact is missing.
+pub(super) fn unknown(subject: &Subject, fact: MissingFact) -> Refusal {
+    Refusal::of(subject, RefusalKind::Unknown { fact })
+}
+
+/// Something that the plan depends on could not be read.
+pub(super) fn unread(subject: &Subject, reason: &Unreadable) -> Refusal {
+    Refusal::of(subject, RefusalKind::Unread { reason: reason.clone() })
 }

@@ -9,9 +9,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
+use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::text::{Detail, Layout};
+use super::words::Words;
 use crate::command_line::Command;
 use crate::report::{Report, Summary, Verdict};
 
@@ -135,8 +136,8 @@ impl Page<'_> {
     fn cause(&mut self, cause: &Cause<'_>) {
         self.text.push('\n');
         self.title(cause);
-        for Ground { code, message, remedy, .. } in &cause.grounds {
-            self.line(2, &format!("{STRONG}{}{STRONG:#}: {}", word(code), clean(message)));
+        for Ground { finding, words: Words { message, remedy } } in &cause.grounds {
+            self.line(2, &format!("{STRONG}{}{STRONG:#}: {}", word(&finding.code()), clean(message)));
             self.line(4, &format!("{DIM}remedy:{DIM:#} {}", clean(remedy)));
         }
         if !cause.undecided.is_empty() {
@@ -178,7 +179,7 @@ impl Page<'_> {
             let _ = write!(line, "  {blame}");
         }
         if self.layout.detail == Detail::Quiet {
-            let codes: BTreeSet<_> = cause.grounds.iter().map(|ground| ground.code).collect();
+            let codes: BTreeSet<_> = cause.grounds.iter().map(|ground| ground.finding.code()).collect();
             let codes = codes.iter().map(word).collect::<Vec<_>>().join(", ");
             let _ = write!(line, ": {}", if codes.is_empty() { "not decided" } else { &codes });
         }
@@ -214,7 +215,7 @@ impl Page<'_> {
         }
         for Caution { ground, members } in cautions(report) {
             let (number, plural) = (digits(members.len()), noun(&members, members.len()));
-            let (code, message) = (word(&ground.code), clean(&ground.message));
+            let (code, message) = (word(&ground.finding.code()), clean(&ground.words.message));
             self.line(
                 2,
                 &format!("{number} ready {plural}: {OPEN}warning{OPEN:#} {STRONG}{code}{STRONG:#}: {message}"),
@@ -228,13 +229,13 @@ impl Page<'_> {
         if report.results.is_empty() {
             return;
         }
-        let lines: BTreeSet<&String> = report.results.iter().flat_map(|outcome| outcome.not_checked.iter()).collect();
+        let lines = page::not_checked(report);
         if !self.text.is_empty() {
             self.text.push('\n');
         }
         if !lines.is_empty() {
             self.line(0, &format!("{DIM}not checked{DIM:#}"));
-            lines.into_iter().for_each(|line| self.line(2, &clean(line)));
+            lines.iter().for_each(|line| self.line(2, &clean(line)));
             self.text.push('\n');
         }
     }

@@ -6,8 +6,11 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json::{Heading, Verdicts, pretty};
+use super::words::{self, Place, Words};
 use crate::facts::PolicyText;
-use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, Refusal, State, Status, Step, Thing};
+use crate::fix::{
+    CREATED_BY, CREATED_BY_VALUE, Change, Reach, Reason, Record, Refusal, RefusalKind, State, Status, Step, Thing,
+};
 use crate::report::Report;
 use iam_eval::arn::Arn;
 
@@ -21,7 +24,7 @@ pub fn render(command: &'static str, record: &Record, report: Option<&Report>) -
         command,
         dry_run: record.dry_run,
         changes: record.steps.iter().map(Row::new).collect(),
-        refusals: &record.refusals,
+        refusals: record.refusals.iter().map(RefusalJson::new).collect(),
         warnings: &record.warnings,
         reach: &record.reach,
         backup: record.backup.as_deref(),
@@ -39,7 +42,7 @@ struct Run<'a> {
     command: &'static str,
     dry_run: bool,
     changes: Vec<Row<'a>>,
-    refusals: &'a [Refusal],
+    refusals: Vec<RefusalJson<'a>>,
     warnings: &'a [String],
     reach: &'a [Reach],
     backup: Option<&'a str>,
@@ -49,6 +52,22 @@ struct Run<'a> {
     next: &'a [String],
     #[serde(flatten)]
     verdicts: Option<Verdicts<'a>>,
+}
+
+#[derive(Serialize)]
+struct RefusalJson<'a> {
+    target: &'a str,
+    reason: Reason,
+    message: String,
+    remedy: String,
+    details: &'a RefusalKind,
+}
+
+impl<'a> RefusalJson<'a> {
+    fn new(refusal: &'a Refusal) -> RefusalJson<'a> {
+        let Words { message, remedy } = words::refusal(&refusal.kind, &Place::of_refusal(refusal));
+        RefusalJson { target: &refusal.target, reason: refusal.reason(), message, remedy, details: &refusal.kind }
+    }
 }
 
 #[derive(Serialize)]

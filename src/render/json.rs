@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::result_json::ResultJson;
 use crate::report::{Outcome, Report, Summary};
 use crate::unseen::is_unseen;
 
@@ -44,13 +45,18 @@ impl Heading {
 #[derive(Serialize)]
 pub(super) struct Verdicts<'a> {
     summary: Summary,
-    #[serde(flatten)]
-    report: &'a Report,
+    #[serde(serialize_with = "each_result")]
+    results: &'a [Outcome],
+}
+
+/// One at a time: a fleet's results in their JSON shape take no memory of their own.
+fn each_result<S: Serializer>(results: &&[Outcome], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(results.iter().map(ResultJson::new))
 }
 
 impl<'a> Verdicts<'a> {
     pub(super) fn new(report: &'a Report) -> Verdicts<'a> {
-        Verdicts { summary: report.summary(), report }
+        Verdicts { summary: report.summary(), results: &report.results }
     }
 }
 
@@ -136,7 +142,7 @@ fn are_plain(bytes: &[u8]) -> bool {
 pub fn render_lines(results: &[Outcome]) -> Result<String, serde_json::Error> {
     let mut lines = Vec::new();
     for result in results {
-        serde_json::to_writer(&mut lines, result)?;
+        serde_json::to_writer(&mut lines, &ResultJson::new(result))?;
         lines.push(b'\n');
     }
     let lines = String::from_utf8(lines).map_err(serde::ser::Error::custom)?;

@@ -5,6 +5,7 @@
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::sanitize::{word, xml};
+use super::words::{self, Place, Words};
 use crate::report::{Finding, Outcome, Report, Severity, Shared, Verdict};
 
 const NAME: &str = "ssm-profile";
@@ -28,9 +29,9 @@ pub fn render(report: &Report, fail_on: Severity) -> Result<String, SerializeErr
 fn test_case(outcome: &Outcome, fail_on: Severity) -> TestCase {
     let (decisive, others): (Vec<&Finding>, Vec<&Finding>) =
         outcome.findings.iter().map(Shared::as_ref).partition(|finding: &&Finding| {
-            finding.severity <= fail_on || (outcome.verdict == Verdict::Unknown && finding.leaves_unknown)
+            finding.severity() <= fail_on || (outcome.verdict == Verdict::Unknown && finding.leaves_unknown())
         });
-    let mut case = TestCase::new(name(outcome), status(outcome.verdict, &decisive));
+    let mut case = TestCase::new(name(outcome), status(outcome, &decisive));
     case.set_classname(class_name(outcome));
     // A skipped case says its reason in the attribute alone; a passed one has nothing decisive.
     let others = if outcome.verdict == Verdict::Skipped {
@@ -39,12 +40,15 @@ fn test_case(outcome: &Outcome, fail_on: Severity) -> TestCase {
         others
     };
     if !others.is_empty() {
-        case.set_system_out(others.into_iter().map(paragraph).collect::<Vec<_>>().join("\n"));
+        case.set_system_out(
+            others.into_iter().map(|finding| paragraph(outcome, finding)).collect::<Vec<_>>().join("\n"),
+        );
     }
     case
 }
 
-fn status(verdict: Verdict, decisive: &[&Finding]) -> TestCaseStatus {
+fn status(outcome: &Outcome, decisive: &[&Finding]) -> TestCaseStatus {
+    let verdict = outcome.verdict;
     let (mut status, otherwise) = match verdict {
         Verdict::Ready if decisive.is_empty() => return TestCaseStatus::success(),
         Verdict::Skipped => (TestCaseStatus::skipped(), "a terminated instance"),
@@ -52,20 +56,25 @@ fn status(verdict: Verdict, decisive: &[&Finding]) -> TestCaseStatus {
         Verdict::Unknown => (TestCaseStatus::non_success(NonSuccessKind::Error), "could not be determined"),
     };
     match decisive.first() {
-        Some(first) => status.set_message(xml(&first.message)).set_type(word(&first.code)),
+        Some(first) => {
+            let message = words::finding(first, &Place::of(outcome)).message;
+            status.set_message(xml(&message)).set_type(word(&first.code()))
+        }
         None => status.set_message(otherwise),
     };
     if verdict != Verdict::Skipped && !decisive.is_empty() {
-        status.set_description(decisive.iter().map(|finding| paragraph(finding)).collect::<Vec<_>>().join("\n"));
+        status
+            .set_description(decisive.iter().map(|finding| paragraph(outcome, finding)).collect::<Vec<_>>().join("\n"));
     }
     status
 }
 
-fn paragraph(finding: &Finding) -> String {
-    let mut text = format!("{} {}: {}", word(&finding.severity), word(&finding.code), xml(&finding.message));
-    if !finding.remedy.is_empty() {
+fn paragraph(outcome: &Outcome, finding: &Finding) -> String {
+    let Words { message, remedy } = words::finding(finding, &Place::of(outcome));
+    let mut text = format!("{} {}: {}", word(&finding.severity()), word(&finding.code()), xml(&message));
+    if !remedy.is_empty() {
         text.push_str("\n  remedy: ");
-        text.push_str(&xml(&finding.remedy));
+        text.push_str(&xml(&remedy));
     }
     text
 }
@@ -94,7 +103,7 @@ mod tests {
     use crate::report::{Code, InstanceSummary};
 
     fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
-        Finding { code, severity, message: message.to_owned(), remedy: remedy.to_owned(), leaves_unknown: false }
+        Finding::sample(code, severity, message, remedy)
     }
 
     fn named(mut outcome: Outcome, name: &str) -> Outcome {
@@ -105,15 +114,13 @@ mod tests {
 
     fn fleet() -> Report {
         let warning = || finding(Code::InstanceNotRunning, Severity::Warning, "the instance is stopped", "start it");
-        let denied = Finding {
-            leaves_unknown: true,
-            ..finding(
-                Code::AccessDenied,
-                Severity::Warning,
-                "iam:GetRolePolicy was denied",
-                "allow it: ssm-profile policy --for check",
-            )
-        };
+        let denied = finding(
+            Code::AccessDenied,
+            Severity::Warning,
+            "iam:GetRolePolicy was denied",
+            "allow it: ssm-profile policy --for check",
+        )
+        .that_leaves_unknown();
         Report {
             results: vec![
                 named(outcome("i-0aaa", Verdict::Ready, vec![warning()]), "web-1"),

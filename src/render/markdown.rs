@@ -1,6 +1,8 @@
 //! The report as GitHub Markdown, for a comment on a pull request.
 
+use super::page;
 use super::sanitize::{markdown, terminal, word};
+use super::words::{self, Place, Words};
 use crate::report::{DecidedBy, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
 
 /// GitHub refuses a comment of more characters. Bytes are counted, which errs on the safe side.
@@ -89,7 +91,9 @@ fn summary_line(report: &Report) -> String {
 
 fn row(outcome: &Outcome) -> String {
     let name = instance_name(outcome).map(markdown).unwrap_or_default();
-    let reason = main_reason(outcome).map(|finding| prose(&finding.message)).unwrap_or_default();
+    let reason = main_reason(outcome)
+        .map(|finding| prose(&words::finding(finding, &Place::of(outcome)).message))
+        .unwrap_or_default();
     format!("| {} | {name} | {} | {reason} |\n", code(&outcome.target), label(outcome.verdict))
 }
 
@@ -102,9 +106,9 @@ fn main_reason(outcome: &Outcome) -> Option<&Finding> {
     let mut findings = outcome.findings.iter().map(Shared::as_ref);
     match outcome.verdict {
         Verdict::Unknown => {
-            findings.find(|finding| finding.leaves_unknown).or(outcome.findings.first().map(Shared::as_ref))
+            findings.find(|finding| finding.leaves_unknown()).or(outcome.findings.first().map(Shared::as_ref))
         }
-        Verdict::Ready => findings.find(|finding| finding.severity <= Severity::Warning),
+        Verdict::Ready => findings.find(|finding| finding.severity() <= Severity::Warning),
         Verdict::NotReady | Verdict::Skipped => findings.next(),
     }
 }
@@ -130,7 +134,7 @@ fn section(outcome: &Outcome) -> String {
     }
     if !outcome.findings.is_empty() {
         section.push('\n');
-        section.extend(outcome.findings.iter().map(|finding| item(finding)));
+        section.extend(outcome.findings.iter().map(|finding| item(outcome, finding)));
     }
     if !outcome.permissions.is_empty() {
         section.push_str("\n<details><summary>Permissions</summary>\n\n");
@@ -156,10 +160,11 @@ fn facts(outcome: &Outcome) -> Vec<String> {
     .collect()
 }
 
-fn item(finding: &Finding) -> String {
-    let mut item = format!("- **{}** `{}`: {}", word(&finding.severity), word(&finding.code), prose(&finding.message));
-    if !finding.remedy.is_empty() {
-        item.push_str(&format!("<br>**Remedy:** {}", prose(&finding.remedy)));
+fn item(outcome: &Outcome, finding: &Finding) -> String {
+    let Words { message, remedy } = words::finding(finding, &Place::of(outcome));
+    let mut item = format!("- **{}** `{}`: {}", word(&finding.severity()), word(&finding.code()), prose(&message));
+    if !remedy.is_empty() {
+        item.push_str(&format!("<br>**Remedy:** {}", prose(&remedy)));
     }
     item.push('\n');
     item
@@ -192,16 +197,11 @@ fn decider(decider: &DecidedBy) -> String {
 }
 
 fn not_checked(report: &Report) -> Option<String> {
-    let mut lines: Vec<&str> = Vec::new();
-    for line in report.results.iter().flat_map(|outcome| outcome.not_checked.iter()) {
-        if !lines.contains(&line.as_str()) {
-            lines.push(line);
-        }
-    }
+    let lines = page::not_checked(report);
     if lines.is_empty() {
         return None;
     }
-    let items: String = lines.into_iter().map(|line| format!("- {}\n", prose(line))).collect();
+    let items: String = lines.into_iter().map(|line| format!("- {}\n", prose(&line))).collect();
     Some(format!("\n<details><summary>Not checked</summary>\n\n{items}\n</details>\n"))
 }
 
@@ -249,13 +249,13 @@ mod tests {
     fn outcome(target: &str, name: Option<&str>, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
         Outcome {
             instance: Some(InstanceSummary { id: target.to_owned(), name: name.map(str::to_owned), state: None }),
-            not_checked: vec!["the network between agent and service".to_owned()].into(),
+            not_checked: vec![crate::report::NotChecked::NetworkPath].into(),
             ..super::super::sample::outcome(target, verdict, findings)
         }
     }
 
     fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
-        Finding { code, severity, message: message.to_owned(), remedy: remedy.to_owned(), leaves_unknown: false }
+        Finding::sample(code, severity, message, remedy)
     }
 
     fn denied(policy: &str, sid: Option<&str>) -> Permission {
@@ -299,10 +299,8 @@ mod tests {
         broken.instance_profile = Some(ProfileSummary { arn: None, id: Some("AIPAEXAMPLE".to_owned()) });
         broken.role = Some(RoleSummary { arn: None, name: "web_role".to_owned() }.into());
         broken.permissions = vec![denied("NoShell", None).into()];
-        let unreadable = Finding {
-            leaves_unknown: true,
-            ..finding(Code::AccessDenied, Severity::Warning, "iam:GetRolePolicy was denied", "allow it")
-        };
+        let unreadable = finding(Code::AccessDenied, Severity::Warning, "iam:GetRolePolicy was denied", "allow it")
+            .that_leaves_unknown();
         let report = Report {
             results: vec![
                 outcome("i-0aaa", Some("web-1"), Verdict::Ready, vec![]),
@@ -344,7 +342,7 @@ mod tests {
 
         <details><summary>Not checked</summary>
 
-        - the network between agent and service
+        - the network path to the Systems Manager endpoints, and VPC endpoint policies
 
         </details>
         "#);

@@ -8,9 +8,11 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 mod page;
+mod result_json;
 pub mod sanitize;
 pub mod sarif;
 pub mod text;
+pub mod words;
 
 #[cfg(test)]
 pub(crate) mod sample {

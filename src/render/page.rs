@@ -1,15 +1,25 @@
 //! What the pages for a person share: styles, and the folding of lines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use textwrap::core::Word;
+
+use super::words;
+use crate::report::{NotChecked, Report};
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
+
+/// What no verdict of the report speaks of, each once.
+pub(super) fn not_checked(report: &Report) -> Vec<String> {
+    let items: BTreeSet<&NotChecked> = report.results.iter().flat_map(|outcome| outcome.not_checked.iter()).collect();
+    items.into_iter().map(words::not_checked).collect()
+}
 
 /// What becomes of a word that is wider than a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

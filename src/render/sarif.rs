@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::sanitize::{terminal, word};
+use super::words::{self, Place, Words};
 use crate::report::{Code, Finding, Outcome, Report, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -66,7 +67,7 @@ struct Text {
 /// The rules of the codes that occur, each once, in the order of the codes.
 fn rules(report: &Report) -> Vec<Rule> {
     let codes: BTreeSet<Code> =
-        report.results.iter().flat_map(|outcome| &outcome.findings).map(|finding| finding.code).collect();
+        report.results.iter().flat_map(|outcome| &outcome.findings).map(|finding| finding.code()).collect();
     codes
         .into_iter()
         .map(|id| {
@@ -83,14 +84,14 @@ fn rules(report: &Report) -> Vec<Rule> {
 
 fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usize>) -> Value {
     let place = place(outcome);
-    let identity = format!("{}:{place}", word(&finding.code));
+    let identity = format!("{}:{place}", word(&finding.code()));
     // Two findings of a code on one target, say of two actions, must not become one alert.
     let occurrence = seen.entry(identity.clone()).or_default();
     *occurrence += 1;
     json!({
-        "ruleId": finding.code,
-        "level": level(finding.severity),
-        "message": { "text": message(finding) },
+        "ruleId": finding.code(),
+        "level": level(finding.severity()),
+        "message": { "text": message(outcome, finding) },
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": { "uri": uri(&outcome.target) },
@@ -119,12 +120,9 @@ fn level(severity: Severity) -> &'static str {
 }
 
 /// Message and remedy as a plain text message, in which `[text](address)` would be a link.
-fn message(finding: &Finding) -> String {
-    let mut text = terminal(&finding.message).into_owned();
-    if !finding.remedy.is_empty() {
-        text.push('\n');
-        text.push_str(&terminal(&finding.remedy));
-    }
+fn message(outcome: &Outcome, finding: &Finding) -> String {
+    let Words { message, remedy } = words::finding(finding, &Place::of(outcome));
+    let text = format!("{}\n{}", terminal(&message), terminal(&remedy));
     text.replace("](", "]\\(")
 }
 
@@ -189,7 +187,7 @@ mod tests {
     }
 
     fn finding(code: Code, severity: Severity, message: &str, remedy: &str) -> Finding {
-        Finding { code, severity, message: message.to_owned(), remedy: remedy.to_owned(), leaves_unknown: false }
+        Finding::sample(code, severity, message, remedy)
     }
 
     fn parsed(results: Vec<Outcome>) -> Value {

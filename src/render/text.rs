@@ -1,10 +1,10 @@
 //! The report for a person: verdict first, then the chain, the permissions, what was found, what was not checked.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
+use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
+use super::words::{self, Place, Words};
 use crate::report::{
     DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Shared, Summary,
     Trust, Verdict,
@@ -63,7 +63,7 @@ impl Page {
     /// Whether a result gets more than its first line: beside others, one that is fine does not.
     fn tells_all(&self, outcome: &Outcome) -> bool {
         let fine = matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped)
-            && outcome.findings.iter().all(|finding| finding.severity == Severity::Info);
+            && outcome.findings.iter().all(|finding| finding.severity() == Severity::Info);
         match self.layout.detail {
             Detail::Quiet => false,
             Detail::Normal => self.alone || !fine,
@@ -93,16 +93,16 @@ impl Page {
             outcome.simulation.iter().for_each(|difference| self.difference(difference));
         }
         let telling = |finding: &&Finding| {
-            finding.severity != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
+            finding.severity() != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
         };
         let findings: Vec<&Finding> = outcome.findings.iter().map(Shared::as_ref).filter(telling).collect();
         if !findings.is_empty() {
             self.heading("findings");
-            findings.into_iter().for_each(|finding| self.finding(finding));
+            findings.into_iter().for_each(|finding| self.finding(finding, &Place::of(outcome)));
         }
         if self.alone && !outcome.not_checked.is_empty() {
             self.heading("not checked");
-            outcome.not_checked.iter().for_each(|line| self.item(line));
+            outcome.not_checked.iter().for_each(|item| self.item(&words::not_checked(item)));
         }
     }
 
@@ -111,11 +111,11 @@ impl Page {
         if self.layout.detail == Detail::Quiet || report.results.is_empty() {
             return;
         }
-        let lines: BTreeSet<&String> = report.results.iter().flat_map(|outcome| outcome.not_checked.iter()).collect();
+        let lines = page::not_checked(report);
         self.text.push('\n');
         if !lines.is_empty() {
             self.line(0, &format!("{DIM}not checked{DIM:#}"));
-            lines.into_iter().for_each(|line| self.line(2, &clean(line)));
+            lines.iter().for_each(|line| self.line(2, &clean(line)));
             self.text.push('\n');
         }
     }
@@ -147,9 +147,8 @@ impl Page {
 
     /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
-        let deciding = |finding: &&Finding| finding.severity == Severity::Error || finding.leaves_unknown;
-        if let Some(finding) = outcome.findings.iter().map(Shared::as_ref).find(deciding) {
-            let _ = write!(line, ": {}", clean(&finding.message));
+        if let Some(finding) = outcome.findings.iter().find(|finding| finding.decides()) {
+            let _ = write!(line, ": {}", clean(&words::finding(finding, &Place::of(outcome)).message));
         }
     }
 
@@ -203,7 +202,7 @@ impl Page {
         if !permission.depends_on.is_empty() {
             let keys = permission.depends_on.iter().map(|key| clean(key).into_owned()).collect::<Vec<_>>().join(", ");
             let separator = if grounds.is_empty() { "" } else { "; " };
-            let _ = write!(grounds, "{separator}hangs on {keys}");
+            let _ = write!(grounds, "{separator}depends on {keys}");
         }
         if !grounds.is_empty() {
             let _ = write!(line, "  {DIM}{grounds}{DIM:#}");
@@ -222,16 +221,17 @@ impl Page {
         self.line(6, &clean(explanation));
     }
 
-    fn finding(&mut self, finding: &Finding) {
-        let style = match finding.severity {
+    fn finding(&mut self, finding: &Finding, place: &Place<'_>) {
+        let style = match finding.severity() {
             Severity::Error => BAD,
             Severity::Warning => OPEN,
             Severity::Info => DIM,
         };
-        let severity = word(&finding.severity);
-        let code = word(&finding.code);
-        self.line(4, &format!("{style}{severity}{style:#} {STRONG}{code}{STRONG:#}: {}", clean(&finding.message)));
-        self.line(6, &format!("{DIM}remedy:{DIM:#} {}", clean(&finding.remedy)));
+        let severity = word(&finding.severity());
+        let code = word(&finding.code());
+        let Words { message, remedy } = words::finding(finding, place);
+        self.line(4, &format!("{style}{severity}{style:#} {STRONG}{code}{STRONG:#}: {}", clean(&message)));
+        self.line(6, &format!("{DIM}remedy:{DIM:#} {}", clean(&remedy)));
     }
 
     fn heading(&mut self, title: &str) {

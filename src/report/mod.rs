@@ -1,16 +1,22 @@
-//! What a diagnosis says: the words that go out, in the shape of the machine report.
+//! What a diagnosis says, as data.
 //!
-//! The field names here are the keys of the JSON report. Keys may be added, never renamed.
+//! The names of fields are the keys of the JSON report. Keys may be added, never renamed.
 
+mod code;
+mod finding;
+mod not_checked;
 mod shared;
 
 use serde::Serialize;
 
+pub use code::Code;
+pub use finding::*;
 pub use iam_eval::{Decision, PolicyKind};
+pub use not_checked::NotChecked;
 pub use shared::Shared;
 
 /// The verdict on every subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// One entry for each subject, in the order of the facts.
     pub results: Vec<Outcome>,
@@ -50,7 +56,7 @@ impl Report {
 /// What is known of one subject.
 ///
 /// Over a fleet most of it is the same for many subjects, and is shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The target as it was typed, the instance id in a fleet, or `documents`.
     pub target: String,
@@ -75,12 +81,11 @@ pub struct Outcome {
     /// What Session Manager needs of the role, and what the policies say to each.
     pub permissions: Vec<Shared<Permission>>,
     /// Where the IAM policy simulator says something else; empty unless it was asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub simulation: Vec<Difference>,
     /// What was found, worst first.
     pub findings: Vec<Shared<Finding>>,
     /// What this verdict does not speak of, for a person.
-    pub not_checked: Shared<Vec<String>>,
+    pub not_checked: Shared<Vec<NotChecked>>,
 }
 
 /// An instance, in short.
@@ -207,134 +212,4 @@ pub struct DecidedBy {
     pub sid: Option<String>,
     /// The statement's index from 0; `None` where the whole gate decided.
     pub statement: Option<usize>,
-}
-
-/// Something that a person should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The stable code.
-    pub code: Code,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What is the case.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
-    /// Whether it keeps the verdict from being `ready` although it is no error: a needed fact is missing.
-    #[serde(skip)]
-    pub leaves_unknown: bool,
-}
-
-impl Finding {
-    /// Whether it keeps the verdict from being `ready`.
-    pub fn decides(&self) -> bool {
-        self.severity == Severity::Error || self.leaves_unknown
-    }
-
-    /// Whether it says that something could not be read or found, rather than what was read.
-    pub fn is_failure(&self) -> bool {
-        matches!(self.code, Code::AccessDenied | Code::AwsError | Code::InstanceNotFound)
-    }
-}
-
-/// How bad a finding is. Only a certain obstacle is an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Certainly keeps Session Manager out, or a requirement of the user unmet.
-    Error,
-    /// May keep it out, or loses something.
-    Warning,
-    /// Good to know.
-    Info,
-}
-
-impl Code {
-    /// All of them.
-    pub const ALL: [Code; 26] = [
-        Code::NoInstanceProfile,
-        Code::InstanceProfileMissing,
-        Code::InstanceProfileStale,
-        Code::InstanceProfileEmpty,
-        Code::AssociationPending,
-        Code::RoleMissing,
-        Code::TrustPolicy,
-        Code::MissingPermission,
-        Code::ExplicitDeny,
-        Code::BlockedByBoundary,
-        Code::BlockedByScp,
-        Code::BlockedByRcp,
-        Code::ConditionalPermission,
-        Code::InvalidPolicy,
-        Code::MetadataDisabled,
-        Code::InstanceNotRunning,
-        Code::InstanceTerminated,
-        Code::InstanceNotFound,
-        Code::AccessDenied,
-        Code::AwsError,
-        Code::KmsKeyPolicy,
-        Code::ManagedByDhmc,
-        Code::DhmcFallbackOff,
-        Code::SessionLogs,
-        Code::AgentOffline,
-        Code::AgentOutdated,
-    ];
-}
-
-/// The stable finding codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// The instance has no instance profile.
-    NoInstanceProfile,
-    /// The instance's profile was deleted.
-    InstanceProfileMissing,
-    /// The instance's profile was deleted and made again under the same name.
-    InstanceProfileStale,
-    /// The profile holds no role.
-    InstanceProfileEmpty,
-    /// The profile's association is not complete.
-    AssociationPending,
-    /// The role does not exist.
-    RoleMissing,
-    /// The trust policy does not admit EC2, or may not.
-    TrustPolicy,
-    /// No policy of the role allows a needed action.
-    MissingPermission,
-    /// A statement denies a needed action.
-    ExplicitDeny,
-    /// The permissions boundary does not allow a needed action.
-    BlockedByBoundary,
-    /// A service control policy does not allow a needed action.
-    BlockedByScp,
-    /// A resource control policy denies a needed action.
-    BlockedByRcp,
-    /// Whether a needed action is allowed hangs on something unknown.
-    ConditionalPermission,
-    /// A policy document cannot be understood.
-    InvalidPolicy,
-    /// The instance metadata service is switched off.
-    MetadataDisabled,
-    /// The instance is not running.
-    InstanceNotRunning,
-    /// The instance is terminated.
-    InstanceTerminated,
-    /// The target does not exist, or not for this caller.
-    InstanceNotFound,
-    /// The caller may not read something.
-    AccessDenied,
-    /// AWS, or the way to it, failed.
-    AwsError,
-    /// Something about the key itself or its own policy.
-    KmsKeyPolicy,
-    /// Default Host Management Configuration lets the agent in, or could.
-    ManagedByDhmc,
-    /// The profile allows just enough to keep the agent from Default Host Management Configuration.
-    DhmcFallbackOff,
-    /// Session logs are lost, or may be.
-    SessionLogs,
-    /// The agent does not report.
-    AgentOffline,
-    /// The agent is older than what is needed of it.
-    AgentOutdated,
 }

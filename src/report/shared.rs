@@ -1,5 +1,6 @@
 //! What many results say alike, held once.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -67,18 +68,31 @@ impl<T: PartialEq> PartialEq for Shared<T> {
 
 impl<T: Eq> Eq for Shared<T> {}
 
+impl<T> Shared<T> {
+    /// The JSON that `make` gives for the value, which also says whether it is that of every part that shares the value.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn json(
+        &self,
+        make: impl FnOnce(&T) -> serde_json::Result<(Box<RawValue>, bool)>,
+    ) -> serde_json::Result<Cow<'_, RawValue>> {
+        if let Some(json) = self.0.json.get() {
+            return Ok(Cow::Borrowed(json));
+        }
+        let (json, holds_for_all) = make(&self.0.value)?;
+        // What a single result has is not needed again.
+        if !holds_for_all || Arc::strong_count(&self.0) == 1 {
+            return Ok(Cow::Owned(json));
+        }
+        Ok(Cow::Borrowed(self.0.json.get_or_init(|| json)))
+    }
+}
+
 impl<T: Serialize> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let make = || serde_json::value::to_raw_value(&self.0.value).map_err(S::Error::custom);
-        if let Some(json) = self.0.json.get() {
-            return json.serialize(serializer);
-        }
-        let json = make()?;
-        // What a single result has is not needed again.
-        if Arc::strong_count(&self.0) == 1 {
-            return json.serialize(serializer);
-        }
-        self.0.json.get_or_init(|| json).serialize(serializer)
+        let json = self.json(|value| Ok((serde_json::value::to_raw_value(value)?, true)));
+        json.map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 

@@ -28,8 +28,6 @@ const WORLD: [&str; 18] = [
     "println!",
 ];
 
-const LONGEST: usize = 400;
-
 /// Every source file: its path below `src`, and its code without tests and comments.
 fn sources() -> BTreeMap<PathBuf, String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -159,13 +157,5 @@ fn what_decides_knows_nothing_of_the_world() {
                 assert!(!without_comments(&code).contains(word), "{}: `{word}`", path.display());
             }
         }
-    }
-}
-
-#[test]
-fn source_files_are_short() {
-    for (path, code) in sources() {
-        let lines = code.lines().count();
-        assert!(lines <= LONGEST, "{}: {lines} lines", path.display());
     }
 }

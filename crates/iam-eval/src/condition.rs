@@ -5,6 +5,7 @@
 //! [multivalued keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::budget::Size;
 use super::comparable::Comparable;
@@ -27,7 +28,7 @@ pub struct Condition {
 }
 
 /// A key on which a condition fails.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FailedKey {
     /// The key, as the policy writes it.
     pub key: String,

@@ -4,6 +4,7 @@
 //! Documents that IAM would refuse today may still be in force, or come from a file: what is not understood becomes
 //! a problem of its statement and keeps that statement's answer unknown; only what is no policy at all is an error.
 
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
@@ -15,7 +16,8 @@ use super::resource::{ResourceElement, ResourcePattern};
 use super::resource_policy::AwsPrincipals;
 
 /// What a document is attached to, which decides the elements that it must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
     /// An identity policy or a permissions boundary: has `Resource`, no `Principal`.
     Identity,

@@ -85,7 +85,8 @@ pub struct Gate {
 }
 
 /// The gates that every request of a role must pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GateKind {
     /// The role's own policies.
     Identity,
@@ -100,7 +101,7 @@ pub enum GateKind {
 }
 
 /// A statement that decided, or that could not be decided.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct StatementReference {
     /// The gate that it stands in.
     pub gate: GateKind,
@@ -111,11 +112,12 @@ pub struct StatementReference {
     /// Its Sid.
     pub sid: Option<String>,
     /// Its index in the policy, from 0.
+    #[serde(rename = "statement")]
     pub index: usize,
 }
 
 /// An allowing statement that covers the action and yet certainly does not apply.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NearMiss {
     /// The statement.
     pub statement: StatementReference,
@@ -124,7 +126,8 @@ pub struct NearMiss {
 }
 
 /// What keeps a statement from applying, the most telling first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuledOutBy {
     /// Its conditions on these keys do not hold.
     Condition(Vec<FailedKey>),

@@ -4,9 +4,11 @@
 //! and [RCP syntax](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html).
 
 use super::json::Json;
+use serde::Serialize;
 
 /// A kind of policy, told by its looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Resemblance {
     /// Without a principal: an identity policy, a permissions boundary or a service control policy.
     Identity,

@@ -38,15 +38,13 @@ impl Resource {
         match self {
             Resource::Arn(text) | Resource::ShownAs(text) => of(text),
             Resource::WildcardOnly { shown_as } => {
-                let note = || {
-                    format!(
-                        "the action has no resource type, and it is not documented whether `{shown_as}` stands for it"
-                    )
-                };
+                // It names no ARN: of a fleet's instances each has another one, and they share the answer.
+                let note = "the action has no resource type, and it is not documented whether the ARN in the error messages of AWS \
+                            stands for it";
                 match (of(&Text::known("*")), of(shown_as)) {
                     (Truth::True, Truth::True) => Truth::True,
                     (Truth::False, Truth::False) => Truth::False,
-                    (documented, shown) => documented.agree(shown, Doubt::note(note())),
+                    (documented, shown) => documented.agree(shown, Doubt::note(note)),
                 }
             }
             Resource::LogGroup { with_suffix, bare } => match (of(with_suffix), of(bare)) {

@@ -1,9 +1,10 @@
 //! Three truth values, with the reasons for doubt carried along.
 
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Why something is not known: context keys that would settle it, and other doubts in words.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Doubt {
     /// The condition keys that it hangs on, as AWS documents their names where it does.
     pub keys: BTreeSet<String>,

@@ -156,7 +156,7 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<
 
 /// Whether one of these findings keeps a target from being ready.
 fn is_meant(outcome: &Outcome, only: &[Code]) -> bool {
-    outcome.findings.iter().any(|finding| finding.decides() && only.contains(&finding.code))
+    outcome.findings.iter().any(|finding| finding.decides() && only.contains(&finding.code()))
 }
 
 fn place_of(subject: &Subject) -> Chosen {

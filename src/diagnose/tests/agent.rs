@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::{Agent, Instance};
+use crate::render::words::Said as _;
 
 fn agent(ping: &str, version: &str) -> Fact<Agent> {
     Fact::Known(Agent {
@@ -37,8 +38,8 @@ fn an_agent_that_does_not_report_is_worth_a_warning_while_it_should_run() {
         let finding = found(&outcome, Code::AgentOffline);
         assert_eq!(finding.is_some(), said.is_some(), "{fact:?} {state}: {finding:?}");
         if let (Some(finding), Some(said)) = (finding, said) {
-            assert_eq!(finding.severity, Severity::Warning);
-            assert!(finding.message.contains(said), "{finding:?}");
+            assert_eq!(finding.severity(), Severity::Warning);
+            assert!(finding.message().contains(said), "{finding:?}");
         }
     }
 }
@@ -58,8 +59,8 @@ fn an_agent_that_is_too_old_for_sessions_is_an_error_whether_or_not_it_runs() {
                 "{version} {state}"
             );
             if let Some(finding) = finding {
-                assert_eq!(finding.severity, Severity::Error);
-                assert!(finding.message.contains(version) && finding.message.contains("2.3.68.0"), "{finding:?}");
+                assert_eq!(finding.severity(), Severity::Error);
+                assert!(finding.message().contains(version) && finding.message().contains("2.3.68.0"), "{finding:?}");
             }
         }
     }
@@ -74,8 +75,8 @@ fn with_key(account: Account) -> Account {
 
 #[test]
 fn only_what_keeps_an_agent_from_connecting_explains_that_it_is_lost() {
-    let message = |account: &Account| found(&judge(account), Code::AgentOffline).unwrap().message.clone();
-    let explains = |account: &Account| message(account).contains("the errors found here keep it from connecting");
+    let message = |account: &Account| found(&judge(account), Code::AgentOffline).unwrap().message();
+    let explains = |account: &Account| message(account).contains("probably caused by the errors found here");
     assert!(explains(&Account::web()));
     assert!(explains(&Account::new().instance(INSTANCE, |instance| {
         instance.profile = None;
@@ -111,7 +112,13 @@ fn only_what_keeps_an_agent_from_connecting_explains_that_it_is_lost() {
 fn an_agent_that_is_still_online_where_it_is_kept_out_is_explained() {
     let says = |account: &Account| {
         let outcome = judge(account);
-        (outcome.verdict, outcome.not_checked.iter().any(|line| line.contains("credentials last for hours")))
+        (
+            outcome.verdict,
+            outcome
+                .not_checked
+                .iter()
+                .any(|item| crate::render::words::not_checked(item).contains("credentials last for hours")),
+        )
     };
     let online = |account: Account| {
         account.with(|facts| {
@@ -134,8 +141,8 @@ fn an_agent_of_which_nothing_is_known_changes_no_verdict() {
     let outcome = judge(&seen(unreadable("ssm:DescribeInstanceInformation"), "running"));
     assert_eq!((outcome.verdict, &outcome.agent), (Verdict::Ready, &None));
     assert_eq!(found(&outcome, Code::AgentOffline), None);
-    assert_eq!(found(&outcome, Code::AccessDenied).unwrap().severity, Severity::Info);
-    assert!(outcome.not_checked.iter().any(|line| line.contains("SSM Agent")));
+    assert_eq!(found(&outcome, Code::AccessDenied).unwrap().severity(), Severity::Info);
+    assert!(outcome.not_checked.iter().any(|item| crate::render::words::not_checked(item).contains("SSM Agent")));
 }
 
 #[test]

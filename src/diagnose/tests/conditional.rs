@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::MetadataOptions;
 use crate::needs::{ContextEntry, RequiredAction, S3Logs};
+use crate::render::words::{self, Said as _};
 
 /// The remedy for a condition on the five core actions, of which nothing is known.
 fn remedy_for(condition: Json) -> String {
@@ -10,7 +11,7 @@ fn remedy_for(condition: Json) -> String {
     let account = Account::with_role(|role| add_inline(role, "core", &policy(&[statement])));
     let outcome = judge(&account.with(|facts| facts.organization = unreadable("organizations:DescribeOrganization")));
     assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
-    found(&outcome, Code::ConditionalPermission).unwrap().remedy.clone()
+    found(&outcome, Code::ConditionalPermission).unwrap().remedy()
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn revoked_sessions_come_back_by_themselves() {
         add_inline(role, "AWSRevokeOlderSessions", &policy(&[revoked]));
     }));
     assert_eq!(outcome.verdict, Verdict::Unknown);
-    let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy;
+    let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy();
     assert!(remedy.contains("within hours") && !remedy.contains("--context"), "{remedy}");
 }
 
@@ -69,7 +70,8 @@ fn the_remedy_for_old_metadata_calls_is_to_require_tokens() {
     assert_eq!(judge(&with("required")).verdict, Verdict::Ready);
     let outcome = judge(&with("optional"));
     assert_eq!(outcome.verdict, Verdict::Unknown);
-    let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy;
+    let finding = found(&outcome, Code::ConditionalPermission).unwrap();
+    let remedy = words::finding(finding, &words::Place::of(&outcome)).remedy;
     let command = format!("--instance-id {INSTANCE} --region us-east-1 --http-tokens required`");
     assert!(remedy.contains(&command) && !remedy.contains("--context"), "{remedy}");
 }
@@ -96,7 +98,7 @@ fn the_region_of_a_bucket_is_said_for_the_calls_to_it() {
     };
     let outcome = judge(&[]);
     assert_eq!(outcome.verdict, Verdict::Unknown);
-    let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy;
+    let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy();
     for action in ["s3:PutObject", "s3:GetEncryptionConfiguration"] {
         let flag = format!("`--context {action}@aws:RequestedRegion=REGION` (the bucket's Region)");
         assert!(remedy.contains(&flag) && !remedy.contains("do not carry"), "{remedy}");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::{KmsKey, Organization, PolicyLevel, PolicyText, kms_key};
+use crate::render::words::Said as _;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
 const FOREIGN: &str = "arn:aws:kms:us-east-1:444455556666:key/k";
@@ -195,7 +196,7 @@ fn a_key_policy_that_is_not_known() {
     let unread = || unreadable("kms:GetKeyPolicy");
     let outcome = judge(&account(KEY, key(KEY, Some("Enabled"), unread()), DECRYPT));
     let finding = found(&outcome, Code::KmsKeyPolicy).unwrap();
-    assert_eq!((outcome.verdict, finding.severity), (Verdict::Ready, Severity::Info));
+    assert_eq!((outcome.verdict, finding.severity()), (Verdict::Ready, Severity::Info));
     // It cannot be understood.
     let broken = account(KEY, key(KEY, Some("Enabled"), Fact::Known(text("{broken"))), DECRYPT);
     assert_eq!(telling(&broken), (Verdict::Unknown, vec![]));
@@ -206,8 +207,8 @@ fn a_key_of_another_account_needs_both() {
     for fact in [unreadable("kms:DescribeKey"), key(FOREIGN, None, unreadable("kms:GetKeyPolicy"))] {
         let outcome = judge(&account(FOREIGN, fact.clone(), DECRYPT));
         let finding = found(&outcome, Code::KmsKeyPolicy).unwrap();
-        assert_eq!((outcome.verdict, finding.severity), (Verdict::Ready, Severity::Warning), "{fact:?}");
-        assert!(finding.message.contains("444455556666"), "{finding:?}");
+        assert_eq!((outcome.verdict, finding.severity()), (Verdict::Ready, Severity::Warning), "{fact:?}");
+        assert!(finding.message().contains("444455556666"), "{finding:?}");
         // Without an allow of the role's own policies it is a certain no, whatever the key's policy says.
         // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
         assert_eq!(telling(&account(FOREIGN, fact, &[])), (Verdict::NotReady, vec![Code::MissingPermission]));
@@ -224,7 +225,7 @@ fn a_key_of_another_account_needs_both() {
 }
 
 fn message(account: &Account, code: Code) -> String {
-    found(&judge(account), code).unwrap().message.clone()
+    found(&judge(account), code).unwrap().message()
 }
 
 #[test]
@@ -246,8 +247,11 @@ fn which_statement_of_the_key_policy_decides_or_just_misses() {
     // A role that was made again is another one to the key policy.
     let outcome = judge(&guarded(KEY, &[aws("AROAEXAMPLEGONE00000")], DECRYPT));
     let finding = found(&outcome, Code::KmsKeyPolicy).unwrap();
-    assert!(finding.message.contains("`AROAEXAMPLEGONE00000`") && finding.message.contains("deleted"), "{finding:?}");
-    assert!(finding.remedy.contains("ARN of the role"), "{finding:?}");
+    assert!(
+        finding.message().contains("`AROAEXAMPLEGONE00000`") && finding.message().contains("deleted"),
+        "{finding:?}"
+    );
+    assert!(finding.remedy().contains("ARN of the role"), "{finding:?}");
 }
 
 #[test]

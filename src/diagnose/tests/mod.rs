@@ -29,11 +29,16 @@ fn judge(account: &Account) -> Outcome {
 
 /// What the verdict turns on: the errors.
 fn errors(outcome: &Outcome) -> BTreeSet<Code> {
-    outcome.findings.iter().filter(|finding| finding.severity == Severity::Error).map(|finding| finding.code).collect()
+    outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.severity() == Severity::Error)
+        .map(|finding| finding.code())
+        .collect()
 }
 
 fn found(outcome: &Outcome, code: Code) -> Option<&Finding> {
-    outcome.findings.iter().map(AsRef::as_ref).find(|finding: &&Finding| finding.code == code)
+    outcome.findings.iter().map(AsRef::as_ref).find(|finding: &&Finding| finding.code() == code)
 }
 
 /// The same settings in every Region.

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::facts::{Bucket, BucketEncryption, KmsKey, LogGroup, kms_key, log_group};
+use crate::render::words::Said as _;
+use crate::report::NotChecked;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -46,7 +48,7 @@ fn a_key_is_needed_however_it_is_named() {
         // An alias in `Resource` grants nothing.
         let outcome = judge(&with(&|role| allowed(role, alias)));
         assert_eq!(outcome.verdict, Verdict::NotReady, "{given}");
-        let message = &found(&outcome, Code::MissingPermission).unwrap().message;
+        let message = &found(&outcome, Code::MissingPermission).unwrap().message();
         assert!(message.contains("statement 0 of the inline policy `key` names an alias"), "{message}");
     }
 }
@@ -117,7 +119,7 @@ fn what_a_denial_costs_is_what_the_preferences_demand() {
             assert_eq!(required, if verdict == NotReady { vec![asks] } else { vec![] }, "{inputs}");
             // The logs themselves are lost in any case.
             let finding = found(&outcome, Code::SessionLogs).unwrap();
-            assert_eq!(finding.severity, Severity::Warning, "{inputs}");
+            assert_eq!(finding.severity(), Severity::Warning, "{inputs}");
             // What shows the encryption is enough for the session, not for its log.
             let outcome = judge(&account(look));
             assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{inputs}");
@@ -148,7 +150,7 @@ fn a_log_that_is_lost_says_what_keeps_it() {
         }
         let outcome = judge(&account);
         assert_eq!(outcome.verdict, Verdict::Ready, "{:?}", outcome.findings);
-        found(&outcome, Code::SessionLogs).unwrap().message.clone()
+        found(&outcome, Code::SessionLogs).unwrap().message()
     };
     let other = allow(&["logs:*"], "arn:aws:logs:*:*:log-group:other:*");
     let message = said(&[allow(&["logs:DescribeLogGroups"], "*"), other], None);
@@ -178,7 +180,7 @@ fn a_boundary_grants_nothing() {
         Account::with_role(|role| role.boundary = Fact::Known(limit)).managed("limit", &policy(&[allow(&["*"], "*")]));
     let outcome = judge(&account);
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::NotReady, [Code::MissingPermission].into()));
-    let message = &found(&outcome, Code::MissingPermission).unwrap().message;
+    let message = &found(&outcome, Code::MissingPermission).unwrap().message();
     assert!(
         message.contains("its permissions boundary `arn:aws:iam::111122223333:policy/limit` grants nothing by itself"),
         "{message}"
@@ -188,8 +190,12 @@ fn a_boundary_grants_nothing() {
 /// What a verdict leaves out follows what the preferences pull in.
 #[test]
 fn what_is_not_checked_of_logs_and_keys_is_said() {
-    let says =
-        |inputs: Json, words: &str| judge(&account(&inputs, &[])).not_checked.iter().any(|line| line.contains(words));
+    let says = |inputs: Json, words: &str| {
+        judge(&account(&inputs, &[]))
+            .not_checked
+            .iter()
+            .any(|item| crate::render::words::not_checked(item).contains(words))
+    };
     let nothing = || json!({});
     for words in ["`ssm:StartSession`", "hybrid registration"] {
         assert!(says(nothing(), words), "{words}");
@@ -220,9 +226,9 @@ fn preferences_that_are_not_known() {
     let outcome = with(|settings| settings.preferences = unreadable("ssm:GetDocument"));
     assert_eq!(outcome.verdict, Verdict::Ready);
     let finding = found(&outcome, Code::AccessDenied).unwrap();
-    assert_eq!(finding.severity, Severity::Info);
-    assert!(finding.message.contains("session preferences"), "{finding:?}");
-    assert!(outcome.not_checked.iter().any(|line| line.starts_with("session preferences")));
+    assert_eq!(finding.severity(), Severity::Info);
+    assert!(finding.message().contains("session preferences"), "{finding:?}");
+    assert!(outcome.not_checked.iter().any(|item| *item == NotChecked::SessionPreferences));
     // A document that is none is there, and asks for who knows what.
     for document in
         ["{", "{}", r#"{"sessionType": "Port"}"#, r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": 7}}"#]
@@ -233,13 +239,13 @@ fn preferences_that_are_not_known() {
         let outcome = judge(&account);
         let finding = found(&outcome, Code::InvalidPolicy).unwrap();
         assert_eq!(outcome.verdict, Verdict::Unknown, "{document}");
-        assert!(finding.message.contains("`SSM-SessionManagerRunShell`"), "{finding:?}");
+        assert!(finding.message().contains("`SSM-SessionManagerRunShell`"), "{finding:?}");
     }
     // Without the default document the defaults hold; one that was asked for by name is missing.
     assert_eq!(with(|settings| settings.preferences = Fact::Absent).verdict, Verdict::Ready);
     let named = with(|settings| settings.preferences_name = Some("Team".to_owned()));
     assert_eq!(named.verdict, Verdict::Unknown);
-    assert!(found(&named, Code::AwsError).unwrap().message.contains("`Team`"));
+    assert!(found(&named, Code::AwsError).unwrap().message().contains("`Team`"));
     // Nobody wants them to count.
     let none = with(|settings| {
         settings.preferences_name = None;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::{NamedDocument, Organization, PolicyLevel, Unreadable, UnreadableKind};
 use crate::needs::RequiredAction;
+use crate::render::words::Said as _;
 
 const MANAGEMENT: &str = "999988887777";
 
@@ -82,8 +83,9 @@ fn one_that_would_keep_ec2_from_assuming_the_role_leaves_it_unknown() {
         let finding = found(&outcome, Code::BlockedByRcp);
         assert_eq!(finding.is_some(), verdict == Verdict::Unknown, "{name}: {:?}", outcome.findings);
         assert!(
-            finding
-                .is_none_or(|finding| finding.message.contains("`perimeter`") && finding.severity == Severity::Warning)
+            finding.is_none_or(
+                |finding| finding.message().contains("`perimeter`") && finding.severity() == Severity::Warning
+            )
         );
     }
 }
@@ -111,7 +113,12 @@ fn what_was_not_seen_is_told_where_something_that_they_cover_is_asked_for() {
     let reason =
         |kind| Unreadable { api: "organizations:ListPoliciesForTarget".to_owned(), kind, message: "no".to_owned() };
     let told = |outcome: &Outcome| -> Vec<String> {
-        outcome.not_checked.iter().filter(|line| line.starts_with("resource control")).cloned().collect()
+        outcome
+            .not_checked
+            .iter()
+            .map(crate::render::words::not_checked)
+            .filter(|line| line.starts_with("resource control"))
+            .collect()
     };
     let unread = |change: fn(&mut Organization, Unreadable)| {
         account(&[]).with(|facts| {

@@ -6,6 +6,7 @@ use crate::facts::{
     UnreadableKind, key, kms_key,
 };
 use crate::needs::RequiredAction;
+use crate::render::words::{self, Said as _};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const ALIAS: &str = "alias/sessions";
@@ -75,7 +76,7 @@ fn a_key_policy_that_was_not_read_may_allow_what_the_role_does_not() {
         let account = preferring(KEY, fact, &[]);
         let outcome = judge(&account);
         assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Unknown, [].into()));
-        assert!(found(&outcome, Code::MissingPermission).unwrap().message.contains("kms:"));
+        assert!(found(&outcome, Code::MissingPermission).unwrap().message().contains("kms:"));
         // What is granted to the role helps in any case.
         assert_eq!(calls(&account.core_plan()).len(), 1);
     }
@@ -171,14 +172,14 @@ fn without_instance_metadata_nobody_is_let_in() {
 #[test]
 fn the_fallback_is_off_only_where_channels_are_missing_and_the_remedy_is_one() {
     let outcome = judge(&managed("service-role/HostManagement", |_| {}));
-    assert!(found(&outcome, Code::DhmcFallbackOff).unwrap().remedy.contains("lets the agent in"));
+    assert!(found(&outcome, Code::DhmcFallbackOff).unwrap().remedy().contains("lets the agent in"));
     // A role that would not let it in is no way out.
     let broken = managed("service-role/HostManagement", |_| {})
         .with(|facts| drop(facts.roles.insert(key(Some("111122223333"), HOST), Fact::Absent)));
-    assert!(found(&judge(&broken), Code::DhmcFallbackOff).unwrap().remedy.contains("does not help by itself"));
+    assert!(found(&judge(&broken), Code::DhmcFallbackOff).unwrap().remedy().contains("does not help by itself"));
     // With an agent that may be too old for it nobody knows.
     let open = managed("service-role/HostManagement", |instance| instance.agent = agent(None));
-    assert!(found(&judge(&open), Code::DhmcFallbackOff).unwrap().remedy.contains("cannot be determined"));
+    assert!(found(&judge(&open), Code::DhmcFallbackOff).unwrap().remedy().contains("cannot be determined"));
     // All channels, and only the key is denied.
     let document = json!({ "sessionType": "Standard_Stream", "inputs": { "kmsKeyId": KEY } }).to_string();
     let account = with_settings(managed("service-role/HostManagement", |_| {}), |settings| {
@@ -277,7 +278,7 @@ fn switched_off() -> MetadataOptions {
 fn commands_about_an_instance_name_its_region() {
     let of = |change: fn(&mut Instance), code: Code| {
         let outcome = judge(&Account::with_instance(change));
-        found(&outcome, code).unwrap().remedy.clone()
+        words::finding(found(&outcome, code).unwrap(), &words::Place::of(&outcome)).remedy
     };
     let named = format!("{INSTANCE} --region us-east-1");
     for (remedy, commands) in [

@@ -5,6 +5,7 @@ use crate::facts::{
     Bucket, BucketEncryption, KmsKey, LogGroup, PolicyText, Unreadable, UnreadableKind, kms_key, log_group,
 };
 use crate::needs::{RequiredAction, S3Logs};
+use crate::render::words::Said as _;
 use crate::report::Decision;
 
 const BUCKET: &str = "session-logs";
@@ -72,7 +73,7 @@ fn a_bucket_that_must_be_encrypted() {
         let expected = if ends { (NotReady, [Code::SessionLogs].into()) } else { (Ready, BTreeSet::new()) };
         assert_eq!((outcome.verdict, errors(&outcome)), expected, "{fact:?}");
         if let Some(says) = says {
-            let message = &found(&outcome, Code::SessionLogs).unwrap().message;
+            let message = &found(&outcome, Code::SessionLogs).unwrap().message();
             assert!(message.contains(says) && message.contains(BUCKET), "{message}");
         }
         // Where it is not demanded, no session ends.
@@ -95,7 +96,8 @@ fn a_log_group_that_must_be_encrypted() {
         let outcome = judge(&to_group(true, fact.clone()));
         let expected = if ends { (NotReady, [Code::SessionLogs].into()) } else { (Ready, BTreeSet::new()) };
         assert_eq!((outcome.verdict, errors(&outcome)), expected, "{fact:?}");
-        let unread = outcome.not_checked.iter().any(|line| line.contains("log group"));
+        let unread =
+            outcome.not_checked.iter().any(|item| crate::render::words::not_checked(item).contains("log group"));
         assert_eq!(unread, fact.unreadable().is_some(), "{:?}", outcome.not_checked);
         let outcome = judge(&to_group(false, fact.clone()));
         assert_eq!((outcome.verdict, errors(&outcome)), (Ready, [].into()), "{fact:?}");
@@ -129,7 +131,7 @@ fn the_policy_of_a_bucket_grants_and_denies() {
         assert_eq!((decision(&outcome, LOOK), decision(&outcome, "s3:PutObject")), (look, put), "{statements:?}");
         if put != Allowed {
             let finding = found(&outcome, Code::SessionLogs).unwrap();
-            assert!(finding.severity == Severity::Warning && finding.message.contains(BUCKET), "{finding:?}");
+            assert!(finding.severity() == Severity::Warning && finding.message().contains(BUCKET), "{finding:?}");
         }
     }
     // The role's own policies allow nothing there.
@@ -225,7 +227,7 @@ fn what_another_resource_may_grant_is_not_missing() {
         let required = RequiredAction { action: action.to_owned(), resource: resource.map(str::to_owned) };
         let requirements = Requirements { actions: vec![required], ..Requirements::default() };
         let outcome = diagnose(&Account::with_role(ready).facts, &requirements, now()).results.remove(0);
-        let said = outcome.not_checked.iter().any(|line| line.contains("--require"));
+        let said = outcome.not_checked.iter().any(|item| crate::render::words::not_checked(item).contains("--require"));
         (outcome.verdict, decision(&outcome, action), said)
     };
     let open = (Verdict::Unknown, Decision::Unknown, true);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::{InstanceProfile, SubjectKind, key};
+use crate::render::words::Said as _;
 
 fn named(account: Account, target: &str, kind: fn(String) -> SubjectKind) -> Outcome {
     let name = target.rsplit('/').next().unwrap();
@@ -15,7 +16,7 @@ fn named(account: Account, target: &str, kind: fn(String) -> SubjectKind) -> Out
 
 #[test]
 fn whoever_takes_a_role_for_a_profile_is_told_the_right_target() {
-    let missing = |outcome: &Outcome| found(outcome, Code::InstanceNotFound).unwrap().remedy.clone();
+    let missing = |outcome: &Outcome| found(outcome, Code::InstanceNotFound).unwrap().remedy();
     let outcome = named(Account::new().role("web", ready), "profile/web", SubjectKind::Profile);
     assert_eq!(outcome.verdict, Verdict::Unknown);
     assert!(missing(&outcome).contains("check `role/web`"), "{outcome:?}");
@@ -44,7 +45,7 @@ fn whoever_takes_a_role_for_a_profile_is_told_the_right_target() {
 #[test]
 fn a_profile_that_is_taken_away_is_named_in_the_command() {
     let outcome = judge(&Account::with_instance(|instance| association(instance, "disassociating")));
-    let remedy = &found(&outcome, Code::AssociationPending).unwrap().remedy;
+    let remedy = &found(&outcome, Code::AssociationPending).unwrap().remedy();
     assert!(remedy.contains("--iam-instance-profile Name=web`"), "{remedy}");
 }
 
@@ -58,7 +59,7 @@ fn a_boundary_is_not_taken_for_a_grant() {
         let everything = policy(&[allow(&["*"], "*")]);
         let outcome = judge(&account.managed("all", &everything));
         assert_eq!(outcome.verdict, Verdict::NotReady);
-        found(&outcome, Code::MissingPermission).unwrap().message.clone()
+        found(&outcome, Code::MissingPermission).unwrap().message()
     };
     assert!(message(Some(core)).ends_with("grants nothing by itself: attach the policy as well"));
     assert!(message(Some(Account::new().iam("policy/all"))).ends_with("grants nothing by itself"));

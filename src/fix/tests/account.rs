@@ -328,7 +328,7 @@ pub fn calls(plan: &Plan) -> Vec<String> {
 
 /// Why nothing is changed, each reason once.
 pub fn reasons(plan: &Plan) -> Vec<Reason> {
-    let mut reasons: Vec<Reason> = plan.refusals.iter().map(|refusal| refusal.reason).collect();
+    let mut reasons: Vec<Reason> = plan.refusals.iter().map(|refusal| refusal.reason()).collect();
     reasons.sort();
     reasons.dedup();
     reasons

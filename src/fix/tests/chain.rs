@@ -1,5 +1,6 @@
 //! From an instance to its role: what is created and mended, and what is left alone.
 
+use crate::render::words::Said as _;
 use serde_json::{Value as Json, json};
 
 use super::account::*;
@@ -46,7 +47,7 @@ fn an_instance_without_a_profile_gets_one() {
     let plan = Account::new().instance(INSTANCE, bare).core_plan();
     assert_refused(&plan, &[Reason::NeedsProfile]);
     let command = format!("`ssm-profile fix {INSTANCE} --create-profile NAME`");
-    assert!(plan.refusals[0].remedy.contains(&command), "{}", plan.refusals[0].remedy);
+    assert!(plan.refusals[0].remedy().contains(&command), "{}", plan.refusals[0].remedy());
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn what_is_taken_is_named_in_the_commands_that_use_it() {
     let remedy = |account: Account, name: &str| {
         let plan = account.plan(&Requirements::default(), &creating(name));
         assert_refused(&plan, &[Reason::NameTaken]);
-        plan.refusals[0].remedy.clone()
+        plan.refusals[0].remedy()
     };
     // Whoever makes a role for EC2 in the console gets a profile of the same name.
     let both = Account::new().role("new", |_| {}).profile("new", |_| {});

@@ -1,5 +1,6 @@
 //! What plans are expected to hold.
 
+use crate::render::words::Said as _;
 use serde_json::Value as Json;
 
 use super::account::*;
@@ -62,6 +63,6 @@ pub fn assert_refused(plan: &Plan, expected: &[Reason]) {
     assert_eq!(reasons(plan), expected, "{:?}", plan.refusals);
     for refusal in &plan.refusals {
         assert_eq!(refusal.target, INSTANCE);
-        assert!(!refusal.message.is_empty() && !refusal.remedy.is_empty(), "{refusal:?}");
+        assert!(!refusal.message().is_empty() && !refusal.remedy().is_empty(), "{refusal:?}");
     }
 }

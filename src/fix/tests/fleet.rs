@@ -90,7 +90,7 @@ fn what_is_refused_is_refused_for_each() {
     });
     let plan = account.instance("i-bare", bare).core_plan();
     assert_eq!((plan.changes.len(), plan.refusals.len()), (0, 301));
-    assert_eq!(plan.refusals.iter().filter(|refusal| refusal.reason == Reason::ManagedElsewhere).count(), 300);
+    assert_eq!(plan.refusals.iter().filter(|refusal| refusal.reason() == Reason::ManagedElsewhere).count(), 300);
     let forced = Options { force_managed_elsewhere: true, ..options() };
     let plan = fleet(Account::new(), 300, |number| number % 3).plan(&Requirements::default(), &forced);
     assert_eq!((plan.changes.len(), plan.mends.concat().len()), (3, 300));

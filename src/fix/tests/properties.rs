@@ -1,5 +1,6 @@
 //! What must hold of the plan for every account.
 
+use crate::render::words::Said as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -146,7 +147,7 @@ proptest! {
         let report = judged(&case, &after);
         prop_assert_eq!(not_ready(&report), refused(&plan), "{:#?} {:#?}", plan, report);
         for refusal in &plan.refusals {
-            prop_assert!(!refusal.message.is_empty() && !refusal.remedy.is_empty(), "{:?}", refusal);
+            prop_assert!(!refusal.message().is_empty() && !refusal.remedy().is_empty(), "{:?}", refusal);
         }
         // Planned again, there is nothing to do, and the same stays undone.
         let again = crate::fix::plan(&after, &case.requirements, &case.options, now());
@@ -355,7 +356,7 @@ proptest! {
             }
             let (need, response) = answers.encryption_of_any_bucket;
             prop_assert_eq!(&need.action, "s3:GetEncryptionConfiguration");
-            let said = outcome.findings.iter().any(|finding| finding.message.starts_with("`s3:GetEncryption"));
+            let said = outcome.findings.iter().any(|finding| finding.message().starts_with("`s3:GetEncryption"));
             let denied = matches!(response.decision, Decision::ImplicitDeny | Decision::ExplicitDeny);
             // Where it is asked for, it has a permission of its own.
             let required = outcome.permissions.iter().any(|shown| shown.action == need.action);

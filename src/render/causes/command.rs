@@ -6,7 +6,7 @@ use super::Fixes;
 use super::grouping::{Blame, Cause, Kind, Member};
 use crate::command_line::Command;
 use crate::render::sanitize::word;
-use crate::report::{Code, Severity};
+use crate::report::{ANY_REGION, ActionOn, Code, FindingKind, Severity};
 use iam_eval::arn::{Arn, is_instance_id, partition_of_region};
 
 /// The most instances that a command names one by one.
@@ -27,7 +27,7 @@ pub(super) fn mending<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<Mending
     if !can_help(cause) {
         return None;
     }
-    let codes: BTreeSet<Code> = cause.grounds.iter().map(|ground| ground.code).collect();
+    let codes: BTreeSet<Code> = cause.grounds.iter().map(|ground| ground.finding.code()).collect();
     let targets = match cause.blame {
         Blame::Role(arn) if is_arn_of(arn, "role") && !differs_by_region(cause) => on_one(arn, cause),
         // The role that it gets is granted what its Regions ask for, and those must be named.
@@ -65,12 +65,14 @@ impl Targets {
 
 /// Whether what is lacking is another thing in each Region: a key, say, of which one would be granted and the others not.
 fn differs_by_region(cause: &Cause<'_>) -> bool {
-    let of_instances = |message: &str| {
-        let mut before: Vec<&str> = message.split(":REGION:").collect();
-        before.pop();
-        before.iter().all(|before| before.ends_with(":ec2"))
+    let by_region = |permission: &ActionOn| {
+        let arn = permission.resource.as_deref().and_then(Arn::parse);
+        arn.is_some_and(|arn| arn.region == ANY_REGION && arn.service != "ec2")
     };
-    cause.grounds.iter().any(|ground| !of_instances(&ground.message))
+    cause.grounds.iter().any(|ground| match &ground.finding.kind {
+        FindingKind::MissingPermission { permissions, .. } => permissions.iter().any(by_region),
+        _ => false,
+    })
 }
 
 fn can_help(cause: &Cause<'_>) -> bool {
@@ -87,9 +89,11 @@ fn can_help(cause: &Cause<'_>) -> bool {
         )
     };
     // What a trust policy makes hang on a condition, `fix` does not touch.
-    let hangs =
-        cause.grounds.iter().all(|ground| ground.code == Code::TrustPolicy && ground.severity != Severity::Error);
-    !cause.grounds.is_empty() && cause.grounds.iter().all(|ground| mends(ground.code)) && !hangs
+    let hangs = cause
+        .grounds
+        .iter()
+        .all(|ground| ground.finding.code() == Code::TrustPolicy && ground.finding.severity() != Severity::Error);
+    !cause.grounds.is_empty() && cause.grounds.iter().all(|ground| mends(ground.finding.code())) && !hangs
 }
 
 fn is_arn_of(text: &str, resource_type: &str) -> bool {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::render::words::{self, Place, Words};
 use crate::report::{Code, Decision, Finding, Outcome, Report, Severity, Verdict};
 use iam_eval::arn::{Arn, is_instance_id};
 
@@ -39,17 +40,13 @@ pub enum Blame<'a> {
     Nothing,
 }
 
-/// A finding that decided. Where it differs from member to member only by ids and times, words stand for those.
+/// A finding that decided, in words for all of its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ground<'a> {
-    /// Its code.
-    pub code: Code,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What is the case.
-    pub message: Cow<'a, str>,
-    /// What to do about it.
-    pub remedy: Cow<'a, str>,
+    /// The finding, without what one instance alone has.
+    pub finding: Cow<'a, Finding>,
+    /// What is the case, and what to do about it.
+    pub words: Words,
 }
 
 /// A result.
@@ -108,15 +105,15 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
         let member = member(outcome);
         let mut findings: Vec<&Finding> = Vec::new();
         for finding in &outcome.findings {
-            if decides(finding) {
+            if finding.decides() {
                 findings.push(finding);
             }
         }
-        let grounds = findings.iter().map(|finding| (finding.code, general(&finding.message, &member))).collect();
+        let grounds = findings.iter().map(|finding| finding.of_any_instance(member.region)).collect();
         let blame = if member.kind.is_unread() { Blame::NotRead } else { blame(outcome, &findings) };
         let undecided = if findings.is_empty() { undecided(outcome) } else { Vec::new() };
         let key = Key { unknown, blame, account: outcome.account.as_deref(), grounds, undecided };
-        groups.entry(key).or_default().add(member, &findings);
+        groups.entry(key).or_default().add(member, outcome, &findings);
     }
     let mut causes: Vec<Cause<'_>> = groups.into_iter().map(|(key, group)| cause(key, group)).collect();
     causes.sort_by_key(|cause| (cause.verdict == Verdict::Unknown, Reverse(cause.members.len())));
@@ -125,13 +122,14 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
 
 /// The warnings about what is ready, those of the most results first.
 pub fn cautions(report: &Report) -> Vec<Caution<'_>> {
-    let mut groups: BTreeMap<(Code, Cow<'_, str>), Group<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<Cow<'_, Finding>, Group<'_>> = BTreeMap::new();
     for outcome in report.results.iter().filter(|outcome| outcome.verdict == Verdict::Ready) {
         let member = member(outcome);
         for finding in &outcome.findings {
             let finding: &Finding = finding;
-            if finding.severity == Severity::Warning {
-                groups.entry((finding.code, general(&finding.message, &member))).or_default().add(member, &[finding]);
+            if finding.severity() == Severity::Warning {
+                let key = finding.of_any_instance(member.region);
+                groups.entry(key).or_default().add(member, outcome, &[finding]);
             }
         }
     }
@@ -172,65 +170,50 @@ struct Key<'a> {
     unknown: bool,
     blame: Blame<'a>,
     account: Option<&'a str>,
-    grounds: Vec<(Code, Cow<'a, str>)>,
+    grounds: Vec<Cow<'a, Finding>>,
     undecided: Vec<&'a str>,
 }
 
-/// The results under one key, and what their findings say in full.
+/// The results under one key, and the first one with its findings in full.
 #[derive(Default)]
 struct Group<'a> {
     members: Vec<Member<'a>>,
-    said: Vec<Said<'a>>,
-}
-
-/// A finding as its members have it.
-struct Said<'a> {
-    severity: Severity,
-    /// The message, as long as all members have the same.
-    message: Option<&'a str>,
-    /// The remedy, as long as all members have the same.
-    remedy: Option<&'a str>,
-    /// The first remedy in the order of the alphabet: which member comes first must not matter.
-    general: Cow<'a, str>,
+    first: Option<(&'a Outcome, Vec<&'a Finding>)>,
+    /// Whether all have the very findings of the first.
+    same: bool,
 }
 
 impl<'a> Group<'a> {
-    fn add(&mut self, member: Member<'a>, findings: &[&'a Finding]) {
-        if self.members.is_empty() {
-            let said = findings.iter().map(|finding| Said {
-                severity: finding.severity,
-                message: Some(&finding.message),
-                remedy: Some(&finding.remedy),
-                general: general(&finding.remedy, &member),
-            });
-            self.said = said.collect();
-        } else {
-            for (said, finding) in self.said.iter_mut().zip(findings) {
-                said.severity = said.severity.min(finding.severity);
-                said.message = said.message.filter(|message| *message == finding.message);
-                said.remedy = said.remedy.filter(|remedy| *remedy == finding.remedy);
-                if said.remedy.is_none() {
-                    let other = general(&finding.remedy, &member);
-                    if other < said.general {
-                        said.general = other;
-                    }
-                }
-            }
-        }
+    fn add(&mut self, member: Member<'a>, outcome: &'a Outcome, findings: &[&'a Finding]) {
         self.members.push(member);
+        match &self.first {
+            None => (self.first, self.same) = (Some((outcome, findings.to_vec())), true),
+            Some((_, of_first)) => self.same &= of_first.as_slice() == findings,
+        }
     }
 
-    fn finish(self, keys: Vec<(Code, Cow<'a, str>)>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
-        let Group { mut members, said } = self;
+    /// `keys` are the findings without what one instance alone has.
+    fn finish(self, keys: Vec<Cow<'a, Finding>>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
+        let Group { mut members, first, same } = self;
         members.sort_unstable();
-        let grounds = keys.into_iter().zip(said).map(|((code, message), said)| Ground {
-            code,
-            severity: said.severity,
-            message: said.message.map_or(message, Cow::Borrowed),
-            remedy: said.remedy.map_or(said.general, Cow::Borrowed),
+        let place = match (members.as_slice(), &first) {
+            ([_], Some((outcome, _))) => Place::of(outcome),
+            (members, _) => Place::of_several(one_region(members)),
+        };
+        let full = first.filter(|_| same).map(|(_, findings)| findings).unwrap_or_default();
+        let grounds = keys.into_iter().enumerate().map(|(index, finding)| {
+            let words = words::finding(full.get(index).copied().unwrap_or(&finding), &place);
+            Ground { finding, words }
         });
-        (grounds.collect(), members)
+        let grounds = grounds.collect();
+        (grounds, members)
     }
+}
+
+/// The Region of all members, if they are in one.
+fn one_region<'a>(members: &[Member<'a>]) -> Option<&'a str> {
+    let first = members.first()?.region?;
+    members.iter().all(|member| member.region == Some(first)).then_some(first)
 }
 
 fn cause<'a>(key: Key<'a>, group: Group<'a>) -> Cause<'a> {
@@ -240,20 +223,16 @@ fn cause<'a>(key: Key<'a>, group: Group<'a>) -> Cause<'a> {
     Cause { verdict, blame, account, grounds, undecided, members }
 }
 
-fn decides(finding: &Finding) -> bool {
-    finding.severity == Severity::Error || finding.leaves_unknown
-}
-
 /// The first thing on the way from the instance to its role that the findings are about.
 fn blame<'a>(outcome: &'a Outcome, findings: &[&Finding]) -> Blame<'a> {
-    let any = |codes: &[Code]| findings.iter().any(|finding| codes.contains(&finding.code));
+    let any = |codes: &[Code]| findings.iter().any(|finding| codes.contains(&finding.code()));
     let role = outcome.role.as_ref().map(|role| Blame::Role(role.arn.as_deref().unwrap_or(&role.name)));
     let profile = outcome.instance_profile.as_ref().and_then(|profile| profile.arn.as_deref()).map(Blame::Profile);
     let blame = if any(&[Code::NoInstanceProfile]) {
         Some(Blame::NoProfile)
     } else if any(&[Code::InstanceProfileMissing, Code::InstanceProfileStale, Code::InstanceProfileEmpty]) {
         profile
-    } else if findings.is_empty() || findings.iter().any(|finding| is_about_role(finding.code)) {
+    } else if findings.is_empty() || findings.iter().any(|finding| is_about_role(finding.code())) {
         role.or(profile)
     } else {
         None
@@ -303,48 +282,6 @@ fn undecided(outcome: &Outcome) -> Vec<&str> {
     actions.sort_unstable();
     actions.dedup();
     actions
-}
-
-/// `text` without what is of one instance alone: its id, its Region in an ARN, the id of its association, a time.
-fn general<'a>(text: &'a str, member: &Member<'_>) -> Cow<'a, str> {
-    let mut general = Cow::Borrowed(text);
-    if is_instance_id(member.id) && general.contains(member.id) {
-        general = Cow::Owned(general.replace(member.id, "INSTANCE_ID"));
-    }
-    // A role that lacks a permission on its instances lacks it in every Region.
-    if let Some(region) = member.region.map(|region| format!(":{region}:"))
-        && general.contains(&region)
-    {
-        general = Cow::Owned(general.replace(&region, ":REGION:"));
-    }
-    if let Some(flag) = member.region.map(|region| format!("--region {region}"))
-        && general.contains(&flag)
-    {
-        general = Cow::Owned(general.replace(&flag, "--region REGION"));
-    }
-    if general.contains("iip-assoc-") || general.contains('Z') {
-        let of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
-        let mut replaced = String::with_capacity(general.len());
-        for part in general.split_inclusive(|c| !of_word(c)) {
-            let word = part.trim_end_matches(|c| !of_word(c) || matches!(c, ':' | '.'));
-            replaced.push_str(match word {
-                _ if word.starts_with("iip-assoc-") => "ASSOCIATION_ID",
-                _ if is_time(word) => "TIME",
-                _ => word,
-            });
-            replaced.push_str(part.strip_prefix(word).unwrap_or_default());
-        }
-        general = Cow::Owned(replaced);
-    }
-    general
-}
-
-/// Whether a word is a time such as `2026-11-21T11:59:00Z`.
-fn is_time(word: &str) -> bool {
-    let digits = word
-        .strip_suffix('Z')
-        .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | 'T' | ':' | '.')));
-    digits && word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('T')
 }
 
 /// The name in the ARN of a role or profile; what is no ARN is a name already.

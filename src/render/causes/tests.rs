@@ -3,7 +3,8 @@ use std::sync::LazyLock;
 use super::*;
 use crate::render::sample::outcome;
 use crate::report::{
-    Code, Decision, Finding, InstanceSummary, NeededFor, Outcome, Permission, ProfileSummary, RoleSummary, Severity,
+    ActionOn, Code, Decision, Finding, FindingKind, InstanceSummary, LastSeen, NeededFor, NotChecked, OfflineCause,
+    Outcome, Permission, ProfileSummary, RoleSummary, Severity,
 };
 
 const WIDE: Layout = Layout { detail: Detail::Normal, width: None };
@@ -15,7 +16,7 @@ fn fixes() -> Fixes<'static> {
 }
 
 fn finding(code: Code, severity: Severity, message: &str) -> Finding {
-    Finding { code, severity, message: message.to_owned(), remedy: "mend it".to_owned(), leaves_unknown: false }
+    Finding::sample(code, severity, message, "mend it")
 }
 
 fn error(code: Code, message: &str) -> Finding {
@@ -23,7 +24,7 @@ fn error(code: Code, message: &str) -> Finding {
 }
 
 fn open(code: Code, message: &str) -> Finding {
-    Finding { leaves_unknown: true, ..finding(code, Severity::Warning, message) }
+    finding(code, Severity::Warning, message).that_leaves_unknown()
 }
 
 /// The id of the instance with a number.
@@ -101,7 +102,7 @@ fn a_fleet_from_the_worst_cause_to_what_is_ready() {
     results.push(with_role("odd", instance(20, Verdict::Unknown, vec![open(Code::ConditionalPermission, "it hangs")])));
     results.push(instance(99, Verdict::Skipped, Vec::new()));
     for outcome in &mut results {
-        outcome.not_checked = vec!["the network".to_owned()].into();
+        outcome.not_checked = vec![NotChecked::NetworkPath].into();
     }
     let expected = "\
 5 of 7 instances are not ready, 1 unknown; 3 causes
@@ -125,7 +126,7 @@ unknown  1 instance  role odd in 111122223333
 1 ready
 
 not checked
-  the network
+  the network path to the Systems Manager endpoints, and VPC endpoint policies
 
 8 checked: 1 ready, 5 not ready, 1 unknown, 1 skipped
 ";
@@ -221,20 +222,51 @@ fn what_is_to_blame() {
     assert_eq!(shapes(vec![empty])[0].0, "Nothing");
 }
 
+fn of_kind(number: usize, verdict: Verdict, kind: FindingKind) -> Outcome {
+    with_profile("web", with_role("web", instance(number, verdict, vec![kind.into()])))
+}
+
+fn lacking_on(number: usize, resource: &str) -> Outcome {
+    let permissions = vec![ActionOn { action: "a:Do".to_owned(), resource: Some(resource.to_owned()) }];
+    let role = Some("web".to_owned());
+    let kind = FindingKind::MissingPermission {
+        role,
+        permissions,
+        only_core: false,
+        fix_can_grant: true,
+        near_miss: None,
+        boundary: None,
+    };
+    of_kind(number, Verdict::NotReady, kind)
+}
+
+fn stale(number: usize) -> Outcome {
+    let kind = FindingKind::ProfileStale {
+        profile: "web".to_owned(),
+        held_id: "AIPA1".to_owned(),
+        current_id: "AIPA2".to_owned(),
+        association: Some(format!("iip-assoc-0{number}")),
+    };
+    of_kind(number, Verdict::NotReady, kind)
+}
+
+fn offline(number: usize, time: &str) -> Outcome {
+    let last_seen = Some(LastSeen { ping: "Inactive".to_owned(), since: Some(time.to_owned()) });
+    let kind =
+        FindingKind::AgentOffline { last_seen, cause: OfflineCause::Possible, not_ready: false, scps_unseen: false };
+    of_kind(number, Verdict::Ready, kind)
+}
+
 #[test]
 fn what_groups_and_what_does_not() {
-    let one = |number: usize, message: &str| {
-        let message = message.replace("ID", &id(number));
-        with_role("web", instance(number, Verdict::NotReady, vec![error(Code::MissingPermission, &message)]))
-    };
     let groups = |results: Vec<Outcome>| shapes(results).into_iter().map(|shape| shape.2).collect::<Vec<_>>();
-    assert_eq!(groups(vec![one(1, "not on instance/ID"), one(2, "not on instance/ID")]), [2]);
-    assert_eq!(groups(vec![one(1, "not on a"), one(2, "not on b")]), [1, 1]);
-    assert_eq!(groups(vec![one(1, "since 2026-11-21T11:59:00Z: x"), one(2, "since 2026-11-22T01:02:03Z: x")]), [2]);
-    assert_eq!(groups(vec![one(1, "has iip-assoc-01, y"), one(2, "has iip-assoc-02, y")]), [2]);
-    let regional = "on `arn:aws:ec2:us-east-1:111122223333:instance/ID`";
-    let other = in_region("eu-west-1", one(2, &regional.replace("us-east-1", "eu-west-1")));
-    assert_eq!(groups(vec![one(1, regional), other]), [2]);
+    assert_eq!(groups(vec![lacking_on(1, "*"), lacking_on(2, "*")]), [2]);
+    assert_eq!(groups(vec![lacking_on(1, "a"), lacking_on(2, "b")]), [1, 1]);
+    assert_eq!(groups(vec![stale(1), stale(2)]), [2]);
+    let regional = "arn:aws:ec2:us-east-1:111122223333:instance/*";
+    let other = in_region("eu-west-1", lacking_on(2, &regional.replace("us-east-1", "eu-west-1")));
+    assert_eq!(groups(vec![lacking_on(1, regional), other]), [2]);
+    assert_eq!(groups(vec![lacking_on(1, regional), in_region("eu-west-1", lacking_on(2, regional))]), [1, 1]);
     assert_eq!(groups(vec![lacking(1, "a"), lacking(2, "b"), lacking(3, "b")]), [2, 1]);
     assert_eq!(groups(vec![bare(1), in_account("444455556666", bare(2))]), [1, 1]);
     assert_eq!(groups(vec![bare(1), Outcome { verdict: Verdict::Unknown, ..bare(2) }]), [1, 1]);
@@ -242,25 +274,26 @@ fn what_groups_and_what_does_not() {
 
 #[test]
 fn words_stand_for_what_differs_only() {
-    let stale = |number: usize| {
-        let remedy = format!("`fix {}`, or replace iip-assoc-0{number}", id(number));
-        let finding = Finding { remedy, ..error(Code::InstanceProfileStale, "the same for all") };
-        with_profile("web", instance(number, Verdict::NotReady, vec![finding]))
-    };
     let one = plain(vec![stale(1)]);
-    assert!(one.contains("    remedy: `fix i-00000000000000001`, or replace iip-assoc-01\n"), "{one}");
+    assert!(
+        one.contains("`ssm-profile fix i-00000000000000001 --region us-east-1`, or `aws ec2 ")
+            && one.contains("--association-id iip-assoc-01 --region us-east-1"),
+        "{one}"
+    );
     let two = plain(vec![stale(1), stale(2)]);
-    assert!(two.contains("    remedy: `fix INSTANCE_ID`, or replace ASSOCIATION_ID\n"), "{two}");
+    assert!(
+        two.contains("`ssm-profile fix INSTANCE_ID --region us-east-1`, or `aws ec2 ")
+            && two.contains("--association-id ASSOCIATION_ID --region us-east-1"),
+        "{two}"
+    );
+    let elsewhere = plain(vec![stale(1), in_region("eu-west-1", stale(2))]);
+    assert!(elsewhere.contains("`ssm-profile fix INSTANCE_ID --region REGION`"), "{elsewhere}");
     // A time that all share is worth saying.
-    let offline = |number, time: &str| {
-        let message = format!("`Inactive` since {time}: its network");
-        instance(number, Verdict::Ready, vec![finding(Code::AgentOffline, Severity::Warning, &message)])
-    };
     let (noon, later) = ("2026-11-21T12:00:00Z", "2026-11-21T12:00:01Z");
     let same = plain(vec![offline(1, noon), offline(2, noon)]);
-    assert!(same.contains("warning agent-offline: `Inactive` since 2026-11-21T12:00:00Z: its network\n"), "{same}");
+    assert!(same.contains("warning agent-offline: the agent is `Inactive` since 2026-11-21T12:00:00Z: "), "{same}");
     let differ = plain(vec![offline(1, noon), offline(2, later)]);
-    assert!(differ.contains("2 ready instances: warning agent-offline: `Inactive` since TIME: its network\n"));
+    assert!(differ.contains("2 ready instances: warning agent-offline: the agent is `Inactive`: "), "{differ}");
 }
 
 #[test]
@@ -427,8 +460,7 @@ fn no_command_where_it_cannot_help() {
 #[test]
 fn what_differs_by_region_is_not_mended_in_one_region_alone() {
     let lacks = |region: &str, number: usize, resource: &str| {
-        let finding = error(Code::MissingPermission, &format!("not on `arn:aws:{resource}`"));
-        in_region(region, with_role("web", instance(number, Verdict::NotReady, vec![finding])))
+        in_region(region, lacking_on(number, &format!("arn:aws:{resource}")))
     };
     // A key of several Regions has the same id in all of them, and is another one in each.
     let of_key = |number: usize| {
@@ -443,7 +475,7 @@ fn what_differs_by_region_is_not_mended_in_one_region_alone() {
     // On instances a role is allowed it in all Regions.
     let of_instance = |number: usize| {
         let region = ["us-east-1", "eu-west-1"][number % 2];
-        lacks(region, number, &arn(region, number)["arn:aws:".len()..])
+        lacks(region, number, &format!("ec2:{region}:111122223333:instance/*"))
     };
     assert_eq!(offered((0..2).map(of_instance).collect()), ["ssm-profile fix arn:aws:iam::111122223333:role/web"]);
 }
@@ -471,7 +503,7 @@ fn what_others_chose_moves_no_cursor() {
     outcome.instance.as_mut().unwrap().name = Some("x\u{1b}]0;y\u{7}\nnot ready".to_owned());
     outcome.region = Some("us\n-east-1".to_owned());
     outcome.account = Some("1\r2".to_owned());
-    outcome.not_checked = vec!["a\nb".to_owned()].into();
+    outcome.not_checked = vec![NotChecked::Partition(Some("a\nb".to_owned()))].into();
     let warned = finding(Code::AgentOffline, Severity::Warning, "\u{1b}[H");
     for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
         let results = vec![outcome.clone(), instance(2, Verdict::Ready, vec![warned.clone()])];

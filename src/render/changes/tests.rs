@@ -1,5 +1,5 @@
 use super::*;
-use crate::fix::{Reason, Refusal};
+use crate::fix::{Reason, Refusal, RefusalKind};
 
 const NORMAL: Layout = Layout { detail: Detail::Normal, width: Some(80) };
 const QUIET: Layout = Layout { detail: Detail::Quiet, width: Some(80) };
@@ -68,8 +68,7 @@ fn planned_record(changes: Vec<Change>) -> Record {
 }
 
 fn refusal(target: &str, message: &str, remedy: &str) -> Refusal {
-    let own = str::to_owned;
-    Refusal { target: own(target), reason: Reason::NeedsProfile, message: own(message), remedy: own(remedy) }
+    Refusal::sample(target, Reason::NeedsProfile, message, remedy)
 }
 
 fn reach(others: usize) -> Reach {
@@ -427,36 +426,30 @@ fn additions_are_green_and_deletions_red() {
 #[test]
 fn equal_refusals_are_told_together() {
     let needs = |target: &str| {
-        refusal(
-            target,
-            "the instance has no instance profile",
-            &format!("`ssm-profile fix {target} --create-profile NAME`"),
-        )
+        let kind = RefusalKind::NeedsProfile { was_deleted: false };
+        let (instance, region) = (Some(target.to_owned()), Some("us-east-1".to_owned()));
+        Refusal { target: target.to_owned(), instance, region, kind }
     };
     let mut refusals: Vec<Refusal> = (1..=5).map(|number| needs(&format!("i-{number}"))).collect();
     refusals.insert(2, refusal("i-6", "the role is somebody else's", "ask"));
-    refusals.push(Refusal { reason: Reason::Unknown, ..needs("i-7") });
+    refusals.push(Refusal { kind: RefusalKind::NeedsProfile { was_deleted: true }, ..needs("i-7") });
     let record = Record { refusals, ..Record::default() };
     let lines =
         |detail| plain(&plan(&record, Layout { detail, width: None })).lines().map(str::to_owned).collect::<Vec<_>>();
     let expected = [
         "refused 5 instances: the instance has no instance profile (such as `i-1`, `i-2`, `i-3`)",
         "refused `i-6`: the role is somebody else's",
-        "refused `i-7`: the instance has no instance profile",
+        "refused `i-7`: the instance's profile was deleted",
         "no change; 7 targets stay as they are",
     ];
     assert_eq!(lines(Detail::Quiet), expected);
     let normal = lines(Detail::Normal);
-    assert_eq!(normal[1], "  remedy: `ssm-profile fix i-1 --create-profile NAME`");
+    assert!(normal[1].starts_with("  remedy: create one for it: `ssm-profile fix TARGET --create-profile NAME`;"));
     assert_eq!(
         normal.iter().filter(|line| line.starts_with("refused ")).collect::<Vec<_>>(),
         expected[..3].iter().collect::<Vec<_>>()
     );
     assert!(lines(Detail::Verbose)[0].ends_with("(`i-1`, `i-2`, `i-3`, `i-4`, `i-5`)"));
-    // The ids of two instances do not make two reasons.
-    let own = |target: &str| refusal(target, &format!("`{target}` is pending"), "wait");
-    let record = Record { refusals: vec![own("i-1"), own("i-2")], ..Record::default() };
-    assert!(plain(&plan(&record, QUIET)).starts_with("refused 2 instances: `TARGET` is pending (`i-1`, `i-2`)\n"));
 }
 
 #[test]

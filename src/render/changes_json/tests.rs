@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fix::Reason;
 use crate::report::Verdict;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/web";
@@ -37,9 +36,9 @@ fn a_run() {
     let mut record = Record {
         refusals: vec![Refusal {
             target: "i-1".to_owned(),
-            reason: Reason::NeedsProfile,
-            message: "it has no instance profile".to_owned(),
-            remedy: "give a name".to_owned(),
+            instance: None,
+            region: None,
+            kind: RefusalKind::NameTooLong { name: "x".repeat(65) },
         }],
         warnings: vec!["careful".to_owned()],
         reach: vec![Reach {
@@ -87,9 +86,13 @@ fn a_run() {
       "refusals": [
         {
           "target": "i-1",
-          "reason": "needs-profile",
-          "message": "it has no instance profile",
-          "remedy": "give a name"
+          "reason": "name-taken",
+          "message": "`xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx` is too long for the name of a role",
+          "remedy": "give the role another name with `--create-profile`",
+          "details": {
+            "kind": "name_too_long",
+            "name": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+          }
         }
       ],
       "warnings": [

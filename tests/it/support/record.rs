@@ -73,6 +73,8 @@ pub struct Refusal {
     pub reason: Reason,
     pub message: String,
     pub remedy: String,
+    /// What the message says, as data.
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

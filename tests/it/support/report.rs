@@ -217,6 +217,8 @@ pub struct Finding {
     pub severity: Severity,
     pub message: String,
     pub remedy: String,
+    /// What the message says, as data.
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

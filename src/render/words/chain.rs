@@ -1,0 +1,205 @@
+//! The target, and the chain from the instance to its role.
+
+use super::{Place, Words};
+use crate::command_line::{Command, structure};
+use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
+
+pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
+    let region = place.region().unwrap_or("this Region");
+    Words::new(
+        format!("there is no instance `{}` in {region}, as far as these facts show", place.target()),
+        "check the id, the Region (`--region`) and the account (`--profile`)",
+    )
+}
+
+pub(super) fn instance_terminated(state: &str) -> Words {
+    Words::new(
+        format!("the instance is {state}"),
+        "launch another instance; a terminated instance cannot be started again",
+    )
+}
+
+pub(super) fn instance_not_running(state: &str, place: &Place<'_>) -> Words {
+    let start = || place.in_region(Command::new("aws ec2 start-instances").option("--instance-ids", place.instance()));
+    let remedy = match state {
+        "pending" => "wait until it is running".to_owned(),
+        "stopping" => format!("wait until it is stopped, then start it: `{}`", start()),
+        _ => format!("start it: `{}`", start()),
+    };
+    let message = match is_documented_instance_state(state) {
+        true => format!("the instance is {state}, so its agent does not run; the verdict is about its profile"),
+        false => format!("cannot determine whether the instance runs: its state is `{state}`"),
+    };
+    Words::new(message, remedy)
+}
+
+fn noun(target: TargetKind) -> &'static str {
+    match target {
+        TargetKind::Profile => "instance profile",
+        TargetKind::Role => "role",
+    }
+}
+
+fn check_the_name(target: TargetKind, name: &str, exists_as_other: bool) -> String {
+    let other = match target {
+        TargetKind::Profile => "role",
+        TargetKind::Role => "profile",
+    };
+    match exists_as_other {
+        true => format!("check `{other}/{name}`, which exists; or check the name and the account (`--profile`)"),
+        false => "check the name (without a path) and the account (`--profile`)".to_owned(),
+    }
+}
+
+pub(super) fn no_such_target(target: TargetKind, name: &str, exists_as_other: bool) -> Words {
+    let message = format!("there is no {} `{name}` in this account", noun(target));
+    Words::new(message, check_the_name(target, name, exists_as_other))
+}
+
+pub(super) fn target_not_found(target: TargetKind, name: &str, exists_as_other: bool) -> Words {
+    let message = "the target does not exist, as far as these facts show";
+    Words::new(message, check_the_name(target, name, exists_as_other))
+}
+
+pub(super) fn target_not_in_snapshot(target: TargetKind, name: &str) -> Words {
+    Words::new(
+        format!("the snapshot holds no {} `{name}`", noun(target)),
+        "check the name (without a path), or take the snapshot again with this target",
+    )
+}
+
+pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
+    let enable = || {
+        let modify = Command::new("aws ec2 modify-instance-metadata-options");
+        place.in_region(modify.option("--instance-id", place.instance())).and("--http-endpoint enabled")
+    };
+    match state {
+        MetadataState::Disabled => Words::new(
+            "the instance metadata service is disabled: the instance gets no credentials of any role",
+            format!("enable it: `{}`", enable()),
+        ),
+        MetadataState::BeingDisabled => Words::new(
+            "the instance metadata service is being disabled: without it the instance gets no credentials",
+            format!("enable it again: `{}`", enable()),
+        ),
+        MetadataState::ChangePending | MetadataState::ChangeAtStart => Words::new(
+            "a change of the metadata options is pending: the service may still be disabled",
+            "wait, or start the instance if it is stopped; then check again",
+        ),
+    }
+}
+
+/// A profile that only the user can name.
+const NAME: &str = "NAME";
+
+pub(super) fn no_instance_profile(place: &Place<'_>) -> Words {
+    Words::new(
+        "the instance has no instance profile",
+        format!(
+            "create one: `{}`; or associate one whose role has the permissions: `{}`",
+            create_profile(place),
+            associate(NAME, place)
+        ),
+    )
+}
+
+fn fix(place: &Place<'_>) -> Command {
+    place.in_region(Command::new("ssm-profile fix").operand(place.instance()))
+}
+
+fn create_profile(place: &Place<'_>) -> Command {
+    fix(place).option("--create-profile", NAME)
+}
+
+fn associate(profile: &str, place: &Place<'_>) -> Command {
+    let associate = Command::new("aws ec2 associate-iam-instance-profile").option("--instance-id", place.instance());
+    place.in_region(associate).option("--iam-instance-profile", structure("Name", profile))
+}
+
+/// The call that gives an instance another profile in place of the one that it has.
+fn replace(profile: &str, association: Option<&str>, place: &Place<'_>) -> Command {
+    let replace = Command::new("aws ec2 replace-iam-instance-profile-association")
+        .option("--association-id", association.unwrap_or("ASSOCIATION_ID"));
+    place.in_region(replace).option("--iam-instance-profile", structure("Name", profile))
+}
+
+pub(super) fn association_pending(state: &str, profile: Option<&str>, shows_profile: bool, place: &Place<'_>) -> Words {
+    let what = if shows_profile { "" } else { ", and the instance does not show a profile" };
+    match state {
+        "associating" => Words::new(
+            format!("the association of the instance with its profile is `{state}`{what}"),
+            "wait for it to become `associated`, usually within a minute, and check again",
+        ),
+        "disassociating" | "disassociated" => Words::new(
+            format!("the instance's profile is being removed: the association is `{state}`{what}"),
+            format!("once it is gone, associate a profile again: `{}`", associate(profile.unwrap_or(NAME), place)),
+        ),
+        _ => Words::new(
+            format!("cannot determine whether the instance has its profile: the association is `{state}`{what}"),
+            "check again",
+        ),
+    }
+}
+
+pub(super) fn association_differs(associated_with: Option<&str>) -> Words {
+    let message = match associated_with {
+        Some(arn) => format!("the instance shows one profile, and is `associated` with another, `{arn}`"),
+        None => "the instance shows no profile, and its association with one is `associated`".to_owned(),
+    };
+    Words::new(message, "its profile is just being changed; check again")
+}
+
+pub(super) fn profile_missing(profile: &str, association: Option<&str>, place: &Place<'_>) -> Words {
+    Words::new(
+        format!("the instance's profile `{profile}` was deleted: the instance gets no credentials"),
+        format!(
+            "create one: `{}`; or associate one that exists: `{}`",
+            create_profile(place),
+            replace(NAME, association, place)
+        ),
+    )
+}
+
+pub(super) fn profile_stale(
+    profile: &str,
+    [held, current]: [&str; 2],
+    association: Option<&str>,
+    place: &Place<'_>,
+) -> Words {
+    Words::new(
+        format!(
+            "the profile `{profile}` was deleted and created again: the instance holds `{held}`, the profile is now `{current}`, and the \
+             instance gets no credentials"
+        ),
+        format!("associate it again: `{}`, or `{}`", fix(place), replace(profile, association, place)),
+    )
+}
+
+pub(super) fn profile_empty(profile: &str) -> Words {
+    Words::new(
+        format!("the profile `{profile}` holds no role"),
+        format!(
+            "create one for it: `{}`; or add one that exists: `{}`",
+            Command::new("ssm-profile fix").operand(format!("profile/{profile}")),
+            add_role(profile, "ROLE")
+        ),
+    )
+}
+
+fn add_role(profile: &str, role: &str) -> Command {
+    Command::new("aws iam add-role-to-instance-profile")
+        .option("--instance-profile-name", profile)
+        .option("--role-name", role)
+}
+
+pub(super) fn role_without_profile(role: &str) -> Words {
+    let create = Command::new("aws iam create-instance-profile").option("--instance-profile-name", role);
+    Words::new(
+        format!("no instance profile holds the role `{role}`, so no instance can use it"),
+        format!("create a profile for it: `{create}`, then `{}`", add_role(role, role)),
+    )
+}
+
+pub(super) fn role_missing(role: &str) -> Words {
+    Words::new(format!("the role `{role}` of the profile does not exist"), "add a role that exists to the profile")
+}

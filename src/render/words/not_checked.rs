@@ -1,0 +1,72 @@
+//! What a verdict does not speak of.
+
+use crate::facts::{Unreadable, UnreadableKind};
+use crate::report::NotChecked;
+
+/// One line for each.
+pub fn not_checked(item: &NotChecked) -> String {
+    let line = match item {
+        NotChecked::TrustPolicy => "the role's trust policy: give it with --trust",
+        NotChecked::Boundary => "a permissions boundary: give it with --boundary",
+        NotChecked::Partition(Some(partition)) => {
+            return format!("the partition: assumed to be `{partition}`; give --region");
+        }
+        NotChecked::Partition(None) => "the partition: the documents name another than `aws`; give --region",
+        NotChecked::OutsideDocuments => {
+            "whatever is outside the documents: the instance, its network path and agent, VPC endpoint policies, account settings of \
+             Systems Manager"
+        }
+        NotChecked::NetworkPath => "the network path to the Systems Manager endpoints, and VPC endpoint policies",
+        NotChecked::NetworkPathOfLogs { s3, cloudwatch } => {
+            let endpoints = match (s3, cloudwatch) {
+                (true, true) => "the endpoints of S3 and CloudWatch Logs",
+                (true, false) => "the endpoint of S3",
+                (false, _) => "the endpoint of CloudWatch Logs",
+            };
+            return format!("the network path to {endpoints}, where session logs go");
+        }
+        NotChecked::SessionPreferences => "session preferences: they were not read, and may ask for more",
+        NotChecked::Scps(reason) => return not_visible("service", "--scp", reason.as_ref()),
+        NotChecked::Rcps(reason) => return not_visible("resource", "--rcp", reason.as_ref()),
+        NotChecked::RcpsNotRead => "resource control policies: not read; give them with `--rcp`",
+        NotChecked::RcpsOfOwner => {
+            "resource control policies of the other account that owns a key or bucket: not visible from here"
+        }
+        NotChecked::RcpsOfBucketOwner => "resource control policies of another account, if it owns the bucket",
+        NotChecked::Starter { encrypted: true } => {
+            "the permissions of whoever starts a session: `ssm:StartSession`, and `kms:GenerateDataKey` on the session key"
+        }
+        NotChecked::Starter { encrypted: false } => "the permissions of whoever starts a session: `ssm:StartSession`",
+        NotChecked::BucketPolicy => "the bucket's own policy, which may grant or deny (`s3:GetBucketPolicy`)",
+        NotChecked::BucketEncryption => "the bucket's encryption and its KMS key (`s3:GetEncryptionConfiguration`)",
+        NotChecked::LogGroup => "whether the log group exists, and whether it is encrypted (`logs:DescribeLogGroups`)",
+        NotChecked::ResourcePolicies => {
+            "the policies of the resources that are named with --require, which may grant or deny"
+        }
+        NotChecked::CredentialsOnInstance => {
+            "credentials on the instance: the agent uses a hybrid registration first, and root's environment or \
+             `/root/.aws/credentials` before the profile"
+        }
+        NotChecked::StillOnline => {
+            "whether sessions still open for a while: the agent is `Online` as of its last ping; credentials last for hours, and an open \
+             control channel for up to an hour, after access is removed"
+        }
+        NotChecked::HostManagement => "Default Host Management Configuration: the setting was not read",
+        NotChecked::MetadataService => "whether the instance metadata service is on: AWS did not show it",
+        NotChecked::ProfileId => {
+            "whether the profile was deleted and created again: AWS did not show the id that the instance holds"
+        }
+        NotChecked::Agent => "whether the SSM Agent runs, and its version: its state was not read",
+    };
+    line.to_owned()
+}
+
+/// Policies of the organization that could not be read, why, and the flag that gives them.
+fn not_visible(policy_type: &str, flag: &str, unread: Option<&Unreadable>) -> String {
+    let why = match unread {
+        Some(Unreadable { api, kind: UnreadableKind::Denied, .. }) => format!(" (`{api}`)"),
+        Some(Unreadable { api, message, .. }) => format!(" (`{api}`: {message})"),
+        None => String::new(),
+    };
+    format!("{policy_type} control policies: not visible from here{why}; give them with `{flag}`")
+}

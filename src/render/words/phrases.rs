@@ -1,0 +1,223 @@
+//! Phrases that several sentences share, and what could not be read.
+
+use std::collections::BTreeSet;
+
+use iam_eval::{Doubt, FailedKey, GateKind, NearMiss, PolicyKind, RuledOutBy, StatementReference};
+
+use super::Words;
+use crate::facts::{Unreadable, UnreadableKind};
+use crate::report::{NotRead, ResourceKind, UnreadPolicy};
+
+/// The channel actions, which mostly come together: `needs::CHANNEL_ACTIONS`.
+const CHANNEL_ACTIONS: [&str; 4] = [
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+];
+
+/// A policy by its kind and name.
+pub(super) fn policy(kind: PolicyKind, name: &str) -> String {
+    match kind {
+        PolicyKind::Inline => format!("the inline policy `{name}`"),
+        PolicyKind::Managed => format!("the managed policy `{name}`"),
+        PolicyKind::Boundary => format!("the permissions boundary `{name}`"),
+        PolicyKind::Scp => format!("the service control policy `{name}`"),
+        PolicyKind::Rcp => format!("the resource control policy `{name}`"),
+        PolicyKind::Document => format!("`{name}`"),
+    }
+}
+
+/// A statement by its place in its policy.
+pub(super) fn statement(by: &StatementReference) -> String {
+    format!("statement {} of {}", number(by), policy(by.kind, &by.policy))
+}
+
+fn number(by: &StatementReference) -> String {
+    let sid = by.sid.as_ref().map(|sid| format!(" (Sid `{sid}`)")).unwrap_or_default();
+    format!("{}{sid}", by.index)
+}
+
+/// `statement 1 (Sid `x`)`, or several of one policy.
+pub(super) fn statements(statements: &[StatementReference]) -> String {
+    let all: Vec<String> = statements.iter().map(number).collect();
+    format!("{} {}", if all.len() == 1 { "statement" } else { "statements" }, listed(&all))
+}
+
+/// The actions, the four channel actions as one where they come together.
+pub(super) fn actions<'a>(actions: impl IntoIterator<Item = &'a String>) -> String {
+    let mut unique: BTreeSet<&str> = actions.into_iter().map(String::as_str).collect();
+    let channels = CHANNEL_ACTIONS.iter().all(|action| unique.contains(action));
+    if channels {
+        unique.retain(|action| !CHANNEL_ACTIONS.contains(action));
+    }
+    let mut words: Vec<String> = unique.iter().map(|action| format!("`{action}`")).collect();
+    if channels {
+        words.push("the four `ssmmessages` channel actions".to_owned());
+    }
+    listed(&words)
+}
+
+/// What an unknown answer depends on.
+pub(super) fn dependencies(depends_on: &Doubt) -> String {
+    let keys = depends_on.keys.iter().map(|key| format!("`{key}`"));
+    listed(&keys.chain(depends_on.notes.iter().cloned()).collect::<Vec<_>>())
+}
+
+/// `a, b and c`.
+pub(super) fn listed(items: &[String]) -> String {
+    match items {
+        [] => "nothing that can be named".to_owned(),
+        [one] => one.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}
+
+/// The policy of a resource that was not read, and why.
+pub(super) fn unread_policy(policy: &UnreadPolicy) -> String {
+    let of = match policy.of {
+        ResourceKind::Key => "key",
+        ResourceKind::Bucket => "bucket",
+        ResourceKind::Role => "role",
+        ResourceKind::Other => "resource",
+    };
+    format!("the policy of the {of} itself, which was not read{}", because(policy.reason.as_ref()))
+}
+
+/// Why something was not read, in parentheses.
+pub(super) fn because(reason: Option<&Unreadable>) -> String {
+    reason.map(|reason| format!(" (`{}`: {})", reason.api, reason.message)).unwrap_or_default()
+}
+
+/// The allow that just missed, as the rest of a sentence.
+pub(super) fn near_miss(miss: Option<&NearMiss>) -> String {
+    let Some(NearMiss { statement: by, ruled_out_by }) = miss else { return String::new() };
+    let which = match by.gate {
+        GateKind::Boundary | GateKind::Resource => format!("its statement {}", number(by)),
+        GateKind::Identity | GateKind::Scp | GateKind::Rcp => statement(by),
+    };
+    let why = match ruled_out_by {
+        RuledOutBy::Condition(keys) => {
+            let names: Vec<String> = keys.iter().map(|failed| format!("`{}`", failed.key)).collect();
+            let never: Vec<String> = keys.iter().filter_map(never_sent).collect();
+            let never = if never.is_empty() { String::new() } else { format!(" ({})", never.join("; ")) };
+            format!("has a condition on {} that does not hold{never}", listed(&names))
+        }
+        RuledOutBy::Alias => "names an alias, which grants nothing: name the key's own ARN".to_owned(),
+        RuledOutBy::DeletedPrincipal(id) => format!("names `{id}`, the id of a role or user that was deleted"),
+        RuledOutBy::Resource => "is for other resources".to_owned(),
+    };
+    format!("; {which} {why}")
+}
+
+/// That a key is not in the request, and the key that is there for the same purpose.
+/// See [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
+fn never_sent(failed: &FailedKey) -> Option<String> {
+    let FailedKey { key, absent: true } = failed else { return None };
+    let instead = match key.to_ascii_lowercase().as_str() {
+        // Documented as absent where the credentials come from an instance profile.
+        "ssm:sourceinstancearn" => "; with an instance profile the key is `ec2:SourceInstanceARN`",
+        // The instance stands behind the call, and no other resource.
+        "aws:sourcearn" => "; the instance is in `ec2:SourceInstanceARN`",
+        "aws:sourceaccount" => "; the account of the role is in `aws:PrincipalAccount`",
+        "aws:sourceorgid" => "; the organization of the role is in `aws:PrincipalOrgID`",
+        "aws:sourceorgpaths" => "; the path of the role's account is in `aws:PrincipalOrgPaths`",
+        "aws:username" => "; the role is in `aws:PrincipalArn`",
+        "aws:principalservicename" | "aws:principalservicenameslist" => "; only calls of AWS services carry it",
+        "kms:viaservice" => "; the agent calls KMS itself",
+        _ => "",
+    };
+    Some(format!("these requests never carry `{key}`{instead}"))
+}
+
+/// Something that could not be read.
+pub(super) fn unreadable(reason: &Unreadable) -> Words {
+    let Unreadable { api, kind, message } = reason;
+    match kind {
+        UnreadableKind::Denied => Words::new(
+            format!("the caller may not call `{api}`: {message}"),
+            format!("allow the caller the IAM action `{api}`"),
+        ),
+        UnreadableKind::Throttled => Words::new(
+            format!("`{api}` was throttled until the retries ran out: {message}"),
+            "wait a little and check again, or raise `AWS_MAX_ATTEMPTS`",
+        ),
+        UnreadableKind::Credentials => Words::new(
+            format!("`{api}` had no valid credentials: {message}"),
+            "give credentials, for example with `--profile` or `aws sso login`",
+        ),
+        UnreadableKind::Network | UnreadableKind::Response => Words::new(
+            format!("`{api}` got no usable answer: {message}"),
+            "check the network, the Region and `--endpoint-url`, and try again",
+        ),
+        UnreadableKind::OtherPath => Words::new(message, "give the ARN of the one that is meant"),
+        UnreadableKind::OtherAccount => {
+            Words::new(message, "use credentials of that account, for example with `--profile`")
+        }
+        UnreadableKind::NotInSnapshot => {
+            Words::new(message, "take the snapshot again with the same options, or give what is missing")
+        }
+        UnreadableKind::Unsupported | UnreadableKind::Service | UnreadableKind::Other => {
+            Words::new(format!("`{api}` failed: {message}"), "try again; see the message of AWS")
+        }
+    }
+}
+
+/// Something that could not be read and decides nothing by itself.
+pub(super) fn not_read(what: NotRead, reason: &Unreadable) -> Words {
+    let what = match what {
+        NotRead::Agent => "the agent's state is not known",
+        NotRead::SessionPreferences => "the session preferences are not known",
+        NotRead::HostManagement => "whether Default Host Management Configuration is on is not known",
+    };
+    let Words { message, remedy } = unreadable(reason);
+    Words::new(format!("{what}: {message}"), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn miss(gate: GateKind, ruled_out_by: RuledOutBy) -> NearMiss {
+        let (kind, policy, sid) = (PolicyKind::Inline, "p".to_owned(), Some("Third".to_owned()));
+        NearMiss { statement: StatementReference { gate, kind, policy, sid, index: 2 }, ruled_out_by }
+    }
+
+    #[test]
+    fn an_allow_that_just_missed_is_named_with_its_reason() {
+        for (gate, ruled_out_by, expected) in [
+            (
+                GateKind::Identity,
+                RuledOutBy::Alias,
+                "; statement 2 (Sid `Third`) of the inline policy `p` names an alias, which grants nothing: name the key's own ARN",
+            ),
+            (GateKind::Boundary, RuledOutBy::Resource, "; its statement 2 (Sid `Third`) is for other resources"),
+        ] {
+            assert_eq!(near_miss(Some(&miss(gate, ruled_out_by))), expected);
+        }
+        assert_eq!(near_miss(None), "");
+    }
+
+    /// The pages of the global condition keys and of the condition keys of EC2 and Systems Manager say which keys a request of an
+    /// instance's role carries.
+    #[test]
+    fn a_key_that_is_never_sent_is_said_with_the_one_that_is() {
+        for (key, instead) in [
+            ("ssm:SourceInstanceARN", "`ec2:SourceInstanceARN`"),
+            ("AWS:SourceArn", "`ec2:SourceInstanceARN`"),
+            ("aws:SourceAccount", "`aws:PrincipalAccount`"),
+            ("aws:PrincipalServiceName", "only calls of AWS services"),
+            ("aws:Referer", "never carry `aws:Referer`)"),
+        ] {
+            let on = |absent| RuledOutBy::Condition(vec![FailedKey { key: key.to_owned(), absent }]);
+            let said = near_miss(Some(&miss(GateKind::Identity, on(true))));
+            assert!(said.contains(&format!("never carry `{key}`")) && said.contains(instead), "{said}");
+            assert!(!near_miss(Some(&miss(GateKind::Identity, on(false)))).contains("never"), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_channel_actions_are_those_that_are_needed() {
+        assert_eq!(CHANNEL_ACTIONS, crate::needs::CHANNEL_ACTIONS);
+    }
+}

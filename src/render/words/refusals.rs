@@ -1,0 +1,176 @@
+//! What `fix` and `undo` will not do, and why.
+
+use super::{Place, Words, finding};
+use crate::command_line::{Command, structure};
+use crate::fix::{ChangedTo, MissingFact, Refusal, RefusalKind, ThingKind, User};
+use crate::report::DocumentName;
+
+impl<'a> Place<'a> {
+    /// Where the target of a refusal is.
+    pub fn of_refusal(refusal: &'a Refusal) -> Place<'a> {
+        Place {
+            target: Some(&refusal.target),
+            instance: refusal.instance.as_deref(),
+            region: refusal.region.as_deref(),
+            ..Place::default()
+        }
+    }
+}
+
+/// A refusal in words.
+pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
+    match kind {
+        RefusalKind::OutOfReach { finding: found } => finding(found, place),
+        RefusalKind::PermissionUnknown { action } => {
+            let action = action.as_ref().map_or_else(|| "something needed".to_owned(), |action| format!("`{action}`"));
+            Words::new(format!("cannot determine whether the role may call {action}"), see_why(place))
+        }
+        RefusalKind::NeedsProfile { was_deleted } => needs_profile(*was_deleted, place),
+        RefusalKind::Unknown { fact } => {
+            let message = match fact {
+                MissingFact::Account => "the account of the instance is not known".to_owned(),
+                MissingFact::Region => "the Region of the instance is not known".to_owned(),
+                MissingFact::RoleArn(name) => format!("the ARN of the role `{name}` is not known"),
+                MissingFact::ProfileId => {
+                    "AWS did not show the id of the profile that the instance holds, and it would get one of the same name".to_owned()
+                }
+            };
+            Words::new(message, see_why(place))
+        }
+        RefusalKind::Unread { reason } => Words::new(
+            format!("`{}` gave no answer: {}", reason.api, reason.message),
+            format!("allow the caller `{}`, and fix again", reason.api),
+        ),
+        RefusalKind::NameTooLong { name } => Words::new(
+            format!("`{name}` is too long for the name of a role"),
+            "give the role another name with `--create-profile`",
+        ),
+        RefusalKind::RoleTaken { name, profile, profile_exists } => role_taken(name, profile, *profile_exists),
+        RefusalKind::ProfileTaken { name, association } => profile_taken(name, association.as_deref(), place),
+        RefusalKind::InstanceState { state } => Words::new(
+            format!("the instance is {state}, and its profile can be replaced only while it is running or stopped"),
+            "wait until it is running or stopped, and fix again",
+        ),
+        RefusalKind::ReservedRole { role, owner, evidence } => Words::new(
+            format!("`{role}` cannot be edited: it belongs to {owner} ({evidence})"),
+            "give the instance another role",
+        ),
+        RefusalKind::ManagedElsewhere { role, owner, evidence, undone_by } => Words::new(
+            format!("`{role}` is managed by {owner} ({evidence}), and {undone_by} may undo a change made here"),
+            "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or give `--force-managed-elsewhere`",
+        ),
+        RefusalKind::QuotaExceeded { role, size, quota } => Words::new(
+            format!(
+                "the inline policies of role `{role}` would have {size} characters without white space, and IAM allows {quota}"
+            ),
+            "move inline policies of the role into managed ones, or give `--attach-managed`",
+        ),
+        RefusalKind::PolicyUnreadable { role, policy } => {
+            Words::new(format!("the inline policy `{policy}` of role `{role}` could not be read"), see_why(place))
+        }
+        RefusalKind::CannotGrant { action, why } => {
+            Words::new(format!("`{action}` cannot be granted: {why}"), see_why(place))
+        }
+        RefusalKind::UnfitDocument { document, role, why } => {
+            let of_role = match (document, role) {
+                (DocumentName::Inline(_), Some(role)) => format!(" of role `{role}`"),
+                _ => String::new(),
+            };
+            Words::new(
+                format!("{document}{of_role} is not changed: {why}"),
+                "correct the document by hand, or give another `--policy-name`, and fix again",
+            )
+        }
+        #[cfg(test)]
+        RefusalKind::Sample { message, remedy, .. } => Words::new(message, remedy),
+        RefusalKind::ChangedSince { thing, name, to } => changed_since(*thing, name.as_deref(), *to),
+        RefusalKind::NotCreatedByFix { thing, name } => {
+            let what = if *thing == ThingKind::Role { "role" } else { "instance profile" };
+            not_as_written(&format!("the {what} `{name}` is not one that `fix` created"))
+        }
+        RefusalKind::ProfileNotDeleted { profile } => {
+            not_as_written(&format!("`{profile}` was not deleted, and `fix` removes no other profile from an instance"))
+        }
+        RefusalKind::InUse { by } => {
+            let by = match by {
+                User::InlinePolicy(name) => format!("the inline policy `{name}`"),
+                User::AttachedPolicy(arn) => format!("the attached policy `{arn}`"),
+                User::InstanceProfile(arn) => format!("the instance profile `{arn}`"),
+                User::Instance(id) => format!("the instance `{id}`"),
+            };
+            Words::new(
+                format!("{by} has been using it since the fix"),
+                "remove that first, or leave what the fix created",
+            )
+        }
+    }
+}
+
+/// The backup says what cannot have been so.
+fn not_as_written(message: &str) -> Words {
+    Words::new(
+        format!("{message}: the backup, or the account, was changed since the fix"),
+        "give the file as `fix` wrote it, or restore what was changed manually",
+    )
+}
+
+fn see_why(place: &Place<'_>) -> String {
+    format!("see what is not known: `{}`", Command::new("ssm-profile check -v").operand(place.target()))
+}
+
+fn needs_profile(was_deleted: bool, place: &Place<'_>) -> Words {
+    let create = Command::new("ssm-profile fix").operand(place.target()).and("--create-profile NAME");
+    let associate = Command::new("aws ec2 associate-iam-instance-profile")
+        .option("--instance-id", place.instance())
+        .and("--iam-instance-profile Name=NAME");
+    let message =
+        if was_deleted { "the instance's profile was deleted" } else { "the instance has no instance profile" };
+    Words::new(message, format!("create one for it: `{create}`; or associate one that exists: `{associate}`"))
+}
+
+fn role_taken(name: &str, profile: &str, profile_exists: bool) -> Words {
+    let on_profile = |call| Command::new(call).option("--instance-profile-name", profile);
+    let create = match profile_exists {
+        true => String::new(),
+        false => format!("`{}`, then ", on_profile("aws iam create-instance-profile")),
+    };
+    let add = on_profile("aws iam add-role-to-instance-profile").option("--role-name", name);
+    Words::new(
+        format!("there is a role `{name}` that this tool did not create, or that holds more than it grants"),
+        format!(
+            "give another name with `--create-profile`; or, if the instance should have the permissions of this role, add it to the \
+             profile yourself: {create}`{add}`"
+        ),
+    )
+}
+
+fn profile_taken(name: &str, association: Option<&str>, place: &Place<'_>) -> Words {
+    let associate = match association {
+        Some(id) => Command::new("aws ec2 replace-iam-instance-profile-association").option("--association-id", id),
+        None => Command::new("aws ec2 associate-iam-instance-profile").option("--instance-id", place.instance()),
+    };
+    let associate = place.in_region(associate).option("--iam-instance-profile", structure("Name", name));
+    let fix = Command::new("ssm-profile fix").operand(format!("profile/{name}"));
+    Words::new(
+        format!(
+            "there is an instance profile `{name}` that this tool did not create, or that holds more than it grants"
+        ),
+        format!(
+            "associate it: `{associate}`, and make its role ready: `{fix}`; or give another name with `--create-profile`"
+        ),
+    )
+}
+
+fn changed_since(thing: ThingKind, name: Option<&str>, to: ChangedTo) -> Words {
+    let message = match (thing, to) {
+        (_, ChangedTo::Deleted) => "it was deleted since the fix",
+        (_, ChangedTo::Another) => "there is another one of that name now",
+        (ThingKind::TrustPolicy, _) => "the trust policy was changed since the fix",
+        (ThingKind::InlinePolicy, _) => "the inline policy was changed since the fix",
+        (ThingKind::RoleOfProfile, _) => "the profile holds another role since the fix",
+        (ThingKind::ProfileOfInstance, _) => "the instance has another profile since the fix",
+        (ThingKind::Role | ThingKind::AttachedPolicy | ThingKind::InstanceProfile, _) => "it was changed since the fix",
+    };
+    let name = name.map(|name| format!(" (`{name}`)")).unwrap_or_default();
+    Words::new(format!("{message}{name}"), "restore it manually from the backup, which has the text")
+}
