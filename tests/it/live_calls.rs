@@ -188,9 +188,14 @@ fn without_source(report: &Value) -> Value {
         .flat_map(|result| result["findings"].as_array_mut().unwrap())
     {
         let remedy = finding["remedy"].as_str().unwrap();
-        let words: Vec<&str> =
-            remedy.split(' ').map(|word| if word.starts_with("iip-assoc-") { "ID" } else { word }).collect();
+        let words: Vec<&str> = remedy
+            .split(' ')
+            .map(|word| if word.starts_with("iip-assoc-") { "ASSOCIATION_ID" } else { word })
+            .collect();
         finding["remedy"] = words.join(" ").into();
+        if let Some(association) = finding["details"].get_mut("association") {
+            *association = Value::Null;
+        }
     }
     report
 }
