@@ -40,7 +40,7 @@ pub struct Refusal {
     /// Its Region, where known.
     pub region: Option<String>,
     /// Why.
-    pub kind: RefusalKind,
+    pub kind: Box<RefusalKind>,
 }
 
 /// What the plan depends on and does not know.
@@ -137,7 +137,7 @@ impl Refusal {
     /// A refusal for tests of what shows refusals.
     pub(crate) fn sample(target: &str, reason: Reason, message: &str, remedy: &str) -> Refusal {
         let kind = RefusalKind::Sample { reason, message: message.to_owned(), remedy: remedy.to_owned() };
-        Refusal { target: target.to_owned(), instance: None, region: None, kind }
+        Refusal { target: target.to_owned(), instance: None, region: None, kind: Box::new(kind) }
     }
 }
 
@@ -182,7 +182,7 @@ impl Refusal {
             crate::facts::SubjectKind::Instance(instance) => instance.known().map(|instance| instance.id.clone()),
             _ => None,
         };
-        Refusal { target: subject.target.clone(), instance, region: subject.region.clone(), kind }
+        Refusal { target: subject.target.clone(), instance, region: subject.region.clone(), kind: Box::new(kind) }
     }
 
     /// A refusal about a thing in an account.
@@ -191,12 +191,12 @@ impl Refusal {
             Thing::ProfileOfInstance { instance, region } => (Some(instance.clone()), Some(region.clone())),
             _ => (None, None),
         };
-        Refusal { target: thing.target(), instance, region, kind }
+        Refusal { target: thing.target(), instance, region, kind: Box::new(kind) }
     }
 
     /// The stable word for why.
     pub fn reason(&self) -> Reason {
-        match &self.kind {
+        match &*self.kind {
             RefusalKind::OutOfReach { finding } => match (finding.severity(), finding.code()) {
                 (_, Code::InvalidPolicy) => Reason::InvalidPolicy,
                 (Severity::Error, _) => Reason::OutOfReach,

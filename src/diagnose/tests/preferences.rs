@@ -228,7 +228,7 @@ fn preferences_that_are_not_known() {
     let finding = found(&outcome, Code::AccessDenied).unwrap();
     assert_eq!(finding.severity(), Severity::Info);
     assert!(finding.message().contains("session preferences"), "{finding:?}");
-    assert!(outcome.not_checked.iter().any(|item| *item == NotChecked::SessionPreferences));
+    assert!(outcome.not_checked.contains(&NotChecked::SessionPreferences));
     // A document that is none is there, and asks for who knows what.
     for document in
         ["{", "{}", r#"{"sessionType": "Port"}"#, r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": 7}}"#]

@@ -426,13 +426,13 @@ fn additions_are_green_and_deletions_red() {
 #[test]
 fn equal_refusals_are_told_together() {
     let needs = |target: &str| {
-        let kind = RefusalKind::NeedsProfile { was_deleted: false };
+        let kind = Box::new(RefusalKind::NeedsProfile { was_deleted: false });
         let (instance, region) = (Some(target.to_owned()), Some("us-east-1".to_owned()));
         Refusal { target: target.to_owned(), instance, region, kind }
     };
     let mut refusals: Vec<Refusal> = (1..=5).map(|number| needs(&format!("i-{number}"))).collect();
     refusals.insert(2, refusal("i-6", "the role is somebody else's", "ask"));
-    refusals.push(Refusal { kind: RefusalKind::NeedsProfile { was_deleted: true }, ..needs("i-7") });
+    refusals.push(Refusal { kind: Box::new(RefusalKind::NeedsProfile { was_deleted: true }), ..needs("i-7") });
     let record = Record { refusals, ..Record::default() };
     let lines =
         |detail| plain(&plan(&record, Layout { detail, width: None })).lines().map(str::to_owned).collect::<Vec<_>>();

@@ -38,7 +38,7 @@ fn a_run() {
             target: "i-1".to_owned(),
             instance: None,
             region: None,
-            kind: RefusalKind::NameTooLong { name: "x".repeat(65) },
+            kind: Box::new(RefusalKind::NameTooLong { name: "x".repeat(65) }),
         }],
         warnings: vec!["careful".to_owned()],
         reach: vec![Reach {
