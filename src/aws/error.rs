@@ -117,6 +117,12 @@ where
         SdkError::DispatchFailure(dispatch) if dispatch.is_io() => {
             failed(unanswered, format!("no connection to {peer}: {}", cause(error)))
         }
+        // There was a connection, and it broke off.
+        SdkError::DispatchFailure(_)
+            if find::<hyper_util::client::legacy::Error>(error).is_some() && !made_no_connection(error) =>
+        {
+            failed(unanswered, format!("no answer from {peer}: {}", cause(error)))
+        }
         SdkError::DispatchFailure(_) => {
             failed(unanswered, format!("the call to {peer} could not be made: {}", cause(error)))
         }

@@ -277,7 +277,7 @@ impl Connection {
     /// A client for S3 in `region`.
     pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
         client(&self.s3, region, |region| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config).region(region);
+            let config = aws_sdk_s3::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
             // An endpoint that somebody set has no name for each bucket.
             let config = config.force_path_style(self.config.endpoint_url().is_some());
             let config = shared!(self, config);
