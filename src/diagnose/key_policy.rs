@@ -53,14 +53,15 @@ fn of_key_in_use(
                 // Only a certain deny says more than is said of the role's policies already.
                 (Fact::Known(_), Decision::Unknown) => judged(known, need, policies)
                     .filter(|finding| matches!(finding, FindingKind::KeyPolicyDenies { .. })),
-                (Fact::Unreadable(reason), Decision::Allowed) => Some(unread(&known.arn, Some(reason), caller)),
+                // The service answers: it told of the key.
+                (Fact::Unreadable(reason), Decision::Allowed) => Some(not_read(&known.arn, reason, true, caller)),
                 (Fact::Absent, Decision::Allowed) => Some(unread(&known.arn, None, caller)),
                 (Fact::Absent | Fact::Unreadable(_), _) => None,
             };
             findings.extend(finding);
         }
         Some(Fact::Unreadable(reason)) if response.decision == Decision::Allowed => {
-            findings.push(unread(&key.given, Some(reason), caller));
+            findings.push(not_read(&key.given, reason, false, caller));
         }
         None if response.decision == Decision::Allowed => findings.push(unread(&key.given, None, caller)),
         Some(Fact::Unreadable(_)) | None => {}
@@ -120,6 +121,14 @@ fn missing(key: &SessionKey<'_>, caller: &Caller<'_>) -> FindingKind {
 fn other_account(key: &str, caller: &Caller<'_>) -> Option<String> {
     let owner = account_of(key)?;
     caller.place.account.is_some_and(|own| own != owner).then(|| owner.to_owned())
+}
+
+/// A reading that failed, rather than being refused, may hide a deny, or that the role is not named.
+fn not_read(key: &str, reason: &Unreadable, service_answers: bool, caller: &Caller<'_>) -> FindingKind {
+    match reason.kind.may_hide(service_answers) {
+        true => FindingKind::Unreadable { reason: reason.clone(), leaves_unknown: true },
+        false => unread(key, Some(reason), caller),
+    }
 }
 
 /// An identity policy lets a role use a key only if the key's own policy says so.
