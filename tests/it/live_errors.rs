@@ -144,42 +144,6 @@ fn throttling_that_lasts_is_an_error_of_aws() {
     }
 }
 
-/// Each way in which the answer to a call can be unusable.
-type Breakage = fn(Answer) -> Answer;
-const BREAKAGES: [(&str, Breakage); 8] = [
-    ("cut off", Answer::truncated),
-    ("whole, but only half of the document", half),
-    ("closed", |_| Answer::Closed),
-    ("garbage", |_| Answer::garbage()),
-    ("a page of a proxy", |_| Answer::status(502, "<html><body>502 Bad Gateway</body></html>")),
-    ("a page of a portal", |_| Answer::status(200, "<html><body>Please sign in</body></html>")),
-    ("empty", |_| Answer::status(200, "")),
-    ("a failure", |_| Answer::internal()),
-];
-
-fn half(answer: Answer) -> Answer {
-    match answer {
-        Answer::Body { status, content_type, body } => {
-            let half = body.chars().take(body.chars().count() / 2).collect();
-            Answer::Body { status, content_type, body: half }
-        }
-        other => other,
-    }
-}
-
-#[test]
-fn an_answer_that_cannot_be_understood_is_never_a_verdict() {
-    for (action, name) in CALLS {
-        for (what, broken) in BREAKAGES {
-            let inner = whole();
-            let world = whole().hook(move |call| (call.action == action).then(|| broken(inner.answer(call))));
-            let outcome = unknown(action, &world.serve());
-            let finding = outcome.finding(Code::AwsError);
-            assert!(finding.message.contains(name), "{what}: {finding:?}");
-        }
-    }
-}
-
 #[test]
 fn a_list_that_does_not_come_to_its_end_is_never_a_verdict() {
     let repeated = Some("again");

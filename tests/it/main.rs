@@ -11,6 +11,7 @@ mod document_needs;
 mod documents;
 mod emit;
 mod empty_selection;
+mod failure_matrix;
 mod fix_accounts;
 mod fix_backup;
 mod fix_changed;

@@ -121,20 +121,3 @@ fn a_setting_that_is_not_known_leaves_an_instance_without_a_profile_open() {
         assert_eq!(outcome.verdict, Verdict::Unknown, "{code}: {:?}", outcome.findings);
     }
 }
-
-#[test]
-fn an_answer_that_is_cut_or_garbled_is_none() {
-    let broken = [
-        Answer::Closed,
-        Answer::garbage(),
-        Answer::status(200, ""),
-        Answer::status(403, "<html>Forbidden</html>"),
-        Answer::status(502, ""),
-    ];
-    for answer in broken {
-        for calls in [&[DESCRIBE, PARENTS, LIST][..], &[POLICY], &[IDENTITY], &[DOCUMENT, SETTING]] {
-            let outcome = answered(World::ready(), calls, &answer);
-            assert_eq!(outcome.verdict, Verdict::Unknown, "{answer:?} to {calls:?}: {:?}", outcome.findings);
-        }
-    }
-}

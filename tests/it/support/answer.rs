@@ -17,6 +17,8 @@ pub enum Answer {
     Truncated(Box<Answer>),
     /// The connection ends without an answer.
     Closed,
+    /// The connection is reset without an answer.
+    Reset,
     /// The other answer, with a header more.
     WithHeader(&'static str, String, Box<Answer>),
     /// This text again and again, each time after a while, for as long as somebody reads it.

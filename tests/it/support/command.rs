@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use wait4::Wait4 as _;
 
 use super::emulator::Account;
 use super::record::Record;
@@ -34,11 +35,15 @@ pub struct Output {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+    /// The most memory that it had at a time, in bytes.
+    pub memory: u64,
 }
 
 /// A run that has not ended yet.
 pub struct Running {
     process: Child,
+    /// Whether it was waited for, so that its number may be another one's by now.
+    ended: bool,
     said: Arc<Said>,
 }
 
@@ -168,7 +173,7 @@ impl Sandbox {
         thread::spawn(move || stdin.write_all(&input));
         collect(process.stdout.take().expect("stdout is piped"), Arc::clone(&said), |streams| &mut streams.stdout);
         collect(process.stderr.take().expect("stderr is piped"), Arc::clone(&said), |streams| &mut streams.stderr);
-        Running { process, said }
+        Running { process, ended: false, said }
     }
 }
 
@@ -235,8 +240,11 @@ impl Running {
         let streams = mem::take(&mut *self.said.wait_until(|streams| streams.ended == 2));
         assert!(streams.ended == 2, "the binary did not end; so far it wrote\n{}", streams.all());
         let text = |bytes| String::from_utf8(bytes).expect("the binary writes UTF-8");
-        let mut output = Output { code: -1, stdout: text(streams.stdout), stderr: text(streams.stderr) };
-        let status = self.process.wait().expect("the binary can be waited for");
+        let mut output = Output { code: -1, stdout: text(streams.stdout), stderr: text(streams.stderr), memory: 0 };
+        let ended = self.process.wait4().expect("the binary can be waited for");
+        self.ended = true;
+        output.memory = ended.rusage.maxrss;
+        let status = ended.status;
         output.code = status.code().unwrap_or_else(|| panic!("the binary ended by a signal: {status}; {output:?}"));
         output
     }
@@ -245,8 +253,10 @@ impl Running {
 impl Drop for Running {
     /// A test that failed before it waited leaves nothing behind.
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if !self.ended {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
     }
 }
 

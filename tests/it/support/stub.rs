@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 use super::answer::{Answer, Protocol, error_body};
 use super::http::{self, Request};
 use super::model::{Instance, Profile, Role};
@@ -354,6 +356,10 @@ impl Shared {
             }
             // Before the answer is sent: what the client does next, it does after this.
             self.end(index);
+            if matches!(answer, Answer::Reset) {
+                // What is not sent when the socket is closed is then dropped, and the other side told so.
+                return SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
             if !write_answer(stream, &call, answer)? {
                 return stream.shutdown(Shutdown::Both);
             }
@@ -491,7 +497,9 @@ fn write_answer(mut stream: &TcpStream, call: &Call, answer: Answer) -> io::Resu
             }
         }
         // A late or truncated answer within a truncated one makes no sense; to close is the broken answer that it can be.
-        Answer::Truncated(_) | Answer::Late(..) | Answer::Closed | Answer::WithHeader(..) => return Ok(false),
+        Answer::Truncated(_) | Answer::Late(..) | Answer::Closed | Answer::Reset | Answer::WithHeader(..) => {
+            return Ok(false);
+        }
     };
     // An answer to `HEAD` has no body.
     let body = if call.action == "HeadBucket" { String::new() } else { body };

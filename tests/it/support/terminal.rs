@@ -16,14 +16,14 @@ impl Sandbox {
     /// line ends.
     pub fn run_on_terminal(&self, arguments: &[&str], dialogue: &[(&str, &str)]) -> Output {
         let (code, screen, _) = self.on_terminal(arguments, dialogue, false);
-        Output { code, stdout: screen, stderr: String::new() }
+        Output { code, stdout: screen, stderr: String::new(), memory: 0 }
     }
 
     /// The same with standard output going elsewhere, as by `> file`: that is `stdout` of the result, and the screen is
     /// `stderr`.
     pub fn run_on_terminal_with_output_elsewhere(&self, arguments: &[&str], dialogue: &[(&str, &str)]) -> Output {
         let (code, screen, stdout) = self.on_terminal(arguments, dialogue, true);
-        Output { code, stdout, stderr: screen }
+        Output { code, stdout, stderr: screen, memory: 0 }
     }
 
     fn on_terminal(&self, arguments: &[&str], dialogue: &[(&str, &str)], piped: bool) -> (i32, String, String) {

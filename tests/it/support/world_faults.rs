@@ -11,6 +11,7 @@ use super::stub::{Call, Which};
 use super::world::World;
 
 type Hook = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
+type Spoil = dyn Fn(&Call, Answer) -> Answer + Send + Sync;
 type Change = dyn Fn(&mut World) + Send + Sync;
 
 /// What stands between the calls and the account.
@@ -20,6 +21,7 @@ pub(super) struct Faults {
     before: Vec<(Which, Box<Change>)>,
     after: Vec<(Which, Box<Change>)>,
     cut_after: Vec<Which>,
+    spoiled: Vec<(String, Box<Spoil>)>,
 }
 
 /// An account that is served, and what stands in front of it.
@@ -69,6 +71,12 @@ impl World {
     /// Does what these calls ask for and then ends the connection without an answer. The SDK tries again.
     pub fn cut_after(mut self, action: &str, numbers: impl RangeBounds<usize>) -> Self {
         self.faults.cut_after.push(Which::of(action, numbers));
+        self
+    }
+
+    /// Does what this action asks for and then gives what this function makes of the answer.
+    pub fn spoil(mut self, action: &str, spoil: impl Fn(&Call, Answer) -> Answer + Send + Sync + 'static) -> Self {
+        self.faults.spoiled.push((action.into(), Box::new(spoil)));
         self
     }
 
@@ -150,7 +158,11 @@ impl Faults {
         change(&mut world, &self.before);
         let answer = ruled.unwrap_or_else(|| {
             let answer = perform(&mut world, call);
-            if self.cut_after.iter().any(|which| which.has(call)) { Answer::Closed } else { answer }
+            if self.cut_after.iter().any(|which| which.has(call)) {
+                return Answer::Closed;
+            }
+            let spoils = self.spoiled.iter().filter(|(action, _)| *action == call.action);
+            spoils.fold(answer, |answer, (_, spoil)| spoil(call, answer))
         });
         change(&mut world, &self.after);
         answer
