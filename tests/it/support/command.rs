@@ -229,6 +229,15 @@ impl Running {
         interrupt(&self.process);
     }
 
+    /// Kills it; says whether it had ended before.
+    pub fn kill(mut self) -> bool {
+        let ended = self.process.try_wait().expect("the binary can be waited for").is_some();
+        self.process.kill().expect("the binary can be killed");
+        self.process.wait().expect("the binary can be waited for");
+        self.ended = true;
+        ended
+    }
+
     /// Waits until it has written this text, on either stream.
     pub fn wait_for(&self, text: &str) {
         let streams = self.said.wait_until(|streams| streams.have(text) || streams.ended == 2);
