@@ -75,6 +75,12 @@ impl Backup {
         owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
     }
 
+    /// How many of the changes are still to be undone.
+    pub fn left(&self) -> usize {
+        let is_left = |entry: &&Entry| matches!(entry.progress, Progress::Tried | Progress::Made);
+        self.changes.iter().filter(is_left).count()
+    }
+
     /// Reads the text of a backup file.
     ///
     /// # Errors
@@ -182,14 +188,40 @@ fn sync_directory(path: &Path) {
     }
 }
 
-/// Where backups are kept unless somebody says otherwise: `ssm-profile` below the user's state directory.
+/// Where backups are kept unless somebody says otherwise: `ssm-profile` below the user's state directory. `None` if there is no home
+/// directory.
+pub fn default_directory() -> Option<PathBuf> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("ssm-profile"))
+}
+
+/// The names of the backups that are kept in a directory, newest first. None if there is no such directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn kept(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    // They begin with the time: see `default_path`.
+    files.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(files)
+}
+
+/// A name for a new backup in [`default_directory`], which is made if it is not there.
 ///
 /// # Errors
 /// In words, if there is no home directory or the directory cannot be made.
 pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
-    let base =
-        etcetera::choose_base_strategy().map_err(|_| "there is no home directory; give `--backup FILE`".to_owned())?;
-    let directory = base.state_dir().unwrap_or_else(|| base.data_dir()).join("ssm-profile");
+    let directory = default_directory().ok_or_else(|| "there is no home directory; give `--backup FILE`".to_owned())?;
     let cannot = |error: io::Error| {
         format!("cannot make `{}`: {}; give `--backup FILE`", directory.display(), crate::aws::cause(&error))
     };

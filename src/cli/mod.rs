@@ -4,10 +4,13 @@ mod again;
 mod args;
 mod confirm;
 mod exit;
+mod explain;
 mod files;
 mod fix;
 mod fleet;
 mod gather;
+mod kept_backups;
+mod man;
 mod output;
 mod policy;
 mod progress;
@@ -42,7 +45,7 @@ pub use exit::Exit;
 use fleet::{Fleet, Visit};
 use progress::{FleetProgress, Progress};
 use resolve::{CheckPlan, Source, Wanted};
-use results::Results;
+use results::{Filter, Results};
 
 /// Threads that take in answers, while the one that this runs on judges and writes.
 const WORKERS: usize = 2;
@@ -124,6 +127,8 @@ fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
                 Some(args::Command::Undo(_)) => "undo ",
                 Some(args::Command::Policy(_)) => "policy ",
                 Some(args::Command::Snapshot(_)) => "snapshot ",
+                Some(args::Command::Explain { .. }) => "explain ",
+                Some(args::Command::Man { .. }) => "man ",
                 Some(args::Command::Completions { .. }) => "completions ",
                 None => "",
             };
@@ -202,6 +207,8 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
         args::Command::Undo(typed) => undo::undo(cli, typed, interrupt).await,
         args::Command::Policy(typed) => policy::policy(typed),
         args::Command::Snapshot(typed) => save(typed).await,
+        args::Command::Explain { code } => explain::explain(code),
+        args::Command::Man { command } => man::man(command.as_deref()),
         args::Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
@@ -229,12 +236,15 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let fail_on = typed.fail_on.severity();
     let selected = facts.subjects.iter().any(|subject| subject.from_selection);
     drop(facts);
-    let again = again::of_check(typed);
-    output::report(&report, &source, typed.output, output::detail(cli), fail_on, selected.then(|| again.fixes()))?;
-    Ok(match report.results.is_empty() {
+    let exit = match report.results.is_empty() {
         true => Exit::of_nothing(typed.targets.allow_empty),
         false => Exit::of(&report, fail_on),
-    })
+    };
+    let filter = Filter::of(typed);
+    let report = report.showing(|outcome| filter.shows(outcome));
+    let again = again::of_check(typed);
+    output::report(&report, &source, typed.output, output::detail(cli), fail_on, selected.then(|| again.fixes()))?;
+    Ok(exit)
 }
 
 const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked";
@@ -249,7 +259,7 @@ async fn check_fleet(
     let levels = gather::read_levels(&plan.levels).map_err(Stop::Usage)?;
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
-    let results = Results::new(typed.output, fail_on);
+    let results = Results::new(typed.output, Filter::of(typed), fail_on);
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);

@@ -6,12 +6,40 @@ use tokio::sync::Notify;
 
 use super::{Stop, args, exit::Tally, output};
 use crate::render::json;
-use crate::report::{Outcome, Report, Severity};
+use crate::render::sanitize::word;
+use crate::report::{Outcome, Report, Severity, Verdict};
+
+/// Which results are shown: `--show` and `--code`.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    show: args::Show,
+    codes: Vec<String>,
+}
+
+impl Filter {
+    /// The filter that was typed.
+    pub fn of(typed: &args::Check) -> Filter {
+        Filter { show: typed.show, codes: typed.code.clone() }
+    }
+
+    /// Whether a result is shown. What was skipped is shown with all others only.
+    pub fn shows(&self, outcome: &Outcome) -> bool {
+        let verdict = match self.show {
+            args::Show::NotReady => outcome.verdict == Verdict::NotReady,
+            args::Show::Unknown => outcome.verdict == Verdict::Unknown,
+            args::Show::Ready => outcome.verdict == Verdict::Ready,
+            args::Show::All => true,
+        };
+        let has_code = || outcome.findings.iter().any(|finding| self.codes.contains(&word(&finding.code())));
+        verdict && (self.codes.is_empty() || has_code())
+    }
+}
 
 /// The results of a run.
 pub struct Results {
     /// Whether a line is written for each at once.
     at_once: bool,
+    filter: Filter,
     kept: RefCell<Vec<Outcome>>,
     tally: RefCell<Tally>,
     count: Cell<usize>,
@@ -22,9 +50,10 @@ pub struct Results {
 
 impl Results {
     /// None yet.
-    pub fn new(form: args::Output, fail_on: Severity) -> Results {
+    pub fn new(form: args::Output, filter: Filter, fail_on: Severity) -> Results {
         Results {
             at_once: form == args::Output::Ndjson,
+            filter,
             kept: RefCell::default(),
             tally: RefCell::new(Tally::new(fail_on)),
             count: Cell::new(0),
@@ -41,7 +70,8 @@ impl Results {
             self.kept.borrow_mut().extend(outcomes);
             return;
         }
-        let lines = json::render_lines(&outcomes);
+        let shown: Vec<Outcome> = outcomes.into_iter().filter(|outcome| self.filter.shows(outcome)).collect();
+        let lines = json::render_lines(&shown);
         let lines = lines.map_err(|error| Stop::Failure(format!("cannot write the report: {error}")));
         match lines.and_then(|lines| output::print_or_stop(&lines)) {
             Ok(true) => {}
@@ -76,7 +106,7 @@ impl Results {
         }
         let mut results = self.kept.into_inner();
         results.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
-        let report = (!self.at_once).then_some(Report { results });
+        let report = (!self.at_once).then(|| Report::from(results).showing(|outcome| self.filter.shows(outcome)));
         Ok((report, self.tally.into_inner()))
     }
 }

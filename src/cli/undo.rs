@@ -1,10 +1,10 @@
 //! `undo`: what a fix changed, put back.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::fix::Show;
 use super::progress::Progress;
-use super::{Exit, Stop, args, confirm, files, gather, output};
+use super::{Exit, Stop, args, confirm, files, gather, kept_backups, output};
 use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
 use crate::apply::undo::{UndoJournal, plan};
@@ -18,10 +18,16 @@ use iam_eval::arn::Arn;
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = super::resolve::undo(typed).map_err(Stop::Usage)?;
-    let file = files::read(&typed.backup, limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
+    let path = match &typed.backup {
+        _ if typed.list => return kept_backups::list(typed.writing.output),
+        Some(file) => PathBuf::from(file),
+        None => kept_backups::last()?,
+    };
+    let path = path.as_path();
+    let file =
+        files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
-    let path = Path::new(&typed.backup);
     files::warn_of_leftovers([path]);
     let doubts = place::doubts(path);
     if !doubts.is_empty() && typed.writing.yes && !typed.writing.dry_run {

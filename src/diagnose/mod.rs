@@ -45,7 +45,7 @@ use role::JudgedRole;
 /// `now` is the time that conditions on the clock are judged at.
 pub fn diagnose(facts: &Facts, requirements: &Requirements, now: Timestamp) -> Report {
     let judge = Judge::new(requirements, now);
-    Report { results: facts.subjects.iter().map(|subject| judge.judge(facts, subject)).collect() }
+    Report::from(facts.subjects.iter().map(|subject| judge.judge(facts, subject)).collect::<Vec<_>>())
 }
 
 /// Judges the subjects of one account one by one, and remembers what it found of their roles.

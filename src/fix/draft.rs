@@ -296,7 +296,7 @@ impl<'a> Draft<'a> {
                 answers = left;
             }
         }
-        let statements = grant::statements(&answers)
+        let statements = grant::statements(&answers, self.options.least)
             .map_err(|CannotGrant { action, why }| Refusal::of(subject, RefusalKind::CannotGrant { action, why }))?;
         if statements.is_empty() {
             return Ok(());

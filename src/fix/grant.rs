@@ -45,15 +45,20 @@ pub fn lacks(need: &Need, response: &Response) -> bool {
     }
 }
 
-/// The statements that grant what the role lacks.
+/// The statements that grant what the role lacks. Unless it shall be the `least`, the channel actions come together, and with
+/// `s3:GetEncryptionConfiguration`, as in the
+/// [policy of the user guide](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html).
 ///
 /// # Errors
 /// The first need whose resource is not known in full.
-pub fn statements(answers: &Answers) -> Result<Vec<NewStatement>, CannotGrant> {
+pub fn statements(answers: &Answers, least: bool) -> Result<Vec<NewStatement>, CannotGrant> {
     let lacking: Vec<&Need> =
         answers.needs.iter().filter(|(need, response)| lacks(need, response)).map(|(need, _)| need).collect();
     let mut grants: Vec<(Group, String, String)> = Vec::new();
-    if lacking.iter().any(|need| group_of(need) == Group::Channels) {
+    let channels = lacking.iter().filter(|need| group_of(need) == Group::Channels);
+    if least {
+        grants.extend(channels.map(|need| (Group::Channels, "*".to_owned(), need.action.clone())));
+    } else if channels.count() > 0 {
         grants.extend(CHANNEL_ACTIONS.map(|action| (Group::Channels, "*".to_owned(), action.to_owned())));
         let (need, response) = &answers.encryption_of_any_bucket;
         if lacks(need, response) {
@@ -104,7 +109,7 @@ pub fn whole(needs: &[Need]) -> Result<Vec<NewStatement>, CannotGrant> {
         ),
         trust: None,
     };
-    statements(&answers)
+    statements(&answers, false)
 }
 
 fn nothing_needed() -> CannotGrant {

@@ -23,6 +23,8 @@ pub struct Options {
     pub policy_name: String,
     /// Attach `AmazonSSMManagedInstanceCore` instead of granting the core actions in the inline policy.
     pub attach_managed: bool,
+    /// Grant only what is missing, and not all that the policy of the user guide grants along with it.
+    pub least: bool,
     /// The name of the role and the instance profile to create where there is none.
     pub create_profile: Option<String>,
     /// Change roles that something else owns, too.

@@ -121,31 +121,29 @@ mod tests {
             "allow it: ssm-profile policy --for check",
         )
         .that_leaves_unknown();
-        Report {
-            results: vec![
-                named(outcome("i-0aaa", Verdict::Ready, vec![warning()]), "web-1"),
-                outcome(
-                    "i-0bbb",
-                    Verdict::NotReady,
-                    vec![
-                        finding(
-                            Code::MissingPermission,
-                            Severity::Error,
-                            "no policy allows `ssmmessages:CreateDataChannel`",
-                            "add it to a policy of the role",
-                        ),
-                        finding(Code::ExplicitDeny, Severity::Error, "`ssm:*` is denied", ""),
-                        warning(),
-                    ],
-                ),
-                outcome("i-0ccc", Verdict::Unknown, vec![denied, warning()]),
-                outcome(
-                    "i-0ddd",
-                    Verdict::Skipped,
-                    vec![finding(Code::InstanceTerminated, Severity::Info, "it is terminated", "")],
-                ),
-            ],
-        }
+        Report::from(vec![
+            named(outcome("i-0aaa", Verdict::Ready, vec![warning()]), "web-1"),
+            outcome(
+                "i-0bbb",
+                Verdict::NotReady,
+                vec![
+                    finding(
+                        Code::MissingPermission,
+                        Severity::Error,
+                        "no policy allows `ssmmessages:CreateDataChannel`",
+                        "add it to a policy of the role",
+                    ),
+                    finding(Code::ExplicitDeny, Severity::Error, "`ssm:*` is denied", ""),
+                    warning(),
+                ],
+            ),
+            outcome("i-0ccc", Verdict::Unknown, vec![denied, warning()]),
+            outcome(
+                "i-0ddd",
+                Verdict::Skipped,
+                vec![finding(Code::InstanceTerminated, Severity::Info, "it is terminated", "")],
+            ),
+        ])
     }
 
     #[test]
@@ -196,13 +194,11 @@ mod tests {
 
     #[test]
     fn a_verdict_without_findings_still_shows() {
-        let report = Report {
-            results: vec![
-                outcome("a", Verdict::NotReady, vec![]),
-                outcome("b", Verdict::Unknown, vec![]),
-                outcome("c", Verdict::Skipped, vec![]),
-            ],
-        };
+        let report = Report::from(vec![
+            outcome("a", Verdict::NotReady, vec![]),
+            outcome("b", Verdict::Unknown, vec![]),
+            outcome("c", Verdict::Skipped, vec![]),
+        ]);
         let xml = render(&report, Severity::Error).unwrap();
         assert!(xml.contains(r#"<failure message="not ready"/>"#), "{xml}");
         assert!(xml.contains(r#"<error message="could not be determined"/>"#), "{xml}");
@@ -211,12 +207,12 @@ mod tests {
 
     #[test]
     fn documents_have_their_own_class() {
-        let report = Report { results: vec![outcome("documents", Verdict::Ready, vec![])] };
+        let report = Report::from(vec![outcome("documents", Verdict::Ready, vec![])]);
         let xml = render(&report, Severity::Error).unwrap();
         assert!(xml.contains(r#"<testcase name="documents" classname="documents">"#), "{xml}");
         let mut nowhere = outcome("role/x", Verdict::Ready, vec![]);
         (nowhere.account, nowhere.region) = (None, None);
-        let xml = render(&Report { results: vec![nowhere] }, Severity::Error).unwrap();
+        let xml = render(&Report::from(vec![nowhere]), Severity::Error).unwrap();
         assert!(xml.contains(r#"<testcase name="role/x" classname="ssm-profile">"#), "{xml}");
     }
 
@@ -226,19 +222,17 @@ mod tests {
             "]]></failure></testcase><testcase name=\"ok\"/>\u{1b}]0;gone\u{202e}\u{0}\u{ffff}\nforged &amp; | '";
         let shown =
             "]]></failure></testcase><testcase name=\"ok\"/>\\u{1b}]0;gone\\u{202e}\\u{0}\\u{ffff}\\nforged &amp; | '";
-        let report = Report {
-            results: vec![named(
-                outcome(
-                    hostile,
-                    Verdict::NotReady,
-                    vec![
-                        finding(Code::ExplicitDeny, Severity::Error, hostile, hostile),
-                        finding(Code::InvalidPolicy, Severity::Warning, hostile, ""),
-                    ],
-                ),
+        let report = Report::from(vec![named(
+            outcome(
                 hostile,
-            )],
-        };
+                Verdict::NotReady,
+                vec![
+                    finding(Code::ExplicitDeny, Severity::Error, hostile, hostile),
+                    finding(Code::InvalidPolicy, Severity::Warning, hostile, ""),
+                ],
+            ),
+            hostile,
+        )]);
         let xml = render(&report, Severity::Error).unwrap();
         let mut document = quick_junit::Report::deserialize_from_str(&xml).unwrap();
         assert_eq!(document.tests, 1);

@@ -301,14 +301,12 @@ mod tests {
         broken.permissions = vec![denied("NoShell", None).into()];
         let unreadable = finding(Code::AccessDenied, Severity::Warning, "iam:GetRolePolicy was denied", "allow it")
             .that_leaves_unknown();
-        let report = Report {
-            results: vec![
-                outcome("i-0aaa", Some("web-1"), Verdict::Ready, vec![]),
-                broken,
-                outcome("i-0ccc", Some("db"), Verdict::Unknown, vec![unreadable]),
-                outcome("i-0ddd", None, Verdict::Skipped, vec![]),
-            ],
-        };
+        let report = Report::from(vec![
+            outcome("i-0aaa", Some("web-1"), Verdict::Ready, vec![]),
+            broken,
+            outcome("i-0ccc", Some("db"), Verdict::Unknown, vec![unreadable]),
+            outcome("i-0ddd", None, Verdict::Skipped, vec![]),
+        ]);
         insta::assert_snapshot!(render(&report), @r#"
         **Session Manager: 1 of 4 ready**, 1 not ready, 1 unknown, 1 skipped
 
@@ -350,13 +348,13 @@ mod tests {
 
     #[test]
     fn nothing_checked_has_no_table() {
-        assert_eq!(render(&Report { results: vec![] }), "**Session Manager: 0 of 0 ready**\n");
+        assert_eq!(render(&Report::from(vec![])), "**Session Manager: 0 of 0 ready**\n");
     }
 
     #[test]
     fn a_ready_target_with_a_warning_says_its_remedy() {
         let warning = finding(Code::ConditionalPermission, Severity::Warning, "hangs on a key", "give `--context`");
-        let page = render(&Report { results: vec![outcome("i-0aaa", None, Verdict::Ready, vec![warning])] });
+        let page = render(&Report::from(vec![outcome("i-0aaa", None, Verdict::Ready, vec![warning])]));
         assert!(page.contains("| `i-0aaa` |  | ✅ ready | hangs on a key |\n"), "{page}");
         assert!(page.contains("<br>**Remedy:** give `--context`\n"), "{page}");
     }
@@ -393,7 +391,7 @@ mod tests {
                 vec![finding(Code::ExplicitDeny, Severity::Error, hostile, &format!("`{hostile}`"))],
             );
             outcome.permissions = vec![denied(hostile, Some(hostile)).into()];
-            let page = render(&Report { results: vec![outcome] });
+            let page = render(&Report::from(vec![outcome]));
             let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).map(cells).collect();
             assert_eq!(rows, [4, 4, 4, 6, 6, 6], "{page}");
             assert_eq!(page.matches("<details>").count(), 2, "{page}");
@@ -410,7 +408,7 @@ mod tests {
         let ready = (0..2000).map(|number| outcome(&format!("i-{number:017}"), None, Verdict::Ready, vec![]));
         let broken =
             (2000..4000).map(|number| outcome(&format!("i-{number:017}"), None, Verdict::NotReady, vec![error()]));
-        let page = render(&Report { results: ready.chain(broken).collect() });
+        let page = render(&Report::from(ready.chain(broken).collect::<Vec<_>>()));
         assert!(page.len() <= COMMENT_LIMIT, "{}", page.len());
         assert!(page.starts_with("**Session Manager: 2000 of 4000 ready**, 2000 not ready\n"));
         assert!(page.contains(" targets. `--output json` has all._\n"));

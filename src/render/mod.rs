@@ -4,6 +4,7 @@ pub mod causes;
 pub mod changes;
 pub mod changes_json;
 mod difference;
+pub mod explanations;
 pub mod json;
 pub mod junit;
 pub mod markdown;

@@ -191,17 +191,15 @@ mod tests {
     }
 
     fn parsed(results: Vec<Outcome>) -> Value {
-        serde_json::from_str(&render(&Report { results }, "0.1.0").unwrap()).unwrap()
+        serde_json::from_str(&render(&Report::from(results), "0.1.0").unwrap()).unwrap()
     }
 
     #[test]
     fn one_finding() {
-        let report = Report {
-            results: vec![outcome(
-                "i-0123456789abcdef0",
-                vec![finding(Code::NoInstanceProfile, Severity::Error, "it has no instance profile", "attach one")],
-            )],
-        };
+        let report = Report::from(vec![outcome(
+            "i-0123456789abcdef0",
+            vec![finding(Code::NoInstanceProfile, Severity::Error, "it has no instance profile", "attach one")],
+        )]);
         insta::assert_snapshot!(render(&report, "0.1.0").unwrap(), @r#"
         {
           "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

@@ -16,10 +16,12 @@ pub use not_checked::NotChecked;
 pub use shared::Shared;
 
 /// The verdict on every subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// One entry for each subject, in the order of the facts.
     pub results: Vec<Outcome>,
+    /// Those that are not shown, which are no results any more.
+    pub not_shown: Summary,
 }
 
 /// How many subjects there are of each verdict.
@@ -37,19 +39,37 @@ pub struct Summary {
     pub skipped: usize,
 }
 
-impl Report {
-    /// Counts the verdicts.
-    pub fn summary(&self) -> Summary {
-        let mut summary = Summary { checked: self.results.len(), ..Summary::default() };
-        for outcome in &self.results {
-            match outcome.verdict {
-                Verdict::Ready => summary.ready += 1,
-                Verdict::NotReady => summary.not_ready += 1,
-                Verdict::Unknown => summary.unknown += 1,
-                Verdict::Skipped => summary.skipped += 1,
-            }
+impl Summary {
+    fn count(&mut self, verdict: Verdict) {
+        self.checked += 1;
+        match verdict {
+            Verdict::Ready => self.ready += 1,
+            Verdict::NotReady => self.not_ready += 1,
+            Verdict::Unknown => self.unknown += 1,
+            Verdict::Skipped => self.skipped += 1,
         }
+    }
+}
+
+impl From<Vec<Outcome>> for Report {
+    fn from(results: Vec<Outcome>) -> Report {
+        Report { results, not_shown: Summary::default() }
+    }
+}
+
+impl Report {
+    /// Counts the verdicts, those that are not shown too.
+    pub fn summary(&self) -> Summary {
+        let mut summary = self.not_shown;
+        self.results.iter().for_each(|outcome| summary.count(outcome.verdict));
         summary
+    }
+
+    /// The same report, of which only some results are shown.
+    pub fn showing(mut self, is_shown: impl Fn(&Outcome) -> bool) -> Report {
+        let (shown, hidden): (Vec<Outcome>, Vec<Outcome>) = self.results.into_iter().partition(is_shown);
+        hidden.iter().for_each(|outcome| self.not_shown.count(outcome.verdict));
+        Report { results: shown, ..self }
     }
 }
 

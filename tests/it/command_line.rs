@@ -395,3 +395,32 @@ fn said_twice_a_flag_means_the_same() {
     assert_eq!(run(&["-qq"]), run(&["-q"]));
     assert_eq!(run(&["-q", "-v"]).0, Some(2));
 }
+
+#[test]
+fn each_finding_code_is_explained() {
+    let sandbox = Sandbox::new();
+    let shown = sandbox.run(&["explain", "trust-policy"]).expect(0).stdout;
+    assert!(shown.starts_with("trust-policy\n\nThe trust policy of the role "), "{shown}");
+    assert!(shown.contains("\n  aws iam get-role --role-name ROLE ") && !shown.contains('\u{1b}'), "{shown}");
+    let mistake = refused(&["explain", "trust-polcy"]);
+    assert!(mistake.contains("`trust-policy`") || mistake.contains("'trust-policy'"), "{mistake}");
+    let completions = sandbox.run(&["completions", "bash"]).expect(0).stdout;
+    assert!(completions.contains("blocked-by-scp"), "{completions}");
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let sandbox = Sandbox::new();
+    let page = |arguments: &[&str]| sandbox.run(&[&["man"], arguments].concat()).expect(0).stdout;
+    let of_tool = page(&[]);
+    for part in [".TH ssm-profile 1", "ssm\\-profile\\-check(1)", ".SH ENVIRONMENT", "NO_COLOR", ".SH FILES"] {
+        assert!(of_tool.contains(part), "{part}: {of_tool}");
+    }
+    for command in ["check", "fix", "undo", "explain", "policy", "snapshot", "man", "completions"] {
+        let page = page(&[command]);
+        assert!(page.contains(&format!(".TH ssm-profile-{command} 1")) && page.contains(".SH FILES"), "{page}");
+    }
+    assert!(page(&["fix"]).contains("Exit codes"));
+    let mistake = refused(&["man", "chekc"]);
+    assert!(mistake.contains("there is no command `chekc`"), "{mistake}");
+}

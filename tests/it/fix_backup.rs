@@ -223,3 +223,33 @@ fn what_is_no_backup_is_refused() {
     let none = Ran::of(sandbox.run(&["undo", &backup, "--dry-run", "-o", "json"])).expect(1);
     assert_eq!(none.statuses(), ["planned"]);
 }
+
+#[test]
+fn backups_are_listed_and_the_last_one_is_undone() {
+    let stub = (PUT.world)().serve();
+    let sandbox = Sandbox::at(&stub);
+    assert_eq!(sandbox.run(&["undo", "--list"]).expect(0).stdout, "no backups\n");
+    let nothing = sandbox.run(&["undo", "--last", "--yes"]).expect(2).stderr;
+    assert!(nothing.contains("no backup has anything left to undo"), "{nothing}");
+    let ran = PUT.fix_with(&sandbox, &[]).expect(0);
+    let file = ran.backup.unwrap();
+    let listed = sandbox.run(&["undo", "--list"]).expect(0).stdout;
+    assert!(listed.contains("  111122223333  1 to undo  ") && listed.ends_with(&format!("{file}\n")), "{listed}");
+    let rows: Value = serde_json::from_str(&sandbox.run(&["undo", "--list", "-o", "json"]).expect(0).stdout).unwrap();
+    let row = &rows["backups"][0];
+    assert_eq!((&row["file"], &row["changes"], &row["left"]), (&json!(file), &json!(1), &json!(1)));
+    let undone = sandbox.run(&["undo", "--last", "--yes"]).expect(0);
+    assert!(undone.stderr.contains(&format!("undoing `{file}`")), "{undone:?}");
+    assert_eq!(stub.role("web").unwrap().document(POLICY), Some(OWN));
+    let listed = sandbox.run(&["undo", "--list"]).expect(0).stdout;
+    assert!(listed.contains("  1 undone or not made  "), "{listed}");
+    sandbox.run(&["undo", "--last", "--yes"]).expect(2);
+    // What cannot be read may be the last one.
+    let broken = Path::new(&file).with_file_name("99990101T000000Z-111122223333-1.json");
+    fs::write(&broken, "{").unwrap();
+    let refused = sandbox.run(&["undo", "--last", "--yes"]).expect(2).stderr;
+    assert!(refused.contains("99990101T000000Z"), "{refused}");
+    assert!(sandbox.run(&["undo", "--list"]).expect(0).stdout.starts_with(&broken.display().to_string()));
+    sandbox.run(&["undo", &file, "--last"]).expect(2);
+    sandbox.run(&["undo"]).expect(2);
+}

@@ -175,3 +175,31 @@ fn text_names_each_target_and_its_verdict() {
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{what}");
     }
 }
+
+#[test]
+fn what_is_shown_does_not_change_the_exit_code_or_the_summary() {
+    let all = report(&["check", "--snapshot", EXAMPLE], 1);
+    let shown = |more: &[&str]| {
+        let text = page(&[&["check", "--snapshot", EXAMPLE], more].concat(), "json", 1);
+        serde_json::from_str::<Report>(&text).unwrap()
+    };
+    let targets = |is: &dyn Fn(&Outcome) -> bool| {
+        let kept = all.results.iter().filter(|outcome| is(outcome));
+        kept.map(|outcome| outcome.target.clone()).collect::<Vec<_>>()
+    };
+    let names = |report: Report| report.results.into_iter().map(|outcome| outcome.target).collect::<Vec<_>>();
+    for (word, verdict) in [("ready", Verdict::Ready), ("not-ready", Verdict::NotReady), ("unknown", Verdict::Unknown)]
+    {
+        let some = shown(&["--show", word]);
+        assert_eq!(some.summary, all.summary);
+        assert_eq!(names(some), targets(&|outcome| outcome.verdict == verdict), "{word}");
+    }
+    let denied = |outcome: &Outcome| outcome.findings.iter().any(|finding| finding.code == Code::ExplicitDeny);
+    assert_eq!(names(shown(&["--code", "explicit-deny"])), targets(&denied));
+    let both = shown(&["--show", "ready", "--code", "explicit-deny"]);
+    assert!(both.results.is_empty() && both.summary == all.summary);
+    let lines = page(&["check", "--snapshot", EXAMPLE, "--show", "unknown"], "ndjson", 1);
+    assert_eq!(lines.lines().count(), all.summary.unknown);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["check", "--snapshot", EXAMPLE, "--code", "no-such-code"]).expect(2);
+}

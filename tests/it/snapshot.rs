@@ -358,3 +358,31 @@ fn a_snapshot_of_version_1_is_still_read() {
         assert_eq!((outcome.verdict, outcome.agent), (verdict, None), "{name}: {:?}", outcome.findings);
     }
 }
+
+#[test]
+fn targets_may_come_from_standard_input() {
+    let run = |input: &str, more: &[&str]| {
+        let arguments = [&["check", "--snapshot", EXAMPLE, "-o", "json", "-"], more].concat();
+        Sandbox::new().run_with_input(&arguments, input)
+    };
+    let report = run("i-0a1b2c3d400000001 # web\n\n  role/lambda\n", &[]).expect(1).report();
+    let targets: Vec<&str> = report.results.iter().map(|outcome| outcome.target.as_str()).collect();
+    assert_eq!(targets, ["i-0a1b2c3d400000001", "role/lambda"]);
+    let empty = run("# nothing\n", &[]).expect(2).stderr;
+    assert!(empty.contains("standard input holds no target"), "{empty}");
+    run("i-0a1b2c3d400000001\n", &["-"]).expect(2);
+    run("i-0a1b2c3d400000001\n", &["--scp", "-"]).expect(2);
+    let wrong = run("nonsense!\n", &[]).expect(2).stderr;
+    assert!(wrong.contains("`nonsense!` is not a target"), "{wrong}");
+}
+
+#[test]
+fn regions_may_be_separated_by_commas() {
+    let run = |regions: &[&str]| {
+        let arguments = [&["check", "--snapshot", EXAMPLE, "-o", "json", "--all"], regions].concat();
+        Sandbox::new().run(&arguments).report().results
+    };
+    let both = run(&["--region", "us-east-1,eu-west-1"]);
+    assert_eq!(both, run(&["--region", "us-east-1", "--region", "eu-west-1"]));
+    assert!(both.len() > run(&["--region", "eu-west-1"]).len());
+}

@@ -17,9 +17,9 @@ pub(super) const FIX_HELP: &str = targets_and!(
 
 What was changed, `ssm-profile undo` puts back.
 
-Exit codes: 0 every target is ready now, 1 something is not ready or a dry run
-has something to do, 2 bad usage or not confirmed, 3 a step failed or AWS did,
-130 interrupted."
+Exit codes: 0 every target is ready now, or --emit printed what there is to do,
+1 something is not ready or a dry run has something to do, 2 bad usage or not
+confirmed, 3 a step failed or AWS did, 130 interrupted."
 );
 
 pub(super) const UNDO_HELP: &str = "\
@@ -98,6 +98,11 @@ pub struct How {
     #[arg(long)]
     pub attach_managed: bool,
 
+    /// Grant only what is missing, without the s3:GetEncryptionConfiguration that the policy of the user guide grants along
+    /// with the channels
+    #[arg(long)]
+    pub least: bool,
+
     /// Create a role and an instance profile of this name for an instance that has none
     #[arg(long, value_name = "NAME")]
     pub create_profile: Option<String>,
@@ -132,7 +137,16 @@ pub struct Writing {
 #[command(mut_arg("region", |region| region.help("The Region to call; the backup says where its instances are")))]
 pub struct Undo {
     /// The backup file that a fix has written
-    pub backup: OsString,
+    #[arg(required_unless_present_any = ["last", "list"], conflicts_with_all = ["last", "list"])]
+    pub backup: Option<OsString>,
+
+    /// Undo the last fix whose backup is in the default directory and not undone yet
+    #[arg(long, conflicts_with = "list")]
+    pub last: bool,
+
+    /// List the backups in the default directory, newest first, and change nothing
+    #[arg(long)]
+    pub list: bool,
 
     /// The role to assume where the backup is of another account than the credentials
     #[arg(long, value_name = "NAME", help_heading = "AWS")]

@@ -54,6 +54,17 @@ pub enum Command {
     /// Save the facts that check reads, to check later and elsewhere
     #[command(after_help = SNAPSHOT_HELP)]
     Snapshot(Box<Snapshot>),
+    /// Explain a finding: what it means, how to see it by hand, what to do
+    Explain {
+        /// The finding's code, for example `trust-policy`
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(super::explain::codes().collect::<Vec<_>>()), hide_possible_values = true)]
+        code: String,
+    },
+    /// Print the manual page (roff), or that of a command
+    Man {
+        /// The command
+        command: Option<String>,
+    },
     /// Print shell completions
     Completions {
         /// The shell
@@ -116,6 +127,15 @@ pub struct Check {
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: FailOn,
 
+    /// Show only targets with this verdict; the exit code and the summary speak of all
+    #[arg(long, value_enum, default_value_t = Show::All, value_name = "VERDICT", help_heading = "Output")]
+    pub show: Show,
+
+    /// Show only targets that have a finding with this code; repeatable: with any of them
+    #[arg(long, value_name = "CODE", help_heading = "Output", hide_possible_values = true,
+        value_parser = clap::builder::PossibleValuesParser::new(super::explain::codes().collect::<Vec<_>>()))]
+    pub code: Vec<String>,
+
     /// Ask the IAM policy simulator too, and show where it says something else, and why; the verdict stays
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
     pub simulate: bool,
@@ -149,7 +169,7 @@ pub struct Snapshot {
 /// What to look at.
 #[derive(Debug, Args)]
 pub struct Targets {
-    /// Instances, profiles or roles; see below
+    /// Instances, profiles or roles; see below; `-` reads them from standard input, one on a line
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
 
@@ -276,8 +296,8 @@ pub struct Aws {
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 
-    /// The Region; repeatable with --all and --tag
-    #[arg(long, value_name = "REGION")]
+    /// The Region; with --all and --tag several, repeated or separated by commas
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
 
     /// An endpoint in place of AWS's
@@ -304,6 +324,19 @@ pub enum Output {
     Sarif,
     /// For a pull request
     Markdown,
+}
+
+/// The targets that are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Show {
+    /// Those that are not ready
+    NotReady,
+    /// Those of which it is not known
+    Unknown,
+    /// Those that are ready
+    Ready,
+    /// All of them
+    All,
 }
 
 /// The severities that can fail a run.

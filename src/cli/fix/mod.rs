@@ -8,6 +8,7 @@ mod show;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::exit::Tally;
 use super::fleet::nothing;
 use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
@@ -301,7 +302,7 @@ fn joined(parts: &[Part]) -> Record {
 }
 
 fn report_of(parts: &[Part]) -> Report {
-    Report { results: parts.iter().flat_map(|part| part.report.results.iter().cloned()).collect() }
+    Report::from(parts.iter().flat_map(|part| part.report.results.iter().cloned()).collect::<Vec<_>>())
 }
 
 fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity) -> Result<Exit, Stop> {
@@ -318,10 +319,14 @@ fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity
     };
     if changes.is_empty() {
         output::note(&format!("{}\n", crate::render::changes::planned(record)));
-    } else {
-        output::print(&text)?;
+        return Ok(exit_of(record, report, fail_on, false));
     }
-    Ok(exit_of(record, report, fail_on, false))
+    output::print(&text)?;
+    // It did what was asked for, but for the targets that were refused.
+    let refused = |outcome: &&Outcome| record.refusals.iter().any(|refusal| refusal.target == outcome.target);
+    let mut tally = Tally::new(Severity::Error);
+    report.results.iter().filter(refused).for_each(|outcome| tally.add(outcome));
+    Ok(tally.exit())
 }
 
 /// The exit code that the contract of `fix` gives.

@@ -87,6 +87,7 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     let options = Options {
         policy_name: how.policy_name.clone(),
         attach_managed: how.attach_managed,
+        least: how.least,
         create_profile: how.create_profile.clone(),
         // What is printed changes nothing, and goes to whoever manages the role.
         force_managed_elsewhere: how.force_managed_elsewhere || typed.emit.is_some(),
@@ -136,7 +137,7 @@ pub struct UndoPlan {
 /// Every mistake that was found.
 pub fn undo(typed: &args::Undo) -> Result<UndoPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    if typed.backup == "-" {
+    if typed.backup.as_deref().is_some_and(|file| file == "-") {
         mistakes.push(
             "`-` is no file, and `undo` notes in the backup what it has put back; give the file that `fix` named"
                 .to_owned(),

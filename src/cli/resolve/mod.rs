@@ -4,9 +4,10 @@ mod fix;
 mod reach;
 mod requirements;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use super::args;
+use super::{args, files};
+use crate::limits;
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
 use crate::target::Target;
@@ -170,7 +171,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     };
     let files = sources.snapshot.iter().chain(&sources.policy).chain(&sources.trust).chain(&sources.boundary);
     let levels = LevelFiles::of(&typed.levels);
-    if files.chain(levels.iter()).filter(|file| *file == "-").count() > 1 {
+    let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
+    if files.chain(levels.iter()).filter(|file| *file == "-").count() + of_targets > 1 {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
@@ -244,9 +246,28 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> Wanted {
     if typed.targets.is_empty() {
         return Wanted::Unsaid;
     }
-    let targets = typed.targets.iter();
-    let parsed = targets.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
+    let mut texts: Vec<String> = typed.targets.iter().filter(|text| *text != STANDARD_INPUT).cloned().collect();
+    match typed.targets.iter().filter(|text| *text == STANDARD_INPUT).count() {
+        0 => {}
+        1 => texts.extend(noted(targets_of_standard_input(), mistakes).into_iter().flatten()),
+        _ => mistakes.push("standard input (`-`) can be read once only".to_owned()),
+    }
+    let parsed = texts.iter();
+    let parsed = parsed.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
     Wanted::Targets(parsed.collect())
+}
+
+const STANDARD_INPUT: &str = "-";
+
+/// A target on each line. Empty lines and what stands behind a `#` count for nothing.
+fn targets_of_standard_input() -> Result<Vec<String>, String> {
+    let read = files::read(OsStr::new(STANDARD_INPUT), limits::ACCOUNTS_FILE_BYTES)?;
+    let lines = read.text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let targets: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    match targets.is_empty() {
+        true => Err("standard input holds no target; give one on each line".to_owned()),
+        false => Ok(targets),
+    }
 }
 
 /// A named target is in one place; an ARN says itself in which.

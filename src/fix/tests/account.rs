@@ -35,6 +35,7 @@ pub fn options() -> Options {
     Options {
         policy_name: POLICY_NAME.to_owned(),
         attach_managed: false,
+        least: false,
         create_profile: None,
         force_managed_elsewhere: false,
     }

@@ -332,14 +332,15 @@ fn requirements(partition: &'static str) -> BoxedStrategy<Requirements> {
 
 fn how() -> impl Strategy<Value = Options> {
     let names = mostly(Some("new"), vec![None, Some("gone")], vec![Some("web")]);
-    (any::<bool>(), names, any::<bool>()).prop_map(|(attach_managed, create_profile, force_managed_elsewhere)| {
-        Options {
+    (any::<[bool; 2]>(), names, any::<bool>()).prop_map(
+        |([attach_managed, least], create_profile, force_managed_elsewhere)| Options {
             policy_name: POLICY_NAME.to_owned(),
             attach_managed,
+            least,
             create_profile: create_profile.map(str::to_owned),
             force_managed_elsewhere,
-        }
-    })
+        },
+    )
 }
 
 /// Up to `most` subjects over the same roles and profiles.

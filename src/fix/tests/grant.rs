@@ -7,7 +7,7 @@ use super::expected::*;
 use crate::facts::{Fact, KmsKey, PolicyText, Role, kms_key};
 use crate::fix::document::with_statements;
 use crate::fix::grant::{lacks, whole};
-use crate::fix::{Reason, State};
+use crate::fix::{Options, Reason, State};
 use crate::needs::{self, Place, RequiredAction, Requirements, S3Logs};
 use iam_eval::{Decision, Doubt, GateKind, Response};
 
@@ -213,6 +213,17 @@ fn what_is_missing_of_the_channels_is_granted_with_the_rest_of_them() {
         add_inline(role, "other", &policy(&[allow(&CORE[..3], "*"), heartbeat(), encryption_of_any_bucket()]));
     });
     assert_granted(&account.core_plan(), &[channels()]);
+}
+
+#[test]
+fn the_least_is_only_what_is_missing() {
+    let least = |account: &Account| account.plan(&Requirements::default(), &Options { least: true, ..options() });
+    let account = Account::with_role(|role| {
+        add_inline(role, "other", &policy(&[allow(&CORE[..3], "*"), heartbeat()]));
+    });
+    assert_granted(&least(&account), &[allow(&CORE[3..4], "*")]);
+    let nothing = Account::with_role(|_| {});
+    assert_granted(&least(&nothing), &[channels(), heartbeat()]);
 }
 
 #[test]

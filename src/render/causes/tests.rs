@@ -75,7 +75,7 @@ fn unread(region: &str) -> Outcome {
 }
 
 fn text(results: Vec<Outcome>, layout: Layout) -> String {
-    let page = render(&Report { results }, layout, Some(fixes()));
+    let page = render(&Report::from(results), layout, Some(fixes()));
     anstream::adapter::strip_str(&page).to_string()
 }
 
@@ -186,7 +186,7 @@ fn numbers_have_separators() {
 
 /// The blame, the account and the number of members of each cause.
 fn shapes(results: Vec<Outcome>) -> Vec<(String, Option<String>, usize)> {
-    let report = Report { results };
+    let report = Report::from(results);
     let shape =
         |cause: &Cause<'_>| (format!("{:?}", cause.blame), cause.account.map(str::to_owned), cause.members.len());
     causes(&report).iter().map(shape).collect()
@@ -449,11 +449,11 @@ fn no_command_where_it_cannot_help() {
     let documents =
         Outcome { account: None, ..outcome("documents", Verdict::NotReady, vec![error(MissingPermission, "x")]) };
     assert!(offered(vec![documents]).is_empty());
-    let page = render(&Report { results: vec![bare(1)] }, WIDE, None);
+    let page = render(&Report::from(vec![bare(1)]), WIDE, None);
     assert!(!page.contains("ssm-profile fix"));
     let flags = Command::new("--profile prod");
     let fixes = Fixes { flags: &flags, ..fixes() };
-    let page = render(&Report { results: vec![lacking(1, "web")] }, WIDE, Some(fixes));
+    let page = render(&Report::from(vec![lacking(1, "web")]), WIDE, Some(fixes));
     assert!(page.contains("role/web --region us-east-1 --profile prod\n"), "{page}");
 }
 
@@ -483,7 +483,7 @@ fn what_differs_by_region_is_not_mended_in_one_region_alone() {
 #[test]
 fn over_several_accounts_a_command_says_whose_credentials_it_needs() {
     let fixes = Fixes { several_accounts: true, ..fixes() };
-    let page = |results| render(&Report { results }, WIDE, Some(fixes));
+    let page = |results| render(&Report::from(results), WIDE, Some(fixes));
     let page_of_one = page(vec![lacking(1, "web")]);
     assert!(
         page_of_one.contains(
@@ -507,7 +507,7 @@ fn what_others_chose_moves_no_cursor() {
     let warned = finding(Code::AgentOffline, Severity::Warning, "\u{1b}[H");
     for detail in [Detail::Quiet, Detail::Normal, Detail::Verbose] {
         let results = vec![outcome.clone(), instance(2, Verdict::Ready, vec![warned.clone()])];
-        let page = render(&Report { results }, Layout { detail, width: None }, Some(fixes()));
+        let page = render(&Report::from(results), Layout { detail, width: None }, Some(fixes()));
         let bare = anstream::adapter::strip_str(&page).to_string();
         let unseen = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!bare.contains(unseen), "{bare:?}");

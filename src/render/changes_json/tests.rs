@@ -56,7 +56,7 @@ fn a_run() {
     record.steps[0].status = Status::NotDone;
     record.steps[0].mends = vec!["i-1".to_owned(), "i-2".to_owned()];
     record.steps[0].note = Some("why".to_owned());
-    let report = Report { results: vec![crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new())] };
+    let report = Report::from(vec![crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new())]);
     insta::assert_snapshot!(render("fix", &record, Some(&report)).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
     {
       "schema_version": 1,
@@ -173,7 +173,7 @@ fn a_run_without_a_report_has_no_verdicts() {
 fn the_report_is_that_of_a_check() {
     let outcomes =
         [Verdict::Ready, Verdict::Unknown].map(|verdict| crate::render::sample::outcome("i-1", verdict, Vec::new()));
-    let report = Report { results: outcomes.into() };
+    let report = Report::from(Vec::from(outcomes));
     let run: Value = serde_json::from_str(&render("fix", &Record::default(), Some(&report)).unwrap()).unwrap();
     let source = crate::render::json::Source { kind: "live", file: None };
     let check: Value = {

@@ -1,0 +1,95 @@
+//! The backups in the default directory: `undo --list` and `undo --last`.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Exit, Stop, args, files, output};
+use crate::apply::backup::{Backup, default_directory, kept};
+use crate::limits;
+use crate::render::sanitize::terminal;
+
+/// A backup, in short.
+#[derive(Serialize)]
+struct Row {
+    file: String,
+    taken_at: Option<Timestamp>,
+    account: Option<String>,
+    /// How many changes it holds.
+    changes: usize,
+    /// How many of them are still to be undone.
+    left: usize,
+    /// Why it cannot be used.
+    error: Option<String>,
+}
+
+impl Row {
+    fn of(path: &Path) -> Row {
+        let read = files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES).and_then(|file| Backup::read(&file.text));
+        let file = path.display().to_string();
+        match read {
+            Ok(backup) => Row {
+                file,
+                taken_at: Some(backup.taken_at),
+                account: backup.account().map(|(account, _)| account),
+                changes: backup.changes.len(),
+                left: backup.left(),
+                error: None,
+            },
+            Err(error) => Row { file, taken_at: None, account: None, changes: 0, left: 0, error: Some(error) },
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let Row { file, taken_at, account, changes, left, error } = self;
+        let file = terminal(file);
+        if let Some(error) = error {
+            return format!("{file}: {}\n", terminal(error));
+        }
+        let time = taken_at.map(|time| format!("{time:.0}")).unwrap_or_default();
+        let changes = match (changes, left) {
+            (changes, 0) => format!("{changes} undone or not made"),
+            (changes, left) if changes == left => format!("{changes} to undo"),
+            (changes, left) => format!("{left} of {changes} to undo"),
+        };
+        format!("{time}  {}  {changes}  {file}\n", account.as_deref().unwrap_or("no account"))
+    }
+}
+
+fn files_kept() -> Result<Vec<PathBuf>, Stop> {
+    let directory = default_directory()
+        .ok_or_else(|| Stop::Usage(vec!["there is no home directory; give the backup file".to_owned()]))?;
+    kept(&directory).map_err(|error| {
+        let cause = crate::aws::cause(&error);
+        Stop::Usage(vec![format!("cannot read `{}`: {cause}; give the backup file", directory.display())])
+    })
+}
+
+/// Lists the backups, newest first.
+pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
+    let rows: Vec<Row> = files_kept()?.iter().map(|path| Row::of(path)).collect();
+    match form {
+        args::RecordOutput::Json => drop(output::json_or_stop(&serde_json::json!({ "backups": rows }))?),
+        args::RecordOutput::Text if rows.is_empty() => output::print("no backups\n")?,
+        args::RecordOutput::Text => output::print(&rows.iter().map(Row::in_words).collect::<String>())?,
+    }
+    Ok(Exit::Ready)
+}
+
+/// The newest backup that is not undone yet.
+pub fn last() -> Result<PathBuf, Stop> {
+    let files = files_kept()?;
+    for path in files {
+        let row = Row::of(&path);
+        // One that cannot be read may be the last one: nothing older is taken for it.
+        if let Some(error) = row.error {
+            return Err(Stop::Usage(vec![format!("cannot use `{}`: {error}", row.file)]));
+        }
+        if row.left > 0 {
+            output::note(&format!("undoing `{}`\n", terminal(&row.file)));
+            return Ok(path);
+        }
+    }
+    Err(Stop::Usage(vec!["no backup has anything left to undo; `ssm-profile undo --list` shows them".to_owned()]))
+}
