@@ -29,13 +29,13 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         Source::Documents(typed) => {
             let (set, levels) = both(read_documents(typed, plan), levels)?;
             let facts = documents::facts(DocumentSet { levels, ..set }, Timestamp::now());
-            return Ok((facts, json::Source { kind: "documents", file: None }, None));
+            return Ok((facts, json::Source { kind: json::SourceKind::Documents, file: None }, None));
         }
         Source::Snapshot { file, wanted } => {
             let (file, levels) =
                 both(files::read(file, limits::SNAPSHOT_FILE_BYTES).map_err(|mistake| vec![mistake]), levels)?;
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
-            (facts, levels, json::Source { kind: "snapshot", file: Some(file.name) })
+            (facts, levels, json::Source { kind: json::SourceKind::Snapshot, file: Some(file.name) })
         }
         Source::Live(wanted) => {
             let levels = levels.map_err(Stop::Usage)?;
@@ -44,7 +44,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
             connection = Some(live.connection);
-            (facts, levels, json::Source { kind: "live", file: None })
+            (facts, levels, json::Source { kind: json::SourceKind::Live, file: None })
         }
     };
     // What was given wins over what a snapshot holds.

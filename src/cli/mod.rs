@@ -16,6 +16,7 @@ mod policy;
 mod progress;
 mod resolve;
 mod results;
+mod schema;
 mod undo;
 
 use std::cell::OnceCell;
@@ -129,6 +130,7 @@ fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
                 Some(args::Command::Snapshot(_)) => "snapshot ",
                 Some(args::Command::Explain { .. }) => "explain ",
                 Some(args::Command::Man { .. }) => "man ",
+                Some(args::Command::Schema { .. }) => "schema ",
                 Some(args::Command::Completions { .. }) => "completions ",
                 None => "",
             };
@@ -209,6 +211,7 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
         args::Command::Snapshot(typed) => save(typed).await,
         args::Command::Explain { code } => explain::explain(code),
         args::Command::Man { command } => man::man(command.as_deref()),
+        args::Command::Schema { format } => schema::schema(*format),
         args::Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
@@ -294,7 +297,7 @@ async fn check_fleet(
     }
     let (report, tally) = results.finish()?;
     if let Some(report) = report {
-        let source = json::Source { kind: "live", file: None };
+        let source = json::Source { kind: json::SourceKind::Live, file: None };
         let again = again::of_check(typed);
         output::report(&report, &source, typed.output, output::detail(cli), fail_on, Some(again.fixes()))?;
     }

@@ -1,11 +1,12 @@
 //! What an account and its organisation decide for all instances in it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fact, PolicyText, Unreadable};
 
 /// The settings of Systems Manager in one Region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The role of Default Host Management Configuration, its path and name; absent if it is off.
@@ -17,7 +18,7 @@ pub struct Settings {
 }
 
 /// An organisation, as far as policies speak of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {
     /// Its id (`o-...`).
@@ -34,7 +35,7 @@ pub struct Organization {
 }
 
 /// One level of an organization (root, organizational unit or account) with its policies of one type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyLevel {
     /// What the level is called in reports.
@@ -63,7 +64,7 @@ impl GivenPolicies {
 }
 
 /// A document with the name that reports call it by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NamedDocument {
     /// A file name, policy name or ARN.

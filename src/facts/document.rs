@@ -1,8 +1,10 @@
 //! The text of a policy document, exactly as its author wrote it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -50,6 +52,20 @@ impl<'de> Deserialize<'de> for PolicyText {
             Ok(text) => Ok(PolicyText(text.into())),
             Err(_) => Ok(PolicyText(raw.get().into())),
         }
+    }
+}
+
+/// Policies have a grammar of their own: which one is in force here is for IAM to say.
+impl JsonSchema for PolicyText {
+    fn schema_name() -> Cow<'static, str> {
+        "PolicyDocument".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A policy document as its author wrote it: as the JSON that it is, or as a string where it is none.",
+            "type": ["object", "array", "string"],
+        })
     }
 }
 

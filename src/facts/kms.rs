@@ -1,5 +1,6 @@
 //! KMS keys: what an id or alias stands for, and who may use it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fact, PolicyText, not_taken};
@@ -10,7 +11,7 @@ pub fn kms_key(region: Option<&str>, given: &str) -> String {
 }
 
 /// A KMS key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KmsKey {
     /// The key's own ARN, never an alias.
@@ -19,7 +20,7 @@ pub struct KmsKey {
     #[serde(default)]
     pub state: Option<String>,
     /// Its own policy.
-    #[serde(default = "not_taken")]
+    #[serde(default = "not_taken::<PolicyText>")]
     pub policy: Fact<PolicyText>,
 }
 

@@ -1,5 +1,6 @@
 //! Where session logs go: what the caller's credentials see of the bucket and the log group.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fact, PolicyText};
@@ -10,7 +11,7 @@ pub fn log_group(region: Option<&str>, name: &str) -> String {
 }
 
 /// An S3 bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
     /// The Region that it is in.
@@ -22,7 +23,7 @@ pub struct Bucket {
 }
 
 /// The default encryption of a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketEncryption {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
@@ -32,7 +33,7 @@ pub struct BucketEncryption {
 }
 
 /// A log group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogGroup {
     /// The ARN of the KMS key that encrypts it; `None` if none does.

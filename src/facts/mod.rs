@@ -14,6 +14,7 @@ mod unreadable;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use account::{GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
@@ -23,8 +24,9 @@ pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Fact_of_{T}")]
 pub enum Fact<T> {
     /// It was read.
     Known(T),
@@ -53,29 +55,30 @@ impl<T> Fact<T> {
 }
 
 /// Everything that was read for one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// When the facts were read; the verdict speaks of that time.
     pub taken_at: Timestamp,
     /// What is to be judged, in the order it was asked for.
     #[serde(serialize_with = "snapshot::on_lines")]
+    #[schemars(with = "Vec<Subject>")]
     pub subjects: Vec<Subject>,
-    /// Instance profiles by [`key`].
+    /// Instance profiles by `ACCOUNT/NAME`, or `NAME` while the account is not known ([`key`]).
     pub profiles: BTreeMap<String, Fact<InstanceProfile>>,
-    /// Roles by [`key`].
+    /// Roles by the same ([`key`]).
     pub roles: BTreeMap<String, Fact<Role>>,
     /// The names of the instance profiles that hold a role, by the role's key, for roles that were named.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles_of_roles: BTreeMap<String, Fact<Vec<String>>>,
     /// Managed policies by ARN: attached ones and boundaries.
     pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
-    /// KMS keys by [`kms_key`]: what an id or alias stands for.
+    /// KMS keys by `REGION/ID` or `REGION/alias/NAME` ([`kms_key`]): what an id or alias stands for.
     pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
     /// The buckets that session logs go to, by name; absent if there is none of that name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub buckets: BTreeMap<String, Fact<Bucket>>,
-    /// The log groups that session logs go to, by [`log_group`]; absent if there is none of that name.
+    /// The log groups that session logs go to, by `REGION/NAME` ([`log_group`]); absent if there is none of that name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub log_groups: BTreeMap<String, Fact<LogGroup>>,
     /// The SCP levels from the root down, where they are known; none at all in an account that they do not touch.
@@ -88,7 +91,7 @@ pub struct Facts {
     #[serde(default)]
     pub settings: BTreeMap<String, Settings>,
     /// The organisation that the account is in; absent if it is in none.
-    #[serde(default = "not_taken")]
+    #[serde(default = "not_taken::<Organization>")]
     pub organization: Fact<Organization>,
 }
 
@@ -144,7 +147,7 @@ pub fn key(account: Option<&str>, name: &str) -> String {
 }
 
 /// One thing to be judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
     /// The target as it was typed, or the instance id for one met in a fleet.
@@ -162,7 +165,7 @@ pub struct Subject {
 }
 
 /// What a subject is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// An EC2 instance; absent if there is none of that id.
@@ -176,7 +179,7 @@ pub enum SubjectKind {
 }
 
 /// An EC2 instance, as `DescribeInstances` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Its id.
@@ -198,12 +201,12 @@ pub struct Instance {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Its agent, as Systems Manager last saw it; absent if it never did.
-    #[serde(default = "not_taken")]
+    #[serde(default = "not_taken::<Agent>")]
     pub agent: Fact<Agent>,
 }
 
 /// An instance's SSM Agent, as `DescribeInstanceInformation` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// `Online`, `ConnectionLost` or `Inactive`.
@@ -217,7 +220,7 @@ pub struct Agent {
 }
 
 /// The profile that an instance holds: a snapshot of name and id at the time of association.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachedProfile {
     /// The profile's ARN.
@@ -227,7 +230,7 @@ pub struct AttachedProfile {
 }
 
 /// An association of an instance with a profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Association {
     /// Its id (`iip-assoc-...`).
@@ -239,7 +242,7 @@ pub struct Association {
 }
 
 /// An instance's metadata options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataOptions {
     /// `enabled` or `disabled`.
@@ -258,7 +261,7 @@ impl MetadataOptions {
 }
 
 /// An instance profile, as `GetInstanceProfile` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceProfile {
     /// Its ARN.
@@ -275,7 +278,7 @@ pub struct InstanceProfile {
 }
 
 /// A role and what is attached to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     /// Its ARN, where known.
@@ -297,7 +300,7 @@ pub struct Role {
 }
 
 /// An inline policy of a role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InlinePolicy {
     /// Its name.
@@ -307,7 +310,7 @@ pub struct InlinePolicy {
 }
 
 /// A managed policy in its default version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedPolicy {
     /// The default version's id, for example `v3`.
@@ -317,7 +320,7 @@ pub struct ManagedPolicy {
 }
 
 /// Bare policy documents and what the user said about where they will be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
     /// Identity policies.

@@ -1,5 +1,6 @@
 //! The snapshot file: the facts of a run, to be judged later and elsewhere.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::to_raw_value;
 use thiserror::Error;
@@ -11,9 +12,13 @@ use iam_eval::json_error;
 pub const VERSION: u32 = 2;
 
 /// A snapshot as it stands in a file.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Snapshot")]
 struct Written<'a> {
+    /// The version of this format.
+    #[schemars(extend("const" = VERSION))]
     snapshot_version: u32,
+    /// What was read.
     facts: &'a Facts,
 }
 
@@ -44,6 +49,11 @@ pub enum SnapshotError {
 /// Facts as a snapshot: to be written as indented JSON.
 pub fn of(facts: &Facts) -> impl Serialize {
     Written { snapshot_version: VERSION, facts }
+}
+
+/// What this version writes.
+pub fn schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<Written>()
 }
 
 /// Reads a snapshot.

@@ -1,9 +1,10 @@
 //! Why something is not known, and whether that may hide something which decides.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a datum could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unreadable {
     /// The API that failed, named as the IAM action that it needs: `iam:GetRole`.
@@ -16,7 +17,7 @@ pub struct Unreadable {
 }
 
 /// The kinds of failure that change what a person does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnreadableKind {
     /// The caller may not make this call.

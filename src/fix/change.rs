@@ -3,6 +3,9 @@
 //! Everything that writes speaks of changes. What the thing must look like before a write, when a write has succeeded, and
 //! how to take it back (the same change the other way round) all follow from the two states.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::same::same_document;
@@ -136,6 +139,24 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    const ALL: [Action; 14] = [
+        Action::CreateRole,
+        Action::DeleteRole,
+        Action::UpdateAssumeRolePolicy,
+        Action::PutRolePolicy,
+        Action::DeleteRolePolicy,
+        Action::AttachRolePolicy,
+        Action::DetachRolePolicy,
+        Action::CreateInstanceProfile,
+        Action::DeleteInstanceProfile,
+        Action::AddRoleToInstanceProfile,
+        Action::RemoveRoleFromInstanceProfile,
+        Action::AssociateIamInstanceProfile,
+        Action::ReplaceIamInstanceProfileAssociation,
+        Action::DisassociateIamInstanceProfile,
+    ];
+
     /// The IAM action.
     pub fn name(self) -> &'static str {
         match self {
@@ -154,6 +175,17 @@ impl Action {
             Action::ReplaceIamInstanceProfileAssociation => "ec2:ReplaceIamInstanceProfileAssociation",
             Action::DisassociateIamInstanceProfile => "ec2:DisassociateIamInstanceProfile",
         }
+    }
+}
+
+/// An action is written as its name.
+impl JsonSchema for Action {
+    fn schema_name() -> Cow<'static, str> {
+        "Action".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": Action::ALL.map(Action::name) })
     }
 }
 

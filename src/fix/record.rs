@@ -1,11 +1,12 @@
 //! What a run of `fix` or `undo` planned, and what became of it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Change, Refusal};
 
 /// What became of a planned change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It was shown and not tried.
@@ -41,7 +42,7 @@ impl Step {
 }
 
 /// How far the change of a role reaches beyond the targets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reach {
     /// The role's ARN.
     pub role: String,

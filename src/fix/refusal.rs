@@ -1,5 +1,6 @@
 //! What `fix` and `undo` will not do, and why, as data. The sentences are in `render::words`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Thing;
@@ -7,7 +8,7 @@ use crate::facts::{Association, Instance, Subject, Unreadable};
 use crate::report::{Code, DocumentName, Finding, Severity};
 
 /// Why nothing is changed for a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The instance has no profile that could be mended, and no name for a new one was given.
@@ -44,7 +45,7 @@ pub struct Refusal {
 }
 
 /// What the plan depends on and does not know.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingFact {
     /// The account of the instance.
@@ -58,7 +59,7 @@ pub enum MissingFact {
 }
 
 /// What uses a thing that an undo would delete.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum User {
     /// An inline policy of the role.
@@ -72,7 +73,7 @@ pub enum User {
 }
 
 /// How a thing is not as the fix left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangedTo {
     /// It is gone.
@@ -84,8 +85,9 @@ pub enum ChangedTo {
 }
 
 /// Why nothing is changed for a target. Its fields are the `details` of the machine report.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "RefusalDetails")]
 #[expect(missing_docs, reason = "a field is what its name says, of the thing that the variant names")]
 pub enum RefusalKind {
     /// The target would have this finding whatever is changed.
@@ -142,7 +144,7 @@ impl Refusal {
 }
 
 /// The kinds of things that a fix changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ThingKind {
     /// A role.

@@ -1,7 +1,9 @@
 //! A run of `fix` or `undo` for a script: one JSON object.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -9,7 +11,8 @@ use super::json::{Heading, Verdicts, pretty};
 use super::words::{self, Place, Words};
 use crate::facts::PolicyText;
 use crate::fix::{
-    CREATED_BY, CREATED_BY_VALUE, Change, Reach, Reason, Record, Refusal, RefusalKind, State, Status, Step, Thing,
+    Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Reason, Record, Refusal, RefusalKind, State, Status, Step,
+    Thing,
 };
 use crate::report::Report;
 use iam_eval::arn::Arn;
@@ -35,31 +38,51 @@ pub fn render(command: &'static str, record: &Record, report: Option<&Report>) -
     })
 }
 
-#[derive(Serialize)]
-struct Run<'a> {
+/// What `fix -o json` and `undo -o json` print. Only a fix has `summary` and `results`: its targets, checked again at the end.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Fix")]
+pub(super) struct Run<'a> {
     #[serde(flatten)]
     heading: Heading,
+    /// The command that ran.
+    #[schemars(extend("enum" = ["fix", "undo"]))]
     command: &'static str,
+    /// Whether nothing was to be written.
     dry_run: bool,
+    /// The changes, in order.
     changes: Vec<Row<'a>>,
+    /// The targets that stay as they are, and why.
     refusals: Vec<RefusalJson<'a>>,
+    /// What a person should know before saying yes.
     warnings: &'a [String],
+    /// How far the changes reach.
     reach: &'a [Reach],
+    /// The file that keeps the state before, for `undo`.
     backup: Option<&'a str>,
+    /// The same for several accounts, where there is more than one.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     backups: &'a [String],
+    /// Why the run stopped before its end, if it did.
     stopped: Option<&'a str>,
+    /// What a person still has to do or to know.
     next: &'a [String],
     #[serde(flatten)]
     verdicts: Option<Verdicts<'a>>,
 }
 
-#[derive(Serialize)]
+/// A target for which nothing is changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
 struct RefusalJson<'a> {
+    /// The target as in the report.
     target: &'a str,
+    /// The kind of reason.
     reason: Reason,
+    /// Why, for a person.
     message: String,
+    /// What to do about it, for a person.
     remedy: String,
+    /// What the message says, as data.
     details: &'a RefusalKind,
 }
 
@@ -70,17 +93,30 @@ impl<'a> RefusalJson<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// A change that one call makes, and what became of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Change")]
 struct Row<'a> {
+    /// The call, named as the IAM action that it needs.
+    #[schemars(with = "Action")]
     action: &'static str,
+    /// The ARN of the role or profile that is changed or whose part is, or the instance's id.
     target: String,
+    /// The name of the inline policy, or the ARN of the attached one.
     name: Option<String>,
+    /// The instance's Region.
     region: Option<&'a str>,
+    /// The account, where known.
     account: Option<&'a str>,
+    /// How it was.
     before: Shown<'a>,
+    /// How it shall be.
     after: Shown<'a>,
+    /// The targets that it is for; none where that is not known, as for what an undo does.
     mends: &'a [String],
+    /// What became of it.
     status: Status,
+    /// Why, where there is more to say than the status.
     note: Option<&'a str>,
 }
 
@@ -111,14 +147,21 @@ impl<'a> Row<'a> {
 }
 
 /// How a thing is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "State")]
 enum Shown<'a> {
+    /// There is none.
     Nothing,
+    /// The document.
     Document(Document<'a>),
+    /// A role; its id is not known before it is created.
     Role { assume_role_policy: Document<'a>, id: Option<&'a str>, tags: Tags },
+    /// An instance profile; its id is not known before it is created.
     Profile { id: Option<&'a str>, tags: Tags },
+    /// The ARN of the policy that is attached, or of the role that the profile holds.
     Other(&'a Arn),
+    /// The profile that the instance has.
     Association { instance_profile: &'a Arn, id: Option<&'a str> },
 }
 
@@ -155,6 +198,16 @@ impl Serialize for Document<'_> {
             Ok(raw) if raw.get().starts_with(['{', '[']) && readable() => raw.serialize(serializer),
             _ => serializer.serialize_str(text),
         }
+    }
+}
+
+impl JsonSchema for Document<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        PolicyText::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        PolicyText::json_schema(generator)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::result_json::ResultJson;
@@ -13,24 +14,42 @@ use crate::unseen::is_unseen;
 const SCHEMA_VERSION: u32 = 1;
 
 /// Where the facts of a report came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Source {
-    /// `live`, `snapshot` or `documents`.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: SourceKind,
     /// The snapshot's file name as typed.
     pub file: Option<String>,
 }
 
+/// The kinds of sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// An account.
+    Live,
+    /// A snapshot.
+    Snapshot,
+    /// Bare policy documents.
+    Documents,
+}
+
 /// What every machine report starts with.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Heading {
+    /// The version of the report's shape. Keys may be added within one.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
+    /// What wrote it.
     tool: Tool,
 }
 
-#[derive(Serialize)]
+/// The tool that wrote a report.
+#[derive(Serialize, JsonSchema)]
 struct Tool {
+    /// `ssm-profile`
     name: &'static str,
+    /// Its version.
     version: &'static str,
 }
 
@@ -42,10 +61,13 @@ impl Heading {
 }
 
 /// The verdicts: how many of each, and each.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Verdicts<'a> {
+    /// How many results there are of each verdict.
     summary: Summary,
+    /// The targets, in the order in which they were asked for.
     #[serde(serialize_with = "each_result")]
+    #[schemars(with = "Vec<ResultJson>")]
     results: &'a [Outcome],
 }
 
@@ -60,10 +82,13 @@ impl<'a> Verdicts<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// What `check -o json` prints.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Report")]
+pub(super) struct Envelope<'a> {
     #[serde(flatten)]
     heading: Heading,
+    /// Where the facts came from.
     source: &'a Source,
     #[serde(flatten)]
     verdicts: Verdicts<'a>,

@@ -12,6 +12,7 @@ mod page;
 mod result_json;
 pub mod sanitize;
 pub mod sarif;
+pub mod schema;
 pub mod text;
 pub mod words;
 

@@ -1,5 +1,8 @@
 //! A result in the machine report: the data, and the same in words.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
@@ -9,23 +12,39 @@ use crate::report::{
     Severity, Shared, Trust, Verdict,
 };
 
-/// An element of `results`.
-#[derive(Serialize)]
+/// An element of `results`, and a line of `-o ndjson`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Result")]
 pub(super) struct ResultJson<'a> {
+    /// The target as it was typed, the instance id in a fleet, or `documents`.
     target: &'a str,
+    /// The account, where known.
     account: Option<&'a str>,
+    /// The Region, where known.
     region: Option<&'a str>,
+    /// The instance, where one is in view.
     instance: Option<&'a InstanceSummary>,
+    /// The instance profile; `None` where there is none.
     instance_profile: Option<&'a ProfileSummary>,
+    /// The role; `None` where there is none.
     role: Option<&'a Shared<RoleSummary>>,
+    /// The role of Default Host Management Configuration, where that is what lets the agent in, or should or could.
     host_management_role: Option<&'a Shared<RoleSummary>>,
+    /// The agent, as Systems Manager last saw it; `None` where that is not known.
     agent: Option<&'a AgentSummary>,
+    /// Whether EC2 may assume the role; `None` where no trust policy is in view.
     trust: Option<&'a Shared<Trust>>,
+    /// The verdict.
     verdict: Verdict,
+    /// What Session Manager needs of the role, and what the policies say to each.
     permissions: &'a [Shared<Permission>],
+    /// Where the IAM policy simulator says something else; only with `--simulate`.
     #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
     simulation: &'a [Difference],
+    /// What was found, worst first.
     findings: Vec<FindingJson<'a>>,
+    /// What this verdict does not speak of, for a person.
+    #[schemars(with = "Vec<String>")]
     not_checked: NotCheckedJson<'a>,
 }
 
@@ -57,13 +76,30 @@ struct FindingJson<'a> {
     outcome: &'a Outcome,
 }
 
-#[derive(Serialize)]
+/// Something that a person should know.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
 struct FindingFields<'a> {
+    /// What kind of thing it is about.
     code: Code,
+    /// How bad it is.
     severity: Severity,
+    /// What is the case, for a person.
     message: String,
+    /// What to do about it, for a person; empty where there is nothing to do.
     remedy: String,
+    /// What the message says, as data.
     details: &'a Finding,
+}
+
+impl JsonSchema for FindingJson<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        FindingFields::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        FindingFields::json_schema(generator)
+    }
 }
 
 impl Serialize for FindingJson<'_> {

@@ -71,7 +71,7 @@ fn rules(report: &Report) -> Vec<Rule> {
     codes
         .into_iter()
         .map(|id| {
-            let description = description(id);
+            let description = id.description();
             Rule {
                 id,
                 short_description: Text { text: description.to_owned() },
@@ -144,37 +144,6 @@ fn uri(target: &str) -> String {
 /// FNV-1a: short, and the same for ever, which the hasher of the standard library does not promise.
 fn hash(identity: &str) -> u64 {
     identity.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn description(code: Code) -> &'static str {
-    match code {
-        Code::NoInstanceProfile => "The instance has no instance profile.",
-        Code::InstanceProfileMissing => "The instance profile of the instance was deleted.",
-        Code::InstanceProfileStale => "The instance profile was deleted and made again under the same name.",
-        Code::InstanceProfileEmpty => "The instance profile holds no role.",
-        Code::AssociationPending => "The association of the instance profile is not complete.",
-        Code::RoleMissing => "The role does not exist.",
-        Code::TrustPolicy => "The trust policy of the role does not admit EC2, or may not.",
-        Code::MissingPermission => "No policy of the role allows a needed action.",
-        Code::ExplicitDeny => "A policy statement denies a needed action.",
-        Code::BlockedByBoundary => "The permissions boundary does not allow a needed action.",
-        Code::BlockedByScp => "A service control policy does not allow a needed action.",
-        Code::BlockedByRcp => "A resource control policy denies a needed action.",
-        Code::ConditionalPermission => "Whether a needed action is allowed depends on something that is not known.",
-        Code::InvalidPolicy => "A policy document cannot be understood.",
-        Code::MetadataDisabled => "The instance metadata service is switched off.",
-        Code::InstanceNotRunning => "The instance is not running.",
-        Code::InstanceTerminated => "The instance is terminated.",
-        Code::InstanceNotFound => "The target does not exist, or not for this caller.",
-        Code::AccessDenied => "The caller may not read something that the check needs.",
-        Code::AwsError => "AWS, or the way to it, failed.",
-        Code::KmsKeyPolicy => "The KMS key or its policy bears on the sessions.",
-        Code::ManagedByDhmc => "Default Host Management Configuration lets the agent in, or may.",
-        Code::DhmcFallbackOff => "The profile keeps the agent from Default Host Management Configuration.",
-        Code::SessionLogs => "Session logs are lost, or may be.",
-        Code::AgentOffline => "The agent does not report.",
-        Code::AgentOutdated => "The agent is older than the version that is needed.",
-    }
 }
 
 #[cfg(test)]

@@ -1,28 +1,50 @@
 //! The stable finding codes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What kind of thing a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
+/// Defines the codes, each with the sentence that describes it wherever codes are described.
+macro_rules! codes {
+    ($(#[doc = $description:literal] $code:ident,)*) => {
+        /// What kind of thing a finding is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code {
+            $(#[doc = $description] $code,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: [Code; [$(Code::$code,)*].len()] = [$(Code::$code,)*];
+
+            /// What it stands for, in one sentence.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Code::$code => $description.trim_ascii(),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// The instance has no instance profile.
     NoInstanceProfile,
-    /// The instance's profile was deleted.
+    /// The instance profile of the instance was deleted.
     InstanceProfileMissing,
-    /// The instance's profile was deleted and made again under the same name.
+    /// The instance profile was deleted and made again under the same name.
     InstanceProfileStale,
-    /// The profile holds no role.
+    /// The instance profile holds no role.
     InstanceProfileEmpty,
-    /// The profile's association is not complete.
+    /// The association of the instance profile is not complete.
     AssociationPending,
     /// The role does not exist.
     RoleMissing,
-    /// The trust policy does not admit EC2, or may not.
+    /// The trust policy of the role does not admit EC2, or may not.
     TrustPolicy,
     /// No policy of the role allows a needed action.
     MissingPermission,
-    /// A statement denies a needed action.
+    /// A policy statement denies a needed action.
     ExplicitDeny,
     /// The permissions boundary does not allow a needed action.
     BlockedByBoundary,
@@ -30,7 +52,7 @@ pub enum Code {
     BlockedByScp,
     /// A resource control policy denies a needed action.
     BlockedByRcp,
-    /// Whether a needed action is allowed hangs on something unknown.
+    /// Whether a needed action is allowed depends on something that is not known.
     ConditionalPermission,
     /// A policy document cannot be understood.
     InvalidPolicy,
@@ -42,52 +64,20 @@ pub enum Code {
     InstanceTerminated,
     /// The target does not exist, or not for this caller.
     InstanceNotFound,
-    /// The caller may not read something.
+    /// The caller may not read something that the check needs.
     AccessDenied,
     /// AWS, or the way to it, failed.
     AwsError,
-    /// Something about the key itself or its own policy.
+    /// The KMS key or its policy bears on the sessions.
     KmsKeyPolicy,
-    /// Default Host Management Configuration lets the agent in, or could.
+    /// Default Host Management Configuration lets the agent in, or may.
     ManagedByDhmc,
-    /// The profile allows just enough to keep the agent from Default Host Management Configuration.
+    /// The profile keeps the agent from Default Host Management Configuration.
     DhmcFallbackOff,
     /// Session logs are lost, or may be.
     SessionLogs,
     /// The agent does not report.
     AgentOffline,
-    /// The agent is older than what is needed of it.
+    /// The agent is older than the version that is needed.
     AgentOutdated,
-}
-
-impl Code {
-    /// All of them.
-    pub const ALL: [Code; 26] = [
-        Code::NoInstanceProfile,
-        Code::InstanceProfileMissing,
-        Code::InstanceProfileStale,
-        Code::InstanceProfileEmpty,
-        Code::AssociationPending,
-        Code::RoleMissing,
-        Code::TrustPolicy,
-        Code::MissingPermission,
-        Code::ExplicitDeny,
-        Code::BlockedByBoundary,
-        Code::BlockedByScp,
-        Code::BlockedByRcp,
-        Code::ConditionalPermission,
-        Code::InvalidPolicy,
-        Code::MetadataDisabled,
-        Code::InstanceNotRunning,
-        Code::InstanceTerminated,
-        Code::InstanceNotFound,
-        Code::AccessDenied,
-        Code::AwsError,
-        Code::KmsKeyPolicy,
-        Code::ManagedByDhmc,
-        Code::DhmcFallbackOff,
-        Code::SessionLogs,
-        Code::AgentOffline,
-        Code::AgentOutdated,
-    ];
 }

@@ -5,13 +5,14 @@ use std::fmt;
 
 use iam_eval::arn::Arn;
 use iam_eval::{DocumentKind, Doubt, GateKind, NearMiss, PolicyKind, Resemblance, StatementReference};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Code;
 use crate::facts::{Unreadable, UnreadableKind};
 
 /// How bad a finding is. Only a certain obstacle is an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Certainly keeps Session Manager out, or a requirement of the user unmet.
@@ -23,7 +24,8 @@ pub enum Severity {
 }
 
 /// Something that a person should know. It serializes as the `details` of the machine report.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(rename = "FindingDetails")]
 pub struct Finding {
     /// What is the case.
     #[serde(flatten)]
@@ -37,7 +39,7 @@ pub struct Finding {
 }
 
 /// Why a finding weighs less than what it says.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reservation {
     /// The agent may get its credentials in another way, or the target may not exist: what would be an error is not certain.
@@ -52,7 +54,7 @@ pub enum Reservation {
 }
 
 /// The policy of a resource that was not read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct UnreadPolicy {
     /// Of what kind of resource it is.
     pub of: ResourceKind,
@@ -61,7 +63,7 @@ pub struct UnreadPolicy {
 }
 
 /// Kinds of resources that have policies of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResourceKind {
     /// A KMS key.
@@ -75,7 +77,7 @@ pub enum ResourceKind {
 }
 
 /// What a target can be that IAM knows by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// An instance profile.
@@ -85,7 +87,7 @@ pub enum TargetKind {
 }
 
 /// How the instance metadata service is not simply on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetadataState {
     /// It is off.
@@ -99,7 +101,7 @@ pub enum MetadataState {
 }
 
 /// A document, by what it is and its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentName {
     /// The trust policy of the role of this name.
@@ -124,7 +126,7 @@ impl fmt::Display for DocumentName {
 }
 
 /// A service that assumes a role for the agent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct AssumingService {
     /// Its principal, for example `ec2.amazonaws.com`.
     pub principal: String,
@@ -133,7 +135,7 @@ pub struct AssumingService {
 }
 
 /// An action on a resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ActionOn {
     /// The action.
     pub action: String,
@@ -142,7 +144,7 @@ pub struct ActionOn {
 }
 
 /// Policies that had to allow an action and do not.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ClosedGate {
     /// What they are.
     pub gate: GateKind,
@@ -153,7 +155,7 @@ pub struct ClosedGate {
 }
 
 /// What keeps actions from being allowed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// A statement denies them.
@@ -163,7 +165,7 @@ pub enum Obstacle {
 }
 
 /// What settles a permission that depends on condition keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Settling {
     /// Flags that say what is not known.
     pub flags: Vec<Flag>,
@@ -176,7 +178,7 @@ pub struct Settling {
 }
 
 /// A flag that says what is not known.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// `--account`
@@ -194,7 +196,7 @@ pub enum Flag {
 }
 
 /// Where session logs go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogDestination {
     /// An S3 bucket.
@@ -204,7 +206,7 @@ pub enum LogDestination {
 }
 
 /// When Systems Manager saw an agent last.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct LastSeen {
     /// `ConnectionLost` or `Inactive`.
     pub ping: String,
@@ -214,7 +216,7 @@ pub struct LastSeen {
 
 /// Whether what was found keeps an agent from Systems Manager: credentials, core permissions and metadata do, what only some
 /// sessions need does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OfflineCause {
     /// Something certainly does.
@@ -226,7 +228,7 @@ pub enum OfflineCause {
 }
 
 /// What an agent is too old for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentFeature {
     /// Sessions.
@@ -238,7 +240,7 @@ pub enum AgentFeature {
 }
 
 /// Why the agent does not use the instance profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileUnused {
     /// The instance has none.
@@ -250,7 +252,7 @@ pub enum ProfileUnused {
 }
 
 /// Whether the role of Default Host Management Configuration lets the agent in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoleState {
     /// It certainly does.
@@ -262,7 +264,7 @@ pub enum RoleState {
 }
 
 /// What could not be read and decides nothing by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotRead {
     /// The agent's state.
@@ -277,7 +279,7 @@ pub enum NotRead {
 ///
 /// Its fields are the `details` of the machine report. None of them holds the instance's id or Region: these stand beside the
 /// finding, so that instances with the same finding can share it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "a field is what its name says, of the thing that the variant names")]
 pub enum FindingKind {

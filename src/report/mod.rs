@@ -7,6 +7,7 @@ mod finding;
 mod not_checked;
 mod shared;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use code::Code;
@@ -25,7 +26,7 @@ pub struct Report {
 }
 
 /// How many subjects there are of each verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// All of them.
     pub checked: usize,
@@ -109,7 +110,7 @@ pub struct Outcome {
 }
 
 /// An instance, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstanceSummary {
     /// Its id.
     pub id: String,
@@ -120,7 +121,7 @@ pub struct InstanceSummary {
 }
 
 /// An instance profile, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProfileSummary {
     /// Its ARN, where known.
     pub arn: Option<String>,
@@ -129,7 +130,7 @@ pub struct ProfileSummary {
 }
 
 /// A role, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RoleSummary {
     /// Its ARN, where known.
     pub arn: Option<String>,
@@ -138,7 +139,7 @@ pub struct RoleSummary {
 }
 
 /// An agent, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AgentSummary {
     /// `Online`, `ConnectionLost` or `Inactive`; `None` if it never reported.
     pub ping: Option<String>,
@@ -147,7 +148,7 @@ pub struct AgentSummary {
 }
 
 /// Whether a role's trust policy admits the EC2 service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Trust {
     /// The service principal that must be admitted, for example `ec2.amazonaws.com`.
     pub principal: String,
@@ -158,7 +159,7 @@ pub struct Trust {
 }
 
 /// The answer to the question that the tool is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// IAM lets Session Manager reach it.
@@ -172,7 +173,7 @@ pub enum Verdict {
 }
 
 /// One permission and its fate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Permission {
     /// The IAM action.
     pub action: String,
@@ -191,7 +192,7 @@ pub struct Permission {
 }
 
 /// Why a permission is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NeededFor {
     /// Any session at all.
@@ -207,7 +208,7 @@ pub enum NeededFor {
 }
 
 /// A permission on which the simulator says something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The action.
     pub action: String,
@@ -222,7 +223,7 @@ pub struct Difference {
 }
 
 /// A statement, or a gate as a whole, that decided.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct DecidedBy {
     /// The policy's name (inline, document) or ARN (managed), or the gate's name.
     pub policy: String,

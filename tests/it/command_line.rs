@@ -140,6 +140,7 @@ fn what_is_mistyped_gets_the_right_word_proposed() {
         (&["check", "--color", "allways"], "'always'"),
         (&["check", "--fail-on", "warn"], "'warning'"),
         (&["completions", "fsh"], "'fish'"),
+        (&["schema", "reports"], "'report'"),
     ] {
         let said = refused(arguments);
         assert!(said.contains(proposed), "{arguments:?}: {said}");
@@ -257,9 +258,10 @@ fn help_fits_the_terminal_and_names_every_flag() {
     let check = [&shared[..], &selecting, &checking, &forms].concat();
     let snapshot = [&shared[..], &selecting, &forms].concat();
     for (command, words) in [
-        (&[][..], &["check", "snapshot", "completions", "--color", "--version", "130"][..]),
+        (&[][..], &["check", "snapshot", "schema", "completions", "--color", "--version", "130"][..]),
         (&["check"], &check),
         (&["snapshot"], &snapshot),
+        (&["schema"], &["report", "snapshot", "fix"]),
         (&["completions"], &SHELLS),
     ] {
         for help in ["--help", "-h"] {
@@ -286,7 +288,7 @@ fn every_shell_gets_completions() {
     for shell in SHELLS {
         let output = Sandbox::new().run(&["completions", shell]).expect(0);
         assert_eq!(output.stderr, "");
-        for word in ["ssm-profile", "check", "snapshot", "completions", "kms-key"] {
+        for word in ["ssm-profile", "check", "snapshot", "schema", "completions", "kms-key"] {
             assert!(output.stdout.contains(word), "{shell}: {word}");
         }
         if shell == "bash" {
@@ -351,6 +353,7 @@ fn a_reader_that_goes_away_is_no_error() {
         runs.insert([&check[..], &[READY, "-o", form]].concat(), 0);
     }
     runs.insert(vec!["completions", "bash"], 0);
+    runs.insert(vec!["schema", "fix"], 0);
     runs.insert(vec!["check", "--help"], 0);
     for (arguments, code) in runs {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -373,6 +376,7 @@ fn a_full_disk_is_an_error() {
         &["help"],
         &["--version"],
         &["completions", "bash"],
+        &["schema", "report"],
     ] {
         let mut command = bare(&sandbox, env!("CARGO_BIN_EXE_ssm-profile"));
         let output = command.args(arguments).stdout(full.try_clone().unwrap()).output().unwrap();

@@ -37,6 +37,7 @@ mod printed_commands;
 mod rcps;
 mod readme;
 mod regressions;
+mod schema;
 mod secrets;
 mod session_logs;
 mod settings;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Region and account may be empty; the resource may contain colons and slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Arn {
     /// The partition, for example `aws-cn`.

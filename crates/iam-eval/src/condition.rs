@@ -29,6 +29,7 @@ pub struct Condition {
 
 /// A key on which a condition fails.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct FailedKey {
     /// The key, as the policy writes it.
     pub key: String,

@@ -17,6 +17,7 @@ use super::resource_policy::AwsPrincipals;
 
 /// What a document is attached to, which decides the elements that it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
     /// An identity policy or a permissions boundary: has `Resource`, no `Principal`.

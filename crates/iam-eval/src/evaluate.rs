@@ -30,6 +30,7 @@ pub struct Request {
 
 /// What the policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Certainly allowed.
@@ -44,6 +45,7 @@ pub enum Decision {
 
 /// The kinds of policy that bear on a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
     /// Embedded in the role.
@@ -86,6 +88,7 @@ pub struct Gate {
 
 /// The gates that every request of a role must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GateKind {
     /// The role's own policies.
@@ -102,6 +105,7 @@ pub enum GateKind {
 
 /// A statement that decided, or that could not be decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct StatementReference {
     /// The gate that it stands in.
     pub gate: GateKind,
@@ -118,6 +122,7 @@ pub struct StatementReference {
 
 /// An allowing statement that covers the action and yet certainly does not apply.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct NearMiss {
     /// The statement.
     pub statement: StatementReference,
@@ -127,6 +132,7 @@ pub struct NearMiss {
 
 /// What keeps a statement from applying, the most telling first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RuledOutBy {
     /// Its conditions on these keys do not hold.

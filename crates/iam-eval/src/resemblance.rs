@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// A kind of policy, told by its looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resemblance {
     /// Without a principal: an identity policy, a permissions boundary or a service control policy.

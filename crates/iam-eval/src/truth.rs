@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 /// Why something is not known: context keys that would settle it, and other doubts in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Doubt {
     /// The condition keys that it hangs on, as AWS documents their names where it does.
     pub keys: BTreeSet<String>,

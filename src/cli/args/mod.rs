@@ -65,6 +65,13 @@ pub enum Command {
         /// The command
         command: Option<String>,
     },
+    /// Print the JSON Schema of a machine format
+    #[command(after_help = SCHEMA_HELP)]
+    Schema {
+        /// The format
+        #[arg(value_enum)]
+        format: Format,
+    },
     /// Print shell completions
     Completions {
         /// The shell
@@ -102,6 +109,14 @@ const SNAPSHOT_HELP: &str = targets_and!(
   ssm-profile snapshot i-0123456789abcdef0 --kms-key alias/sessions > one.json
   ssm-profile check --snapshot account.json"
 );
+
+const SCHEMA_HELP: &str = "\
+The schemas are in JSON Schema 2020-12. They allow keys that they do not name, since later versions \
+may add some. A line of check -o ndjson is `#/$defs/Result` of the report.
+
+Examples:
+  ssm-profile schema report > report.schema.json
+  check-jsonschema --schemafile report.schema.json report.json";
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -337,6 +352,17 @@ pub enum Show {
     Ready,
     /// All of them
     All,
+}
+
+/// The machine formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// What check -o json prints
+    Report,
+    /// What snapshot prints and --snapshot reads
+    Snapshot,
+    /// What fix -o json and undo -o json print
+    Fix,
 }
 
 /// The severities that can fail a run.

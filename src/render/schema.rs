@@ -1,0 +1,53 @@
+//! The JSON Schemas of the machine formats, derived from the types that are written.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use serde_json::Value;
+
+use super::changes_json::Run;
+use super::json::{Envelope, pretty};
+use crate::facts::snapshot;
+
+/// The machine formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// What `check -o json` prints.
+    Report,
+    /// What `snapshot` prints and `--snapshot` reads.
+    Snapshot,
+    /// What `fix -o json` and `undo -o json` print.
+    Fix,
+}
+
+/// The schema of a format: what this version writes, in JSON Schema 2020-12.
+///
+/// # Errors
+/// Only if a value cannot be written as JSON.
+pub fn of(format: Format) -> Result<String, serde_json::Error> {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(RecursiveTransform(for_any_language));
+    let generator = settings.into_generator();
+    let (id, mut schema) = match format {
+        Format::Report => ("urn:ssm-profile:schema:report:1", generator.into_root_schema_for::<Envelope>()),
+        Format::Snapshot => ("urn:ssm-profile:schema:snapshot:2", snapshot::schema(generator)),
+        Format::Fix => ("urn:ssm-profile:schema:fix:1", generator.into_root_schema_for::<Run>()),
+    };
+    schema.insert("$id".to_owned(), id.into());
+    pretty(&schema)
+}
+
+/// Takes out what belongs to Rust: the sizes of its integers, the links of its documentation, and its `None`. No object is
+/// closed, since later versions may add keys.
+fn for_any_language(schema: &mut Schema) {
+    for (key, of_rust) in
+        [("format", "uint".into()), ("format", "uint32".into()), ("additionalProperties", Value::Bool(false))]
+    {
+        if schema.get(key) == Some(&of_rust) {
+            schema.remove(key);
+        }
+    }
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description =
+            description.replace("[`", "`").replace("`]", "`").replace("`Facts::", "`").replace("`None`", "`null`");
+    }
+}
