@@ -14,6 +14,7 @@ use crate::support::emulator::account;
 use crate::support::http::{self, Request, Response, decode, form};
 use crate::support::model::{EC2_TRUST, Instance, Key, Policy, Profile, Role, SSM_CORE};
 use crate::support::report::{Outcome, Report};
+use crate::support::schema::{self, Format};
 use crate::support::stub::Stub;
 use crate::support::world::{INSTANCE, World};
 use crate::support::xml::text_of;
@@ -245,7 +246,7 @@ const RESULT: &str = r#"{"target":"documents","account":null,"region":null,"inst
     "host_management_role":null,"agent":null,"trust":null,"verdict":"ready","permissions":[],"findings":[],"not_checked":[]}"#;
 
 #[test]
-fn the_second_definition_of_the_report_is_strict() {
+fn what_no_schema_names_is_noticed() {
     let result: Value = serde_json::from_str(RESULT).unwrap();
     let report = json!({
         "schema_version": 1, "tool": {"name": "ssm-profile", "version": "0.1.0"}, "source": {"kind": "documents", "file": null},
@@ -254,14 +255,36 @@ fn the_second_definition_of_the_report_is_strict() {
     assert_eq!(Report::read(&report.to_string()).only().target, "documents");
     assert_eq!(Outcome::read_lines(&format!("{result}\n{result}\n")).len(), 2);
 
+    let finding = |details: Value| {
+        let mut result = result.clone();
+        result["findings"] =
+            json!([{"code": "role-missing", "severity": "error", "message": "m", "remedy": "r", "details": details}]);
+        result
+    };
+    let sound = finding(json!({"kind": "role_missing", "role": "web", "reservation": "may_not_matter"}));
+    assert_eq!(schema::mistake(Format::Result, &sound), None);
     let mut missing = result.clone();
     missing.as_object_mut().unwrap().remove("account");
     let mut added = result.clone();
     added["surprise"] = json!(1);
-    let mut word = result;
+    let mut word = result.clone();
     word["verdict"] = json!("fine");
-    for broken in [missing, added, word] {
-        assert!(serde_json::from_value::<Outcome>(broken.clone()).is_err(), "{broken}");
+    for broken in [
+        missing,
+        added,
+        word,
+        finding(json!({"kind": "role_missing"})),
+        finding(json!({"kind": "role_missing", "role": null})),
+        finding(json!({"kind": "role_missing", "role": "web", "surprise": 1})),
+        finding(json!({"kind": "role_mislaid", "role": "web"})),
+        finding(
+            json!({"kind": "role_missing", "role": "web", "reservation": {"only_logs": {"bucket": null, "surprise": 1}}}),
+        ),
+        finding(
+            json!({"kind": "trust_denied", "role": null, "service": {"principal": "p", "is_systems_manager": false, "surprise": 1}}),
+        ),
+    ] {
+        assert!(schema::mistake(Format::Result, &broken).is_some(), "{broken}");
     }
 }
 

@@ -9,7 +9,7 @@
 //! - `accounts`: several of them behind one stub.
 //! - `chains`: accounts in which `fix` has something to do, and what holds of every run of it.
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.
-//! - `report`, `record`: a strict second definition of the machine reports, so that a change of the contract fails a test.
+//! - `schema`: holds whatever JSON the binary prints against the schemas that it publishes; `report`, `record`: the same in types.
 //! - `inventory`: everything in an account of the emulator, to be compared.
 #![allow(dead_code)]
 
@@ -26,6 +26,7 @@ pub mod model;
 pub mod model_organization;
 pub mod record;
 pub mod report;
+pub mod schema;
 pub mod stub;
 pub mod terminal;
 pub mod world;

@@ -1,13 +1,13 @@
-//! The machine report of `fix` and `undo`, written down a second time and strictly, as `report` does it for `check`.
+//! The machine report of `fix` and `undo` in types, as `report` has that of `check`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::report::{Outcome, Summary, Tool, present};
+use super::report::{Outcome, Summary, Tool};
+use super::schema::{self, Format};
 
 /// The whole report of `fix -o json` and `undo -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Record {
     pub schema_version: u32,
     pub tool: Tool,
@@ -17,11 +17,9 @@ pub struct Record {
     pub refusals: Vec<Refusal>,
     pub warnings: Vec<String>,
     pub reach: Vec<Reach>,
-    #[serde(deserialize_with = "present")]
     pub backup: Option<String>,
     #[serde(default)]
     pub backups: Vec<String>,
-    #[serde(deserialize_with = "present")]
     pub stopped: Option<String>,
     pub next: Vec<String>,
     /// With `results`: of a fix only.
@@ -38,21 +36,16 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Change {
     pub action: String,
     pub target: String,
-    #[serde(deserialize_with = "present")]
     pub name: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub region: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub account: Option<String>,
     pub before: Value,
     pub after: Value,
     pub mends: Vec<String>,
     pub status: Status,
-    #[serde(deserialize_with = "present")]
     pub note: Option<String>,
 }
 
@@ -67,7 +60,6 @@ pub enum Status {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Refusal {
     pub target: String,
     pub reason: Reason,
@@ -92,21 +84,20 @@ pub enum Reason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Reach {
     pub role: String,
     pub instance_profiles: Vec<String>,
     pub other_instances: Vec<String>,
     pub regions: Vec<String>,
-    #[serde(deserialize_with = "present")]
     pub incomplete: Option<String>,
 }
 
 impl Record {
     /// Reads a report and holds it against the rules that every report of a fix or an undo keeps.
     pub fn read(json: &str) -> Self {
+        let value = schema::read(Format::Fix, json);
         let record: Self =
-            serde_json::from_str(json).unwrap_or_else(|error| panic!("not a report of a fix: {error}\n{json}"));
+            serde_json::from_value(value).unwrap_or_else(|error| panic!("not a report of a fix: {error}\n{json}"));
         assert_eq!((record.schema_version, record.tool.name.as_str()), (1, "ssm-profile"));
         let summary = (record.command == Command::Fix).then(|| Summary::of(&record.results));
         assert_eq!(record.summary, summary, "the summary of a fix counts the results: {json}");

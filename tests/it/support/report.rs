@@ -1,10 +1,11 @@
-//! The machine report, written down a second time and strictly: a key or a word that is not here fails the test that reads it.
+//! The machine report in types, as tests read it, after the schema has said that it is one.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use super::schema::{self, Format};
 
 /// The whole report of `-o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Report {
     pub schema_version: u32,
     pub tool: Tool,
@@ -14,17 +15,14 @@ pub struct Report {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Tool {
     pub name: String,
     pub version: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Source {
     pub kind: SourceKind,
-    #[serde(deserialize_with = "present")]
     pub file: Option<String>,
 }
 
@@ -37,7 +35,6 @@ pub enum SourceKind {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Summary {
     pub checked: usize,
     pub ready: usize,
@@ -64,24 +61,15 @@ impl Summary {
 
 /// One element of `results`, and one line of `-o ndjson`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Outcome {
     pub target: String,
-    #[serde(deserialize_with = "present")]
     pub account: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub region: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub instance: Option<Instance>,
-    #[serde(deserialize_with = "present")]
     pub instance_profile: Option<Profile>,
-    #[serde(deserialize_with = "present")]
     pub role: Option<Role>,
-    #[serde(deserialize_with = "present")]
     pub host_management_role: Option<Role>,
-    #[serde(deserialize_with = "present")]
     pub agent: Option<Agent>,
-    #[serde(deserialize_with = "present")]
     pub trust: Option<Trust>,
     pub verdict: Verdict,
     pub permissions: Vec<Permission>,
@@ -93,34 +81,25 @@ pub struct Outcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Instance {
     pub id: String,
-    #[serde(deserialize_with = "present")]
     pub name: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub state: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Profile {
-    #[serde(deserialize_with = "present")]
     pub arn: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Role {
-    #[serde(deserialize_with = "present")]
     pub arn: Option<String>,
     pub name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Trust {
     pub principal: String,
     pub decision: Decision,
@@ -137,7 +116,6 @@ pub enum Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Permission {
     pub action: String,
     pub resource: String,
@@ -150,16 +128,12 @@ pub struct Permission {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Agent {
-    #[serde(deserialize_with = "present")]
     pub ping: Option<String>,
-    #[serde(deserialize_with = "present")]
     pub version: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Difference {
     pub action: String,
     pub resource: String,
@@ -188,14 +162,11 @@ pub enum Decision {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DecidedBy {
     pub policy: String,
     pub kind: PolicyKind,
-    #[serde(deserialize_with = "present")]
     pub sid: Option<String>,
     /// `None` where a whole gate decided.
-    #[serde(deserialize_with = "present")]
     pub statement: Option<usize>,
 }
 
@@ -211,7 +182,6 @@ pub enum PolicyKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Finding {
     pub code: Code,
     pub severity: Severity,
@@ -263,8 +233,9 @@ pub enum Code {
 impl Report {
     /// Reads a report and holds it against the rules that every report keeps.
     pub fn read(json: &str) -> Self {
+        let value = schema::read(Format::Report, json);
         let report: Self =
-            serde_json::from_str(json).unwrap_or_else(|error| panic!("not a machine report: {error}\n{json}"));
+            serde_json::from_value(value).unwrap_or_else(|error| panic!("not a machine report: {error}\n{json}"));
         assert_eq!(report.schema_version, 1);
         assert_eq!(report.tool.name, "ssm-profile");
         report.results.iter().for_each(Outcome::check);
@@ -291,8 +262,9 @@ impl Outcome {
     /// Reads the lines of `-o ndjson`.
     pub fn read_lines(ndjson: &str) -> Vec<Self> {
         let read = |line: &str| {
+            let value = schema::read(Format::Result, line);
             let outcome: Self =
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("not a result: {error}\n{line}"));
+                serde_json::from_value(value).unwrap_or_else(|error| panic!("not a result: {error}\n{line}"));
             outcome.check();
             outcome
         };
@@ -342,9 +314,4 @@ impl Outcome {
             assert!(!finding.message.is_empty(), "a finding says what is the case: {finding:?}");
         }
     }
-}
-
-/// Null is an answer; that the key is missing is a broken promise.
-pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer)
 }

@@ -1,0 +1,114 @@
+//! What the binary prints, held against the schemas that it publishes.
+//!
+//! For readers the schemas leave objects open, because later versions may add keys. Here every object is closed: a key that no schema
+//! names fails the test that meets it.
+
+use std::sync::LazyLock;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::{Value, json};
+
+use super::command::Sandbox;
+
+/// The machine formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Report,
+    /// A line of `-o ndjson`.
+    Result,
+    Snapshot,
+    Fix,
+}
+
+struct Closed {
+    schemas: Schemas,
+    report: SchemaIndex,
+    result: SchemaIndex,
+    snapshot: SchemaIndex,
+    fix: SchemaIndex,
+}
+
+static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
+    let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+    compiler.enable_format_assertions();
+    let mut add = |format: &str, part: &str| {
+        let mut schema = published(format);
+        close(&mut schema, false);
+        let id = schema["$id"].as_str().expect("a schema has an id").to_owned();
+        compiler.add_resource(&id, schema).expect("the id is a URI");
+        let compiled = compiler.compile(&format!("{id}{part}"), &mut schemas);
+        compiled.unwrap_or_else(|error| panic!("the schema of {format} is a schema: {error:#}"))
+    };
+    let (report, result) = (add("report", ""), add("report", "#/$defs/Result"));
+    let (snapshot, fix) = (add("snapshot", ""), add("fix", ""));
+    Closed { schemas, report, result, snapshot, fix }
+});
+
+/// The schema as `ssm-profile schema` prints it.
+pub fn published(format: &str) -> Value {
+    let output = Sandbox::new().run(&["schema", format]).expect(0);
+    assert_eq!(output.stderr, "");
+    serde_json::from_str(&output.stdout).expect("a schema is JSON")
+}
+
+/// Forbids what no schema names. What holds of an object that is `covered` stands in a schema around this one, which says it.
+fn close(schema: &mut Value, covered: bool) {
+    let Value::Object(keywords) = schema else { return };
+    let covers = covered || keywords.contains_key("properties");
+    for (keyword, value) in keywords.iter_mut() {
+        match (keyword.as_str(), value) {
+            ("properties" | "$defs", Value::Object(schemas)) => {
+                schemas.values_mut().for_each(|schema| close(schema, false));
+            }
+            ("oneOf" | "anyOf" | "allOf", Value::Array(schemas)) => {
+                schemas.iter_mut().for_each(|schema| close(schema, covers));
+            }
+            ("items" | "additionalProperties", schema) => close(schema, false),
+            _ => {}
+        }
+    }
+    if covers && !covered {
+        keywords.insert("unevaluatedProperties".to_owned(), json!(false));
+    }
+}
+
+/// Why a value is not of a format, if so.
+pub fn mistake(format: Format, value: &Value) -> Option<String> {
+    let Closed { schemas, report, result, snapshot, fix } = &*CLOSED;
+    let schema = match format {
+        Format::Report => report,
+        Format::Result => result,
+        Format::Snapshot => snapshot,
+        Format::Fix => fix,
+    };
+    schemas.validate(value, *schema).err().map(|error| format!("{error}"))
+}
+
+/// JSON that must be of this format.
+pub fn read(format: Format, text: &str) -> Value {
+    let value = parse(text);
+    hold(format, &value);
+    value
+}
+
+/// JSON that must be of its format, if it is of one.
+pub fn read_any(text: &str) -> Value {
+    let value = parse(text);
+    let has = |key: &str| value.get(key).is_some();
+    if has("schema_version") {
+        hold(if has("command") { Format::Fix } else { Format::Report }, &value);
+    } else if has("snapshot_version") {
+        hold(Format::Snapshot, &value);
+    }
+    value
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("it is not JSON: {error}\n{text}"))
+}
+
+fn hold(format: Format, value: &Value) {
+    if let Some(mistake) = mistake(format, value) {
+        panic!("it is not what the schema says: {mistake}\n{value:#}");
+    }
+}
