@@ -65,7 +65,9 @@ pub(super) fn remember_surroundings(profiles: Option<&ProfileSet>) {
     }
 }
 
-/// A provider that fails once and then remembers why.
+/// A provider that fails once and then remembers why, and gives what came first a second time.
+///
+/// A run looks for credentials before anything else; the SDK, which asks next, shall not have a role assumed again for it.
 ///
 /// The SDK keeps credentials but not the failure to get them: every call of a run would search anew,
 /// one after the other, a second each where instance metadata does not answer.
@@ -73,7 +75,20 @@ pub(super) fn remember_surroundings(profiles: Option<&ProfileSet>) {
 pub(super) struct FailOnce {
     inner: Box<dyn ProvideCredentials>,
     failure: Mutex<Option<Remembered>>,
+    first: Mutex<First>,
 }
+
+/// The credentials that came first.
+#[derive(Debug, Default)]
+enum First {
+    #[default]
+    NotAsked,
+    Kept(Credentials),
+    GivenAgain,
+}
+
+/// Credentials that end before this are asked for again.
+const STILL_GOOD: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone)]
 enum Remembered {
@@ -84,16 +99,23 @@ enum Remembered {
 
 impl FailOnce {
     fn new(inner: impl ProvideCredentials + 'static) -> FailOnce {
-        FailOnce { inner: Box::new(inner), failure: Mutex::new(None) }
+        FailOnce { inner: Box::new(inner), failure: Mutex::new(None), first: Mutex::default() }
     }
 
     async fn load(&self) -> Result<Credentials, CredentialsError> {
         if let Some(failure) = self.remembered().clone() {
             return Err(failure.into_error());
         }
+        if let Some(kept) = self.kept() {
+            return Ok(kept);
+        }
         let failure = match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
             Ok(Ok(credentials)) => {
                 remember(&credentials);
+                let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+                if matches!(*first, First::NotAsked) {
+                    *first = First::Kept(credentials.clone());
+                }
                 return Ok(credentials);
             }
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Remembered::NotLoaded,
@@ -102,6 +124,17 @@ impl FailOnce {
         };
         *self.remembered() = Some(failure.clone());
         Err(failure.into_error())
+    }
+
+    /// What came first, once and while it is good.
+    fn kept(&self) -> Option<Credentials> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*first, First::NotAsked) {
+            return None;
+        }
+        let First::Kept(credentials) = std::mem::replace(&mut *first, First::GivenAgain) else { return None };
+        let is_good = |end| end > std::time::SystemTime::now() + STILL_GOOD;
+        Some(credentials).filter(|credentials| credentials.expiry().is_none_or(is_good))
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Option<Remembered>> {
@@ -149,6 +182,34 @@ mod tests {
         {
             self.0.fetch_add(1, Ordering::Relaxed);
             future::ProvideCredentials::ready(Err(CredentialsError::provider_error("broken")))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Numbered(AtomicUsize, Option<Duration>);
+
+    impl ProvideCredentials for Numbered {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            let end = self.1.map(|left| std::time::SystemTime::now() + left);
+            future::ProvideCredentials::ready(Ok(Credentials::new(number.to_string(), "secret", None, end, "test")))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_first_is_given_once_more_while_it_is_good() {
+        for (left, expected) in [
+            (None, ["0", "0", "1", "2"]),
+            (Some(Duration::from_secs(3600)), ["0", "0", "1", "2"]),
+            (Some(Duration::from_secs(10)), ["0", "1", "2", "3"]),
+        ] {
+            let provider = FailOnce::new(Numbered(AtomicUsize::new(0), left));
+            for key in expected {
+                assert_eq!(provider.provide_credentials().await.unwrap().access_key_id(), key, "{left:?}");
+            }
         }
     }
 

@@ -273,11 +273,10 @@ fn class_of(api: &str, code: &str) -> (Class, &'static str) {
     }
 }
 
-fn about_credentials(error: &CredentialsError) -> String {
+/// Why there are no credentials, in words.
+pub(super) fn about_credentials(error: &CredentialsError) -> String {
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            "no AWS credentials are found in the environment, the shared config files, or container and instance metadata".to_owned()
-        }
+        CredentialsError::CredentialsNotLoaded(_) => "no AWS credentials found".to_owned(),
         CredentialsError::ProviderTimedOut(_) => "the AWS credentials did not come in time".to_owned(),
         _ => format!("the AWS credentials could not be loaded: {}", cause_with_proxy(error)),
     }
@@ -496,7 +495,7 @@ mod tests {
     #[test]
     fn missing_credentials_are_told_apart_from_the_network() {
         for (inner, said) in [
-            (CredentialsError::not_loaded_no_source(), "no AWS credentials are found"),
+            (CredentialsError::not_loaded_no_source(), "no AWS credentials found"),
             (CredentialsError::provider_error("the SSO session has expired."), "loaded: the SSO session has expired"),
         ] {
             let error: SdkError<GetRoleError, HttpResponse> =

@@ -15,5 +15,5 @@ mod whole;
 
 pub use error::{Failure, cause, classify};
 pub use raw::RawInstances;
-pub use settings::{Connection, Settings, SettingsError};
+pub use settings::{Connection, NoCredentials, Settings, SettingsError};
 pub use traffic::Traffic;

@@ -1,5 +1,7 @@
 //! The SDK's configuration, loaded once for a run, and clients made from it.
 
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -22,7 +24,7 @@ use aws_types::service_config::ServiceConfigKey;
 use super::assume::assume;
 use super::bounded::bounded;
 use super::credentials::{self, PATIENCE};
-use super::error::{Failure, classify, classify_assume};
+use super::error::{Failure, about_credentials, classify, classify_assume};
 use super::http;
 use super::retries::retry_config;
 use super::traffic::Traffic;
@@ -102,6 +104,16 @@ macro_rules! shared {
     };
 }
 
+/// There are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoCredentials {
+    /// Nothing gives any; else something that should failed.
+    pub are_missing: bool,
+    /// Why, in words.
+    reason: String,
+}
+
 impl Connection {
     /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
     pub async fn open(settings: Settings) -> Result<Connection, SettingsError> {
@@ -151,6 +163,18 @@ impl Connection {
             Unanswered::default(),
             "own",
         ))
+    }
+
+    /// Looks for credentials, before anything is asked with them. Makes no call with them; to get them may take one.
+    ///
+    /// # Errors
+    /// If there are none, or they could not be had.
+    pub async fn look_for_credentials(&self) -> Result<(), NoCredentials> {
+        let Some(provider) = self.config.credentials_provider() else { return Ok(()) };
+        provider.provide_credentials().await.map(drop).map_err(|error| NoCredentials {
+            are_missing: matches!(error, CredentialsError::CredentialsNotLoaded(_)),
+            reason: about_credentials(&error),
+        })
     }
 
     fn new(

@@ -10,6 +10,7 @@ use super::progress::{FleetProgress, Progress};
 use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, Wanted};
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
+use crate::command_line::Command;
 use crate::facts::{Facts, snapshot};
 use crate::limits;
 use crate::redact;
@@ -209,6 +210,7 @@ pub async fn open_live(
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {
+    let profile = settings.profile.clone();
     let connection = Connection::open(settings).await.map_err(|error| usage(error.to_string()))?;
     for url in connection.open_endpoints() {
         output::warning(&format!(
@@ -216,6 +218,13 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
             redact::url(url)
         ));
     }
+    connection.look_for_credentials().await.map_err(|missing| {
+        let login = Command::new("aws sso login").options("--profile", &profile);
+        Stop::Failure(match missing.are_missing {
+            true => format!("{missing}; run `aws configure` or `{login}`, or give another `--profile`"),
+            false => format!("{missing}; sign in again, for example with `{login}`, or give another `--profile`"),
+        })
+    })?;
     Ok(connection)
 }
 

@@ -253,12 +253,22 @@ fn things_of_another_account_are_not_judged_in_place_of_their_namesakes() {
 }
 
 #[test]
-fn without_credentials_nothing_is_known() {
+fn without_credentials_there_is_one_error_and_no_report() {
     let stub = World::ready().serve();
     let sandbox = Sandbox::at(&stub).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
-    let outcome = check(&sandbox, &[INSTANCE]).only().clone();
-    assert_eq!(outcome.verdict, Verdict::Unknown);
-    assert!(outcome.finding(Code::AwsError).message.contains("credentials"));
+    for arguments in [
+        &["check", INSTANCE][..],
+        &["check", INSTANCE, "-o", "json"],
+        &["check", "--all", "-o", "ndjson"],
+        &["snapshot", "--all"],
+        &["fix", INSTANCE, "--yes"],
+    ] {
+        let output = sandbox.run(arguments).expect(3);
+        assert_eq!(output.stdout, "", "{arguments:?}");
+        let expected =
+            "error: no AWS credentials found; run `aws configure` or `aws sso login`, or give another `--profile`\n";
+        assert_eq!(output.stderr, expected, "{arguments:?}");
+    }
     assert_eq!(stub.actions(), Vec::<String>::new());
 }
 

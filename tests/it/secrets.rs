@@ -139,7 +139,7 @@ fn what_a_credential_process_says_is_shown_without_its_secrets() {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         sandbox.file(".aws/config", format!("[default]\ncredential_process = {}\n", script.display()));
         let output = sandbox.run(&["check", "-v", INSTANCE]).expect(3);
-        assert!(output.stdout.contains("could not be loaded"), "{output:?}");
+        assert!(output.stderr.contains("could not be loaded") && output.stdout.is_empty(), "{output:?}");
         shows_none(&output);
     }
 }
