@@ -5,7 +5,8 @@ use std::fmt;
 use iam_eval::arn::{Arn, is_account_id, is_iam_name, is_instance_id, partition_of_region};
 
 /// The forms of a target, for messages.
-pub const FORMS: &str = "an instance (`i-0123456789abcdef0`), `profile/NAME`, `role/NAME`, or the ARN of one of these";
+pub const FORMS: &str =
+    "an instance (`i-0123456789abcdef0`, or its tag `Name`), `profile/NAME`, `role/NAME`, or the ARN of one of these";
 
 /// One target, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum TargetKind {
     Profile(String),
     /// A role, by its name without the path.
     Role(String),
+    /// An EC2 instance, by its tag `Name`.
+    Named(String),
 }
 
 /// Why a text is no target, and what to type instead.
@@ -48,6 +51,13 @@ impl Target {
             Some(arn) => from_arn(text, arn),
             None => Ok(Target { text: text.to_owned(), kind: from_short_form(text)?, arn: None }),
         }
+    }
+}
+
+impl Target {
+    /// Why a name says too little: these instances have it.
+    pub fn ambiguous(&self, ids: &[&str]) -> String {
+        format!("several instances have the tag `Name={}`: {}; give the id of one", self.text, ids.join(", "))
     }
 }
 
@@ -75,11 +85,16 @@ fn from_short_form(text: &str) -> Result<TargetKind, TargetError> {
             "`{text}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"
         ))),
         _ if text.starts_with("arn:") => Err(TargetError(format!("`{text}` is not a complete ARN; give {FORMS}"))),
-        None if is_iam_name(text, 128) => Err(TargetError(format!(
-            "`{text}` is not a target; did you mean `role/{text}` or `profile/{text}`? give {FORMS}"
-        ))),
+        None if is_tag_value(text) => Ok(TargetKind::Named(text.to_owned())),
         _ => Err(TargetError(format!("`{text}` is not a target; give {FORMS}"))),
     }
+}
+
+/// Whether a text can be the value of a tag and is no attempt at something else.
+///
+/// Source: [Tag restrictions](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions).
+fn is_tag_value(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= 256 && !text.contains(char::is_control)
 }
 
 fn name_of(text: &str, form: &str, name: &str, most: usize) -> Result<String, TargetError> {
@@ -153,6 +168,8 @@ mod tests {
             ("arn:aws:iam::111122223333:instance-profile/some/path/web", Profile("web".into())),
             ("role/web+1=2,3.4@5-6_7", Role("web+1=2,3.4@5-6_7".into())),
             ("arn:aws-us-gov:iam::111122223333:role/a/web", Role("web".into())),
+            ("web-1", Named("web-1".into())),
+            ("Web server (blue)", Named("Web server (blue)".into())),
         ] {
             assert_eq!(Target::parse(text).unwrap().kind, kind, "{text}");
         }
@@ -165,7 +182,6 @@ mod tests {
             ("arn:aws:ssm:us-east-1:111122223333:managed-instance/mi-0123456789abcdef0", "hybrid"),
             ("I-0123456789ABCDEF0", "`i-0123456789abcdef0`"),
             ("i-xyz", "hexadecimal"),
-            ("web", "`role/web` or `profile/web`"),
             ("instance/i-01234567", "`i-01234567`"),
             ("instance-profile/web", "`profile/web`"),
             ("role/a/b/web", "`role/web`"),

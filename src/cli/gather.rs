@@ -189,8 +189,8 @@ pub async fn open_live(
             None => return Err(usage(format!("no target is given, and this is not an EC2 instance; give {FORMS}"))),
         },
     };
-    let needs_region = selection.is_some()
-        || targets.iter().any(|target| matches!(target.kind, TargetKind::Instance(_)) && target.arn.is_none());
+    let of_region = |target: &Target| matches!(target.kind, TargetKind::Instance(_) | TargetKind::Named(_));
+    let needs_region = selection.is_some() || targets.iter().any(|target| of_region(target) && target.arn.is_none());
     if reach.all_regions {
         let ask = connection.default_region().unwrap_or_else(|| "us-east-1".to_owned());
         regions = enabled_regions(&connection, &ask).await.map_err(|reason| {
@@ -205,8 +205,40 @@ pub async fn open_live(
             None => {}
         }
     }
+    let targets = find_names(&connection, targets, &regions).await?;
     let query = Query { targets, selection, regions, ..query };
     Ok(Live { connection, query, regions_at_a_time: reach.concurrency })
+}
+
+/// The targets with the ids of the instances that were given by their names. A name that no instance has stays what it is.
+async fn find_names(
+    connection: &Connection,
+    mut targets: Vec<Target>,
+    regions: &[String],
+) -> Result<Vec<Target>, Stop> {
+    for target in &mut targets {
+        let TargetKind::Named(name) = &target.kind else { continue };
+        let mut found: Vec<String> = Vec::new();
+        for region in regions {
+            let named = live::instances_named(connection, region, name).await;
+            let named = named.map_err(|reason| {
+                Stop::Failure(format!(
+                    "cannot look for the instance `{name}` in {region}: `{}`: {}",
+                    reason.api, reason.message
+                ))
+            })?;
+            found.extend(named.into_iter().map(|instance| instance.id));
+        }
+        match found.as_slice() {
+            [] => {}
+            [id] => target.kind = TargetKind::Instance(id.clone()),
+            [..] => {
+                let ids: Vec<&str> = found.iter().map(String::as_str).collect();
+                return Err(usage(target.ambiguous(&ids)));
+            }
+        }
+    }
+    Ok(targets)
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {

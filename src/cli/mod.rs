@@ -40,7 +40,7 @@ use crate::render::{json, sanitize};
 use crate::report::Report;
 use crate::simulation::compare;
 use crate::sources::live::{Overseer, Query, Selection, simulate};
-use crate::target::Target;
+use crate::target::{Target, TargetKind};
 
 pub use exit::Exit;
 use fleet::{Fleet, Visit};
@@ -197,9 +197,15 @@ fn shown(error: clap::Error) -> clap::Error {
 /// A target in the place of a command is what people type first.
 fn propose_check(error: &clap::Error) {
     let typed = std::env::args_os().nth(1).and_then(|typed| typed.into_string().ok()).unwrap_or_default();
-    if error.kind() == clap::error::ErrorKind::InvalidSubcommand && Target::parse(&typed).is_ok() {
-        output::hint(&format!("did you mean `{}`?", Command::new("ssm-profile check").operand(&typed)));
+    if error.kind() != clap::error::ErrorKind::InvalidSubcommand {
+        return;
     }
+    let meant = match (typed.as_str(), Target::parse(&typed)) {
+        ("apply" | "repair" | "remediate", _) => Command::new("ssm-profile fix"),
+        (_, Ok(Target { kind: TargetKind::Named(_), .. }) | Err(_)) => return,
+        (_, Ok(_)) => Command::new("ssm-profile check").operand(&typed),
+    };
+    output::hint(&format!("did you mean `{meant}`?"));
 }
 
 async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {

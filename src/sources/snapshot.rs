@@ -72,6 +72,11 @@ fn ambiguity(facts: &Facts, target: &Target) -> Option<String> {
     let (name, keys): (_, Vec<&String>) = match &target.kind {
         TargetKind::Profile(name) => (name, facts.profiles.keys().collect()),
         TargetKind::Role(name) => (name, facts.roles.keys().collect()),
+        TargetKind::Named(_) => {
+            let named: Vec<&str> =
+                facts.subjects.iter().filter(|subject| is_named(subject, &target.kind)).filter_map(id_of).collect();
+            return (named.len() > 1).then(|| target.ambiguous(&named));
+        }
         TargetKind::Instance(_) => return None,
     };
     let accounts = keys.iter().filter_map(|key| key.split_once('/')).filter(|(_, last)| last == name);
@@ -80,6 +85,13 @@ fn ambiguity(facts: &Facts, target: &Target) -> Option<String> {
     ambiguous.then(|| {
         format!("`{}` is in several accounts of the snapshot ({}); give its ARN", target.text, accounts.join(", "))
     })
+}
+
+fn id_of(subject: &Subject) -> Option<&str> {
+    match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => Some(&instance.id),
+        _ => None,
+    }
 }
 
 fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {
@@ -120,7 +132,7 @@ fn find(facts: &Facts, target: &Target, region: Option<&str>) -> Subject {
         keys.iter().find(fits).map_or_else(|| crate::facts::key(account, name), |key| (*key).clone())
     };
     let kind = match &target.kind {
-        TargetKind::Instance(_) => SubjectKind::Instance(Fact::Absent),
+        TargetKind::Instance(_) | TargetKind::Named(_) => SubjectKind::Instance(Fact::Absent),
         TargetKind::Profile(name) => SubjectKind::Profile(key_of(facts.profiles.keys().collect(), name)),
         TargetKind::Role(name) => SubjectKind::Role(key_of(facts.roles.keys().collect(), name)),
     };
@@ -176,6 +188,9 @@ fn is_named(subject: &Subject, kind: &TargetKind) -> bool {
     let name_of = |key: &str| key.rsplit('/').next().map(str::to_owned);
     match (&subject.kind, kind) {
         (SubjectKind::Instance(Fact::Known(instance)), TargetKind::Instance(id)) => instance.id == *id,
+        (SubjectKind::Instance(Fact::Known(instance)), TargetKind::Named(name)) => {
+            instance.name.as_ref() == Some(name) && instance.state != "terminated"
+        }
         (SubjectKind::Instance(_), TargetKind::Instance(id)) => subject.target.ends_with(id.as_str()),
         (SubjectKind::Profile(key), TargetKind::Profile(name)) | (SubjectKind::Role(key), TargetKind::Role(name)) => {
             name_of(key).as_deref() == Some(name)

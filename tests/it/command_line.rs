@@ -96,7 +96,8 @@ fn each_exit_code_has_its_meaning() {
         (&["--fail-on", "warning", UNKNOWN], 1),
         (&[READY, UNKNOWN, NOT_READY], 1),
         (&["--all"], 1),
-        (&["web"], 2),
+        (&["web"], 3),
+        (&["role/"], 2),
     ] {
         sandbox.run(&[&snapshot, targets].concat()).expect(code);
     }
@@ -192,7 +193,6 @@ fn what_is_no_target_gets_the_right_form_proposed() {
         ("arn:aws:ssm:us-east-1:111122223333:managed-instance/mi-0123456789abcdef0", "service role"),
         ("i-0123", "hexadecimal"),
         ("I-0123456789ABCDEF0", "`i-0123456789abcdef0`"),
-        ("web", "`role/web`"),
         ("profile/", "profile name"),
         ("role/team/web", "`role/web`"),
         ("instance-profile/web", "`profile/web`"),
@@ -205,7 +205,7 @@ fn what_is_no_target_gets_the_right_form_proposed() {
             assert!(said.contains(&format!("`{target}`")) && said.contains(proposed), "{target}: {said}");
         }
     }
-    let both = refused(&["check", "web", READY, "mi-0123456789abcdef0"]);
+    let both = refused(&["check", "role/", READY, "mi-0123456789abcdef0"]);
     assert_eq!(both.matches("error: ").count(), 2, "{both}");
 }
 
@@ -317,7 +317,7 @@ fn colours_show_where_they_are_wanted() {
     for (flags, expected) in [(&[][..], false), (&["--color", "always"], true), (&["--color", "never"], false)] {
         let output = Sandbox::new().run(&[&check, flags].concat()).expect(1);
         assert_eq!(coloured(&output.stdout), expected, "{flags:?}");
-        let mistake = Sandbox::new().run(&[&["check", "web"], flags].concat()).expect(2);
+        let mistake = Sandbox::new().run(&[&["check", "role/"], flags].concat()).expect(2);
         assert_eq!(coloured(&mistake.stderr), expected, "{flags:?}");
     }
     for form in ["json", "ndjson", "junit", "sarif", "markdown"] {
@@ -427,4 +427,13 @@ fn each_command_has_a_manual_page() {
     assert!(page(&["fix"]).contains("Exit codes"));
     let mistake = refused(&["man", "chekc"]);
     assert!(mistake.contains("there is no command `chekc`"), "{mistake}");
+}
+
+#[test]
+fn a_command_of_another_name_proposes_the_one_that_is_meant() {
+    for (typed, meant) in [("apply", Some("ssm-profile fix")), (READY, Some("ssm-profile check")), ("web-1", None)] {
+        let said = refused(&[typed]);
+        assert_eq!(said.lines().last().unwrap().contains("did you mean"), meant.is_some(), "{said}");
+        assert!(meant.is_none_or(|meant| said.contains(&format!("did you mean `{meant}"))), "{said}");
+    }
 }

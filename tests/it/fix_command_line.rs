@@ -70,7 +70,7 @@ fn each_mistake_in_a_fix_is_named_with_what_to_do() {
     let longer = "a".repeat(129);
     for (arguments, expected) in [
         (&["fix", "mi-0123456789abcdef0"][..], &["`mi-0123456789abcdef0`", "`role/NAME`"][..]),
-        (&["fix", "web"], &["`web`", "`role/web`", "`profile/web`"]),
+        (&["fix", "instance-profile/web"], &["`instance-profile/web`", "`profile/web`"]),
         (&["fix", "role/web", "--emti", "cli"], &["'--emti'", "'--emit'"]),
         (&["fix", "role/web", "--emit", "teraform"], &["'teraform'", "'terraform'"]),
         (&["fix", "role/web", "--emit", "pulumi"], &["cli, terraform, cloudformation"]),

@@ -179,3 +179,30 @@ fn a_session_key_is_judged_by_its_own_arn() {
     account.put_role_policy("web", "key", policy("Deny", "kms:*"));
     assert_eq!(check(&sandbox, &[&instance]).only().verdict, Verdict::Ready);
 }
+
+#[test]
+fn an_instance_is_found_by_its_name() {
+    let other = |id: &str, name: &str| Instance::new(id).tag("Name", name);
+    let stub = World::ready()
+        .instance(other("i-00000000000000002", "web 1"))
+        .instance(other("i-00000000000000003", "twin"))
+        .instance(other("i-00000000000000004", "twin"))
+        .instance(other("i-00000000000000005", "a*b"))
+        .instance(other("i-00000000000000006", "axb"))
+        .serve();
+    let sandbox = Sandbox::at(&stub);
+    sandbox.file("snapshot.json", sandbox.run(&["snapshot", "--all"]).expect(0).stdout);
+    for source in [&[][..], &["--snapshot", "snapshot.json", "--region", "us-east-1"]] {
+        let run = |name: &str| sandbox.run(&[&["check", name, "-o", "json"], source].concat());
+        for (name, id) in [("web 1", "i-00000000000000002"), ("a*b", "i-00000000000000005")] {
+            let outcome = run(name).report().only().clone();
+            assert_eq!((outcome.target.as_str(), outcome.instance.unwrap().id.as_str()), (name, id), "{source:?}");
+        }
+        let several = run("twin").expect(2).stderr;
+        assert!(several.contains("i-00000000000000003, i-00000000000000004"), "{several}");
+        let nobody = run("nobody").expect(3).report().only().clone();
+        assert_eq!(nobody.verdict, Verdict::Unknown);
+        let finding = nobody.finding(Code::InstanceNotFound);
+        assert!(finding.message.contains("`nobody`") && finding.remedy.contains("`role/nobody`"), "{finding:?}");
+    }
+}

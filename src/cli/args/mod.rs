@@ -85,6 +85,7 @@ macro_rules! targets_and {
         concat!(
             "Targets:\n",
             "  i-0123456789abcdef0  an instance, or arn:...:instance/i-...\n",
+            "  NAME                 the instance with this tag Name\n",
             "  profile/NAME         a profile, or arn:...:instance-profile/PATH/NAME\n",
             "  role/NAME            a role, or arn:...:role/PATH/NAME\n",
             "  none                 on an EC2 instance: that one; on a terminal: a list\n\n",

@@ -6,10 +6,15 @@ use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
 
 pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
     let region = place.region().unwrap_or("this Region");
-    Words::new(
-        format!("there is no instance `{}` in {region}, as far as these facts show", place.target()),
-        "check the id, the Region (`--region`) and the account (`--profile`)",
-    )
+    let target = place.target();
+    let remedy = match place.instance.is_some() || target.starts_with("arn:") {
+        true => "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
+        false => format!(
+            "check the tag `Name`, the Region (`--region`) and the account (`--profile`); a role is given as `role/{target}`, a profile as \
+             `profile/{target}`"
+        ),
+    };
+    Words::new(format!("there is no instance `{target}` in {region}, as far as these facts show"), remedy)
 }
 
 pub(super) fn instance_terminated(state: &str) -> Words {

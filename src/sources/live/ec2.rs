@@ -177,6 +177,14 @@ pub(super) async fn listed(reader: &Reader<'_>, region: &str) -> Listed {
     gather(pages(reader, region, Choice::Listed, Vec::new(), None)).await
 }
 
+/// The instances of `region` that have this tag `Name`, nothing else of them read.
+pub(super) async fn listed_with_name(reader: &Reader<'_>, region: &str, name: &str) -> Listed {
+    // In a filter two characters stand for others:
+    // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html
+    let exact = name.replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
+    gather(pages(reader, region, Choice::Listed, vec![filter("tag:Name", [exact.as_str()])], None)).await
+}
+
 fn filter<'v>(name: &str, values: impl IntoIterator<Item = &'v str>) -> sdk::Filter {
     let values = values.into_iter().map(str::to_owned).collect();
     sdk::Filter::builder().name(name).set_values(Some(values)).build()

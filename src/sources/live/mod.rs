@@ -212,6 +212,24 @@ pub async fn list_instances(connection: &Connection, region: &str) -> Result<Vec
     }
 }
 
+/// The instances of a Region that have this tag `Name`, but for terminated ones.
+///
+/// # Errors
+/// Why they cannot be listed.
+pub async fn instances_named(connection: &Connection, region: &str, name: &str) -> Result<Vec<Instance>, Unreadable> {
+    let reader = Reader::new(connection, Facts::new(Timestamp::now()));
+    let listed = ec2::listed_with_name(&reader, region, name).await;
+    match listed.failure {
+        Some(reason) => Err(reason),
+        None => {
+            let instances = listed.met.into_values().map(|met| met.instance);
+            Ok(instances
+                .filter(|instance| instance.name.as_deref() == Some(name) && instance.state != "terminated")
+                .collect())
+        }
+    }
+}
+
 /// The targets without those that are there before.
 fn distinct(targets: &[Target]) -> Vec<&Target> {
     let mut distinct: Vec<&Target> = Vec::new();
@@ -259,7 +277,7 @@ async fn named(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
     let (instances, iam) = futures::join!(instances, iam);
     let subjects = targets.iter().zip(iam).map(|(target, subject)| match (&target.kind, subject) {
         (_, Some(subject)) => subject,
-        (TargetKind::Instance(id) | TargetKind::Profile(id) | TargetKind::Role(id), None) => {
+        (TargetKind::Instance(id) | TargetKind::Profile(id) | TargetKind::Role(id) | TargetKind::Named(id), None) => {
             instance_subject(target, id, &regions_of(target, query), &instances)
         }
     });
@@ -276,7 +294,7 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
     };
     let expected = Expected { arn: target.arn.as_ref(), account: target.arn.as_ref().and_then(Arn::account) };
     let (Stored { key, account }, kind): (Stored, fn(String) -> SubjectKind) = match &target.kind {
-        TargetKind::Instance(_) => return None,
+        TargetKind::Instance(_) | TargetKind::Named(_) => return None,
         TargetKind::Profile(name) => (iam::profile(reader, partition, name, &expected).await, SubjectKind::Profile),
         TargetKind::Role(name) => {
             let role = role::role(reader, partition, name, &expected, None);
@@ -294,7 +312,7 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
         TargetKind::Role(name) if is_absent(reader.facts().roles.get(&key)) => {
             drop(iam::profile(reader, partition, name, &elsewhere).await);
         }
-        TargetKind::Instance(_) | TargetKind::Profile(_) | TargetKind::Role(_) => {}
+        TargetKind::Instance(_) | TargetKind::Profile(_) | TargetKind::Role(_) | TargetKind::Named(_) => {}
     }
     Some(Subject {
         target: target.text.clone(),
@@ -328,6 +346,8 @@ fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answe
             Some(reason) => Fact::Unreadable(reason),
             None => Fact::Known(Box::new(met.instance.clone())),
         },
+        // Its name was looked for before.
+        None if matches!(target.kind, TargetKind::Named(_)) => Fact::Absent,
         None if facts.is_empty() => Fact::Unreadable(Unreadable {
             api: ec2::DESCRIBE.to_owned(),
             kind: UnreadableKind::Other,

@@ -42,6 +42,8 @@ impl World {
             if !FILTERS.contains(&name.as_str()) && !name.starts_with("tag:") {
                 return Answer::error("InvalidParameterValue", &format!("The filter '{name}' is invalid"));
             }
+            // A backslash takes its meaning from the character after it; nothing here asks with a wildcard.
+            let values: Vec<String> = values.iter().map(|value| value.replace('\\', "")).collect();
             found.retain(|instance| value_of(instance).is_some_and(|value| values.contains(&value)));
         }
         let reservations: Vec<String> = found
