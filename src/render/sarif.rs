@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::sanitize::{terminal, word};
 use super::words::{self, Place, Words};
@@ -25,29 +24,41 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// Fails if the log cannot be written, which memory alone decides.
 pub fn render(report: &Report, version: &str) -> serde_json::Result<String> {
     let mut seen = BTreeMap::new();
-    let results: Vec<Value> = report
-        .results
-        .iter()
-        .flat_map(|outcome| outcome.findings.iter().map(move |finding| (outcome, finding)))
-        .map(|(outcome, finding)| result(outcome, finding, &mut seen))
-        .collect();
-    let log = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {
-                "driver": {
-                    "name": "ssm-profile",
-                    "version": version,
-                    "rules": rules(report),
-                },
-            },
-            "results": results,
-        }],
-    });
+    let findings =
+        report.results.iter().flat_map(|outcome| outcome.findings.iter().map(move |finding| (outcome, finding)));
+    let results = findings.map(|(outcome, finding)| result(outcome, finding, &mut seen)).collect();
+    let driver = Driver { name: "ssm-profile", version, rules: rules(report) };
+    let log = Log { schema: SCHEMA, version: "2.1.0", runs: [Run { tool: Tool { driver }, results }] };
     let mut text = serde_json::to_string_pretty(&log)?;
     text.push('\n');
     Ok(text)
+}
+
+/// The root of a log, and below it what a result of this tool has of the many objects of the standard.
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    tool: Tool<'a>,
+    results: Vec<LogResult>,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    driver: Driver<'a>,
+}
+
+#[derive(Serialize)]
+struct Driver<'a> {
+    name: &'static str,
+    version: &'a str,
+    rules: Vec<Rule>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +73,82 @@ struct Rule {
 #[derive(Serialize)]
 struct Text {
     text: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogResult {
+    rule_id: Code,
+    level: Level,
+    message: Text,
+    locations: [Location; 1],
+    partial_fingerprints: Fingerprints,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Error,
+    Warning,
+    Note,
+}
+
+impl From<Severity> for Level {
+    fn from(severity: Severity) -> Level {
+        match severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+            Severity::Info => Level::Note,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location {
+    physical_location: PhysicalLocation,
+    logical_locations: [LogicalLocation; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: ArtifactLocation,
+    region: Region,
+}
+
+#[derive(Serialize)]
+struct ArtifactLocation {
+    uri: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u32,
+    start_column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+/// There is no file: the first character stands for the whole.
+const WHOLE: Region = Region { start_line: 1, start_column: 1, end_line: 1, end_column: 2 };
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation {
+    name: String,
+    fully_qualified_name: String,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Fingerprints {
+    #[serde(rename = "ssmProfile/v1")]
+    own: String,
+    /// The one that GitHub reads.
+    #[serde(rename = "primaryLocationLineHash")]
+    of_line: String,
 }
 
 /// The rules of the codes that occur, each once, in the order of the codes.
@@ -82,40 +169,26 @@ fn rules(report: &Report) -> Vec<Rule> {
         .collect()
 }
 
-fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usize>) -> Value {
+fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usize>) -> LogResult {
     let place = place(outcome);
     let identity = format!("{}:{place}", word(&finding.code()));
     // Two findings of a code on one target, say of two actions, must not become one alert.
     let occurrence = seen.entry(identity.clone()).or_default();
     *occurrence += 1;
-    json!({
-        "ruleId": finding.code(),
-        "level": level(finding.severity()),
-        "message": { "text": message(outcome, finding) },
-        "locations": [{
-            "physicalLocation": {
-                "artifactLocation": { "uri": uri(&outcome.target) },
-                // There is no file: the first character stands for the whole.
-                "region": { "startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2 },
-            },
-            "logicalLocations": [{
-                "name": terminal(&outcome.target),
-                "fullyQualifiedName": place,
-                "kind": "resource",
-            }],
-        }],
-        "partialFingerprints": {
-            "ssmProfile/v1": format!("{identity}:{occurrence}"),
-            "primaryLocationLineHash": format!("{:016x}:{occurrence}", hash(&identity)),
-        },
-    })
-}
-
-fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "note",
+    let partial_fingerprints = Fingerprints {
+        own: format!("{identity}:{occurrence}"),
+        of_line: format!("{:016x}:{occurrence}", hash(&identity)),
+    };
+    let physical_location =
+        PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(&outcome.target) }, region: WHOLE };
+    let logical_location =
+        LogicalLocation { name: terminal(&outcome.target).into_owned(), fully_qualified_name: place, kind: "resource" };
+    LogResult {
+        rule_id: finding.code(),
+        level: finding.severity().into(),
+        message: Text { text: message(outcome, finding) },
+        locations: [Location { physical_location, logical_locations: [logical_location] }],
+        partial_fingerprints,
     }
 }
 
@@ -148,6 +221,8 @@ fn hash(identity: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::report::Verdict;
 
@@ -172,66 +247,66 @@ mod tests {
         insta::assert_snapshot!(render(&report, "0.1.0").unwrap(), @r#"
         {
           "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+          "version": "2.1.0",
           "runs": [
             {
-              "results": [
-                {
-                  "level": "error",
-                  "locations": [
-                    {
-                      "logicalLocations": [
-                        {
-                          "fullyQualifiedName": "111122223333/us-east-1/i-0123456789abcdef0",
-                          "kind": "resource",
-                          "name": "i-0123456789abcdef0"
-                        }
-                      ],
-                      "physicalLocation": {
-                        "artifactLocation": {
-                          "uri": "i-0123456789abcdef0"
-                        },
-                        "region": {
-                          "endColumn": 2,
-                          "endLine": 1,
-                          "startColumn": 1,
-                          "startLine": 1
-                        }
-                      }
-                    }
-                  ],
-                  "message": {
-                    "text": "it has no instance profile\nattach one"
-                  },
-                  "partialFingerprints": {
-                    "primaryLocationLineHash": "de89cee2334a03a2:1",
-                    "ssmProfile/v1": "no-instance-profile:111122223333/us-east-1/i-0123456789abcdef0:1"
-                  },
-                  "ruleId": "no-instance-profile"
-                }
-              ],
               "tool": {
                 "driver": {
                   "name": "ssm-profile",
+                  "version": "0.1.0",
                   "rules": [
                     {
+                      "id": "no-instance-profile",
+                      "shortDescription": {
+                        "text": "The instance has no instance profile."
+                      },
                       "fullDescription": {
                         "text": "The instance has no instance profile."
                       },
                       "help": {
                         "text": "The instance has no instance profile. The message of each result says what to do."
-                      },
-                      "id": "no-instance-profile",
-                      "shortDescription": {
-                        "text": "The instance has no instance profile."
                       }
                     }
-                  ],
-                  "version": "0.1.0"
+                  ]
                 }
-              }
+              },
+              "results": [
+                {
+                  "ruleId": "no-instance-profile",
+                  "level": "error",
+                  "message": {
+                    "text": "it has no instance profile\nattach one"
+                  },
+                  "locations": [
+                    {
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "i-0123456789abcdef0"
+                        },
+                        "region": {
+                          "startLine": 1,
+                          "startColumn": 1,
+                          "endLine": 1,
+                          "endColumn": 2
+                        }
+                      },
+                      "logicalLocations": [
+                        {
+                          "name": "i-0123456789abcdef0",
+                          "fullyQualifiedName": "111122223333/us-east-1/i-0123456789abcdef0",
+                          "kind": "resource"
+                        }
+                      ]
+                    }
+                  ],
+                  "partialFingerprints": {
+                    "ssmProfile/v1": "no-instance-profile:111122223333/us-east-1/i-0123456789abcdef0:1",
+                    "primaryLocationLineHash": "de89cee2334a03a2:1"
+                  }
+                }
+              ]
             }
-          ],
-          "version": "2.1.0"
+          ]
         }
         "#);
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::snapshot::EXAMPLE;
 use crate::support::command::Sandbox;
 use crate::support::model::SSM_CORE;
 use crate::support::report::{Code, Outcome, Report, Severity, Verdict};
+use crate::support::schema::{self, Format};
 
 /// Reports of every size and kind: a fleet, one instance, a target that does not exist, nothing at all, documents.
 fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
@@ -117,7 +118,7 @@ fn junit_has_a_test_case_for_each_target() {
 fn sarif_has_a_result_for_each_error_and_warning() {
     for (what, arguments, code) in selections() {
         let report = report(&arguments, code);
-        let sarif: Value = serde_json::from_str(&page(&arguments, "sarif", code)).unwrap();
+        let sarif = schema::read(Format::Sarif, &page(&arguments, "sarif", code));
         assert_eq!((&sarif["version"], sarif["runs"].as_array().map(Vec::len)), (&json!("2.1.0"), Some(1)));
         assert!(sarif["$schema"].as_str().unwrap().contains("sarif-2.1.0"));
         let run = &sarif["runs"][0];

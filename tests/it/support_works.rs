@@ -288,6 +288,20 @@ fn what_no_schema_names_is_noticed() {
     }
 }
 
+#[test]
+fn what_is_no_sarif_is_noticed() {
+    let log = |result: Value| json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "ssm-profile"}}, "results": [result]}]});
+    assert_eq!(schema::mistake(Format::Sarif, &log(json!({"message": {"text": "m"}, "level": "note"}))), None);
+    for broken in [
+        json!({"level": "note"}),
+        json!({"message": {"text": "m"}, "level": "info"}),
+        json!({"message": {"text": "m"}, "rule_id": "role-missing"}),
+        json!({"message": {"text": "m"}, "locations": [{"physicalLocation": {"region": {"startLine": 0}}}]}),
+    ] {
+        assert!(schema::mistake(Format::Sarif, &log(broken.clone())).is_some(), "{broken}");
+    }
+}
+
 /// Whoever adds a host name here lets a test reach the network.
 #[test]
 fn the_pins_name_no_host_and_hash_everything() {

@@ -1,4 +1,4 @@
-//! What the binary prints, held against the schemas that it publishes.
+//! What the binary prints, held against the schemas that it publishes, and SARIF against that of the standard.
 //!
 //! For readers the schemas leave objects open, because later versions may add keys. Here every object is closed: a key that no schema
 //! names fails the test that meets it.
@@ -18,6 +18,8 @@ pub enum Format {
     Result,
     Snapshot,
     Fix,
+    /// SARIF 2.1.0, whose schema is not of this project.
+    Sarif,
 }
 
 struct Closed {
@@ -26,29 +28,38 @@ struct Closed {
     result: SchemaIndex,
     snapshot: SchemaIndex,
     fix: SchemaIndex,
+    sarif: SchemaIndex,
 }
 
 static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
     compiler.enable_format_assertions();
-    let mut add = |format: &str, part: &str| {
-        let mut schema = published(format);
-        close(&mut schema, false);
+    let mut add = |schema: Value, part: &str| {
         let id = schema["$id"].as_str().expect("a schema has an id").to_owned();
         compiler.add_resource(&id, schema).expect("the id is a URI");
         let compiled = compiler.compile(&format!("{id}{part}"), &mut schemas);
-        compiled.unwrap_or_else(|error| panic!("the schema of {format} is a schema: {error:#}"))
+        compiled.unwrap_or_else(|error| panic!("{id} is a schema: {error:#}"))
     };
-    let (report, result) = (add("report", ""), add("report", "#/$defs/Result"));
-    let (snapshot, fix) = (add("snapshot", ""), add("fix", ""));
-    Closed { schemas, report, result, snapshot, fix }
+    let (report, result) = (add(closed("report"), ""), add(closed("report"), "#/$defs/Result"));
+    let (snapshot, fix) = (add(closed("snapshot"), ""), add(closed("fix"), ""));
+    let sarif = add(parse(SARIF), "");
+    Closed { schemas, report, result, snapshot, fix, sarif }
 });
+
+/// It is closed as it stands.
+const SARIF: &str = include_str!("../../data/sarif-schema-2.1.0.json");
 
 /// The schema as `ssm-profile schema` prints it.
 pub fn published(format: &str) -> Value {
     let output = Sandbox::new().run(&["schema", format]).expect(0);
     assert_eq!(output.stderr, "");
     serde_json::from_str(&output.stdout).expect("a schema is JSON")
+}
+
+fn closed(format: &str) -> Value {
+    let mut schema = published(format);
+    close(&mut schema, false);
+    schema
 }
 
 /// Forbids what no schema names. What holds of an object that is `covered` stands in a schema around this one, which says it.
@@ -74,12 +85,13 @@ fn close(schema: &mut Value, covered: bool) {
 
 /// Why a value is not of a format, if so.
 pub fn mistake(format: Format, value: &Value) -> Option<String> {
-    let Closed { schemas, report, result, snapshot, fix } = &*CLOSED;
+    let Closed { schemas, report, result, snapshot, fix, sarif } = &*CLOSED;
     let schema = match format {
         Format::Report => report,
         Format::Result => result,
         Format::Snapshot => snapshot,
         Format::Fix => fix,
+        Format::Sarif => sarif,
     };
     schemas.validate(value, *schema).err().map(|error| format!("{error}"))
 }
@@ -99,6 +111,8 @@ pub fn read_any(text: &str) -> Value {
         hold(if has("command") { Format::Fix } else { Format::Report }, &value);
     } else if has("snapshot_version") {
         hold(Format::Snapshot, &value);
+    } else if has("runs") {
+        hold(Format::Sarif, &value);
     }
     value
 }
