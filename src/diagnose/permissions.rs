@@ -18,7 +18,7 @@ use super::role::JudgedRole;
 pub(super) fn permission(need: &Need, response: &Response) -> Permission {
     let mut decided_by: Vec<DecidedBy> = response.decided_by.iter().map(statement).collect();
     if response.decision == Decision::ImplicitDeny {
-        let gates = response.closed.iter().filter(|(kind, _)| *kind != GateKind::Identity);
+        let gates = response.stopped_by().filter(|(kind, _)| *kind != GateKind::Identity);
         decided_by.extend(gates.map(|(kind, name)| DecidedBy {
             policy: name.clone(),
             kind: policy_kind_of(*kind),
@@ -85,7 +85,7 @@ pub(super) fn permissions(
                 // Of what no gate stops in every case, these stop the rest.
                 response.decided_by.iter().for_each(|by| denied.entry(by).or_default().push(action));
                 near_misses.extend(&response.near_misses);
-                for (kind, name) in &response.closed {
+                for (kind, name) in response.stopped_by() {
                     match kind {
                         GateKind::Identity => missing.push(need),
                         GateKind::Boundary | GateKind::Scp => closed.entry((*kind, name)).or_default().push(action),
@@ -170,7 +170,7 @@ fn obstacle<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> Obstac
     }
     let misses: NearMisses<'_> = responses.clone().flat_map(|response| &response.near_misses).collect();
     let mut gates: BTreeMap<GateKind, &str> = BTreeMap::new();
-    for (kind, name) in responses.flat_map(|response| &response.closed) {
+    for (kind, name) in responses.flat_map(Response::stopped_by) {
         gates.entry(*kind).or_insert(name);
     }
     let closed = gates.into_iter().map(|(gate, name)| ClosedGate {

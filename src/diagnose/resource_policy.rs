@@ -128,7 +128,7 @@ impl ResourcePolicies<'_> {
         let passes = |kind: GateKind| matches!(kind, GateKind::Identity | GateKind::Boundary);
         if self.asked.of_documents
             || response.decision != Decision::ImplicitDeny
-            || !response.closed.iter().all(|(kind, _)| passes(*kind))
+            || !response.stopped_by().all(|(kind, _)| passes(*kind))
         {
             return None;
         }

@@ -40,7 +40,7 @@ pub fn lacks(need: &Need, response: &Response) -> bool {
         Decision::Allowed => false,
         Decision::Unknown => response.doubt.keys.is_empty() && !response.doubt.notes.is_empty() && !need.unresolved,
         Decision::ImplicitDeny | Decision::ExplicitDeny => {
-            response.closed.iter().any(|(kind, _)| *kind == GateKind::Identity)
+            response.stopped_by().any(|(kind, _)| *kind == GateKind::Identity)
         }
     }
 }
@@ -122,6 +122,7 @@ fn closed() -> Response {
         decision: Decision::ImplicitDeny,
         decided_by: Vec::new(),
         closed: vec![(GateKind::Identity, String::new())],
+        closed_in_some: Vec::new(),
         near_misses: Vec::new(),
         doubt: Default::default(),
     }

@@ -153,9 +153,11 @@ pub struct Response {
     /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown; of an implicit
     /// deny those that deny where it would be allowed.
     pub decided_by: Vec<StatementReference>,
-    /// The gates that are certainly closed, or of which one is: their kind and name. An implicit deny has at least one, or statements
-    /// that decided.
+    /// The gates that are certainly closed: their kind and name.
     pub closed: Vec<(GateKind, String)>,
+    /// Of an implicit deny where no gate is certainly closed, those that are closed in some case: together, and with the statements
+    /// that decided, they let nothing through.
+    pub closed_in_some: Vec<(GateKind, String)>,
     /// The allows that an implicit deny just missed, in the gates that are closed.
     pub near_misses: Vec<NearMiss>,
     /// What an unknown hangs on.
@@ -168,11 +170,17 @@ impl Response {
         Response::of(Decision::Allowed)
     }
 
+    /// The gates that stop an implicit deny: those that are certainly closed, else those that are in some case.
+    pub fn stopped_by(&self) -> impl Iterator<Item = &(GateKind, String)> {
+        self.closed.iter().chain(&self.closed_in_some)
+    }
+
     fn of(decision: Decision) -> Response {
         Response {
             decision,
             decided_by: Vec::new(),
             closed: Vec::new(),
+            closed_in_some: Vec::new(),
             near_misses: Vec::new(),
             doubt: Doubt::default(),
         }
@@ -210,18 +218,18 @@ fn in_all(cases: Vec<Response>) -> Response {
     let decided_by: BTreeSet<StatementReference> =
         cases.iter().flat_map(|case| case.decided_by.iter().cloned()).collect();
     let near_misses: BTreeSet<NearMiss> = cases.iter().flat_map(|case| case.near_misses.iter().cloned()).collect();
-    let mut closed: Vec<_> = cases.iter().flat_map(|case| case.closed.iter().cloned()).collect();
-    closed.sort();
-    closed.dedup();
+    let closed: BTreeSet<_> = cases.iter().flat_map(|case| case.closed.iter().cloned()).collect();
     let always = |gate: &(GateKind, String)| cases.iter().all(|case| case.closed.contains(gate));
-    // Where no gate is closed in every case, it is these together that let nothing through.
-    if closed.iter().any(always) {
-        closed.retain(always);
+    let (closed, mut closed_in_some): (Vec<_>, Vec<_>) = closed.into_iter().partition(always);
+    // Where a gate is closed in every case, the others do not matter.
+    if decision != Decision::ImplicitDeny || !closed.is_empty() {
+        closed_in_some.clear();
     }
     Response {
         decided_by: decided_by.into_iter().collect(),
         near_misses: near_misses.into_iter().collect(),
         closed,
+        closed_in_some,
         ..Response::of(decision)
     }
 }

@@ -351,6 +351,7 @@ fn either(response: Response, granted: Response, doubt: Doubt) -> Response {
             decision: Decision::Unknown,
             doubt: response.doubt.merge(granted.doubt).merge(doubt),
             closed: Vec::new(),
+            closed_in_some: Vec::new(),
             near_misses: Vec::new(),
             decided_by: granted.decided_by,
         },
@@ -370,6 +371,7 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
                 doubt: Doubt::default(),
                 near_misses: Vec::new(),
                 closed: response.closed,
+                closed_in_some: Vec::new(),
             }
         }
         (Decision::ExplicitDeny | Decision::ImplicitDeny, _, _) => response,
@@ -377,6 +379,7 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
             decision: Decision::ImplicitDeny,
             decided_by: Vec::new(),
             closed: vec![(GateKind::Resource, name.to_owned())],
+            closed_in_some: Vec::new(),
             near_misses: answer.near_misses.clone(),
             doubt: Doubt::default(),
         },
@@ -389,6 +392,7 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
                 decision: Decision::Unknown,
                 decided_by: before.into_iter().chain(open.cloned()).collect(),
                 closed: Vec::new(),
+                closed_in_some: Vec::new(),
                 near_misses: Vec::new(),
                 doubt: response.doubt.merge(denies.doubt()).merge(allows.doubt()),
             }

@@ -52,6 +52,7 @@ fn only_what_the_role_itself_leaves_open_is_lacking() {
         decision,
         decided_by: Vec::new(),
         closed: closed.iter().map(|kind| (*kind, String::new())).collect(),
+        closed_in_some: Vec::new(),
         near_misses: Vec::new(),
         doubt,
     };

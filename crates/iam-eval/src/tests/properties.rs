@@ -110,8 +110,11 @@ proptest! {
         let gates = engine_gates(&gates);
         let (before, after) = (evaluate(&gates, &asked.blurred()), evaluate(&gates, &asked.whole()));
         prop_assert!(may_become(before.decision, after.decision), "{:?} became {:?}", before, after);
-        let closed = before.closed.is_empty() || before.closed.iter().any(|gate| after.closed.contains(gate));
-        prop_assert!(closed || after.decision == Decision::ExplicitDeny, "{:?} became {:?}", before, after);
+        prop_assert!(before.closed.iter().all(|gate| after.closed.contains(gate)), "{:?} became {:?}", before, after);
+        let stopped = before.closed_in_some.is_empty()
+            || after.decision == Decision::ExplicitDeny
+            || before.closed_in_some.iter().any(|gate| after.closed.contains(gate));
+        prop_assert!(stopped, "{:?} became {:?}", before, after);
     }
 
     #[test]
@@ -130,7 +133,7 @@ proptest! {
         match response.decision {
             Decision::Allowed | Decision::ExplicitDeny => prop_assert!(!response.decided_by.is_empty() && doubts == 0),
             Decision::ImplicitDeny => {
-                prop_assert!(!(response.closed.is_empty() && response.decided_by.is_empty()) && doubts == 0);
+                prop_assert!(response.stopped_by().next().is_some() && doubts == 0);
             }
             Decision::Unknown => prop_assert!(!response.decided_by.is_empty() && doubts > 0),
         }
@@ -153,8 +156,7 @@ proptest! {
     ) {
         let before = evaluate(&engine_gates(&gates), &asked.blurred());
         let after = evaluate(&engine_gates(&insert(&gates, &allow, at)), &asked.blurred());
-        // Where no gate is closed in every case, those are named that are in some, so that there may be more of them.
-        prop_assert!(after.closed.is_empty() || !before.closed.is_empty(), "{:?} became {:?}", before, after);
+        prop_assert!(after.closed.iter().all(|gate| before.closed.contains(gate)), "{:?} became {:?}", before, after);
         let kept = match before.decision {
             Decision::Allowed | Decision::ExplicitDeny => after.decision == before.decision,
             Decision::Unknown => matches!(after.decision, Decision::Unknown | Decision::Allowed),
@@ -168,8 +170,9 @@ proptest! {
         let known = |gates: &[Gate]| {
             let response = evaluate(gates, &asked.blurred());
             let by: BTreeSet<_> = response.decided_by.iter().map(|by| (by.policy.clone(), by.sid.clone())).collect();
-            let closed: BTreeSet<_> = response.closed.iter().cloned().collect();
-            (response.decision, by, closed, response.doubt)
+            let closed: BTreeSet<_> = response.closed.into_iter().collect();
+            let closed_in_some: BTreeSet<_> = response.closed_in_some.into_iter().collect();
+            (response.decision, by, closed, closed_in_some, response.doubt)
         };
         let mut gates = engine_gates(&gates);
         for policy in gates.iter_mut().flat_map(|gate| &mut gate.policies) {
