@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::support::command::{Output, Sandbox};
+use crate::support::schema::{self, Format};
 use crate::support::stub::{Stub, unknown};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/host-management.json");
@@ -67,12 +68,16 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 fn results() -> Vec<Value> {
-    let report: Value = serde_json::from_str(&run(&["-o", "json"]).stdout).unwrap();
-    report["results"].as_array().unwrap().clone()
+    run(&["-o", "json"]).json()["results"].as_array().unwrap().clone()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
+}
+
+#[test]
+fn the_example_is_a_snapshot() {
+    schema::read(Format::Snapshot, &std::fs::read_to_string(EXAMPLE).unwrap());
 }
 
 #[test]

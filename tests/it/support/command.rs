@@ -17,7 +17,7 @@ use wait4::Wait4 as _;
 use super::emulator::Account;
 use super::record::Record;
 use super::report::{Outcome, Report};
-use super::schema;
+use super::schema::{self, Format};
 use super::stub::Stub;
 use super::world::ACCOUNT;
 
@@ -294,13 +294,16 @@ impl Output {
         Record::read(&self.stdout)
     }
 
-    /// Fails the test unless the run ended with this code.
+    /// Fails the test unless the run ended with this code, and a snapshot, which tests pass on as text, is what its schema says.
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
             self.code, code,
             "exit code\n--- standard output\n{}\n--- standard error\n{}",
             self.stdout, self.stderr
         );
+        if self.stdout.starts_with("{\n  \"snapshot_version\"") {
+            schema::read(Format::Snapshot, &self.stdout);
+        }
         self
     }
 }
