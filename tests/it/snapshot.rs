@@ -373,8 +373,8 @@ fn targets_may_come_from_standard_input() {
     assert!(empty.contains("standard input holds no target"), "{empty}");
     run("i-0a1b2c3d400000001\n", &["-"]).expect(2);
     run("i-0a1b2c3d400000001\n", &["--scp", "-"]).expect(2);
-    let wrong = run("nonsense!\n", &[]).expect(2).stderr;
-    assert!(wrong.contains("`nonsense!` is not a target"), "{wrong}");
+    let wrong = run("i-0a1b2c3d400000001\nrole/\n", &[]).expect(2).stderr;
+    assert!(wrong.contains("`role/` does not hold a role name"), "{wrong}");
 }
 
 #[test]
