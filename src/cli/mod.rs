@@ -44,6 +44,7 @@ use crate::target::{Target, TargetKind};
 
 pub use exit::Exit;
 use fleet::{Fleet, Visit};
+use output::Showing;
 use progress::{FleetProgress, Progress};
 use resolve::{CheckPlan, Source, Wanted};
 use results::{Filter, Results};
@@ -252,7 +253,9 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let filter = Filter::of(typed);
     let report = report.showing(|outcome| filter.shows(outcome));
     let again = again::of_check(typed);
-    output::report(&report, &source, typed.output, output::detail(cli), fail_on, selected.then(|| again.fixes()))?;
+    let fixes = selected.then(|| again.fixes());
+    let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
+    output::report(&report, &plan.output, showing)?;
     Ok(exit)
 }
 
@@ -268,7 +271,7 @@ async fn check_fleet(
     let levels = gather::read_levels(&plan.levels).map_err(Stop::Usage)?;
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
-    let results = Results::new(typed.output, Filter::of(typed), fail_on);
+    let results = Results::new(&plan.output, Filter::of(typed), fail_on);
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
@@ -305,7 +308,9 @@ async fn check_fleet(
     if let Some(report) = report {
         let source = json::Source { kind: json::SourceKind::Live, file: None };
         let again = again::of_check(typed);
-        output::report(&report, &source, typed.output, output::detail(cli), fail_on, Some(again.fixes()))?;
+        let fixes = Some(again.fixes());
+        let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
+        output::report(&report, &plan.output, showing)?;
     }
     Ok(match tally.exit() {
         Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),

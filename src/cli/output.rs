@@ -1,6 +1,7 @@
 //! What is printed, and where: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -48,26 +49,74 @@ const LINES_AT_A_TIME: usize = 1000;
 /// So many targets are told one by one; of more the causes.
 const FEW: usize = 10;
 
-/// Prints a report.
-///
-/// `fixes` is what repeats the selection in a command; with it the text tells the causes, not each of many targets.
-pub fn report(
-    report: &Report,
-    source: &json::Source,
-    form: args::Output,
-    detail: Detail,
-    fail_on: Severity,
-    fixes: Option<Fixes<'_>>,
-) -> Result<(), Stop> {
-    let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the report: {error}"));
-    let page = match form {
-        args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
-            causes::render(report, layout(detail), fixes)
+/// How a report is shown.
+#[derive(Clone, Copy)]
+pub struct Showing<'a> {
+    /// Where its facts came from.
+    pub source: &'a json::Source,
+    /// How much to say.
+    pub detail: Detail,
+    /// The severity from which on a finding counts.
+    pub fail_on: Severity,
+    /// What repeats the selection in a command; with it the text tells the causes, not each of many targets.
+    pub fixes: Option<Fixes<'a>>,
+}
+
+/// Writes a report to the files that were named, and prints it.
+pub fn report(report: &Report, to: &Destinations, showing: Showing<'_>) -> Result<(), Stop> {
+    for (form, file) in &to.files {
+        // In a file there is neither a width nor a style.
+        let page = page(report, *form, Layout { detail: showing.detail, width: None }, showing)?;
+        match form {
+            args::Output::Text => write_file(file, &anstream::adapter::strip_str(&page).to_string())?,
+            _ => write_file(file, &page)?,
         }
-        args::Output::Text => text::render(report, layout(detail)),
+    }
+    print_report(report, to.stdout, showing)
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Stop {
+    Stop::Failure(format!("cannot write the report: {error}"))
+}
+
+/// Writes all of a file or nothing; what it held before is gone then.
+fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut temporary| {
+        temporary.write_all(text.as_bytes())?;
+        temporary.persist(file).map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| {
+        Stop::Failure(format!("cannot write the report `{}`: {}", file.display(), crate::aws::cause(&error)))
+    })
+}
+
+/// A report in a form that is made at once.
+fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_>) -> Result<String, Stop> {
+    let Showing { source, detail, fail_on, fixes } = showing;
+    Ok(match form {
+        args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
+            causes::render(report, layout, fixes)
+        }
+        args::Output::Text => text::render(report, layout),
+        args::Output::Json => {
+            let mut text = Vec::new();
+            json::write(report, source, &mut text).map_err(|error| failed(&error))?;
+            String::from_utf8(text).map_err(|error| failed(&error))?
+        }
+        args::Output::Ndjson => json::render_lines(&report.results).map_err(|error| failed(&error))?,
+        args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
+        args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
+        args::Output::Markdown => markdown::render(report),
+    })
+}
+
+fn print_report(report: &Report, form: args::Output, showing: Showing<'_>) -> Result<(), Stop> {
+    match form {
+        args::Output::Text => print_styled(&page(report, form, layout(showing.detail), showing)?),
         args::Output::Json => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-            return settle(json::write(report, source, &mut out).and_then(|()| out.flush()));
+            settle(json::write(report, showing.source, &mut out).and_then(|()| out.flush()))
         }
         args::Output::Ndjson => {
             for results in report.results.chunks(LINES_AT_A_TIME) {
@@ -75,15 +124,51 @@ pub fn report(
                     break;
                 }
             }
-            return Ok(());
+            Ok(())
         }
-        args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
-        args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
-        args::Output::Markdown => markdown::render(report),
-    };
-    match form {
-        args::Output::Text => print_styled(&page),
-        _ => print(&page),
+        args::Output::Junit | args::Output::Sarif | args::Output::Markdown => {
+            print(&page(report, form, layout(showing.detail), showing)?)
+        }
+    }
+}
+
+/// Where a report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destinations {
+    /// The form on standard output.
+    pub stdout: args::Output,
+    /// Files, each with its form.
+    pub files: Vec<(args::Output, PathBuf)>,
+}
+
+impl Destinations {
+    /// Those that were typed.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn of(typed: &[args::OutputTo]) -> Result<Destinations, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let to_stdout: Vec<args::Output> = typed.iter().filter(|to| to.file.is_none()).map(|to| to.form).collect();
+        if to_stdout.len() > 1 {
+            mistakes
+                .push("one report goes to standard output; give the others a file, `--output FORM=FILE`".to_owned());
+        }
+        let mut files: Vec<(args::Output, PathBuf)> = Vec::new();
+        for (form, file) in typed.iter().filter_map(|to| Some((to.form, PathBuf::from(to.file.as_ref()?)))) {
+            let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+            if file.as_os_str().is_empty() {
+                mistakes.push("`--output FORM=` names no file; give `--output FORM=FILE`".to_owned());
+            } else if files.iter().any(|(_, other)| *other == file) {
+                mistakes.push(format!("`{}` is named for two reports; give each its own file", file.display()));
+            } else if file.is_dir() || directory.is_some_and(|directory| !directory.is_dir()) {
+                mistakes.push(format!("`{}` is not a file in a directory that exists", file.display()));
+            }
+            files.push((form, file));
+        }
+        match mistakes.is_empty() {
+            true => Ok(Destinations { stdout: to_stdout.first().copied().unwrap_or(args::Output::Text), files }),
+            false => Err(mistakes),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use tokio::sync::Notify;
 
+use super::output::Destinations;
 use super::{Stop, args, exit::Tally, output};
 use crate::render::json;
 use crate::render::sanitize::word;
@@ -50,9 +51,9 @@ pub struct Results {
 
 impl Results {
     /// None yet.
-    pub fn new(form: args::Output, filter: Filter, fail_on: Severity) -> Results {
+    pub fn new(to: &Destinations, filter: Filter, fail_on: Severity) -> Results {
         Results {
-            at_once: form == args::Output::Ndjson,
+            at_once: to.stdout == args::Output::Ndjson && to.files.is_empty(),
             filter,
             kept: RefCell::default(),
             tally: RefCell::new(Tally::new(fail_on)),

@@ -204,3 +204,37 @@ fn what_is_shown_does_not_change_the_exit_code_or_the_summary() {
     let sandbox = Sandbox::new();
     sandbox.run(&["check", "--snapshot", EXAMPLE, "--code", "no-such-code"]).expect(2);
 }
+
+#[test]
+fn further_reports_go_to_files() {
+    let sandbox = Sandbox::new();
+    let check = ["check", "--snapshot", EXAMPLE];
+    let alone = |form: &str| sandbox.run(&[&check[..], &["-o", form]].concat()).expect(1).stdout;
+    sandbox.file("report.xml", "of the last run");
+    let all = ["-o", "json", "-o", "junit=report.xml", "-o", "sarif=a b.sarif", "-o", "text=report.txt"];
+    let lines = ["-o", "ndjson=lines.json", "-o", "markdown=report.md"];
+    let printed = sandbox.run(&[&check[..], &all, &lines].concat()).expect(1).stdout;
+    assert_eq!(printed, alone("json"));
+    for (form, file) in [
+        ("junit", "report.xml"),
+        ("sarif", "a b.sarif"),
+        ("text", "report.txt"),
+        ("ndjson", "lines.json"),
+        ("markdown", "report.md"),
+    ] {
+        assert_eq!(std::fs::read_to_string(sandbox.path().join(file)).unwrap(), alone(form), "{form}");
+    }
+    // Without another form the text goes to standard output.
+    let text = sandbox.run(&[&check[..], &["-o", "json=report.json"]].concat()).expect(1).stdout;
+    assert_eq!(text, alone("text"));
+    for (wrong, said) in [
+        (&["-o", "json", "-o", "text"][..], "one report goes to standard output"),
+        (&["-o", "json=none/report.json"], "`none/report.json`"),
+        (&["-o", "json="], "names no file"),
+        (&["-o", "json=a", "-o", "text=a"], "`a` is named for two reports"),
+        (&["-o", "jsn=a"], "json"),
+    ] {
+        let stderr = sandbox.run(&[&check[..], wrong].concat()).expect(2).stderr;
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}

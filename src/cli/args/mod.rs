@@ -2,8 +2,9 @@
 
 mod fix;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::limits;
@@ -135,9 +136,9 @@ pub struct Check {
     #[command(flatten)]
     pub aws: Aws,
 
-    /// The form of the report
-    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORM", help_heading = "Output")]
-    pub output: Output,
+    /// The form of the report; FORM=FILE writes it to a file beside standard output, and is repeatable [default: text]
+    #[arg(short, long, value_parser = OutputParser, value_name = "FORM[=FILE]", help_heading = "Output")]
+    pub output: Vec<OutputTo>,
 
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
@@ -364,6 +365,39 @@ pub enum Format {
     Snapshot,
     /// What fix -o json and undo -o json print
     Fix,
+}
+
+/// A form of a report, and the file that it goes to; standard output if none is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputTo {
+    pub form: Output,
+    pub file: Option<OsString>,
+}
+
+/// Reads `FORM` and `FORM=FILE`.
+#[derive(Debug, Clone)]
+struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = OutputTo;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<OutputTo, clap::Error> {
+        let bytes = value.as_encoded_bytes();
+        let split = bytes.iter().position(|byte| *byte == b'=');
+        let form = split.and_then(|at| value.to_str()?.get(..at)).map_or(value, OsStr::new);
+        let file = split.and_then(|at| value.to_str()?.get(at + 1..)).map(OsString::from);
+        let form = EnumValueParser::<Output>::new().parse_ref(command, argument, form)?;
+        Ok(OutputTo { form, file })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Output::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// The severities that can fail a run.

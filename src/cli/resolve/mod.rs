@@ -6,6 +6,7 @@ mod requirements;
 
 use std::ffi::{OsStr, OsString};
 
+use super::output::Destinations;
 use super::{args, files};
 use crate::limits;
 use crate::needs::Requirements;
@@ -116,6 +117,8 @@ pub struct CheckPlan {
     pub requirements: Requirements,
     /// The session preferences to read.
     pub preferences: Preferred,
+    /// Where the report goes.
+    pub output: Destinations,
 }
 
 /// A run of `snapshot`, resolved.
@@ -176,7 +179,11 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
-    finish(CheckPlan { source, levels, regions, reach, requirements, preferences }, mistakes)
+    let output = Destinations::of(&typed.output).unwrap_or_else(|found| {
+        mistakes.extend(found);
+        Destinations { stdout: args::Output::Text, files: Vec::new() }
+    });
+    finish(CheckPlan { source, levels, regions, reach, requirements, preferences, output }, mistakes)
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.
