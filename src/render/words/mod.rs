@@ -10,6 +10,8 @@ mod not_checked;
 mod permissions;
 mod phrases;
 mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 

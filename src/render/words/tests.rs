@@ -1,0 +1,737 @@
+//! The vocabulary: everything that findings, refusals and what was not checked say, in `snapshots/vocabulary.snap`, to be read and
+//! reviewed in one sitting.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use iam_eval::{
+    DocumentKind, Doubt, FailedKey, GateKind, NearMiss, PolicyKind, Resemblance, RuledOutBy, StatementReference,
+};
+use serde_json::Value;
+
+use super::{Place, Words, finding as in_words, not_checked, refusal as refusal_in_words};
+use crate::facts::{Unreadable, UnreadableKind};
+use crate::fix::{ChangedTo, MissingFact, RefusalKind, ThingKind, User};
+use crate::report::{
+    ActionOn, AgentFeature, AssumingService, ClosedGate, DocumentName, Finding, FindingKind, Flag, LastSeen,
+    LogDestination, MetadataState, NotChecked, NotRead, Obstacle, OfflineCause, ProfileUnused, Reservation,
+    ResourceKind, RoleState, Settling, TargetKind, UnreadPolicy,
+};
+
+/// The names of all variants, and which one a value is. A variant that is added and not listed here does not compile; one that is
+/// listed and has no sample fails the test.
+macro_rules! variants {
+    ($names:ident, $name:ident, $kind:ident: $($variant:ident)+ $(; not $left_out:ident)?) => {
+        const $names: &[&str] = &[$(stringify!($variant)),+];
+
+        fn $name(value: &$kind) -> &'static str {
+            match value {
+                $($kind::$variant { .. } => stringify!($variant),)+
+                $($kind::$left_out { .. } => stringify!($left_out),)?
+            }
+        }
+    };
+}
+
+variants!(FINDINGS, name_of_finding, FindingKind:
+    InstanceNotFound InstanceTerminated InstanceNotRunning NoSuchTarget TargetNotFound TargetNotInSnapshot
+    Metadata NoInstanceProfile AssociationPending AssociationDiffers ProfileMissing ProfileStale ProfileEmpty RoleWithoutProfile
+    RoleMissing Unreadable NotRead HostManagementUnreadable PreferencesUnreadable
+    NotAPolicy MisplacedDocument UnsoundPolicy PreferencesInvalid PreferencesMissing
+    TrustDenied TrustUnknown RcpOnAssumeRole
+    MissingPermission OptionalPermission ExplicitDeny DeniedByGate NotAllowedByGate LevelAllowsNothing ConditionalPermission
+    KeyOfOtherPartition KeyOfOtherRegion AliasNotResolved KeyNotResolved KeyMissing KeyState KeyPolicyInvalid KeyPolicyDenies
+    KeyPolicyDoesNotAllow KeyPolicyUnknown KeyPolicyNotRead
+    LogsDenied LogsUnknown LogDestinationMissing BucketNotEncrypted LogGroupNotEncrypted BucketPolicyInvalid BucketPolicyDenies
+    BucketPolicyUnknown
+    AgentOffline AgentOutdated AgentVersionUnknown
+    ManagedByHostManagement EitherRole FallbackUnknown FallbackOff HostRoleElsewhere HostRoleMissing; not Sample);
+
+variants!(REFUSALS, name_of_refusal, RefusalKind:
+    OutOfReach PermissionUnknown NeedsProfile Unknown Unread NameTooLong RoleTaken ProfileTaken InstanceState ReservedRole
+    ManagedElsewhere QuotaExceeded PolicyUnreadable CannotGrant UnfitDocument ChangedSince InUse NotCreatedByFix
+    ProfileNotDeleted; not Sample);
+
+variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
+    TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
+    RcpsOfOwner RcpsOfBucketOwner Starter BucketPolicy BucketEncryption LogGroup ResourcePolicies CredentialsOnInstance StillOnline
+    HostManagement MetadataService ProfileId Agent);
+
+variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
+
+const INSTANCE: &str = "i-0123456789abcdef0";
+const PROFILE: &str = "arn:aws:iam::111122223333:instance-profile/web";
+const ROLE: &str = "web";
+const HOST_ROLE: &str = "AWSSystemsManagerDefaultEC2InstanceManagementRole";
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/sessions";
+const BUCKET: &str = "session-logs";
+const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
+const ASSOCIATION: &str = "iip-assoc-0123456789abcdef0";
+
+fn place() -> Place<'static> {
+    Place { target: Some(INSTANCE), instance: Some(INSTANCE), region: Some("us-east-1"), ..Place::default() }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn failure(kind: UnreadableKind, api: &str, message: &str) -> Unreadable {
+    Unreadable { api: api.to_owned(), kind, message: message.to_owned() }
+}
+
+fn denied(api: &str) -> Unreadable {
+    failure(UnreadableKind::Denied, api, "AccessDenied: no identity-based policy allows it")
+}
+
+fn statement(gate: GateKind, kind: PolicyKind, policy: &str) -> StatementReference {
+    StatementReference { gate, kind, policy: policy.to_owned(), sid: Some("DenySessions".to_owned()), index: 0 }
+}
+
+fn inline() -> StatementReference {
+    statement(GateKind::Identity, PolicyKind::Inline, "baseline")
+}
+
+fn miss(gate: GateKind, ruled_out_by: RuledOutBy) -> Option<NearMiss> {
+    Some(NearMiss { statement: StatementReference { gate, ..inline() }, ruled_out_by })
+}
+
+fn condition(key: &str, absent: bool) -> RuledOutBy {
+    RuledOutBy::Condition(vec![FailedKey { key: key.to_owned(), absent }])
+}
+
+fn channel() -> Vec<String> {
+    owned(&["ssmmessages:OpenDataChannel"])
+}
+
+fn on(action: &str, resource: Option<&str>) -> ActionOn {
+    ActionOn { action: action.to_owned(), resource: resource.map(str::to_owned) }
+}
+
+fn missing(permissions: &[ActionOn], near_miss: Option<NearMiss>) -> FindingKind {
+    let (role, permissions) = (Some(ROLE.to_owned()), permissions.to_vec());
+    FindingKind::MissingPermission {
+        role,
+        permissions,
+        only_core: true,
+        fix_can_grant: true,
+        near_miss,
+        boundary: None,
+    }
+}
+
+fn core() -> Vec<ActionOn> {
+    vec![on("ssmmessages:OpenDataChannel", Some("*")), on("ssm:UpdateInstanceInformation", None)]
+}
+
+fn services() -> [AssumingService; 2] {
+    [("ec2.amazonaws.com", false), ("ssm.amazonaws.com", true)]
+        .map(|(principal, is_systems_manager)| AssumingService { principal: principal.to_owned(), is_systems_manager })
+}
+
+fn unread(of: ResourceKind, reason: Option<Unreadable>) -> UnreadPolicy {
+    UnreadPolicy { of, reason }
+}
+
+/// A sample for each variant, and for each value of a field that changes what is said.
+fn findings() -> Vec<Finding> {
+    let kinds =
+        [target(), chain(), reading(), documents(), trust(), permissions(), keys(), logs(), agent(), host_management()];
+    let mut samples: Vec<Finding> = kinds.into_iter().flatten().map(Finding::from).collect();
+    let reserved = |kind, reservation| Finding { kind, host_management_role: None, reservation: Some(reservation) };
+    samples.push(reserved(FindingKind::NoInstanceProfile, Reservation::MayNotMatter));
+    for of in [ResourceKind::Key, ResourceKind::Bucket, ResourceKind::Role, ResourceKind::Other] {
+        let policy = unread(of, (of == ResourceKind::Bucket).then(|| denied("s3:GetBucketPolicy")));
+        let permission = on("s3:PutObject", Some("arn:aws:s3:::session-logs/*"));
+        samples.push(reserved(missing(&[permission], None), Reservation::MayBeAllowedBy(policy)));
+    }
+    let decrypt = || missing(&[on("kms:GenerateDataKey", Some(KEY))], None);
+    samples.push(reserved(decrypt(), Reservation::OnlyLogs { bucket: None }));
+    samples.push(reserved(decrypt(), Reservation::OnlyLogs { bucket: Some(BUCKET.to_owned()) }));
+    samples.push(Finding {
+        kind: missing(&core(), None),
+        host_management_role: Some(HOST_ROLE.to_owned()),
+        reservation: None,
+    });
+    samples
+}
+
+fn target() -> Vec<FindingKind> {
+    let mut samples = vec![FindingKind::InstanceNotFound];
+    samples.extend(
+        ["terminated", "shutting-down"].map(|state| FindingKind::InstanceTerminated { state: state.to_owned() }),
+    );
+    samples.extend(
+        ["pending", "stopping", "stopped", "hibernating"]
+            .map(|state| FindingKind::InstanceNotRunning { state: state.to_owned() }),
+    );
+    for target in [TargetKind::Profile, TargetKind::Role] {
+        let name = || ROLE.to_owned();
+        for exists_as_other in [false, true] {
+            samples.push(FindingKind::NoSuchTarget { target, name: name(), exists_as_other });
+            samples.push(FindingKind::TargetNotFound { target, name: name(), exists_as_other });
+        }
+        samples.push(FindingKind::TargetNotInSnapshot { target, name: name() });
+    }
+    samples
+}
+
+fn chain() -> Vec<FindingKind> {
+    let mut samples = vec![FindingKind::NoInstanceProfile];
+    let states = [
+        MetadataState::Disabled,
+        MetadataState::BeingDisabled,
+        MetadataState::ChangePending,
+        MetadataState::ChangeAtStart,
+    ];
+    samples.extend(states.map(|state| FindingKind::Metadata { state }));
+    for (state, shows_profile) in [("associating", false), ("disassociating", true), ("suspended", true)] {
+        let profile = Some(ROLE.to_owned());
+        samples.push(FindingKind::AssociationPending { state: state.to_owned(), profile, shows_profile });
+    }
+    for associated_with in [Some(PROFILE.to_owned()), None] {
+        samples.push(FindingKind::AssociationDiffers { associated_with });
+    }
+    let (profile, association) = (|| ROLE.to_owned(), || Some(ASSOCIATION.to_owned()));
+    samples.push(FindingKind::ProfileMissing { profile: profile(), association: association() });
+    samples.push(FindingKind::ProfileStale {
+        profile: profile(),
+        held_id: "AIPAOLD".to_owned(),
+        current_id: "AIPANEW".to_owned(),
+        association: association(),
+    });
+    samples.push(FindingKind::ProfileEmpty { profile: profile() });
+    samples.push(FindingKind::RoleWithoutProfile { role: ROLE.to_owned() });
+    samples.push(FindingKind::RoleMissing { role: ROLE.to_owned() });
+    samples
+}
+
+fn reading() -> Vec<FindingKind> {
+    let kinds = [
+        (UnreadableKind::Denied, "AccessDenied: no identity-based policy allows it"),
+        (UnreadableKind::Throttled, "Throttling: rate exceeded"),
+        (UnreadableKind::Credentials, "ExpiredToken: the security token is expired"),
+        (UnreadableKind::Network, "connection refused"),
+        (UnreadableKind::Response, "the connection was closed before the response was complete"),
+        (UnreadableKind::OtherAccount, "the role belongs to account 444455556666"),
+        (UnreadableKind::OtherPath, "there is no role `/ops/web`, only `/web`"),
+        (UnreadableKind::NotInSnapshot, "the snapshot does not contain the role `web`"),
+        (UnreadableKind::Unsupported, "UnknownOperation"),
+        (UnreadableKind::Service, "InternalFailure"),
+        (UnreadableKind::Other, "ValidationError"),
+    ];
+    let unreadable = |(kind, message)| FindingKind::Unreadable {
+        reason: failure(kind, "iam:GetRole", message),
+        leaves_unknown: true,
+    };
+    let mut samples: Vec<FindingKind> = kinds.map(unreadable).into();
+    samples.push(FindingKind::Unreadable { reason: denied("ssm:GetServiceSetting"), leaves_unknown: false });
+    for (what, api) in [
+        (NotRead::Agent, "ssm:DescribeInstanceInformation"),
+        (NotRead::SessionPreferences, "ssm:GetDocument"),
+        (NotRead::HostManagement, "ssm:GetServiceSetting"),
+    ] {
+        samples.push(FindingKind::NotRead { what, reason: denied(api) });
+    }
+    samples.push(FindingKind::HostManagementUnreadable { reason: denied("ssm:GetServiceSetting") });
+    let name = "SSM-SessionManagerRunShell".to_owned();
+    samples.push(FindingKind::PreferencesUnreadable { name, reason: denied("ssm:GetDocument") });
+    samples
+}
+
+fn documents() -> Vec<FindingKind> {
+    let mut samples = Vec::new();
+    let names = [
+        DocumentName::TrustPolicy(ROLE.to_owned()),
+        DocumentName::Inline("baseline".to_owned()),
+        DocumentName::Managed(BOUNDARY.to_owned()),
+        DocumentName::Named("FullAWSAccess".to_owned()),
+    ];
+    for (document, document_kind) in names.into_iter().zip([
+        DocumentKind::Trust,
+        DocumentKind::Identity,
+        DocumentKind::Identity,
+        DocumentKind::ResourceControl,
+    ]) {
+        let error = "expected a JSON object, found a string at line 1 column 1".to_owned();
+        samples.push(FindingKind::NotAPolicy { document, document_kind, error });
+    }
+    let document = || DocumentName::Named("policy.json".to_owned());
+    for (looks_like, document_kind) in [
+        (Resemblance::Identity, DocumentKind::ResourceControl),
+        (Resemblance::Identity, DocumentKind::Trust),
+        (Resemblance::Trust, DocumentKind::Identity),
+        (Resemblance::ResourceControl, DocumentKind::Scp),
+        (Resemblance::ResourceControlOrEndpoint, DocumentKind::Identity),
+        (Resemblance::Endpoint, DocumentKind::ResourceControl),
+        (Resemblance::Bucket, DocumentKind::Trust),
+        (Resemblance::Key, DocumentKind::Identity),
+        (Resemblance::Resource, DocumentKind::Identity),
+    ] {
+        samples.push(FindingKind::MisplacedDocument { document: document(), document_kind, looks_like });
+    }
+    let problems = ["statement 0 has no `Effect`", "statement 1 has no `Action`", "two statements have the Sid `A`"];
+    let problems = owned(&[problems[0], problems[1], problems[2], "statement 3 has no `Resource`"]);
+    samples.push(FindingKind::UnsoundPolicy { document: document(), problems });
+    let name = || "SSM-SessionManagerRunShell".to_owned();
+    samples.push(FindingKind::PreferencesInvalid { name: name(), error: "`inputs` is missing".to_owned() });
+    samples.push(FindingKind::PreferencesMissing { name: name() });
+    samples
+}
+
+fn trust() -> Vec<FindingKind> {
+    let role = || Some(ROLE.to_owned());
+    let mut samples = Vec::new();
+    for service in services() {
+        samples.push(FindingKind::TrustDenied { role: role(), service: service.clone() });
+        samples.push(FindingKind::TrustDenied { role: None, service: service.clone() });
+        let unknown = |depends_on, settled_by| FindingKind::TrustUnknown {
+            role: role(),
+            service: service.clone(),
+            depends_on,
+            settled_by,
+        };
+        samples.push(unknown(Doubt::key("aws:SourceArn"), Some("aws:SourceArn".to_owned())));
+        samples.push(unknown(Doubt::key("aws:SourceArn"), None));
+        samples.push(unknown(Doubt::note("`NotPrincipal` with `Allow`"), None));
+        for denies in [true, false] {
+            let statement = statement(GateKind::Rcp, PolicyKind::Rcp, "perimeter");
+            samples.push(FindingKind::RcpOnAssumeRole { service: service.clone(), statement, denies });
+        }
+    }
+    samples
+}
+
+fn permissions() -> Vec<FindingKind> {
+    let mut samples = vec![
+        missing(&core(), None),
+        FindingKind::MissingPermission {
+            role: None,
+            permissions: vec![on("kms:Decrypt", Some(KEY))],
+            only_core: false,
+            fix_can_grant: false,
+            near_miss: None,
+            boundary: None,
+        },
+    ];
+    for (gate, ruled_out_by) in [
+        (GateKind::Identity, condition("aws:RequestedRegion", false)),
+        (GateKind::Identity, condition("aws:SourceArn", true)),
+        (GateKind::Identity, RuledOutBy::Alias),
+        (GateKind::Identity, RuledOutBy::Resource),
+    ] {
+        samples.push(missing(&core(), miss(gate, ruled_out_by)));
+    }
+    for boundary in [BOUNDARY, "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"] {
+        samples.push(FindingKind::MissingPermission {
+            role: Some(ROLE.to_owned()),
+            permissions: core(),
+            only_core: true,
+            fix_can_grant: true,
+            near_miss: None,
+            boundary: Some(boundary.to_owned()),
+        });
+    }
+    samples.push(FindingKind::OptionalPermission { action: "s3:GetEncryptionConfiguration".to_owned() });
+    for kind in [PolicyKind::Inline, PolicyKind::Managed, PolicyKind::Document] {
+        let statement = statement(GateKind::Identity, kind, "baseline");
+        samples.push(FindingKind::ExplicitDeny { statement, actions: owned(&crate::needs::CHANNEL_ACTIONS) });
+    }
+    for (gate, kind) in
+        [(GateKind::Boundary, PolicyKind::Boundary), (GateKind::Scp, PolicyKind::Scp), (GateKind::Rcp, PolicyKind::Rcp)]
+    {
+        let statement = statement(gate, kind, "guardrail");
+        samples.push(FindingKind::DeniedByGate { statement, actions: channel() });
+    }
+    for (gate, near_miss) in [
+        (GateKind::Boundary, miss(GateKind::Boundary, RuledOutBy::Resource)),
+        (GateKind::Scp, miss(GateKind::Scp, condition("aws:RequestedRegion", false))),
+    ] {
+        let name = if gate == GateKind::Scp { "ou-ab12-cdef3456" } else { BOUNDARY };
+        let gate = ClosedGate { gate, name: name.to_owned(), near_miss };
+        samples.push(FindingKind::NotAllowedByGate { gate, actions: channel() });
+    }
+    for has_policies in [false, true] {
+        let level = "ou-ab12-cdef3456".to_owned();
+        samples.push(FindingKind::LevelAllowsNothing { level, has_policies, actions: channel() });
+    }
+    samples.extend(conditional());
+    samples
+}
+
+fn conditional() -> Vec<FindingKind> {
+    let unknown =
+        |depends_on, settling| FindingKind::ConditionalPermission { actions: channel(), depends_on, settling };
+    let flags = [
+        Flag::Account,
+        Flag::Instance,
+        Flag::Region,
+        Flag::Context("aws:SourceVpce".to_owned()),
+        Flag::RegionOfBucket("s3:PutObject".to_owned()),
+        Flag::RegionOf("kms:Decrypt".to_owned()),
+    ];
+    let mut samples: Vec<FindingKind> = flags
+        .map(|flag| unknown(Doubt::key("aws:SourceVpce"), Settling { flags: vec![flag], ..Settling::default() }))
+        .into();
+    samples.push(unknown(
+        Doubt::key("aws:SourceVpce").merge(Doubt::note("AWS does not document the order of variables")),
+        Settling {
+            flags: vec![Flag::Context("aws:SourceVpce".to_owned())],
+            absent: Some("aws:SourceVpce".to_owned()),
+            ..Settling::default()
+        },
+    ));
+    samples
+        .push(unknown(Doubt::key("aws:TokenIssueTime"), Settling { newer_credentials: true, ..Settling::default() }));
+    samples.push(unknown(Doubt::key("ec2:RoleDelivery"), Settling { require_tokens: true, ..Settling::default() }));
+    samples.push(unknown(Doubt::note("AWS does not document the order of variables"), Settling::default()));
+    samples
+}
+
+fn keys() -> Vec<FindingKind> {
+    let key = || KEY.to_owned();
+    let mut samples = vec![
+        FindingKind::KeyOfOtherPartition {
+            key: key(),
+            key_partition: "aws".to_owned(),
+            partition: "aws-us-gov".to_owned(),
+        },
+        FindingKind::KeyOfOtherRegion {
+            key: key(),
+            key_region: "us-east-1".to_owned(),
+            region: "eu-west-1".to_owned(),
+        },
+        FindingKind::AliasNotResolved { alias: "alias/sessions".to_owned() },
+    ];
+    for (region, by_preferences) in [(Some("us-east-1"), true), (None, false)] {
+        let region = region.map(str::to_owned);
+        samples.push(FindingKind::KeyNotResolved { key: "alias/sessions".to_owned(), region, by_preferences });
+    }
+    for (by_preferences, other_account) in [(true, true), (true, false), (false, false)] {
+        samples.push(FindingKind::KeyMissing { key: key(), by_preferences, other_account });
+    }
+    for (state, ends_sessions) in
+        [("Disabled", true), ("PendingDeletion", false), ("PendingImport", true), ("Rotating", false)]
+    {
+        samples.push(FindingKind::KeyState { key: key(), state: state.to_owned(), ends_sessions });
+    }
+    samples.push(FindingKind::KeyPolicyInvalid { key: key() });
+    let by = statement(GateKind::Resource, PolicyKind::Document, KEY);
+    let second = StatementReference { index: 2, sid: None, ..by.clone() };
+    for statements in [vec![by.clone()], vec![by, second]] {
+        samples.push(FindingKind::KeyPolicyDenies { key: key(), statements, action: "kms:Decrypt".to_owned() });
+    }
+    let deleted = || RuledOutBy::DeletedPrincipal("AROAEXAMPLE".to_owned());
+    for (near_miss, names_deleted_role) in [(None, false), (miss(GateKind::Resource, deleted()), true)] {
+        let action = "kms:Decrypt".to_owned();
+        samples.push(FindingKind::KeyPolicyDoesNotAllow { key: key(), action, near_miss, names_deleted_role });
+    }
+    samples.push(FindingKind::KeyPolicyUnknown { key: key(), depends_on: Doubt::key("kms:EncryptionContext:a") });
+    for (other_account, reason) in
+        [(Some("444455556666"), None), (None, Some(denied("kms:GetKeyPolicy"))), (None, None)]
+    {
+        let other_account = other_account.map(str::to_owned);
+        samples.push(FindingKind::KeyPolicyNotRead { key: key(), other_account, reason });
+    }
+    samples
+}
+
+fn logs() -> Vec<FindingKind> {
+    let (role, actions) = (|| ROLE.to_owned(), || owned(&["s3:PutObject"]));
+    let closed =
+        [GateKind::Identity, GateKind::Boundary, GateKind::Scp, GateKind::Rcp, GateKind::Resource].map(|gate| {
+            let name = if gate == GateKind::Identity { "" } else { "guardrail" };
+            Obstacle::Closed(vec![ClosedGate { gate, name: name.to_owned(), near_miss: None }])
+        });
+    let mut samples =
+        vec![FindingKind::LogsDenied { role: role(), actions: actions(), obstacle: Obstacle::DeniedBy(inline()) }];
+    samples.extend(closed.map(|obstacle| FindingKind::LogsDenied { role: role(), actions: actions(), obstacle }));
+    samples.push(FindingKind::LogsUnknown {
+        role: role(),
+        actions: actions(),
+        depends_on: Doubt::key("aws:SourceVpce"),
+        unread: vec![unread(ResourceKind::Bucket, Some(denied("s3:GetBucketPolicy")))],
+        obstacle: Obstacle::Closed(Vec::new()),
+    });
+    for destination in [LogDestination::Bucket, LogDestination::LogGroup] {
+        for must_be_encrypted in [true, false] {
+            let name = BUCKET.to_owned();
+            samples.push(FindingKind::LogDestinationMissing { destination, name, must_be_encrypted });
+        }
+    }
+    let bucket = || BUCKET.to_owned();
+    for algorithm in [Some("aws:kms:dsse".to_owned()), None] {
+        samples.push(FindingKind::BucketNotEncrypted { bucket: bucket(), algorithm });
+    }
+    samples.push(FindingKind::LogGroupNotEncrypted { log_group: "/ssm/sessions".to_owned() });
+    for only_logs in [false, true] {
+        let action = || "s3:PutObject".to_owned();
+        let statements = vec![statement(GateKind::Resource, PolicyKind::Document, BUCKET)];
+        samples.push(FindingKind::BucketPolicyInvalid { bucket: bucket(), only_logs });
+        samples.push(FindingKind::BucketPolicyDenies { bucket: bucket(), statements, action: action(), only_logs });
+        let depends_on = Doubt::key("aws:SourceVpce");
+        samples.push(FindingKind::BucketPolicyUnknown { bucket: bucket(), action: action(), depends_on, only_logs });
+    }
+    samples
+}
+
+fn agent() -> Vec<FindingKind> {
+    let seen = || LastSeen { ping: "ConnectionLost".to_owned(), since: Some("2026-07-01T09:00:00Z".to_owned()) };
+    let mut samples = Vec::new();
+    for (last_seen, cause, not_ready, scps_unseen) in [
+        (None, OfflineCause::Certain, true, false),
+        (Some(seen()), OfflineCause::Possible, false, false),
+        (Some(seen()), OfflineCause::NotFound, false, false),
+        (Some(LastSeen { since: None, ..seen() }), OfflineCause::NotFound, true, true),
+    ] {
+        samples.push(FindingKind::AgentOffline { last_seen, cause, not_ready, scps_unseen });
+    }
+    for (least, feature) in [
+        ("2.3.68.0", AgentFeature::Sessions),
+        ("2.3.539.0", AgentFeature::EncryptedSessions),
+        ("3.2.582.0", AgentFeature::HostManagement),
+    ] {
+        let (version, least) = ("2.2.0.0".to_owned(), least.to_owned());
+        samples.push(FindingKind::AgentOutdated { version, least, feature });
+    }
+    samples.push(FindingKind::AgentVersionUnknown { least: "3.2.582.0".to_owned() });
+    samples
+}
+
+fn host_management() -> Vec<FindingKind> {
+    let role = || HOST_ROLE.to_owned();
+    let mut samples = Vec::new();
+    for (because, lacks_more) in
+        [(ProfileUnused::NoProfile, false), (ProfileUnused::NoCredentials, true), (ProfileUnused::NotAllowed, false)]
+    {
+        samples.push(FindingKind::ManagedByHostManagement { role: role(), because, lacks_more });
+    }
+    samples.push(FindingKind::EitherRole { role: role() });
+    for role_lets_agent_in in [true, false] {
+        samples.push(FindingKind::FallbackUnknown { role: role(), role_lets_agent_in });
+    }
+    for (profile_role, role_state) in
+        [(Some(ROLE), RoleState::Open), (Some(ROLE), RoleState::Closed), (None, RoleState::Unknown)]
+    {
+        let profile_role = profile_role.map(str::to_owned);
+        samples.push(FindingKind::FallbackOff { profile_role, role: role(), role_state });
+    }
+    samples.push(FindingKind::HostRoleElsewhere {
+        setting: format!("service-role/{HOST_ROLE}"),
+        found: format!("arn:aws:iam::111122223333:role/{HOST_ROLE}"),
+    });
+    samples.push(FindingKind::HostRoleMissing { role: role() });
+    samples
+}
+
+fn refusals() -> Vec<RefusalKind> {
+    let (name, role, profile) = (|| "sessions".to_owned(), || ROLE.to_owned(), || ROLE.to_owned());
+    let deny = FindingKind::ExplicitDeny { statement: inline(), actions: channel() };
+    let mut samples = vec![
+        RefusalKind::OutOfReach { finding: Box::new(deny.into()) },
+        RefusalKind::PermissionUnknown { action: Some("ssmmessages:OpenDataChannel".to_owned()) },
+        RefusalKind::PermissionUnknown { action: None },
+        RefusalKind::NeedsProfile { was_deleted: false },
+        RefusalKind::NeedsProfile { was_deleted: true },
+    ];
+    let facts =
+        [MissingFact::Account, MissingFact::Region, MissingFact::RoleArn(ROLE.to_owned()), MissingFact::ProfileId];
+    samples.extend(facts.map(|fact| RefusalKind::Unknown { fact }));
+    samples.push(RefusalKind::Unread { reason: denied("iam:ListInstanceProfilesForRole") });
+    samples.push(RefusalKind::NameTooLong { name: "x".repeat(65) });
+    for profile_exists in [true, false] {
+        samples.push(RefusalKind::RoleTaken { name: name(), profile: name(), profile_exists });
+    }
+    for association in [Some(ASSOCIATION.to_owned()), None] {
+        samples.push(RefusalKind::ProfileTaken { name: name(), association });
+    }
+    samples.push(RefusalKind::InstanceState { state: "stopping".to_owned() });
+    samples.push(RefusalKind::ReservedRole {
+        role: role(),
+        owner: "an AWS service".to_owned(),
+        evidence: "its path is `/aws-service-role/`".to_owned(),
+    });
+    samples.push(RefusalKind::ManagedElsewhere {
+        role: role(),
+        owner: "CloudFormation".to_owned(),
+        evidence: "tag `aws:cloudformation:stack-name` = `web`".to_owned(),
+        undone_by: "the next stack update".to_owned(),
+    });
+    samples.push(RefusalKind::QuotaExceeded { role: role(), size: 10_300, quota: 10_240 });
+    samples.push(RefusalKind::PolicyUnreadable { role: role(), policy: "baseline".to_owned() });
+    samples.push(RefusalKind::CannotGrant {
+        action: "kms:Decrypt".to_owned(),
+        why: "cannot determine which key it is needed on".to_owned(),
+    });
+    for (document, role) in [
+        (DocumentName::Inline("SessionManagerPermissions".to_owned()), Some(role())),
+        (DocumentName::TrustPolicy(role()), None),
+    ] {
+        let why = "key `Statement` appears twice".to_owned();
+        samples.push(RefusalKind::UnfitDocument { document, role, why });
+    }
+    for thing in [
+        ThingKind::Role,
+        ThingKind::TrustPolicy,
+        ThingKind::InlinePolicy,
+        ThingKind::AttachedPolicy,
+        ThingKind::InstanceProfile,
+        ThingKind::RoleOfProfile,
+        ThingKind::ProfileOfInstance,
+    ] {
+        samples.push(RefusalKind::ChangedSince { thing, name: None, to: ChangedTo::Changed });
+    }
+    for to in [ChangedTo::Deleted, ChangedTo::Another] {
+        samples.push(RefusalKind::ChangedSince { thing: ThingKind::Role, name: Some(role()), to });
+    }
+    for by in [
+        User::InlinePolicy("baseline".to_owned()),
+        User::AttachedPolicy(BOUNDARY.to_owned()),
+        User::InstanceProfile(PROFILE.to_owned()),
+        User::Instance(INSTANCE.to_owned()),
+    ] {
+        samples.push(RefusalKind::InUse { by });
+    }
+    for thing in [ThingKind::Role, ThingKind::InstanceProfile] {
+        samples.push(RefusalKind::NotCreatedByFix { thing, name: name() });
+    }
+    samples.push(RefusalKind::ProfileNotDeleted { profile: profile() });
+    samples
+}
+
+fn unchecked() -> Vec<NotChecked> {
+    let mut samples = vec![
+        NotChecked::TrustPolicy,
+        NotChecked::Boundary,
+        NotChecked::Partition(Some("aws".to_owned())),
+        NotChecked::Partition(None),
+        NotChecked::OutsideDocuments,
+        NotChecked::NetworkPath,
+    ];
+    samples.extend(
+        [(true, true), (true, false), (false, true)]
+            .map(|(s3, cloudwatch)| NotChecked::NetworkPathOfLogs { s3, cloudwatch }),
+    );
+    samples.push(NotChecked::SessionPreferences);
+    for reason in [
+        None,
+        Some(denied("organizations:DescribePolicy")),
+        Some(failure(UnreadableKind::Service, "organizations:ListParents", "InternalFailure")),
+    ] {
+        samples.extend([NotChecked::Scps(reason.clone()), NotChecked::Rcps(reason)]);
+    }
+    samples.extend([NotChecked::RcpsNotRead, NotChecked::RcpsOfOwner, NotChecked::RcpsOfBucketOwner]);
+    samples.extend([true, false].map(|encrypted| NotChecked::Starter { encrypted }));
+    samples.extend([
+        NotChecked::BucketPolicy,
+        NotChecked::BucketEncryption,
+        NotChecked::LogGroup,
+        NotChecked::ResourcePolicies,
+        NotChecked::CredentialsOnInstance,
+        NotChecked::StillOnline,
+        NotChecked::HostManagement,
+        NotChecked::MetadataService,
+        NotChecked::ProfileId,
+        NotChecked::Agent,
+    ]);
+    samples
+}
+
+/// The stable word for a value, as reports write it.
+fn word(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value).expect("it serializes") {
+        Value::String(word) => word,
+        Value::Object(members) => match members.get("kind") {
+            Some(Value::String(kind)) => kind.clone(),
+            _ => panic!("it has no kind: {members:?}"),
+        },
+        other => panic!("it has no word: {other}"),
+    }
+}
+
+fn entry(head: &str, words: &Words) -> String {
+    format!("{head}\n    {}\n    remedy: {}\n", words.message, words.remedy)
+}
+
+/// Entries below headings, in the order of the headings.
+fn grouped(entries: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut groups = BTreeMap::<String, Vec<String>>::new();
+    for (heading, entry) in entries {
+        groups.entry(heading).or_default().push(entry);
+    }
+    let mut text = String::new();
+    for (heading, entries) in groups {
+        write!(text, "## {heading}\n\n{}\n", entries.join("\n")).expect("text takes text");
+    }
+    text
+}
+
+fn vocabulary() -> String {
+    let findings = findings().into_iter().map(|sample| {
+        let (code, severity) = (word(sample.code()), word(sample.severity()));
+        let unknown = if sample.leaves_unknown() { ", leaves the verdict unknown" } else { "" };
+        let head = format!("{} / {severity}{unknown} / {code}", word(&sample.kind));
+        (code, entry(&head, &in_words(&sample, &place())))
+    });
+    let refusals = refusals().into_iter().map(|kind| {
+        let refusal = crate::fix::Refusal {
+            target: INSTANCE.to_owned(),
+            instance: Some(INSTANCE.to_owned()),
+            region: Some("us-east-1".to_owned()),
+            kind: Box::new(kind),
+        };
+        let reason = word(refusal.reason());
+        let head = format!("{} / {reason}", word(&*refusal.kind));
+        (reason, entry(&head, &refusal_in_words(&refusal.kind, &place())))
+    });
+    let unchecked: Vec<String> =
+        unchecked().iter().map(|item| format!("{}\n    {}\n", name_of_not_checked(item), not_checked(item))).collect();
+    format!(
+        "# Findings\n\n{}\n# Refusals\n\n{}\n# Not checked\n\n{}",
+        grouped(findings),
+        grouped(refusals),
+        unchecked.join("\n")
+    )
+}
+
+#[test]
+fn the_vocabulary_is_reviewed() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("vocabulary", vocabulary()));
+}
+
+#[test]
+fn every_variant_has_a_sample() {
+    fn assert_covered<T>(names: &[&str], samples: &[T], name: fn(&T) -> &'static str) {
+        for expected in names {
+            assert!(samples.iter().any(|sample| name(sample) == *expected), "`{expected}` has no sample");
+        }
+    }
+    let findings = findings();
+    let reservations: Vec<Reservation> = findings.iter().filter_map(|sample| sample.reservation.clone()).collect();
+    let kinds: Vec<FindingKind> = findings.into_iter().map(|sample| sample.kind).collect();
+    assert_covered(FINDINGS, &kinds, name_of_finding);
+    assert_covered(RESERVATIONS, &reservations, name_of_reservation);
+    assert_covered(REFUSALS, &refusals(), name_of_refusal);
+    assert_covered(NOT_CHECKED, &unchecked(), name_of_not_checked);
+}
+
+/// Messages are parts of lines: they begin with no capital but a name's, end without a period, and pair their backticks.
+#[test]
+fn sentences_are_written_alike() {
+    let findings = findings();
+    let words = findings.iter().map(|sample| in_words(sample, &place()));
+    let words = words.chain(refusals().iter().map(|kind| refusal_in_words(kind, &place())).collect::<Vec<_>>());
+    let lines = words.flat_map(|words| [words.message, words.remedy]);
+    for line in lines.chain(unchecked().iter().map(not_checked)) {
+        assert!(!line.is_empty() && line.trim() == line, "{line:?}");
+        assert!(!line.ends_with('.') || line.ends_with("..."), "{line}");
+        assert_eq!(line.matches('`').count() % 2, 0, "{line}");
+        let names = ["Default Host Management", "AWS ", "EC2 ", "Systems Manager "];
+        let starts_small = line.starts_with(|first: char| first == '`' || first.is_lowercase());
+        assert!(starts_small || names.iter().any(|name| line.starts_with(name)), "{line}");
+        assert!(!line.contains("  "), "{line}");
+    }
+}
