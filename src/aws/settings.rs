@@ -27,7 +27,7 @@ use super::credentials::{self, PATIENCE};
 use super::error::{Failure, about_credentials, classify, classify_assume};
 use super::http;
 use super::retries::retry_config;
-use super::traffic::Traffic;
+use super::traffic::{Log, Traffic};
 use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
 use crate::redact;
@@ -40,7 +40,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const SERVICES: [&str; 8] = ["CloudWatch Logs", "EC2", "IAM", "KMS", "Organizations", "S3", "SSM", "STS"];
 
 /// What the user said about how to reach AWS; the SDK's environment and files fill the rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The profile of the shared config files.
     pub profile: Option<String>,
@@ -50,6 +50,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// How long a try of a call may take, its whole answer included.
     pub timeout: Duration,
+    /// What is told each try of a call.
+    pub log: Option<Log>,
 }
 
 /// A setting that cannot work, and what is expected instead.
@@ -159,7 +161,7 @@ impl Connection {
             config,
             endpoints,
             region.map(|region| region.to_string()),
-            Traffic::default(),
+            Traffic::new(settings.log),
             Unanswered::default(),
             "own",
         ))

@@ -1,23 +1,43 @@
-//! How many calls were made, and how many of them AWS throttled: for progress, and for whoever sets the pace.
+//! How many calls were made, and how many of them AWS throttled: for progress, for whoever sets the pace, and as a log of each try.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 /// What went over the wire so far, tries that failed among them.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic(Arc<Counts>);
 
+/// Takes a line about each try of a call.
+pub type Log = fn(&str);
+
 #[derive(Debug, Default)]
 struct Counts {
     tries: AtomicUsize,
     throttled: AtomicUsize,
+    log: Option<Log>,
 }
+
+/// When a try began, and to which host.
+#[derive(Debug)]
+struct Began(Instant, Option<String>);
+
+impl Storable for Began {
+    type Storer = StoreReplace<Began>;
+}
+
+/// The headers that name a request, by the style of the service.
+const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
 
 /// What a throttled answer names as its error, in part.
 ///
@@ -26,6 +46,11 @@ struct Counts {
 const CODES: [&str; 4] = ["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown"];
 
 impl Traffic {
+    /// Nothing went over the wire yet. `log` is told each try.
+    pub fn new(log: Option<Log>) -> Traffic {
+        Traffic(Arc::new(Counts { log, ..Counts::default() }))
+    }
+
     /// How many times a call was tried.
     pub fn tries(&self) -> usize {
         self.0.tries.load(Ordering::Relaxed)
@@ -42,13 +67,29 @@ impl Intercept for Traffic {
         "Traffic"
     }
 
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.log.is_some() {
+            let host = url::Url::parse(context.request().uri()).ok().and_then(|url| url.host_str().map(str::to_owned));
+            config.interceptor_state().store_put(Began(Instant::now(), host));
+        }
+        Ok(())
+    }
+
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.0.tries.fetch_add(1, Ordering::Relaxed);
+        if let Some(log) = self.0.log {
+            log(&in_a_line(context, config));
+        }
         let Some(answer) = context.response().filter(|answer| answer.status().as_u16() >= 400) else { return Ok(()) };
         let said = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
         let named = answer.headers().get("x-amzn-errortype").unwrap_or_default();
@@ -58,4 +99,29 @@ impl Intercept for Traffic {
         }
         Ok(())
     }
+}
+
+/// A try of a call: to whom, what came of it, in which time, and the id of the request, by which AWS finds it. Nothing of what was
+/// asked or answered, which may be secret.
+fn in_a_line(context: &FinalizerInterceptorContextRef<'_>, config: &ConfigBag) -> String {
+    let call = config.load::<Metadata>().map(|call| format!("{} {}", call.service(), call.name())).unwrap_or_default();
+    let began = config.load::<Began>();
+    let host = began.and_then(|Began(_, host)| host.as_deref()).unwrap_or("an unknown host");
+    let number = config.load::<RequestAttempts>().map_or(1, |attempts| attempts.attempts());
+    let time = began.map(|Began(began, _)| began.elapsed().as_millis()).unwrap_or_default();
+    let answer = context.response().map(|answer| {
+        let id = REQUEST_IDS.iter().find_map(|name| answer.headers().get(name)).map(str::to_owned);
+        let id = id.or_else(|| id_in(&String::from_utf8_lossy(answer.body().bytes().unwrap_or_default())));
+        let id = id.map(|id| format!(", request id {id}")).unwrap_or_default();
+        format!("status {}{id}", answer.status().as_u16())
+    });
+    let outcome = answer.unwrap_or_else(|| "no answer".to_owned());
+    format!("{call} to {host}, try {number}: {outcome}, {time} ms")
+}
+
+/// The id of the request in an XML answer.
+fn id_in(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once("<RequestId>").or_else(|| body.split_once("<requestId>"))?;
+    let id = rest.split('<').next()?;
+    (id.len() <= 64).then(|| id.to_owned())
 }

@@ -156,7 +156,8 @@ pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connect
 /// What was typed of how to reach AWS, with this Region.
 pub fn settings(aws: &args::Aws, region: Option<String>) -> Settings {
     let (profile, endpoint_url) = (aws.profile.clone(), aws.endpoint_url.clone());
-    Settings { profile, endpoint_url, region, timeout: Duration::from_secs(aws.timeout) }
+    let log = aws.debug.then_some(output::debug as fn(&str));
+    Settings { profile, endpoint_url, region, timeout: Duration::from_secs(aws.timeout), log }
 }
 
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person

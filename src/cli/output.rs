@@ -240,6 +240,11 @@ pub fn note(text: &str) {
     let _ = write!(anstream::stderr(), "{text}");
 }
 
+/// Prints what `--debug` asks for to standard error.
+pub fn debug(message: &str) {
+    let _ = writeln!(anstream::stderr(), "debug: {}", clean(&redact::secrets(message)));
+}
+
 /// Prints an error to standard error.
 pub fn error(message: &str) {
     let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#} {}", clean(&redact::secrets(message)));

@@ -294,3 +294,28 @@ fn the_readme_names_the_calls_that_a_check_makes() {
     check(&Sandbox::at(&stub), &["--all"]);
     assert_eq!(made_actions(&stub), promised.iter().map(ToString::to_string).collect());
 }
+
+#[test]
+fn each_try_is_logged_where_that_is_asked_for() {
+    let throttled = Answer::Error { status: 400, code: "ThrottlingException".into(), message: "slow down".into() };
+    let stub = World::ready().fail_some("GetServiceSetting", 2..=2, throttled).serve();
+    let sandbox = Sandbox::at(&stub).env("AWS_SESSION_TOKEN", "t0k3nOfTheSession");
+    let quiet = sandbox.run(&["check", INSTANCE, "-o", "json"]).expect(0);
+    assert!(!quiet.stderr.contains("debug:"), "{quiet:?}");
+    let before = stub.calls().len();
+    let output = sandbox.run(&["check", INSTANCE, "-o", "json", "--debug"]).expect(0);
+    output.report();
+    let lines: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_prefix("debug: ")).collect();
+    assert_eq!(lines.len(), stub.calls().len() - before, "{output:?}");
+    let of = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(of(" DescribeInstances to 127.0.0.1, try 1: status 200"), 1, "{lines:?}");
+    // The second one of both runs is throttled.
+    assert_eq!(
+        (of("GetServiceSetting to 127.0.0.1, try 1: status 400"), of("GetServiceSetting to 127.0.0.1, try 2")),
+        (1, 1)
+    );
+    assert!(lines.iter().all(|line| line.ends_with(" ms")), "{lines:?}");
+    for secret in ["t0k3nOfTheSession", "Signature", "Credential"] {
+        assert!(!output.stderr.contains(secret), "{secret}");
+    }
+}

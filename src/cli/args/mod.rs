@@ -321,6 +321,10 @@ pub struct Aws {
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 
+    /// Log each try of a call to standard error: service, operation, status, time, request id
+    #[arg(long)]
+    pub debug: bool,
+
     /// How long a try of a call may take
     #[arg(long, value_name = "SECONDS", default_value_t = limits::DEFAULT_TIMEOUT, value_parser = value_parser!(u64).range(limits::TIMEOUTS))]
     pub timeout: u64,
