@@ -153,7 +153,8 @@ pub struct Response {
     /// The denying statements of an explicit deny, the allowing ones of an allow, the undecided ones of an unknown; of an implicit
     /// deny those that deny where it would be allowed.
     pub decided_by: Vec<StatementReference>,
-    /// The gates that are certainly closed: their kind and name.
+    /// The gates that are certainly closed: their kind and name. Where one is seen to be closed at once, those are not looked for that
+    /// are closed in each of several cases.
     pub closed: Vec<(GateKind, String)>,
     /// Of an implicit deny where no gate is certainly closed, those that are closed in some case: together, and with the statements
     /// that decided, they let nothing through.
@@ -189,21 +190,51 @@ impl Response {
 
 /// Decides a request. Each gate must let it through, and no statement anywhere may deny it.
 pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
-    let response = evaluate_once(gates, request);
-    if response.decision != Decision::Unknown || response.doubt.keys.is_empty() {
-        return response;
+    let found = findings(gates, request);
+    let perhaps_denied = found.iter().any(|gate| !gate.deny_doubt.keys.is_empty());
+    let response = decided(found);
+    match response.decision {
+        Decision::Unknown if !response.doubt.keys.is_empty() => {
+            let decide = |context: &Context| {
+                let response = decided(findings(gates, &Request { context: context.clone(), ..request.clone() }));
+                if response.decision == Decision::Unknown { Err(response.doubt) } else { Ok(response) }
+            };
+            let allows = |response: &Response| response.decision == Decision::Allowed;
+            let agree = |a: &Response, b: &Response| allows(a) == allows(b);
+            let conditions = conditions(gates, request, |_| true);
+            in_every_case(&request.context, &conditions, decide, agree).map_or(response, in_all)
+        }
+        Decision::ImplicitDeny if perhaps_denied => match denied_in_every_case(gates, request) {
+            Some(decided_by) => {
+                Response { decided_by, closed: response.closed, ..Response::of(Decision::ExplicitDeny) }
+            }
+            None => response,
+        },
+        Decision::Allowed | Decision::ExplicitDeny | Decision::ImplicitDeny | Decision::Unknown => response,
     }
+}
+
+/// The statements of which one denies in every case, if that is so.
+fn denied_in_every_case(gates: &[Gate], request: &Request) -> Option<Vec<StatementReference>> {
+    let decide = |context: &Context| {
+        let found = findings(gates, &Request { context: context.clone(), ..request.clone() });
+        let denying: BTreeSet<_> = found.iter().flat_map(|gate| gate.denying.iter().cloned()).collect();
+        match denying.is_empty() {
+            true => Err(found.into_iter().map(|gate| gate.deny_doubt).fold(Doubt::default(), Doubt::merge)),
+            false => Ok(denying),
+        }
+    };
+    let conditions = conditions(gates, request, |effect| effect != Some(Effect::Allow));
+    let denying = in_every_case(&request.context, &conditions, decide, |_, _| true)?;
+    Some(denying.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+/// The conditions of the statements of such an effect that speak of the action.
+fn conditions<'a>(gates: &'a [Gate], request: &Request, of: impl Fn(Option<Effect>) -> bool) -> Vec<&'a Condition> {
     let policies = gates.iter().flat_map(|gate| &gate.policies).filter_map(|policy| policy.document.as_ref().ok());
     let speaks = |statement: &&Statement| !action_applies(statement, &request.action).is_false();
-    let statements = policies.flat_map(|document| &document.statements).filter(speaks);
-    let conditions: Vec<&Condition> = statements.map(|statement| &statement.condition).collect();
-    let decide = |context: &Context| {
-        let response = evaluate_once(gates, &Request { context: context.clone(), ..request.clone() });
-        if response.decision == Decision::Unknown { Err(response.doubt) } else { Ok(response) }
-    };
-    let allows = |response: &Response| response.decision == Decision::Allowed;
-    let agree = |a: &Response, b: &Response| allows(a) == allows(b);
-    in_every_case(&request.context, &conditions, decide, agree).map_or(response, in_all)
+    let statements = policies.flat_map(|document| &document.statements).filter(|statement| of(statement.effect));
+    statements.filter(speaks).map(|statement| &statement.condition).collect()
 }
 
 /// The answer that all these cases have in common.
@@ -234,10 +265,13 @@ fn in_all(cases: Vec<Response>) -> Response {
     }
 }
 
-/// The same, where a key of which nothing is known leaves open what hangs on it.
-fn evaluate_once(gates: &[Gate], request: &Request) -> Response {
+fn findings(gates: &[Gate], request: &Request) -> Vec<GateFindings> {
     let bears = |gate: &&Gate| gate.kind != GateKind::Rcp || rcp::govern(request);
-    let found: Vec<GateFindings> = gates.iter().filter(bears).map(|gate| GateFindings::of(gate, request)).collect();
+    gates.iter().filter(bears).map(|gate| GateFindings::of(gate, request)).collect()
+}
+
+/// The decision, where a key of which nothing is known leaves open what hangs on it.
+fn decided(found: Vec<GateFindings>) -> Response {
     let every = |of: fn(&GateFindings) -> &BTreeSet<StatementReference>| -> Vec<StatementReference> {
         found.iter().flat_map(|gate| of(gate).iter().cloned()).collect()
     };

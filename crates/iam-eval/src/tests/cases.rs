@@ -106,6 +106,16 @@ fn what_is_denied_where_it_is_allowed_is_not_allowed() {
 }
 
 #[test]
+fn what_nothing_allows_and_some_statement_always_denies_is_denied() {
+    let deny = |condition: &str| format!(r#"{{"Effect": "Deny", {EVERYTHING}, "Condition": {condition}}}"#);
+    let absent = deny(r#"{"Null": {"k:k": "true"}}"#);
+    let present = deny(r#"{"Null": {"k:k": "false"}}"#);
+    let policy = |statements: &str| format!(r#"{{"Statement": [{statements}]}}"#);
+    assert_eq!(decide(&policy(&format!("{absent}, {present}")), Context::default()), ExplicitDeny);
+    assert_eq!(decide(&policy(&absent), Context::default()), ImplicitDeny);
+}
+
+#[test]
 fn gates_that_never_open_together_let_nothing_through() {
     let allow = |condition: &str| {
         format!(
