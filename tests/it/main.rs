@@ -24,6 +24,7 @@ mod fix_fleet;
 mod fix_interrupted;
 mod fix_reads;
 mod fleet;
+mod fuzz;
 mod host_management;
 mod live_calls;
 mod live_emulator;
