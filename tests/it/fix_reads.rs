@@ -366,11 +366,11 @@ fn the_policy_for_a_fix_allows_what_is_called_and_nothing_else() {
 
 #[test]
 fn the_policy_for_a_check_allows_what_is_called_and_nothing_else() {
-    let readme = include_str!("../../README.md");
-    let block = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let page = include_str!("../../docs/permissions.md");
+    let block = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let with_key = printed(&["--for", "check", "--kms-key", "alias/x"]);
-    let in_readme: Value = serde_json::from_str(block).unwrap();
-    assert_eq!(with_key, allowed_actions(&in_readme));
+    let documented: Value = serde_json::from_str(block).unwrap();
+    assert_eq!(with_key, allowed_actions(&documented));
 
     let mut made = BTreeSet::new();
     for arguments in [

@@ -274,11 +274,11 @@ fn an_interrupt_ends_a_slow_call() {
     }
 }
 
-/// The policy that the README gives to callers is what a check of everything calls, and no more.
+/// The policy that docs/permissions.md gives to callers is what a check of everything calls, and no more.
 #[test]
-fn the_readme_names_the_calls_that_a_check_makes() {
-    let readme = include_str!("../../README.md");
-    let policy = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+fn the_documentation_names_the_calls_that_a_check_makes() {
+    let page = include_str!("../../docs/permissions.md");
+    let policy = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let policy: Value = serde_json::from_str(policy).unwrap();
     let promised: Vec<&str> =
         policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();

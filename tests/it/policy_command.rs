@@ -340,10 +340,10 @@ fn callers_get_policies_that_are_read_whole() {
         let report = sandbox.run(&["check", "-o", "json", "--policy", "policy.json"]).expect(1).report();
         assert_eq!(report.only().codes(), [Code::MissingPermission], "{arguments:?}");
     }
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```json\n").unwrap();
-    let readme: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
-    let read: BTreeSet<String> = texts(&readme["Statement"][0]["Action"]).into_iter().map(str::to_string).collect();
+    let page = include_str!("../../docs/permissions.md");
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let documented: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    let read: BTreeSet<String> = texts(&documented["Statement"][0]["Action"]).into_iter().map(str::to_string).collect();
     assert_eq!(actions(&document(&["--for", "check", "--kms-key", "alias/x"])), read);
     // Whatever names it, the key's state and policy are read.
     assert_eq!(actions(&document(&["--for", "check", "--kms-key", KEY])), read);

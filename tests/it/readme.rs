@@ -1,7 +1,7 @@
-//! The examples of the README: each command is run, and its output is the one that is shown.
+//! The examples of the README and of docs/: each command is run, and its output is the one that is shown.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::command::Sandbox;
@@ -48,7 +48,7 @@ fn as_shown(shown: &[String], lines: &[&str]) -> bool {
     }
 }
 
-/// Runs a command line of the README as a shell does, in the root of the repository; gives exit code and output.
+/// Runs a command line of a page as a shell does, in the root of the repository; gives exit code and output.
 fn run(command: &str) -> (i32, String) {
     let home = Sandbox::new();
     let binary = Path::new(env!("CARGO_BIN_EXE_ssm-profile"));
@@ -69,11 +69,21 @@ fn run(command: &str) -> (i32, String) {
     (output.status.code().unwrap(), both)
 }
 
-#[test]
-fn the_examples_of_the_readme_are_true() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+/// The README and the pages of docs/, by their paths.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> = docs.filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
+    pages.sort();
+    pages.insert(0, root.join("README.md"));
+    pages
+}
+
+/// Runs the examples of a page; gives how many there are.
+fn run_examples(path: &Path) -> usize {
+    let name = path.file_name().unwrap().to_str().unwrap();
     let mut count = 0;
-    for Block { line, code, commands } in blocks(&readme) {
+    for Block { line, code, commands } in blocks(&fs::read_to_string(path).unwrap()) {
         let last = commands.len() - 1;
         for (index, (command, shown)) in commands.into_iter().enumerate() {
             if command.split(' ').next() != Some("ssm-profile") {
@@ -84,16 +94,34 @@ fn the_examples_of_the_readme_are_true() {
             let lines: Vec<&str> = output.lines().map(str::trim_end).collect();
             assert!(
                 as_shown(&shown, &lines),
-                "README.md, line {line}: `{command}` prints\n{output}\nand not\n{}",
+                "{name}, line {line}: `{command}` prints\n{output}\nand not\n{}",
                 shown.join("\n")
             );
-            assert!(
-                index != last || ended == code,
-                "README.md, line {line}: `{command}` ends with {ended}, not {code}"
-            );
+            assert!(index != last || ended == code, "{name}, line {line}: `{command}` ends with {ended}, not {code}");
         }
     }
-    assert!(count > 0, "README.md has no example that can be run");
+    count
+}
+
+#[test]
+fn the_examples_are_true() {
+    let counts: Vec<usize> = pages().iter().map(|path| run_examples(path)).collect();
+    let [readme, docs @ ..] = counts.as_slice() else { panic!("there is no page") };
+    assert!(*readme > 0 && docs.iter().sum::<usize>() > 0, "examples that can be run: {counts:?}");
+}
+
+/// Links between the pages lead to files that exist.
+#[test]
+fn links_lead_somewhere() {
+    for path in pages() {
+        let text = fs::read_to_string(&path).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            if !file.is_empty() && !file.starts_with("http") {
+                assert!(path.parent().unwrap().join(file).exists(), "{}: {target}", path.display());
+            }
+        }
+    }
 }
 
 #[test]
