@@ -88,7 +88,7 @@ impl Backup {
     pub fn read(text: &str) -> Result<Backup, String> {
         let malformed = |error: serde_json::Error| {
             let why = json_error::in_words(&error, text);
-            format!("it is not a backup of `ssm-profile fix`: {why}; give the file that `fix` named as its backup")
+            format!("it is not a backup of `ssm-profile fix`: {why}; pass the backup file that `fix` named")
         };
         let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
         match backup_version {
@@ -99,7 +99,7 @@ impl Backup {
                 match of_a_fix(&changes) {
                     Err(NotOfAFix { change, why }) => Err(format!(
                         "it holds a change that `fix` does not make, `{}` of `{}`: {why}; give the file as `fix` wrote it, or undo \
-                         that change by hand",
+                         that change manually",
                         change.action().name(),
                         change.thing().target()
                     )),

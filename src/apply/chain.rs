@@ -24,8 +24,8 @@ impl Broken {
         let needed = needs(&step.change).find(|thing| self.things.contains(thing));
         let lost = || !step.mends.is_empty() && step.mends.iter().all(|target| self.targets.contains(target));
         match needed {
-            Some(thing) => Some(format!("not tried: a change of `{thing}` before it was not made")),
-            None if lost() => Some("not tried: a change for the same target before it was not made".to_owned()),
+            Some(thing) => Some(format!("skipped: an earlier change to `{thing}` was not made")),
+            None if lost() => Some("skipped: an earlier change for the same target was not made".to_owned()),
             None => None,
         }
     }

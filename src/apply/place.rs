@@ -46,16 +46,16 @@ pub fn doubts(file: &Path) -> Vec<String> {
         let name = place.display();
         match fs::metadata(place) {
             Err(error) => {
-                doubts.push(format!("who can write {what} `{name}` cannot be seen: {}", crate::aws::cause(&error)));
+                doubts.push(format!("cannot determine who can write {what} `{name}`: {}", crate::aws::cause(&error)));
             }
             Ok(metadata) => {
                 let (owner, mode) = (metadata.uid(), metadata.mode());
                 if owner != 0 && Some(owner) != user {
-                    doubts.push(format!("{what} `{name}` belongs to the user with the id {owner}"));
+                    doubts.push(format!("{what} `{name}` is owned by the user ID {owner}"));
                 }
                 let sticky = metadata.is_dir() && mode & STICKY != 0;
                 if mode & OTHERS_WRITE != 0 && !sticky {
-                    doubts.push(format!("{what} `{name}` can be written by others (`chmod go-w {name}` ends that)"));
+                    doubts.push(format!("{what} `{name}` is writable by others (`chmod go-w {name}` prevents that)"));
                 }
             }
         }

@@ -30,7 +30,7 @@ pub async fn of(connection: &Connection, changes: &[Change], facts: &Facts) -> V
         };
         if let Err(failure) = fill(connection, role, facts, &mut reach).await {
             let reason = failure.into_unreadable();
-            reach.incomplete = Some(format!("`{}` gave no answer: {}", reason.api, reason.message));
+            reach.incomplete = Some(format!("`{}` failed: {}", reason.api, reason.message));
         }
         reach
     };
@@ -69,7 +69,7 @@ async fn of_profile(
             }
             Err(failure) => {
                 let reason = failure.into_unreadable();
-                reach.incomplete = Some(format!("`{}` gave no answer: {}", reason.api, reason.message));
+                reach.incomplete = Some(format!("`{}` failed: {}", reason.api, reason.message));
             }
         }
     }

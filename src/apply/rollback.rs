@@ -21,11 +21,11 @@ pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Ste
         let Some(owner) = owner(&step.change).filter(|_| step.status == Status::Done) else { continue };
         let Some(by_us) = created.get(&owner) else { continue };
         let stays = if !by_us {
-            Some(format!("no answer came when `{owner}` was created, so it is not certain that this run did it"))
+            Some(format!("the call that created `{owner}` returned no response, so this run may not have created it"))
         } else if used.contains(&owner) {
             Some(format!("`{owner}` is in use"))
         } else if stuck.contains(&owner) {
-            Some(format!("something of `{owner}` could not be removed again"))
+            Some(format!("part of `{owner}` could not be rolled back"))
         } else {
             run.take_back(index, &step.change).await.err().map(|why| {
                 let held = match step.change.after() {
@@ -33,7 +33,7 @@ pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Ste
                     _ => None,
                 };
                 stuck.extend(held.into_iter().chain([owner.clone()]));
-                format!("it could not be removed again: {why}")
+                format!("it could not be rolled back: {why}")
             })
         };
         match stays {

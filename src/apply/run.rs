@@ -77,7 +77,7 @@ enum Made {
     Interrupted,
 }
 
-/// Makes the changes in order, and stops when there were too many failures. Until then a change that hangs on one that was
+/// Makes the changes in order, and stops when there were too many failures. Until then a change that depends on one that was
 /// not made is left out, and the others are made.
 ///
 /// What was created for a target that does not get ready is removed again at the end, unless a target already uses it.
@@ -114,7 +114,7 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
             Made::Already(state) => {
                 step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
                 step.status = Status::Done;
-                step.note = Some("it was so already; nothing was written".to_owned());
+                step.note = Some("it was already in the desired state; nothing was written".to_owned());
                 None
             }
             Made::Stopped(why) => {
@@ -168,9 +168,7 @@ impl<W: Watcher> Run<'_, W> {
         // Not between the look and the write, which must follow each other closely: a disk can be slow.
         if let Err(error) = self.journal.note(index, Progress::Tried, change) {
             let cause = crate::aws::cause(&error);
-            return Made::Unrecorded(format!(
-                "the backup cannot be written: {cause}; nothing was changed by this step"
-            ));
+            return Made::Unrecorded(format!("cannot write the backup: {cause}; nothing was changed by this step"));
         }
         let mut tried = false;
         let made = self.attempt(index, change, earlier, &mut tried).await;
@@ -200,9 +198,9 @@ impl<W: Watcher> Run<'_, W> {
                 Ok(seen) => seen,
                 Err(failure) => {
                     let reason = failure.into_unreadable();
-                    let why = format!("`{}` gave no answer: {}", reason.api, reason.message);
+                    let why = format!("`{}` failed: {}", reason.api, reason.message);
                     return match *tried {
-                        true => Made::Failed(format!("{why}; it is not known whether the change was made")),
+                        true => Made::Failed(format!("{why}; cannot determine whether the change was made")),
                         false => Made::Failed(format!("{why}; nothing was written")),
                     };
                 }
@@ -212,9 +210,7 @@ impl<W: Watcher> Run<'_, W> {
                     // Tried, without an answer, and there: it was made, most likely by this run.
                     true if *tried => Made::Done { state: seen, certain: false },
                     true => Made::Already(seen),
-                    false if *tried => {
-                        Made::Failed("changed since the plan: somebody else changed it meanwhile".to_owned())
-                    }
+                    false if *tried => Made::Failed("changed since the plan: someone else changed it".to_owned()),
                     false => Made::Stopped(changed(change, &seen)),
                 };
             }
@@ -280,14 +276,14 @@ impl<W: Watcher> Run<'_, W> {
                 }
                 Made::Failed(why)
             }
-            Ok(_) => Made::Failed(format!("{why}; and somebody else changed it meanwhile")),
-            Err(_) => Made::Failed(format!("{why}; it is not known whether the change was made")),
+            Ok(_) => Made::Failed(format!("{why}; and someone else changed it")),
+            Err(_) => Made::Failed(format!("{why}; cannot determine whether the change was made")),
         }
     }
 
     /// Takes a change of this run back; the error says why it is still there.
     pub(super) async fn take_back(&mut self, index: usize, change: &Change) -> Result<(), String> {
-        let Some(inverse) = change.inverse() else { return Err("nothing takes this back".to_owned()) };
+        let Some(inverse) = change.inverse() else { return Err("this change cannot be undone".to_owned()) };
         let mut patience = Patience::short();
         let mut refused: Option<NotWritten> = None;
         loop {
@@ -299,7 +295,7 @@ impl<W: Watcher> Run<'_, W> {
             match self.look(inverse.thing()).await {
                 Ok(seen) if seen.is(inverse.after()) => break,
                 Ok(seen) if seen.is(inverse.before()) => {}
-                Ok(_) => return Err("somebody else changed it meanwhile".to_owned()),
+                Ok(_) => return Err("someone else changed it".to_owned()),
                 Err(failure) => return Err(failure.into_unreadable().message),
             }
             if let Some(refused) = refused.take_if(|_| !again) {
@@ -331,7 +327,7 @@ impl<W: Watcher> Run<'_, W> {
                     Ok(seen) if seen.is(step.change.before()) && patience.wait(self.interrupt).await => {}
                     Ok(_) if self.interrupt.is_set() => break,
                     Ok(_) => {
-                        let why = "changed since the plan: somebody else has written it after this run";
+                        let why = "changed since the plan: someone else changed it after this run";
                         step.status = Status::Failed;
                         step.note = Some(why.to_owned());
                         let why = format!("{} was {why}", step.change.thing().target());
@@ -355,10 +351,10 @@ fn expected_before(change: &Change, earlier: &[Step]) -> State {
 
 fn changed(change: &Change, seen: &State) -> String {
     let what = match (change.thing(), seen) {
-        (_, State::Foreign) => "there is one of that name now that this tool did not make",
-        (_, State::Absent) => "it is not there any more",
-        (Thing::TrustPolicy(_) | Thing::InlinePolicy { .. }, _) => "the document is another one now",
-        _ => "it is not as it was",
+        (_, State::Foreign) => "one of that name now exists that this tool did not create",
+        (_, State::Absent) => "it no longer exists",
+        (Thing::TrustPolicy(_) | Thing::InlinePolicy { .. }, _) => "the document was changed",
+        _ => "it was changed",
     };
     format!("changed since the plan: {what}; nothing was written here, run the command again")
 }

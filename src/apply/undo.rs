@@ -148,7 +148,7 @@ async fn feasible(
                 return Ok(None);
             }
             undo.warnings.push(format!(
-                "`{instance}` held the instance profile `{profile}`, which does not exist any more in that form; it is left without \
+                "`{instance}` held the instance profile `{profile}`, which no longer exists in that form; it is left without \
                  a profile"
             ));
             &State::Absent

@@ -34,7 +34,7 @@ async fn wrong(connection: &Connection, interrupt: &Interrupt, step: &Step) -> R
             Err(failure) => {
                 let reason = failure.into_unreadable();
                 return Ok(Some(format!(
-                    "`{}` gave no answer ({}), so it is not known whether it is as it was before the fix",
+                    "`{}` failed ({}), so it cannot be determined whether it is as it was before the fix",
                     reason.api, reason.message
                 )));
             }
@@ -44,7 +44,7 @@ async fn wrong(connection: &Connection, interrupt: &Interrupt, step: &Step) -> R
         }
         // What was before may still be what some part of IAM answers.
         if !seen.is(step.change.before()) || !patience.wait(interrupt).await {
-            let why = "it was put back, and now it is not as it was before the fix: somebody else has changed it";
+            let why = "it was restored, but now it is not as it was before the fix: someone else has changed it";
             return if interrupt.is_set() { Err(Interrupted) } else { Ok(Some(why.to_owned())) };
         }
     }

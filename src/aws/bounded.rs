@@ -74,11 +74,11 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Large(bytes) => {
-                write!(f, "is larger than {}, which no answer of AWS to this call is", limits::in_words(*bytes))
+                write!(f, "is larger than {}, which no response to this call is", limits::in_words(*bytes))
             }
-            Refused::Deep => write!(f, "is nested more than {ANSWER_DEPTH} levels deep, which no answer of AWS is"),
-            Refused::Many => write!(f, "has more than {ANSWER_ITEMS} elements, which no answer of AWS has"),
-            Refused::Broken(error) => write!(f, "could not be understood: {}", super::error::cause(error.as_ref())),
+            Refused::Deep => write!(f, "is nested more than {ANSWER_DEPTH} levels deep, which no AWS response is"),
+            Refused::Many => write!(f, "has more than {ANSWER_ITEMS} elements, which no AWS response has"),
+            Refused::Broken(error) => write!(f, "could not be parsed: {}", super::error::cause(error.as_ref())),
         }
     }
 }

@@ -103,16 +103,16 @@ where
         return failed(UnreadableKind::Response, format!("the answer of {peer} {refused}"));
     }
     if let Some(not_made) = find::<NotMade>(error) {
-        return failed(UnreadableKind::Response, format!("no answer from {peer}: {not_made}"));
+        return failed(UnreadableKind::Response, format!("no response from {peer}: {not_made}"));
     }
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             from_answer(api, &peer, status, answer.err().code(), answer.err().message())
         }
-        SdkError::TimeoutError(_) => failed(UnreadableKind::Response, format!("no answer from {peer} in time")),
+        SdkError::TimeoutError(_) => failed(UnreadableKind::Response, format!("no response from {peer} in time")),
         SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
-            failed(unanswered, format!("no answer from {peer} in time: {}", cause(error)))
+            failed(unanswered, format!("no response from {peer} in time: {}", cause(error)))
         }
         SdkError::DispatchFailure(dispatch) if dispatch.is_io() => {
             failed(unanswered, format!("no connection to {peer}: {}", cause(error)))
@@ -121,13 +121,13 @@ where
         SdkError::DispatchFailure(_)
             if find::<hyper_util::client::legacy::Error>(error).is_some() && !made_no_connection(error) =>
         {
-            failed(unanswered, format!("no answer from {peer}: {}", cause(error)))
+            failed(unanswered, format!("no response from {peer}: {}", cause(error)))
         }
         SdkError::DispatchFailure(_) => {
             failed(unanswered, format!("the call to {peer} could not be made: {}", cause(error)))
         }
         SdkError::ResponseError(_) => {
-            failed(UnreadableKind::Response, format!("the answer of {peer} could not be understood: {}", cause(error)))
+            failed(UnreadableKind::Response, format!("the response from {peer} could not be parsed: {}", cause(error)))
         }
         _ => failed(UnreadableKind::Other, format!("the call to {peer} could not be made: {}", cause(error))),
     }
@@ -167,7 +167,7 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
         }
         // AWS gives a code with every error. Without one it is a proxy that speaks, or the answer is cut or garbled.
         None if status == 429 => (Class::Kind(UnreadableKind::Throttled), format!("{peer} throttles calls")),
-        None if (200..300).contains(&status) => unusable(format!("the answer of {peer} could not be understood")),
+        None if (200..300).contains(&status) => unusable(format!("the response from {peer} could not be parsed")),
         None => unusable(format!("the answer of {peer} is not one that AWS gives")),
     };
     let shown = code.map(tidy);
@@ -264,10 +264,10 @@ fn class_of(api: &str, code: &str) -> (Class, &'static str) {
         | "MissingAuthenticationTokenException" => {
             (Class::Kind(UnreadableKind::Credentials), "the credentials are not accepted")
         }
-        // Also what good credentials get in a Region that is not switched on in their account.
+        // Also what good credentials get in a Region that is not enabled in their account.
         "AuthFailure" | "UnrecognizedClientException" => (
             Class::Kind(UnreadableKind::Credentials),
-            "the credentials are not accepted, or the Region is not switched on in their account",
+            "the credentials are not accepted, or the Region is not enabled in their account",
         ),
         _ => (Class::Kind(UnreadableKind::Other), "the call failed"),
     }

@@ -48,7 +48,7 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// The Region.
     pub region: Option<String>,
-    /// How long a try of a call may take, its whole answer included.
+    /// How long one attempt of a call may take, its whole answer included.
     pub timeout: Duration,
     /// What is told each try of a call.
     pub log: Option<Log>,

@@ -9,7 +9,7 @@ pub fn needs_yes(yes: bool) -> Option<Stop> {
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     (!yes && !somebody).then(|| {
         Stop::Usage(vec![
-            "this is not a terminal, so nobody can be asked; give `--yes` to apply, or `--dry-run` to look; nothing was changed"
+            "cannot ask for confirmation without a terminal; pass `--yes` to apply, or `--dry-run` to show the plan; nothing was changed"
                 .to_owned(),
         ])
     })
@@ -31,11 +31,15 @@ pub async fn ask(question: &str) -> Result<(), Stop> {
     });
     match asked.await {
         Ok(Ok(Some(true))) => Ok(()),
-        Ok(Ok(_)) => Err(Stop::Usage(vec!["not confirmed; nothing was changed".to_owned()])),
+        Ok(Ok(_)) => Err(Stop::Usage(vec!["cancelled; nothing was changed".to_owned()])),
         Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
             Err(Stop::Interrupted)
         }
-        Ok(Err(error)) => Err(Stop::Usage(vec![format!("cannot ask: {error}; give `--yes`; nothing was changed")])),
-        Err(error) => Err(Stop::Failure(format!("cannot ask: {error}; give `--yes`; nothing was changed"))),
+        Ok(Err(error)) => {
+            Err(Stop::Usage(vec![format!("cannot ask for confirmation: {error}; pass `--yes`; nothing was changed")]))
+        }
+        Err(error) => {
+            Err(Stop::Failure(format!("cannot ask for confirmation: {error}; pass `--yes`; nothing was changed")))
+        }
     }
 }

@@ -28,7 +28,7 @@ pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
         bytes.map_err(|error| format!("cannot read `{name}`: {}; check the path", lower(&error.to_string())))?;
     let bytes = bytes.ok_or_else(|| {
         format!(
-            "cannot read `{name}`: it is larger than {}, which no such file is; check the path",
+            "cannot read `{name}`: it is larger than {}, the limit for such a file; check the path",
             limits::in_words(most)
         )
     })?;
@@ -54,11 +54,11 @@ pub fn is_free(file: &OsStr) -> Result<(), String> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match () {
         () if file == "-" || file.is_empty() => {
-            Err(format!("`{name}` is no file to keep a backup in; give `--backup` the name of a new one"))
+            Err(format!("`{name}` cannot hold a backup; pass the name of a new file to `--backup`"))
         }
-        () if path.symlink_metadata().is_ok() => {
-            Err(format!("there is a file `{name}`, and a backup overwrites nothing; give `--backup` another name"))
-        }
+        () if path.symlink_metadata().is_ok() => Err(format!(
+            "there is a file `{name}`, and a backup never overwrites a file; pass another name to `--backup`"
+        )),
         () if !directory.is_dir() => Err(format!(
             "cannot write `{name}`: there is no directory `{}`; make it, or give another",
             directory.display()
@@ -100,7 +100,7 @@ pub fn warn_of_leftovers<'a>(backups: impl IntoIterator<Item = &'a Path>) {
     let names: Vec<String> = left.map(|file| format!("`{}`", file.display())).collect();
     if !names.is_empty() {
         output::warning(&format!(
-            "left over from a run that was killed: {}; delete when no other `fix` or `undo` is running",
+            "left by a run that was killed: {}; delete it when no other `fix` or `undo` is running",
             names.join(", ")
         ));
     }

@@ -224,7 +224,7 @@ async fn find_names(
             let named = live::instances_named(connection, region, name).await;
             let named = named.map_err(|reason| {
                 Stop::Failure(format!(
-                    "cannot look for the instance `{name}` in {region}: `{}`: {}",
+                    "cannot search for the instance `{name}` in {region}: `{}`: {}",
                     reason.api, reason.message
                 ))
             })?;
@@ -271,7 +271,7 @@ async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
     let listed = live::list_instances(connection, region).await;
     progress.finish();
     let instances = listed.map_err(|reason| {
-        Stop::Failure(format!("cannot list the instances of {region}: `{}`: {}", reason.api, reason.message))
+        Stop::Failure(format!("cannot list instances in {region}: `{}`: {}", reason.api, reason.message))
     })?;
     if instances.is_empty() {
         return Err(Stop::Failure(format!("there are no instances in {region}; give a target or another `--region`")));

@@ -11,9 +11,9 @@ use super::{Exit, Stop, args, output};
 /// What all commands share; the sections of each page after those of its own.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, ...", "what the AWS SDK reads, as the AWS CLI does"),
-    ("AWS_CA_BUNDLE, HTTPS_PROXY, NO_PROXY", "the way to AWS"),
+    ("AWS_CA_BUNDLE, HTTPS_PROXY, NO_PROXY", "how to connect to AWS"),
     ("AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SERVICE", "custom endpoint URLs"),
-    ("AWS_MAX_ATTEMPTS", "how often a call is tried, 5 by default"),
+    ("AWS_MAX_ATTEMPTS", "how often a call is attempted, 5 by default"),
     ("NO_COLOR", "no colors, whatever the output is"),
     ("XDG_STATE_HOME", "below it, in ssm-profile, fix keeps its backups"),
 ];

@@ -321,7 +321,7 @@ async fn check_fleet(
 /// Adds to the report where the IAM policy simulator says something else.
 async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Requirements, report: &mut Report) {
     let questions = diagnose::questions(facts, requirements, facts.taken_at, report);
-    let progress = Progress::start("asking the policy simulator");
+    let progress = Progress::start("querying the policy simulator");
     let answers = simulate::simulate(connection, &questions).await;
     progress.finish();
     let scps_judged = facts.scp_levels.as_ref().is_some_and(|levels| !levels.is_empty());
@@ -335,7 +335,7 @@ async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Re
             Err(reason) => drop(failures.insert(format!("`{}`: {}", reason.api, reason.message))),
         }
     }
-    failures.iter().for_each(|failure| output::warning(&format!("the policy simulator gave no answer: {failure}")));
+    failures.iter().for_each(|failure| output::warning(&format!("the policy simulator failed: {failure}")));
 }
 
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {

@@ -299,6 +299,6 @@ impl Watcher for Steps {
     }
 
     fn waits(&self, change: &Change, why: &str) {
-        self.say(format!("{} is tried again: {why}", change.action().name()));
+        self.say(format!("{} is being retried: {why}", change.action().name()));
     }
 }

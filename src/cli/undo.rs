@@ -32,12 +32,12 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let doubts = place::doubts(path);
     if !doubts.is_empty() && typed.writing.yes && !typed.writing.dry_run {
         return Err(Stop::Usage(vec![format!(
-            "others may have changed the backup: {}; leave `--yes` out and confirm the plan yourself; nothing was changed",
+            "others may have changed the backup: {}; omit `--yes` and confirm the plan yourself; nothing was changed",
             doubts.join("; ")
         )]));
     }
     let connection = gather::connect(&typed.aws, resolved.region.as_ref()).await?;
-    let progress = Progress::start("looking at what the fix changed");
+    let progress = Progress::start("reading what the fix changed");
     let looked = async {
         let connection = enter(connection, &backup, resolved.assume_role.as_deref()).await?;
         let looked = plan(&connection, &backup).await.map_err(cannot_see)?;
@@ -57,7 +57,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     };
     if !doubts.is_empty() {
         record.warnings.push(format!(
-            "others may have changed the backup: {}; say yes only if this takes back what the fix did, and nothing else",
+            "others may have changed the backup: {}; confirm only if this undoes what the fix did, and nothing else",
             doubts.join("; ")
         ));
     }
@@ -71,7 +71,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     if !record.refusals.is_empty() {
         // All or nothing: half of it would be a state that nobody has seen.
         record.steps.iter_mut().for_each(|step| step.status = Status::NotDone);
-        record.stopped = Some("not everything is as the fix left it; nothing is put back".to_owned());
+        record.stopped = Some("not everything is as the fix left it; nothing was undone".to_owned());
         show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
@@ -119,7 +119,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         let _ = journal.reopen(index);
     }
     if record.stopped.is_some() {
-        record.next.push("run the same undo again: it goes on from what is there now".to_owned());
+        record.next.push("run the same undo again: it continues from the current state".to_owned());
     }
     end(&record)?;
     Ok(match (&record.stopped, interrupt.is_set()) {
@@ -131,20 +131,23 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
 
 fn cannot_see(failure: crate::aws::Failure) -> Stop {
     let reason = failure.into_unreadable();
-    Stop::Failure(format!("cannot see how things are: `{}`: {}; nothing was changed", reason.api, reason.message))
+    Stop::Failure(format!("cannot read the current state: `{}`: {}; nothing was changed", reason.api, reason.message))
 }
 
 /// The way to the backup's account: with credentials of another one everything would seem to be gone already.
 async fn enter(connection: Connection, backup: &Backup, role: Option<&str>) -> Result<Connection, Stop> {
     let Some((account, partition)) = backup.account() else {
         return Err(Stop::Usage(vec![
-            "the backup names no account, so it holds nothing that can be put back; give the file that `fix` named as its backup"
+            "the backup names no account, so it contains nothing to undo; pass the backup file that `fix` named"
                 .to_owned(),
         ]));
     };
     let caller = connection.caller_account(&partition).await.map_err(|failure| {
         let reason = failure.into_unreadable();
-        Stop::Failure(format!("cannot see whose credentials these are: {}; nothing was changed", reason.message))
+        Stop::Failure(format!(
+            "cannot determine the account of these credentials: {}; nothing was changed",
+            reason.message
+        ))
     })?;
     if caller == account {
         return Ok(connection);

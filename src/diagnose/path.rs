@@ -39,7 +39,7 @@ impl Path {
         let allowed = match heartbeat.map(|permission| permission.decision) {
             Some(Decision::Allowed) => Truth::True,
             Some(Decision::ExplicitDeny | Decision::ImplicitDeny) => Truth::False,
-            // Where no role is in view, everything hangs on the credentials.
+            // Where no role is in view, everything depends on the credentials.
             Some(Decision::Unknown) | None => Truth::Unknown(Doubt::default()),
         };
         self.credentials.clone().and(allowed)

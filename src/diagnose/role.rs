@@ -288,7 +288,7 @@ impl Reading<'_> {
             }
         };
         self.judged.findings.push(finding.into());
-        let words = format!("{document} cannot be understood");
+        let words = format!("{document} could not be parsed");
         self.judged.unread.push(words.clone());
         Err(words)
     }

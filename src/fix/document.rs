@@ -38,7 +38,7 @@ pub enum Unfit {
     #[error("it has no `Statement`")]
     NoStatement,
     /// Which of them is in force is not known.
-    #[error("`Statement` stands twice")]
+    #[error("`Statement` appears twice")]
     StatementTwice,
     /// `Statement` is of this kind.
     #[error("`Statement` is {0}, neither an object nor an array")]

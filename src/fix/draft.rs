@@ -41,7 +41,7 @@ impl<'a> Draft<'a> {
         Draft { view, changes: Vec::new(), warnings: Vec::new(), requirements, options, now }
     }
 
-    /// Writes the changes. What it does not know how to mend it leaves; whoever judges the result sees it.
+    /// Writes the changes. What it does not know how to fix it leaves; whoever judges the result sees it.
     pub(super) fn write(&mut self) -> Written {
         let Some(subject) = self.view.subjects.first().cloned() else { return Ok(()) };
         match &subject.kind {
@@ -248,7 +248,7 @@ impl<'a> Draft<'a> {
             }
             Owner::Elsewhere { .. } if self.options.force_managed_elsewhere => {
                 self.warnings.push(format!(
-                    "`{arn}` is managed by {name} ({evidence}): {undone_by} may undo this change; make it there too"
+                    "`{arn}` is managed by {name} ({evidence}): {undone_by} may undo this change; make the change there too"
                 ));
                 Ok(())
             }

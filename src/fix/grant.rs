@@ -157,7 +157,7 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
         }
         Resource::Arn(text) if need.needed_for == NeededFor::Kms => match text.as_known() {
             Some(arn) if !need.unresolved => Ok(arn.to_owned()),
-            _ => cannot("the ARN of the key is not known; give it with `--kms-key ARN`, and `--preferences none` if the preferences name it otherwise".to_owned()),
+            _ => cannot("the ARN of the key is not known; pass it with `--kms-key ARN`, and `--preferences none` if the preferences name it otherwise".to_owned()),
         },
         Resource::Arn(text) => {
             let resource = text.to_string();

@@ -54,7 +54,7 @@ pub(super) fn leaves_host_management(settings: &Settings, role: &Role) -> Option
              the profile counts"
         )),
         Fact::Unreadable(reason) if reason.kind != UnreadableKind::NotInSnapshot => Some(format!(
-            "whether Default Host Management Configuration is on is not known (`{}`); if it is, `ssm:UpdateInstanceInformation` {takes} \
+            "cannot determine whether Default Host Management Configuration is enabled (`{}`); if it is, `ssm:UpdateInstanceInformation` {takes} \
              its role, and from then on only the profile counts",
             reason.api
         )),

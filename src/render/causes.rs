@@ -143,7 +143,7 @@ impl Page<'_> {
         if !cause.undecided.is_empty() {
             let actions = cause.undecided.iter().map(|action| format!("`{}`", clean(action)));
             let actions = actions.collect::<Vec<_>>().join(", ");
-            self.line(2, &format!("it is not known whether these are allowed: {actions}"));
+            self.line(2, &format!("cannot determine whether these are allowed: {actions}"));
         }
         self.members(2, &cause.members);
         if let Some(Mending { command, account }) = self.fixes.and_then(|fixes| command::mending(cause, fixes)) {

@@ -30,7 +30,7 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 /// How many other instances are listed where not everything was asked for.
 const LISTED: usize = 20;
 
-/// What is going to be done, what not, and how far it reaches, as text with ANSI styles.
+/// What is going to be done, what not, and what else is affected, as text with ANSI styles.
 pub fn plan(record: &Record, layout: Layout) -> String {
     let mut page = Page::new(layout);
     // A single target needs not be told at each change.
@@ -45,7 +45,7 @@ pub fn plan(record: &Record, layout: Layout) -> String {
     groups.iter().for_each(|group| page.refusals(group));
     if layout.detail != Detail::Quiet && !record.reach.is_empty() {
         page.gap();
-        page.heading("how far it reaches");
+        page.heading("also affects");
         for (index, reach) in record.reach.iter().enumerate() {
             if index > 0 {
                 page.gap();
@@ -113,11 +113,11 @@ pub fn phrase(change: &Change) -> String {
     let phrase = match change.action() {
         Action::CreateRole => format!("create role `{owner}`"),
         Action::DeleteRole => format!("delete role `{owner}`"),
-        Action::UpdateAssumeRolePolicy => format!("replace the trust policy of role `{owner}`"),
+        Action::UpdateAssumeRolePolicy => format!("update the trust policy of role `{owner}`"),
         Action::PutRolePolicy if *change.before() == State::Absent => {
-            format!("put inline policy `{part}` on role `{owner}`")
+            format!("add inline policy `{part}` to role `{owner}`")
         }
-        Action::PutRolePolicy => format!("replace inline policy `{part}` of role `{owner}`"),
+        Action::PutRolePolicy => format!("update inline policy `{part}` of role `{owner}`"),
         Action::DeleteRolePolicy => format!("delete inline policy `{part}` of role `{owner}`"),
         Action::AttachRolePolicy => format!("attach managed policy `{part}` to role `{owner}`"),
         Action::DetachRolePolicy => format!("detach managed policy `{part}` from role `{owner}`"),
@@ -130,10 +130,10 @@ pub fn phrase(change: &Change) -> String {
         }
         // A profile that was deleted and made again has its old name, and the instance holds on to the old one.
         Action::ReplaceIamInstanceProfileAssociation if before == after => {
-            format!("associate instance profile `{after}` anew with instance `{owner}`")
+            format!("associate instance profile `{after}` again with instance `{owner}`")
         }
         Action::ReplaceIamInstanceProfileAssociation => {
-            format!("replace instance profile `{before}` of instance `{owner}` by `{after}`")
+            format!("replace instance profile `{before}` of instance `{owner}` with `{after}`")
         }
         Action::DisassociateIamInstanceProfile => {
             format!("disassociate instance profile `{before}` from instance `{owner}`")
@@ -162,7 +162,7 @@ impl Page {
             return;
         }
         let mut rows = rows(change);
-        rows.extend(mended(mends, self.layout.detail).map(|mended| ("mends", mended)));
+        rows.extend(mended(mends, self.layout.detail).map(|mended| ("fixes", mended)));
         let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
         for (label, value) in &rows {
             self.row(3, label, width, value);
@@ -208,7 +208,7 @@ impl Page {
         let others = self.others(reach);
         self.row(2, "instances", width, &others);
         if !reach.regions.is_empty() {
-            self.row(2, "looked in", width, &reach.regions.join(", "));
+            self.row(2, "searched", width, &reach.regions.join(", "));
         }
         if let Some(incomplete) = &reach.incomplete {
             self.row(2, "not read", width, incomplete);
@@ -226,8 +226,8 @@ impl Page {
         let all = reach.incomplete.is_none();
         match (count, all) {
             (0, _) if reach.regions.is_empty() => "not looked for".to_owned(),
-            (0, true) => "no other has it".to_owned(),
-            (0, false) => "no other is known to have it".to_owned(),
+            (0, true) => "no others".to_owned(),
+            (0, false) => "no others found".to_owned(),
             (1, true) => format!("1 other has it: {list}"),
             (_, true) => format!("{count} others have it: {list}"),
             (1, false) => format!("at least 1 other has it: {list}"),

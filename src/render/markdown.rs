@@ -71,7 +71,7 @@ fn append(page: &mut String, pieces: impl IntoIterator<Item = String>, limit: us
 fn note_left_out(page: &mut String, left_out: usize, what: &str) {
     if left_out > 0 {
         page.push_str(&format!(
-            "\n_Left out here, for the length of a comment: {left_out} {what}. `--output json` has all._\n"
+            "\n_{left_out} {what} were left out to fit into a comment. `--output json` has all of them._\n"
         ));
     }
 }
@@ -411,8 +411,8 @@ mod tests {
         let page = render(&Report::from(ready.chain(broken).collect::<Vec<_>>()));
         assert!(page.len() <= COMMENT_LIMIT, "{}", page.len());
         assert!(page.starts_with("**Session Manager: 2000 of 4000 ready**, 2000 not ready\n"));
-        assert!(page.contains(" targets. `--output json` has all._\n"));
-        assert!(page.contains(" sections. `--output json` has all._\n"));
+        assert!(page.contains(" targets were left out to fit into a comment. `--output json` has all of them._\n"));
+        assert!(page.contains(" sections were left out to fit into a comment. `--output json` has all of them._\n"));
         assert!(page.contains("### `i-00000000000002000`"));
         assert!(page.ends_with("</details>\n"));
     }

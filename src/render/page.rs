@@ -84,7 +84,7 @@ mod tests {
         for long in [LongWords::Whole, LongWords::Broken] {
             let mut text = String::new();
             let content =
-                format!("add the role that is there: {command}, or give what you know: {flag} and `no such thing`");
+                format!("add the role that is there: {command}, or provide the value: {flag} and `no such thing`");
             fold(&mut text, Some(40), long, ["  ", "    "], &content);
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             let add = format!("{command}, or");

@@ -89,7 +89,7 @@ impl Page {
             }
         }
         if !outcome.simulation.is_empty() {
-            self.heading("the policy simulator says otherwise");
+            self.heading("the policy simulator disagrees");
             outcome.simulation.iter().for_each(|difference| self.difference(difference));
         }
         let telling = |finding: &&Finding| {
@@ -252,12 +252,12 @@ impl Page {
 fn trust_in_words(trust: &Trust) -> String {
     let principal = clean(&trust.principal);
     match trust.decision {
-        Decision::Allowed => format!("admits {principal}"),
-        Decision::Unknown if trust.depends_on.is_empty() => format!("not known whether it admits {principal}"),
+        Decision::Allowed => format!("allows {principal}"),
+        Decision::Unknown if trust.depends_on.is_empty() => format!("cannot determine whether it allows {principal}"),
         Decision::Unknown => {
-            format!("not known whether it admits {principal}: {}", clean(&trust.depends_on.join(", ")))
+            format!("cannot determine whether it allows {principal}: {}", clean(&trust.depends_on.join(", ")))
         }
-        Decision::ImplicitDeny | Decision::ExplicitDeny => format!("does not admit {principal}"),
+        Decision::ImplicitDeny | Decision::ExplicitDeny => format!("does not allow {principal}"),
     }
 }
 

@@ -383,7 +383,7 @@ pub enum FindingKind {
     KeyMissing { key: String, by_preferences: bool, other_account: bool },
     /// The key cannot be used in its state, or it is not known whether it can.
     KeyState { key: String, state: String, ends_sessions: bool },
-    /// The key's own policy is not understood, or the role's ARN is not known.
+    /// The key's own policy could not be parsed, or the role's ARN is not known.
     KeyPolicyInvalid { key: String },
     /// Statements of the key's own policy deny the role.
     KeyPolicyDenies { key: String, statements: Vec<StatementReference>, action: String },
@@ -405,7 +405,7 @@ pub enum FindingKind {
     BucketNotEncrypted { bucket: String, algorithm: Option<String> },
     /// The log group is not encrypted as the session preferences demand.
     LogGroupNotEncrypted { log_group: String },
-    /// The bucket's own policy is not understood, or the role's ARN is not known.
+    /// The bucket's own policy could not be parsed, or the role's ARN is not known.
     BucketPolicyInvalid { bucket: String, only_logs: bool },
     /// Statements of the bucket's own policy deny the role.
     BucketPolicyDenies { bucket: String, statements: Vec<StatementReference>, action: String, only_logs: bool },

@@ -34,7 +34,7 @@ pub enum NotChecked {
     RcpsOfOwner,
     /// Those of the account that owns the bucket, if it is another one.
     RcpsOfBucketOwner,
-    /// The permissions of whoever starts a session.
+    /// The permissions of the user who starts a session.
     Starter {
         /// Whether a key encrypts sessions.
         encrypted: bool,

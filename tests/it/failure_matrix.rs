@@ -242,15 +242,15 @@ impl Fault {
     }
 }
 
-const LOST: &[&str] = &["no connection to", "no answer from"];
+const LOST: &[&str] = &["no connection to", "no response from"];
 const FAILED: &[&str] = &["the call failed"];
 const CREDENTIALS: &[&str] = &["the credentials are not accepted"];
 const LATE: &[&str] = &["in time", "it did not end within"];
 /// A policy of a bucket is all of its answer.
 const NOT_UNDERSTOOD: &[&str] =
-    &["could not be understood", "is not one that AWS gives", "is incomplete", "breaks off", "is not understood"];
+    &["could not be parsed", "is not one that AWS gives", "is incomplete", "breaks off", "could not be parsed, or"];
 
-const CUT: &[&str] = &["could not be understood", "no answer from"];
+const CUT: &[&str] = &["could not be parsed", "no response from"];
 
 const FAULTS: [Fault; 22] = [
     fault("access denied, in the service's own form", Refused, &["access is denied"], |call, _| refused(call)),
@@ -276,7 +276,7 @@ const FAULTS: [Fault; 22] = [
     fault(
         "a body nested deeply",
         Senseless,
-        &["nested more than 64 levels deep", "could not be understood", "is not understood"],
+        &["nested more than 64 levels deep", "could not be parsed", "could not be parsed, or"],
         |call, _| deep(call),
     )
     .done(),
@@ -524,7 +524,7 @@ fn holds(cell: &str, output: &Output, expected: End, says: Option<(&str, &[&str]
     assert!(verdicts.iter().all(|verdict| [worst, "ready"].contains(verdict)), "{cell}: {verdicts:?}");
     if let Some((api, says)) = says {
         assert!(says.iter().any(|words| output.stdout.contains(words)), "{cell} says none of {says:?}: {output:#?}");
-        assert!(output.stdout.contains(api) || says.contains(&"is not understood"), "{cell}: {output:#?}");
+        assert!(output.stdout.contains(api) || says.contains(&"could not be parsed, or"), "{cell}: {output:#?}");
     }
 }
 

@@ -112,7 +112,7 @@ fn a_plan_has_the_accounts_for_headings() {
     let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("account ")).collect();
     // Where there is nothing to do, there is nothing to be read.
     assert_eq!(headings, [format!("account {ACCOUNT}"), format!("account {MEMBER}")], "{text}");
-    assert!(text.contains("2 of 3 accounts: 2 changes (dry run: nothing is written)\n"), "{text}");
+    assert!(text.contains("2 of 3 accounts: 2 changes (dry run: nothing was changed)\n"), "{text}");
     assert!(stub.writes().is_empty());
 }
 

@@ -169,7 +169,7 @@ fn a_backup_that_cannot_be_written_any_more_stops_the_run() {
     let beginning = Account::of(&stub);
     let file = place.join("backup.json").display().to_string();
     let ran = CREATE.fix_with(&Sandbox::at(&stub), &["--backup", &file]).expect(3);
-    assert!(ran.reason().contains("the backup cannot be written"), "{ran:#?}");
+    assert!(ran.reason().contains("cannot write the backup"), "{ran:#?}");
     assert_eq!(stub.writes(), ["CreateRole", "DeleteRole"]);
     assert_eq!(Account::of(&stub), beginning);
 }

@@ -65,7 +65,7 @@ fn a_change_between_the_plan_and_the_write_stops_the_run() {
         }),
         ("the instance has a profile now", CREATE, "DescribeInstances", 2, give_other),
         ("the instance is gone", CREATE, "DescribeInstances", 2, |world| world.instances.clear()),
-        ("the instance has another profile", REPLACE, "DescribeInstances", 2, give_other),
+        ("the profile of the instance was changed", REPLACE, "DescribeInstances", 2, give_other),
         ("the stopped instance has another profile", STOPPED, "DescribeInstances", 2, give_other),
         ("the profile holds a role now", EMPTY, "GetInstanceProfile", 2, |world| {
             world.roles.push(Role::new("theirs"));
@@ -171,10 +171,10 @@ fn somebody_writes_over_it_right_after() {
                 let stub = (chain.world)().after(action, .., change).serve();
                 let sandbox = Sandbox::at(&stub);
                 let ran = chain.fix(&sandbox).expect(3);
-                assert!(ran.reason().contains("somebody else"), "{ran:#?}");
+                assert!(ran.reason().contains("someone else"), "{ran:#?}");
                 let row = ran.row(action);
                 assert_eq!(row.status, "failed");
-                assert!(row.note.as_ref().unwrap().contains("somebody else"), "{ran:#?}");
+                assert!(row.note.as_ref().unwrap().contains("someone else"), "{ran:#?}");
                 let others = ran.rows.iter().filter(|row| !row.action.ends_with(action));
                 assert!(others.into_iter().all(|row| row.status == "done"), "{ran:#?}");
                 // Written once, and theirs is left.
@@ -236,7 +236,7 @@ fn an_undo_is_refused_where_somebody_changed_something() {
         ("the created profile is not of this tool any more", CREATE, |world| {
             world.profiles.iter_mut().find(|profile| profile.name == NEW).unwrap().tags.clear();
         }),
-        ("the instance has another profile", CREATE, give_other),
+        ("the profile of the instance was changed", CREATE, give_other),
     ];
     thread::scope(|scope| {
         for (name, chain, change) in cases {

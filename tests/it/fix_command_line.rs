@@ -93,10 +93,10 @@ fn each_mistake_in_a_fix_is_named_with_what_to_do() {
         (&["fix", "--dry-run", "--snapshot", "newer.json"], &["`newer.json`", "version 99", "newer `ssm-profile`"]),
         (
             &["fix", "role/web", "--yes", "--backup", "broken.json"],
-            &["`broken.json`", "overwrites nothing", "another name"],
+            &["`broken.json`", "never overwrites a file", "another name"],
         ),
-        (&["fix", "role/web", "--yes", "--backup", "-"], &["`-`", "a new one"]),
-        (&["fix", "role/web", "--yes", "--backup", ""], &["``", "a new one"]),
+        (&["fix", "role/web", "--yes", "--backup", "-"], &["`-`", "a new file"]),
+        (&["fix", "role/web", "--yes", "--backup", ""], &["``", "a new file"]),
         (&["fix", "role/web", "--yes", "--backup", "no/b.json"], &["`no/b.json`", "no directory `no`", "make it"]),
         (&["fix", "role/web", "--yes", "--backup", "broken.json/b.json"], &["no directory `broken.json`"]),
         (&["fix", "role/web", "--yes", "--endpoint-url", "nowhere"], &["`nowhere`", "`https://HOST:PORT`"]),
@@ -143,19 +143,19 @@ fn each_mistake_in_an_undo_is_named_with_what_to_do() {
         (&["undo", "text.json", "-o", "junit"], &["text, json"]),
         (&["undo", "missing.json"], &["`missing.json`", "no such file", "check the path"]),
         (&["undo", "/"], &["`/`", "directory", "check the path"]),
-        (&["undo", "-"], &["`-`", "give the file"]),
-        (&["undo", "text.json"], &["`text.json`", "`ssm-profile fix`", "give the file"]),
-        (&["undo", "array.json"], &["`array.json`", "give the file"]),
-        (&["undo", "report.json"], &["`report.json`", "give the file"]),
+        (&["undo", "-"], &["`-`", "pass the backup file"]),
+        (&["undo", "text.json"], &["`text.json`", "`ssm-profile fix`", "pass the backup file"]),
+        (&["undo", "array.json"], &["`array.json`", "pass the backup file"]),
+        (&["undo", "report.json"], &["`report.json`", "pass the backup file"]),
         (&["undo", "newer.json"], &["`newer.json`", "version 2", "version 1", "use the `ssm-profile` that wrote it"]),
-        (&["undo", "attached.json"], &["`attached.json`", "no call of AWS", "give the file"]),
+        (&["undo", "attached.json"], &["`attached.json`", "no call of AWS", "pass the backup file"]),
         (&["undo", "bucket.json"], &["`arn:aws:s3:::web`", "`arn:PARTITION:iam::ACCOUNT:role/NAME`"]),
         (&["undo", "user.json"], &["user/web`", "`arn:PARTITION:iam::ACCOUNT:role/NAME`"]),
         (&["undo", "profile.json"], &["`arn:PARTITION:iam::ACCOUNT:instance-profile/NAME`"]),
         (&["undo", "no-arn.json"], &["`web` is not an ARN"]),
-        (&["undo", "stray.json"], &["`more`", "give the file"]),
-        (&["undo", "empty.json"], &["no account", "give the file"]),
-        (&["undo", "time.json"], &["`time.json`", "give the file"]),
+        (&["undo", "stray.json"], &["`more`", "pass the backup file"]),
+        (&["undo", "empty.json"], &["no account", "pass the backup file"]),
+        (&["undo", "time.json"], &["`time.json`", "pass the backup file"]),
         (&["undo", "missing.json", "--region", "us-east-1a"], &["`us-east-1a`", "`us-east-1`"]),
         (&["undo", "text.json", "--region", "us-east-1", "--region", "eu-west-1"], &["`--region` once"]),
     ] {
@@ -327,14 +327,14 @@ fn on_a_terminal_a_fix_without_target_lets_pick_and_asks() {
     let sandbox = Sandbox::at(&stub);
     let dialogue = [("web-1", "0123\r"), ("make this change?", "y\r")];
     let shown = sandbox.run_on_terminal(&["fix"], &dialogue).expect(0).stdout;
-    says(&shown, &[INSTANCE, "web-1", OTHER, "bare", "put inline policy `SessionManagerPermissions` on role `web`"]);
+    says(&shown, &[INSTANCE, "web-1", OTHER, "bare", "add inline policy `SessionManagerPermissions` to role `web`"]);
     assert_eq!(stub.writes(), ["PutRolePolicy"]);
 
     for refusal in ["n\r", "\r", "q\r"] {
         let stub = world().serve();
         let dialogue = [("web-1", "0123\r"), ("make this change?", refusal)];
         let shown = Sandbox::at(&stub).run_on_terminal(&["fix"], &dialogue).expect(2).stdout;
-        says(&shown, &["not confirmed; nothing was changed"]);
+        says(&shown, &["cancelled; nothing was changed"]);
         assert!(stub.writes().is_empty(), "{refusal:?}: {:?}", stub.writes());
     }
     for dialogue in [&[("web-1", "\x03")][..], &[("web-1", "0123\r"), ("make this change?", "\x03")]] {
@@ -357,7 +357,7 @@ fn elsewhere_a_target_and_a_yes_are_needed() {
     let output = sandbox.run(&["fix", INSTANCE]).expect(2);
     says(
         &output.stdout,
-        &["put inline policy `SessionManagerPermissions` on role `web`", "+      \"Resource\": \"*\""],
+        &["add inline policy `SessionManagerPermissions` to role `web`", "+      \"Resource\": \"*\""],
     );
     says(&output.stderr, &["`--yes`", "`--dry-run`", "nothing was changed"]);
     let output = sandbox.run(&["fix", INSTANCE, "-o", "json"]).expect(2);
@@ -512,7 +512,7 @@ fn a_plan_on_a_terminal_fits_and_asks_what_is_going_to_be_done() {
     let (before, after) = shown.stdout.split_once("make these 2 changes?").unwrap();
     says(
         before,
-        &["replace the trust policy", "put inline policy", "+", "\"ssmmessages:OpenDataChannel\"", "2 changes"],
+        &["update the trust policy", "add inline policy", "+", "\"ssmmessages:OpenDataChannel\"", "2 changes"],
     );
     says(after, &["done", "backup.json", "ssm-profile undo backup.json", "ready", "amazon-ssm-agent"]);
     assert_eq!(stub.writes(), ["UpdateAssumeRolePolicy", "PutRolePolicy"]);
@@ -522,7 +522,7 @@ fn a_plan_on_a_terminal_fits_and_asks_what_is_going_to_be_done() {
         assert!(line.chars().count() <= 80, "{line}\n{undo}");
     }
     assert!(!coloured(&undo), "{undo}");
-    says(&undo, &["delete inline policy", "replace the trust policy", "done"]);
+    says(&undo, &["delete inline policy", "update the trust policy", "done"]);
 }
 
 #[test]
@@ -566,7 +566,7 @@ fn a_plan_says_less_or_more() {
     let (quiet, usual, verbose) = (plan(&["-q"]), plan(&[]), plan(&["-v"]));
     // A line for the change, one for the sum, an empty one, and one for the target.
     assert_eq!(quiet.lines().count(), 4, "{quiet}");
-    says(&quiet, &["1. put inline policy `SessionManagerPermissions` on role `web`\n", "1 change"]);
+    says(&quiet, &["1. add inline policy `SessionManagerPermissions` to role `web`\n", "1 change"]);
     assert!(!quiet.contains("ssmmessages:OpenDataChannel\""), "{quiet}");
     says(
         &usual,
@@ -602,7 +602,7 @@ fn json_on_a_terminal_asks_beside_it() {
     let changes = report["changes"].as_array().unwrap();
     assert!(changes.len() == 2 && changes.iter().all(|change| change["status"] == json!("done")), "{report:#}");
     assert!(!output.stdout.contains('\u{1b}'));
-    says(&output.stderr, &["replace the trust policy", "put inline policy", "make these 2 changes?"]);
+    says(&output.stderr, &["update the trust policy", "add inline policy", "make these 2 changes?"]);
     for line in seen(&output.stderr).iter().filter(|line| !may_run_over(line)) {
         assert!(line.chars().count() <= 80, "{line}\n{}", output.stderr);
     }

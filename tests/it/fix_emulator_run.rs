@@ -116,7 +116,7 @@ fn a_target_that_is_refused_for_two_reasons_is_one_target() {
     let record = refuses(&account, &[&instance], Reason::OutOfReach);
     assert_eq!(record.refusals.len(), 2, "{record:?}");
     let text = Sandbox::on(&account).run(&["fix", "--yes", &instance]).expect(1).stdout;
-    assert!(text.contains("no change; 1 target stays as it is"), "{text}");
+    assert!(text.contains("no change; 1 target is left unchanged"), "{text}");
 }
 
 #[test]

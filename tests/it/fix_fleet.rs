@@ -67,11 +67,11 @@ fn a_change_says_whom_it_mends() {
     assert_eq!(mends, [of(1..=21), of(22..=22), of(23..=24), of(25..=25)]);
     assert!(record.changes.iter().all(|change| change.account.as_deref() == Some(ACCOUNT)));
     let text = sandbox.run(&["fix", "--all", "--dry-run"]).expect(1).stdout;
-    let said: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("   mends   ")).collect();
+    let said: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("   fixes   ")).collect();
     assert_eq!(said, ["21 instances", id(22).as_str(), "2 instances", id(25).as_str()], "{text}");
     // With one target there is nothing to be said.
     let text = sandbox.run(&["fix", &id(1), "--dry-run"]).expect(1).stdout;
-    assert!(!text.contains("mends"), "{text}");
+    assert!(!text.contains("fixes"), "{text}");
     assert!(stub.writes().is_empty());
 }
 
@@ -86,7 +86,7 @@ fn equal_refusals_are_one_for_people_and_each_for_machines() {
     assert!(one.starts_with("refused 40 instances: "), "{one}");
     let named = |number: usize| one.contains(&id(number));
     assert_eq!((1..=40).filter(|number| named(*number)).collect::<Vec<_>>(), [1, 2, 3], "{one}");
-    assert!(text.contains("no change; 40 targets stay as they are"), "{text}");
+    assert!(text.contains("no change; 40 targets are left unchanged"), "{text}");
     let record = sandbox.run(&["fix", "--all", "--dry-run", "-o", "json"]).expect(1).record();
     assert_eq!(record.reasons(), vec![Reason::NeedsProfile; 40]);
     let emitted = sandbox.run(&["fix", "--all", "--emit", "cli"]).expect(1).stderr;
@@ -155,7 +155,7 @@ fn what_hangs_on_a_failure_is_left_out_and_taken_back() {
         let ran = fix(&sandbox, &["--create-profile", NEW, "--max-failures", "2"]).expect(3);
         assert_eq!((ran.statuses(), ran.stopped.as_ref()), (statuses.to_vec(), None), "{ran:#?}");
         for row in ran.rows.iter().filter(|row| row.status == open) {
-            assert!(row.note.as_ref().is_some_and(|note| note.starts_with("not tried")), "{row:?}");
+            assert!(row.note.as_ref().is_some_and(|note| note.starts_with("skipped: ")), "{row:?}");
         }
         ran.tells_the_truth(&stub);
         assert_eq!(Account::of(&stub).new_since(&beginning), [""; 0]);

@@ -45,7 +45,7 @@ fn profiles_and_roles_are_judged_without_an_instance() {
     assert_eq!(errors(report.of("profile/hollow")), [Code::InstanceProfileEmpty]);
     assert_eq!(errors(report.of("role/bare")), [Code::MissingPermission]);
     core_is(report.of("role/bare"), Decision::ImplicitDeny);
-    assert!(report.of("role/bare").finding(Code::NoInstanceProfile).message.contains("no instance profile holds"));
+    assert!(report.of("role/bare").finding(Code::NoInstanceProfile).message.contains("no instance profile contains"));
     assert!(!check(&sandbox, &["role/web"]).only().codes().contains(&Code::NoInstanceProfile));
 
     // Whoever takes one for the other is told so.

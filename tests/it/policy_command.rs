@@ -61,7 +61,7 @@ fn granted(document: &Value) -> BTreeSet<(String, String)> {
         for action in texts(&statement["Action"]) {
             for resource in texts(&statement["Resource"]) {
                 let fresh = granted.insert((action.to_string(), resource.to_string()));
-                assert!(fresh, "{action} on {resource} stands twice: {document:#}");
+                assert!(fresh, "{action} on {resource} appears twice: {document:#}");
             }
         }
     }
@@ -249,7 +249,7 @@ fn the_id_of_a_key_needs_a_place() {
             }
         }
     }
-    // Whoever checks with it looks it up: no place is needed for that.
+    // The caller of check with it looks it up: no place is needed for that.
     printed(&["--for", "check", "--kms-key", ID]);
 }
 
@@ -318,7 +318,7 @@ fn actions(document: &Value) -> BTreeSet<String> {
         assert_eq!(statement["Effect"], "Allow");
         for action in texts(&statement["Action"]) {
             assert!(!action.contains('*'), "{action}");
-            assert!(actions.insert(action.to_string()), "{action} stands twice");
+            assert!(actions.insert(action.to_string()), "{action} appears twice");
         }
     }
     actions

@@ -282,7 +282,7 @@ fn quiet_is_a_line_for_each_target_and_verbose_says_more() {
         "of many the causes are told: {normal}"
     );
     let managed = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
-    assert!(verbose.contains(managed), "every deciding statement, whole ARNs");
+    assert!(verbose.contains(managed), "every deciding statement, complete ARNs");
     assert!(!quiet.contains(managed));
 }
 
@@ -400,7 +400,7 @@ fn targets_may_come_from_standard_input() {
     let targets: Vec<&str> = report.results.iter().map(|outcome| outcome.target.as_str()).collect();
     assert_eq!(targets, ["i-0a1b2c3d400000001", "role/lambda"]);
     let empty = run("# nothing\n", &[]).expect(2).stderr;
-    assert!(empty.contains("standard input holds no target"), "{empty}");
+    assert!(empty.contains("standard input contains no targets"), "{empty}");
     run("i-0a1b2c3d400000001\n", &["-"]).expect(2);
     run("i-0a1b2c3d400000001\n", &["--scp", "-"]).expect(2);
     let wrong = run("i-0a1b2c3d400000001\nrole/\n", &[]).expect(2).stderr;

@@ -93,7 +93,7 @@ mod on_unix {
         }
         let calls = stub.calls().len();
         let output = sandbox.run(&["undo", "backup.json", "--yes"]).expect(2);
-        assert!(output.stderr.contains("belongs to the user with the id 12345"), "{output:?}");
+        assert!(output.stderr.contains("is owned by the user ID 12345"), "{output:?}");
         assert_eq!(stub.calls().len(), calls);
         sandbox.run_on_terminal(&["undo", "backup.json"], &[("make this change?", "y\r")]).expect(0);
         // It stays theirs.
@@ -115,7 +115,7 @@ mod on_unix {
         for (loose, tight) in [("place", 0o700), ("links", 0o700), ("place/backup.json", 0o640)] {
             chmod(sandbox.path().join(loose), tight | 0o022);
             let output = sandbox.run(&["undo", "links/link.json", "--yes"]).expect(2);
-            assert!(output.stderr.contains(&format!("/{loose}` can be written by others")), "{output:?}");
+            assert!(output.stderr.contains(&format!("/{loose}` is writable by others")), "{output:?}");
             chmod(sandbox.path().join(loose), tight);
         }
         undo(&sandbox, "links/link.json").expect(0);
@@ -137,7 +137,7 @@ fn what_killed_runs_left_is_named_and_kept() {
         sandbox.file(&format!("place/{name}"), "{");
     }
     let named = |stderr: &str| {
-        let warning = stderr.lines().find(|line| line.contains("left over from a run that was killed"));
+        let warning = stderr.lines().find(|line| line.contains("left by a run that was killed"));
         let warning = warning.unwrap_or_else(|| panic!("no warning: {stderr}"));
         assert!(warning.contains(LEFT) && warning.matches('`').count() == 6, "{warning}");
     };
@@ -148,7 +148,7 @@ fn what_killed_runs_left_is_named_and_kept() {
     assert_eq!(fs::read_dir(sandbox.path().join("place")).unwrap().count(), 5);
     // Where there is none, nothing is said.
     let output = sandbox.run(&PUT.typed(&["--yes", "--backup", "backup.json"])).expect(0);
-    assert!(!output.stderr.contains("left over"), "{output:?}");
+    assert!(!output.stderr.contains("left by"), "{output:?}");
 }
 
 /// Undoes a fix while somebody does something right after one of its calls.
@@ -199,6 +199,6 @@ fn what_cannot_be_read_again_after_an_undo_is_said() {
     let file = sandbox.file("backup.json", backup).display().to_string();
     let ran = undo(&sandbox, &file).expect(3);
     let row = ran.row("DetachRolePolicy");
-    assert!(row.status == "failed" && row.note.as_ref().unwrap().contains("it is not known whether"), "{ran:#?}");
+    assert!(row.status == "failed" && row.note.as_ref().unwrap().contains("cannot be determined whether"), "{ran:#?}");
     assert_eq!(stub.writes(), ["DetachRolePolicy"]);
 }

@@ -294,7 +294,7 @@ fn what_no_fix_did_is_not_undone() {
         if told_by_the_file {
             assert_eq!(stub.calls().len(), calls, "{what}");
             for words in
-                ["edited.json", "it holds a change that `fix` does not make, `iam:", "undo that change by hand"]
+                ["edited.json", "it holds a change that `fix` does not make, `iam:", "undo that change manually"]
             {
                 assert!(output.stderr.contains(words), "{what}: `{words}`: {output:?}");
             }

@@ -114,7 +114,7 @@ impl Document {
             0 => return Err("it has no `Statement`".to_owned()),
             1 => {}
             // Any of their statements may be in force, or none.
-            _ => problems.push("`Statement` stands twice".to_owned()),
+            _ => problems.push("`Statement` appears twice".to_owned()),
         }
         let variables_live = match versions.as_slice() {
             [] => false,

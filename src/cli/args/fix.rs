@@ -55,31 +55,31 @@ pub struct Fix {
     pub writing: Writing,
 
     /// Print the changes instead of making them, as commands or for infrastructure code
-    #[arg(long, value_enum, value_name = "FORM", help_heading = "What to write, and whether")]
+    #[arg(long, value_enum, value_name = "FORM", help_heading = "Applying changes")]
     pub emit: Option<Emit>,
 
     /// Only targets that a finding with this code keeps from being ready, for example no-instance-profile; repeatable
-    #[arg(long, value_name = "CODE", help_heading = "What to write, and whether")]
+    #[arg(long, value_name = "CODE", help_heading = "Applying changes")]
     pub only: Vec<String>,
 
-    /// How many changes may fail until the run stops; until then it leaves out what hangs on them and goes on with the rest
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What to write, and whether")]
+    /// Stop after this many failed changes; until then, skip what depends on them and continue
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Applying changes")]
     pub max_failures: usize,
 
-    /// Keep the state before in this file, which must not exist; default: a file in the state directory, named at the
+    /// Write the backup to this file, which must not exist; default: a file in the state directory, printed at the
     /// end. With --accounts a directory, with a file for each account
-    #[arg(long, value_name = "FILE", help_heading = "What to write, and whether")]
+    #[arg(long, value_name = "FILE", help_heading = "Applying changes")]
     pub backup: Option<OsString>,
 
-    /// The facts of an earlier run, with --dry-run or --emit: makes no AWS call
+    /// A snapshot, with --dry-run or --emit: makes no AWS call
     #[arg(long, value_name = "FILE", help_heading = "AWS")]
     pub snapshot: Option<OsString>,
 
     #[command(flatten)]
     pub levels: super::Levels,
 
-    /// The least severity that, once everything is done, makes the exit code 1
-    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "What to write, and whether")]
+    /// Exit 1 if a finding of this severity or above remains
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Applying changes")]
     pub fail_on: FailOn,
 
     #[command(flatten)]
@@ -107,7 +107,7 @@ pub struct How {
     #[arg(long, value_name = "NAME")]
     pub create_profile: Option<String>,
 
-    /// Change roles too that CloudFormation, Terraform or the like manages, and may change back
+    /// Also change roles that CloudFormation, Terraform or a similar tool manages and may revert
     #[arg(long)]
     pub force_managed_elsewhere: bool,
 }
@@ -117,17 +117,17 @@ pub const DEFAULT_POLICY_NAME: &str = "SessionManagerPermissions";
 
 /// Whether to write, and what to print.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What to write, and whether")]
+#[command(next_help_heading = "Applying changes")]
 pub struct Writing {
-    /// Show the plan and make no change, whatever else is said
+    /// Show the plan and change nothing, even with --yes
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(short, long)]
     pub yes: bool,
 
-    /// The form of what is printed
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = RecordOutput::Text, value_name = "FORM")]
     pub output: RecordOutput,
 }
@@ -168,7 +168,7 @@ pub struct Policy {
     #[arg(long = "for", value_enum, value_name = "COMMAND", help_heading = "Whose policy, and where")]
     pub caller_of: Option<CallerOf>,
 
-    /// The form of the policy
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = PolicyOutput::Json, value_name = "FORM", visible_alias = "format", help_heading = "Output")]
     pub output: PolicyOutput,
 
@@ -227,8 +227,8 @@ pub enum PolicyOutput {
 /// Whose permissions a policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CallerOf {
-    /// Whoever checks
+    /// The caller of check
     Check,
-    /// Whoever fixes, and undoes
+    /// The caller of fix and undo
     Fix,
 }

@@ -28,11 +28,11 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
 
-    /// Say more: every deciding statement, whole ARNs, every resource
+    /// Show more: every deciding statement, complete ARNs, every resource
     #[arg(short, long, global = true, conflicts_with = "quiet", overrides_with = "verbose")]
     pub verbose: bool,
 
-    /// Say less: a line for each target
+    /// Show less: one line for each target
     #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
 }
@@ -40,13 +40,13 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Tell whether Session Manager can reach the targets, and if not, exactly why
+    /// Check whether Session Manager can reach the targets, and if not, exactly why
     #[command(after_help = CHECK_HELP)]
     Check(Box<Check>),
     /// Make the targets reachable: plan, show, confirm, apply, verify
     #[command(after_help = FIX_HELP)]
     Fix(Box<Fix>),
-    /// Put back what a fix changed
+    /// Undo what a fix changed
     #[command(after_help = UNDO_HELP)]
     Undo(Undo),
     /// Print the policy that an instance role needs, or that the caller of check or fix needs
@@ -136,15 +136,15 @@ pub struct Check {
     #[command(flatten)]
     pub aws: Aws,
 
-    /// The form of the report; FORM=FILE writes it to a file beside standard output, and is repeatable [default: text]
+    /// Output format; FORM=FILE writes it to a file beside standard output, and is repeatable [default: text]
     #[arg(short, long, value_parser = OutputParser, value_name = "FORM[=FILE]", help_heading = "Output")]
     pub output: Vec<OutputTo>,
 
-    /// The least severity that makes the exit code 1
+    /// Exit 1 at this severity or above
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: FailOn,
 
-    /// Show only targets with this verdict; the exit code and the summary speak of all
+    /// Show only targets with this verdict; the exit code and the summary cover all
     #[arg(long, value_enum, default_value_t = Show::All, value_name = "VERDICT", help_heading = "Output")]
     pub show: Show,
 
@@ -153,7 +153,7 @@ pub struct Check {
         value_parser = clap::builder::PossibleValuesParser::new(super::explain::codes().collect::<Vec<_>>()))]
     pub code: Vec<String>,
 
-    /// Ask the IAM policy simulator too, and show where it says something else, and why; the verdict stays
+    /// Also query the IAM policy simulator, and show where it disagrees, and why; the verdict stays the same
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
     pub simulate: bool,
 }
@@ -210,7 +210,7 @@ pub struct Targets {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How far --all and --tag reach")]
 pub struct Selection {
-    /// Every Region that is switched on in an account
+    /// Every Region that is enabled in an account
     #[arg(long)]
     pub all_regions: bool,
 
@@ -267,7 +267,7 @@ pub struct Circumstances {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
 pub struct Sources {
-    /// The facts of an earlier run
+    /// A snapshot
     #[arg(long, value_name = "FILE", conflicts_with = "policy")]
     pub snapshot: Option<OsString>,
 
@@ -317,7 +317,7 @@ pub struct Aws {
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
 
-    /// An endpoint in place of AWS's
+    /// A custom endpoint URL
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 
@@ -325,7 +325,7 @@ pub struct Aws {
     #[arg(long)]
     pub debug: bool,
 
-    /// How long a try of a call may take
+    /// How long one attempt of a call may take
     #[arg(long, value_name = "SECONDS", default_value_t = limits::DEFAULT_TIMEOUT, value_parser = value_parser!(u64).range(limits::TIMEOUTS))]
     pub timeout: u64,
 }

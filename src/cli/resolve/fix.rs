@@ -71,15 +71,14 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         one_region_for_named(&wanted, &regions, &mut mistakes);
     }
     if typed.snapshot.is_some() && !typed.writing.dry_run && typed.emit.is_none() {
-        mistakes
-            .push("a snapshot cannot be fixed; give `--dry-run` or `--emit`, or leave `--snapshot` away".to_owned());
+        mistakes.push("a snapshot cannot be fixed; give `--dry-run` or `--emit`, or omit `--snapshot`".to_owned());
     }
     if typed.emit.is_some() && typed.writing.output != args::RecordOutput::Text {
-        mistakes.push("`--emit` prints the changes alone; leave `--output` away".to_owned());
+        mistakes.push("`--emit` prints the changes alone; omit `--output`".to_owned());
     }
     let levels = LevelFiles::of(&typed.levels);
     if levels.iter().chain(&typed.snapshot).filter(|file| *file == "-").count() > 1 {
-        mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
+        mistakes.push("standard input (`-`) can be read only once; write the other documents to files".to_owned());
     }
     let how = &typed.how;
     policy_name(&how.policy_name, &mut mistakes);
@@ -97,11 +96,11 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         None => FixSource::Live(wanted),
     };
     if typed.max_failures == 0 {
-        mistakes.push("`--max-failures` is at least 1: the first failure ends the run then".to_owned());
+        mistakes.push("`--max-failures` must be at least 1, which stops at the first failure".to_owned());
     }
     if typed.emit.is_some() && reach.accounts.is_some() {
         mistakes.push(
-            "`--emit` prints the changes of one account; leave `--accounts` away, and use credentials of that account"
+            "`--emit` prints the changes of one account; omit `--accounts`, and use credentials of that account"
                 .to_owned(),
         );
     }
@@ -139,7 +138,7 @@ pub fn undo(typed: &args::Undo) -> Result<UndoPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
     if typed.backup.as_deref().is_some_and(|file| file == "-") {
         mistakes.push(
-            "`-` is no file, and `undo` notes in the backup what it has put back; give the file that `fix` named"
+            "`-` is not a file, and `undo` records in the backup what it has undone; pass the backup file that `fix` named"
                 .to_owned(),
         );
     }

@@ -154,7 +154,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         reach::live_only(&typed.targets.selection, &mut mistakes);
     }
     if typed.simulate && reach.accounts.is_some() {
-        mistakes.push("`--simulate` asks in one account; leave `--accounts` away".to_owned());
+        mistakes.push("`--simulate` asks in one account; omit `--accounts`".to_owned());
     }
     let live_or_snapshot = |file: &Option<OsString>, wanted: Wanted| match file {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
@@ -168,7 +168,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         live_or_snapshot(&sources.snapshot, wanted)
     } else {
         if regions.len() > 1 {
-            mistakes.push("bare documents are judged for one Region; give `--region` once".to_owned());
+            mistakes.push("policy documents are checked for one Region; give `--region` once".to_owned());
         }
         Source::Documents(documents(sources, &mut mistakes))
     };
@@ -176,7 +176,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let levels = LevelFiles::of(&typed.levels);
     let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
     if files.chain(levels.iter()).filter(|file| *file == "-").count() + of_targets > 1 {
-        mistakes.push("standard input (`-`) can be read once only; write the other documents to files".to_owned());
+        mistakes.push("standard input (`-`) can be read only once; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
     let output = Destinations::of(&typed.output).unwrap_or_else(|found| {
@@ -211,7 +211,8 @@ pub fn snapshot(typed: &args::Snapshot) -> Result<SnapshotPlan, Mistakes> {
     one_region_for_named(&wanted, &regions, &mut mistakes);
     let reach = reach::reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
     if reach.accounts.is_some() {
-        mistakes.push("a snapshot holds one account; take one of each, with credentials of that account".to_owned());
+        mistakes
+            .push("a snapshot contains one account; take one for each, with credentials of that account".to_owned());
     }
     let requirements = Requirements {
         kms_key: typed.kms_key.as_deref().and_then(|key| noted(kms_key(key), &mut mistakes)),
@@ -257,7 +258,7 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> Wanted {
     match typed.targets.iter().filter(|text| *text == STANDARD_INPUT).count() {
         0 => {}
         1 => texts.extend(noted(targets_of_standard_input(), mistakes).into_iter().flatten()),
-        _ => mistakes.push("standard input (`-`) can be read once only".to_owned()),
+        _ => mistakes.push("standard input (`-`) can be read only once".to_owned()),
     }
     let parsed = texts.iter();
     let parsed = parsed.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
@@ -272,7 +273,7 @@ fn targets_of_standard_input() -> Result<Vec<String>, String> {
     let lines = read.text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let targets: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     match targets.is_empty() {
-        true => Err("standard input holds no target; give one on each line".to_owned()),
+        true => Err("standard input contains no targets; write one on each line".to_owned()),
         false => Ok(targets),
     }
 }

@@ -9,7 +9,7 @@ use iam_eval::arn::is_iam_name;
 /// How far a selection reaches beyond the Regions that are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Every Region that is switched on in an account.
+    /// Every Region that is enabled in an account.
     pub all_regions: bool,
     /// Other accounts.
     pub accounts: Option<Accounts>,
@@ -63,7 +63,7 @@ pub fn reach(typed: &args::Selection, wanted: &mut Wanted, regions: &[String], m
         }
         (None, Some(_)) => {
             mistakes
-                .push("`--assume-role` is for other accounts; give `--accounts FILE` or `--accounts org`".to_owned());
+                .push("`--assume-role` is for other accounts; pass `--accounts FILE` or `--accounts org`".to_owned());
             None
         }
         (Some(list), Some(role)) => {
@@ -85,7 +85,7 @@ pub fn live_only(typed: &args::Selection, mistakes: &mut Mistakes) {
         ("--assume-role", typed.assume_role.is_some()),
     ] {
         if given {
-            mistakes.push(format!("`{flag}` is for live accounts; a file holds what it holds"));
+            mistakes.push(format!("`{flag}` is for live accounts and cannot select from a file"));
         }
     }
 }

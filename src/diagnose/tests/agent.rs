@@ -76,7 +76,7 @@ fn with_key(account: Account) -> Account {
 #[test]
 fn only_what_keeps_an_agent_from_connecting_explains_that_it_is_lost() {
     let message = |account: &Account| found(&judge(account), Code::AgentOffline).unwrap().message();
-    let explains = |account: &Account| message(account).contains("probably caused by the errors found here");
+    let explains = |account: &Account| message(account).contains("probably caused by the errors above");
     assert!(explains(&Account::web()));
     assert!(explains(&Account::new().instance(INSTANCE, |instance| {
         instance.profile = None;
@@ -90,12 +90,10 @@ fn only_what_keeps_an_agent_from_connecting_explains_that_it_is_lost() {
     // Whoever may connect and lacks the key is not lost for that (source of the agent: it decrypts when a session starts).
     let lacks_key = with_key(seen(agent("ConnectionLost", "3.3.0.0"), "running"));
     assert_eq!(judge(&lacks_key).verdict, Verdict::NotReady);
-    assert!(
-        message(&lacks_key).contains("do not explain it; the permissions to connect that could be seen are in place")
-    );
+    assert!(message(&lacks_key).contains("do not explain it; the visible permissions to connect are in place"));
     // What was not seen is not ruled out.
     let ready = seen(Fact::Absent, "running");
-    assert!(message(&ready).contains("the permissions to connect that could be seen are in place"));
+    assert!(message(&ready).contains("the visible permissions to connect are in place"));
     for (unseen, said) in [(true, true), (false, false)] {
         let account = ready.clone().with(|facts| facts.scp_levels = if unseen { None } else { Some(Vec::new()) });
         assert_eq!(message(&account).contains("a service control policy that is not visible"), said);

@@ -25,14 +25,14 @@ fn a_key_that_differs_with_the_service_is_asked_for_by_call() {
     let remedy = remedy_for(json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } }));
     assert_eq!(
         remedy,
-        "give what you know: `--context aws:PrincipalOrgID=VALUE` (`--context aws:PrincipalOrgID=` if requests do not carry it)"
+        "provide the value: `--context aws:PrincipalOrgID=VALUE` (`--context aws:PrincipalOrgID=` if requests do not carry it)"
     );
 }
 
 #[test]
 fn a_key_that_is_always_there_is_not_said_to_be_absent() {
     let remedy = remedy_for(json!({ "StringLike": { "aws:UserAgent": "agent*" } }));
-    assert_eq!(remedy, "give what you know: `--context aws:UserAgent=VALUE`");
+    assert_eq!(remedy, "provide the value: `--context aws:UserAgent=VALUE`");
 }
 
 /// The condition of `AWSRevokeOlderSessions`: only credentials issued before a time are denied.
@@ -48,7 +48,7 @@ fn revoked_sessions_come_back_by_themselves() {
     }));
     assert_eq!(outcome.verdict, Verdict::Unknown);
     let remedy = &found(&outcome, Code::ConditionalPermission).unwrap().remedy();
-    assert!(remedy.contains("within hours") && !remedy.contains("--context"), "{remedy}");
+    assert!(remedy.contains("within 24 hours") && !remedy.contains("--context"), "{remedy}");
 }
 
 #[test]

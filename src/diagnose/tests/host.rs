@@ -166,7 +166,10 @@ fn a_managed_instance_shows_both_roles_and_the_permissions_of_the_one_that_count
 fn a_role_that_systems_manager_may_not_assume_is_said_as_such() {
     let outcome = judge(&with_host(of_profile(Profile::None), Host::Untrusting));
     let finding = found(&outcome, Code::TrustPolicy).unwrap();
-    assert!(finding.message().contains("does not let Systems Manager (`ssm.amazonaws.com`) assume it"), "{finding:?}");
+    assert!(
+        finding.message().contains("does not allow Systems Manager (`ssm.amazonaws.com`) to assume it"),
+        "{finding:?}"
+    );
     // A fix is one of the profile's role.
     assert!(!finding.remedy().contains("ssm-profile fix"), "{finding:?}");
 }
@@ -253,7 +256,7 @@ fn where_the_way_is_open_the_verdict_is_certain_if_both_ways_end_alike() {
     }
     let outcome = judge(&with_host(account(true), Host::Good));
     assert!(outcome.findings.iter().all(|finding| !finding.decides()), "{:?}", outcome.findings);
-    assert!(found(&outcome, Code::ManagedByDhmc).unwrap().message().contains("either lets it in"));
+    assert!(found(&outcome, Code::ManagedByDhmc).unwrap().message().contains("either allows it to connect"));
     assert_eq!(
         (outcome.role.unwrap().name.as_str(), outcome.host_management_role.unwrap().name.as_str()),
         ("web", HOST)
@@ -385,7 +388,10 @@ fn a_role_that_lets_the_agent_in_and_lacks_the_key_is_not_a_missing_profile() {
         assert!(error.message().contains(HOST) && error.message().contains("`kms:Decrypt`"), "{error:?}");
         assert_eq!(found(&outcome, Code::NoInstanceProfile), None, "{profile:?}");
         let info = found(&outcome, Code::ManagedByDhmc).unwrap();
-        assert!(info.severity() == Severity::Info && info.remedy().contains("grant what is missing"), "{info:?}");
+        assert!(
+            info.severity() == Severity::Info && info.remedy().contains("grant the missing permissions"),
+            "{info:?}"
+        );
     }
 }
 

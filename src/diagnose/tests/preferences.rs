@@ -154,7 +154,7 @@ fn a_log_that_is_lost_says_what_keeps_it() {
     };
     let other = allow(&["logs:*"], "arn:aws:logs:*:*:log-group:other:*");
     let message = said(&[allow(&["logs:DescribeLogGroups"], "*"), other], None);
-    assert!(message.contains("statement 1 of the inline policy `logging` is for other resources"), "{message}");
+    assert!(message.contains("statement 1 of the inline policy `logging` applies to other resources"), "{message}");
     let never =
         under(allow(&["logs:*"], "*"), json!({ "ArnLike": { "ssm:SourceInstanceARN": "arn:aws:ec2:*:*:instance/*" } }));
     let message = said(&[never], None);

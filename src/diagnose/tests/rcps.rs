@@ -131,13 +131,13 @@ fn what_was_not_seen_is_told_where_something_that_they_cover_is_asked_for() {
     assert_eq!(told(&judge(&denied)), Vec::<String>::new());
     let outcome = requiring(&denied, "kms:Decrypt");
     assert_eq!(outcome.verdict, Verdict::Ready);
-    let said = "resource control policies: not visible from here (`organizations:ListPoliciesForTarget`); give them with `--rcp`";
+    let said = "resource control policies: not visible to these credentials (`organizations:ListPoliciesForTarget`); pass them with `--rcp`";
     assert_eq!(told(&outcome), [said]);
     // An older snapshot.
     let older = unread(|_, _| {});
     assert_eq!(
         told(&requiring(&older, "s3:GetObject")),
-        ["resource control policies: not read; give them with `--rcp`"]
+        ["resource control policies: not read; pass them with `--rcp`"]
     );
     assert_eq!(told(&requiring(&older, "ssm:GetParameter")), Vec::<String>::new());
     let alone = unread(|_, _| {}).with(|facts| facts.organization = Fact::Absent);

@@ -172,11 +172,11 @@ fn without_instance_metadata_nobody_is_let_in() {
 #[test]
 fn the_fallback_is_off_only_where_channels_are_missing_and_the_remedy_is_one() {
     let outcome = judge(&managed("service-role/HostManagement", |_| {}));
-    assert!(found(&outcome, Code::DhmcFallbackOff).unwrap().remedy().contains("lets the agent in"));
+    assert!(found(&outcome, Code::DhmcFallbackOff).unwrap().remedy().contains("manages the instance"));
     // A role that would not let it in is no way out.
     let broken = managed("service-role/HostManagement", |_| {})
         .with(|facts| drop(facts.roles.insert(key(Some("111122223333"), HOST), Fact::Absent)));
-    assert!(found(&judge(&broken), Code::DhmcFallbackOff).unwrap().remedy().contains("does not help by itself"));
+    assert!(found(&judge(&broken), Code::DhmcFallbackOff).unwrap().remedy().contains("is not enough"));
     // With an agent that may be too old for it nobody knows.
     let open = managed("service-role/HostManagement", |instance| instance.agent = agent(None));
     assert!(found(&judge(&open), Code::DhmcFallbackOff).unwrap().remedy().contains("cannot be determined"));

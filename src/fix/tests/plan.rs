@@ -194,7 +194,7 @@ fn what_two_targets_need_of_one_policy_is_one_change() {
 
 #[test]
 fn a_target_that_another_ones_change_makes_ready_is_not_refused() {
-    // What the role may do in Ireland hangs on an endpoint, and in Virginia it may do nothing.
+    // What the role may do in Ireland depends on an endpoint, and in Virginia it may do nothing.
     let mut statement = allow(&["*"], "*");
     statement["Condition"] =
         json!({ "StringEquals": { "aws:RequestedRegion": "eu-west-1", "aws:SourceVpce": "vpce-1" } });

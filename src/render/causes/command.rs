@@ -1,4 +1,4 @@
-//! The command that mends a cause, ready to be pasted.
+//! The command that fixes a cause, ready to be pasted.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const MOST_NAMED: usize = 10;
 /// What `ssm-profile fix` calls a profile that it creates where none is: it creates nothing without a name.
 const CREATED_PROFILE: &str = "SessionManager";
 
-/// A command that mends a cause.
+/// A command that fixes a cause.
 pub(super) struct Mending<'a> {
     pub(super) command: Command,
     /// The account whose credentials it needs, where others may be at hand.

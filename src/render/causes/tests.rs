@@ -362,7 +362,7 @@ fn a_verdict_without_a_finding_names_the_actions() {
     ];
     let page = plain(vec![outcome]);
     assert!(
-        page.contains("role web in 111122223333\n  it is not known whether these are allowed: `a:Open`, `b:Open`\n")
+        page.contains("role web in 111122223333\n  cannot determine whether these are allowed: `a:Open`, `b:Open`\n")
     );
     assert!(!page.contains("fix:"));
 }

@@ -41,13 +41,13 @@ pub(super) fn amount(steps: usize, refused: usize, dry_run: bool) -> String {
         (count, _) => format!("{count} changes"),
     };
     if dry_run && steps > 0 {
-        line.push_str(" (dry run: nothing is written)");
+        line.push_str(" (dry run: nothing was changed)");
     }
     match refused {
         0 => {}
-        1 => line.push_str("; 1 target stays as it is"),
+        1 => line.push_str("; 1 target is left unchanged"),
         count => {
-            let _ = write!(line, "; {count} targets stay as they are");
+            let _ = write!(line, "; {count} targets are left unchanged");
         }
     }
     line

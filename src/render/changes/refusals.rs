@@ -34,8 +34,8 @@ impl Group<'_> {
     pub fn in_a_line(&self) -> String {
         let Words { message, remedy } = &self.words;
         match self.targets.as_slice() {
-            [only] => format!("`{only}` is left as it is: {message}; {remedy}"),
-            _ => format!("left as they are: {}; {remedy}", self.title(false)),
+            [only] => format!("`{only}` is left unchanged: {message}; {remedy}"),
+            _ => format!("left unchanged: {}; {remedy}", self.title(false)),
         }
     }
 

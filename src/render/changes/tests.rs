@@ -121,7 +121,7 @@ fn a_plan() {
         ..planned_record(vec![inline("SessionManagerPermissions", document(before), document(&after)), attached()])
     };
     insta::assert_snapshot!(plain(&plan(&record, NORMAL)), @r#"
-    1. replace inline policy `SessionManagerPermissions` of role `web`
+    1. update inline policy `SessionManagerPermissions` of role `web`
        call    iam:PutRolePolicy
        target  arn:aws:iam::111122223333:role/web
 
@@ -146,16 +146,16 @@ fn a_plan() {
       one was given
       remedy: give a name with `--profile-name`
 
-    how far it reaches
+    also affects
       role       arn:aws:iam::111122223333:role/web
       profiles   arn:aws:iam::111122223333:instance-profile/web
                  arn:aws:iam::111122223333:instance-profile/batch
       instances  at least 3 others have it: i-0a1b2c3d400000000,
                  i-0a1b2c3d400000001, i-0a1b2c3d400000002
-      looked in  us-east-1, eu-west-1
+      searched   us-east-1, eu-west-1
       not read   `eu-west-1`: access denied to `ec2:DescribeInstances`
 
-    2 changes; 1 target stays as it is
+    2 changes; 1 target is left unchanged
     "#);
 }
 
@@ -191,7 +191,7 @@ fn everything_created_and_deleted() {
        target  arn:aws:iam::111122223333:instance-profile/web
        role    arn:aws:iam::111122223333:role/web
 
-    4. associate instance profile `web` anew with instance `i-0a1b2c3d400000001`
+    4. associate instance profile `web` again with instance `i-0a1b2c3d400000001`
        call    ec2:ReplaceIamInstanceProfileAssociation
        target  i-0a1b2c3d400000001 in us-east-1
        before  arn:aws:iam::111122223333:instance-profile/web (AIPA1)
@@ -210,7 +210,7 @@ fn everything_created_and_deleted() {
        -  }
        -}
 
-    5 changes (dry run: nothing is written)
+    5 changes (dry run: nothing was changed)
     "#);
 }
 
@@ -222,7 +222,7 @@ fn a_result() {
     let record = Record {
         steps: vec![
             next(Status::RolledBack, None),
-            next(Status::Done, Some("it was as it shall be already")),
+            next(Status::Done, Some("it was already in the desired state")),
             next(Status::Failed, Some(long)),
             next(Status::NotDone, None),
         ],
@@ -236,13 +236,13 @@ fn a_result() {
     };
     insta::assert_snapshot!(plain(&result(&record, NORMAL)), @r#"
     1. rolled back  create role `web`
-    2. done         replace the trust policy of role `web`
-                    it was as it shall be already
-    3. failed       put inline policy `SessionManagerPermissions` on role `web`
+    2. done         update the trust policy of role `web`
+                    it was already in the desired state
+    3. failed       add inline policy `SessionManagerPermissions` to role `web`
                     AWS answered `AccessDenied`: not authorized to perform
                     `iam:PutRolePolicy` on the resource, as no identity-based policy
                     allows it
-    4. not done     replace inline policy `SessionManagerPermissions` of role `web`
+    4. not done     update inline policy `SessionManagerPermissions` of role `web`
 
     stopped: a call failed
 
@@ -257,9 +257,9 @@ fn a_result() {
     "#);
     insta::assert_snapshot!(plain(&result(&record, QUIET)), @r#"
     rolled back  create role `web`
-    done  replace the trust policy of role `web`: it was as it shall be already
-    failed  put inline policy `SessionManagerPermissions` on role `web`: AWS answered `AccessDenied`: not authorized to perform `iam:PutRolePolicy` on the resource, as no identity-based policy allows it
-    not done  replace inline policy `SessionManagerPermissions` of role `web`
+    done  update the trust policy of role `web`: it was already in the desired state
+    failed  add inline policy `SessionManagerPermissions` to role `web`: AWS answered `AccessDenied`: not authorized to perform `iam:PutRolePolicy` on the resource, as no identity-based policy allows it
+    not done  update inline policy `SessionManagerPermissions` of role `web`
     stopped: a call failed
     backup  my backups/ssm-profile-undo.json
     undo    ssm-profile undo 'my backups/ssm-profile-undo.json'
@@ -274,25 +274,25 @@ fn phrases_of_all_actions_and_their_inverses() {
         changes.iter().cloned().chain(inverses).map(|c| format!("{}: {}", c.action().name(), phrase(&c))).collect();
     insta::assert_snapshot!(phrases.join("\n"), @r#"
     iam:CreateRole: create role `web`
-    iam:UpdateAssumeRolePolicy: replace the trust policy of role `web`
-    iam:PutRolePolicy: put inline policy `SessionManagerPermissions` on role `web`
-    iam:PutRolePolicy: replace inline policy `SessionManagerPermissions` of role `web`
+    iam:UpdateAssumeRolePolicy: update the trust policy of role `web`
+    iam:PutRolePolicy: add inline policy `SessionManagerPermissions` to role `web`
+    iam:PutRolePolicy: update inline policy `SessionManagerPermissions` of role `web`
     iam:AttachRolePolicy: attach managed policy `AmazonSSMManagedInstanceCore` to role `web`
     iam:CreateInstanceProfile: create instance profile `web`
     iam:AddRoleToInstanceProfile: add role `web` to instance profile `web`
     ec2:AssociateIamInstanceProfile: associate instance profile `web` with instance `i-0a1b2c3d400000001`
-    ec2:ReplaceIamInstanceProfileAssociation: replace instance profile `old` of instance `i-0a1b2c3d400000001` by `web`
-    ec2:ReplaceIamInstanceProfileAssociation: associate instance profile `web` anew with instance `i-0a1b2c3d400000001`
+    ec2:ReplaceIamInstanceProfileAssociation: replace instance profile `old` of instance `i-0a1b2c3d400000001` with `web`
+    ec2:ReplaceIamInstanceProfileAssociation: associate instance profile `web` again with instance `i-0a1b2c3d400000001`
     iam:DeleteRole: delete role `web`
-    iam:UpdateAssumeRolePolicy: replace the trust policy of role `web`
+    iam:UpdateAssumeRolePolicy: update the trust policy of role `web`
     iam:DeleteRolePolicy: delete inline policy `SessionManagerPermissions` of role `web`
-    iam:PutRolePolicy: replace inline policy `SessionManagerPermissions` of role `web`
+    iam:PutRolePolicy: update inline policy `SessionManagerPermissions` of role `web`
     iam:DetachRolePolicy: detach managed policy `AmazonSSMManagedInstanceCore` from role `web`
     iam:DeleteInstanceProfile: delete instance profile `web`
     iam:RemoveRoleFromInstanceProfile: remove role `web` from instance profile `web`
     ec2:DisassociateIamInstanceProfile: disassociate instance profile `web` from instance `i-0a1b2c3d400000001`
-    ec2:ReplaceIamInstanceProfileAssociation: replace instance profile `web` of instance `i-0a1b2c3d400000001` by `old`
-    ec2:ReplaceIamInstanceProfileAssociation: associate instance profile `web` anew with instance `i-0a1b2c3d400000001`
+    ec2:ReplaceIamInstanceProfileAssociation: replace instance profile `web` of instance `i-0a1b2c3d400000001` with `old`
+    ec2:ReplaceIamInstanceProfileAssociation: associate instance profile `web` again with instance `i-0a1b2c3d400000001`
     "#);
 }
 
@@ -312,13 +312,16 @@ fn summaries() {
     let last = |record: &Record| plain(&plan(record, NORMAL)).lines().last().unwrap().to_owned();
     assert_eq!(last(&Record::default()), "nothing to do");
     assert_eq!(last(&Record { dry_run: true, ..Record::default() }), "nothing to do");
-    assert_eq!(last(&Record { refusals: refused.clone(), ..Record::default() }), "no change; 1 target stays as it is");
+    assert_eq!(
+        last(&Record { refusals: refused.clone(), ..Record::default() }),
+        "no change; 1 target is left unchanged"
+    );
     assert_eq!(last(&planned_record(vec![attached()])), "1 change");
     let twice = [refused.clone(), vec![refusal("i-1", "c", "d")]].concat();
-    assert_eq!(last(&Record { refusals: twice, ..Record::default() }), "no change; 1 target stays as it is");
+    assert_eq!(last(&Record { refusals: twice, ..Record::default() }), "no change; 1 target is left unchanged");
     let refusals = [refused, vec![refusal("i-2", "a", "b")]].concat();
     let record = Record { refusals, ..planned_record(one_of_each()) };
-    assert_eq!(last(&record), "10 changes; 2 targets stay as they are");
+    assert_eq!(last(&record), "10 changes; 2 targets are left unchanged");
     assert_eq!(plan(&Record::default(), QUIET), "nothing to do\n");
     assert_eq!(result(&Record::default(), NORMAL), "nothing was changed\n");
 }
@@ -334,9 +337,9 @@ fn other_instances_are_counted_and_listed() {
     assert!(many.contains("i-0a1b2c3d400000019 and 5 more; `--verbose` lists all\n"), "{many}");
     assert!(page(reach(25), Detail::Verbose).contains(", i-0a1b2c3d400000024\n"));
     assert!(page(reach(1), Detail::Normal).contains("1 other has it: i-0a1b2c3d400000000\n"));
-    assert!(page(reach(0), Detail::Normal).contains("no other has it\n"));
+    assert!(page(reach(0), Detail::Normal).contains("no others\n"));
     let incomplete = |others| Reach { incomplete: Some("why".to_owned()), ..reach(others) };
-    assert!(page(incomplete(0), Detail::Normal).contains("no other is known to have it\n"));
+    assert!(page(incomplete(0), Detail::Normal).contains("no others found\n"));
     assert!(page(incomplete(2), Detail::Normal).contains("at least 2 others have it: "));
     let nowhere = page(Reach { regions: Vec::new(), instance_profiles: Vec::new(), ..reach(0) }, Detail::Normal);
     assert!(nowhere.contains("not looked for\n") && nowhere.contains("none\n"), "{nowhere}");
@@ -440,7 +443,7 @@ fn equal_refusals_are_told_together() {
         "refused 5 instances: the instance has no instance profile (such as `i-1`, `i-2`, `i-3`)",
         "refused `i-6`: the role is somebody else's",
         "refused `i-7`: the instance's profile was deleted",
-        "no change; 7 targets stay as they are",
+        "no change; 7 targets are left unchanged",
     ];
     assert_eq!(lines(Detail::Quiet), expected);
     let normal = lines(Detail::Normal);
@@ -458,7 +461,7 @@ fn a_change_says_how_many_it_mends() {
     let targets = |count: usize| (1..=count).map(|number| format!("i-{number}")).collect::<Vec<_>>();
     let mends = |record: &Record, detail| {
         let page = plain(&plan(record, Layout { detail, width: None }));
-        page.lines().filter_map(|line| line.strip_prefix("   mends   ")).map(str::to_owned).collect::<Vec<_>>()
+        page.lines().filter_map(|line| line.strip_prefix("   fixes   ")).map(str::to_owned).collect::<Vec<_>>()
     };
     record.steps[0].mends = targets(1);
     // A single target needs not be told.

@@ -87,8 +87,8 @@ fn a_run() {
         {
           "target": "i-1",
           "reason": "name-taken",
-          "message": "`xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx` is too long for the name of a role",
-          "remedy": "give the role another name with `--create-profile`",
+          "message": "`xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx` is too long for a role name",
+          "remedy": "pass another name with `--create-profile`",
           "details": {
             "kind": "name_too_long",
             "name": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"

@@ -14,7 +14,7 @@ pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
              `profile/{target}`"
         ),
     };
-    Words::new(format!("there is no instance `{target}` in {region}, as far as these facts show"), remedy)
+    Words::new(format!("no instance `{target}` was found in {region}"), remedy)
 }
 
 pub(super) fn instance_terminated(state: &str) -> Words {
@@ -32,8 +32,8 @@ pub(super) fn instance_not_running(state: &str, place: &Place<'_>) -> Words {
         _ => format!("start it: `{}`", start()),
     };
     let message = match is_documented_instance_state(state) {
-        true => format!("the instance is {state}, so its agent does not run; the verdict is about its profile"),
-        false => format!("cannot determine whether the instance runs: its state is `{state}`"),
+        true => format!("the instance is {state}, so its agent is not running; the verdict covers only its profile"),
+        false => format!("cannot determine whether the instance is running: its state is `{state}`"),
     };
     Words::new(message, remedy)
 }
@@ -62,13 +62,13 @@ pub(super) fn no_such_target(target: TargetKind, name: &str, exists_as_other: bo
 }
 
 pub(super) fn target_not_found(target: TargetKind, name: &str, exists_as_other: bool) -> Words {
-    let message = "the target does not exist, as far as these facts show";
+    let message = "the target was not found";
     Words::new(message, check_the_name(target, name, exists_as_other))
 }
 
 pub(super) fn target_not_in_snapshot(target: TargetKind, name: &str) -> Words {
     Words::new(
-        format!("the snapshot holds no {} `{name}`", noun(target)),
+        format!("the snapshot does not contain the {} `{name}`", noun(target)),
         "check the name (without a path), or take the snapshot again with this target",
     )
 }
@@ -88,7 +88,7 @@ pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
             format!("enable it again: `{}`", enable()),
         ),
         MetadataState::ChangePending | MetadataState::ChangeAtStart => Words::new(
-            "a change of the metadata options is pending: the service may still be disabled",
+            "a change to the metadata options is pending: the service may still be disabled",
             "wait, or start the instance if it is stopped; then check again",
         ),
     }
@@ -129,7 +129,7 @@ fn replace(profile: &str, association: Option<&str>, place: &Place<'_>) -> Comma
 }
 
 pub(super) fn association_pending(state: &str, profile: Option<&str>, shows_profile: bool, place: &Place<'_>) -> Words {
-    let what = if shows_profile { "" } else { ", and the instance does not show a profile" };
+    let what = if shows_profile { "" } else { ", and the instance reports no profile" };
     match state {
         "associating" => Words::new(
             format!("the association of the instance with its profile is `{state}`{what}"),
@@ -137,7 +137,7 @@ pub(super) fn association_pending(state: &str, profile: Option<&str>, shows_prof
         ),
         "disassociating" | "disassociated" => Words::new(
             format!("the instance's profile is being removed: the association is `{state}`{what}"),
-            format!("once it is gone, associate a profile again: `{}`", associate(profile.unwrap_or(NAME), place)),
+            format!("once it is removed, associate a profile again: `{}`", associate(profile.unwrap_or(NAME), place)),
         ),
         _ => Words::new(
             format!("cannot determine whether the instance has its profile: the association is `{state}`{what}"),
@@ -148,17 +148,17 @@ pub(super) fn association_pending(state: &str, profile: Option<&str>, shows_prof
 
 pub(super) fn association_differs(associated_with: Option<&str>) -> Words {
     let message = match associated_with {
-        Some(arn) => format!("the instance shows one profile, and is `associated` with another, `{arn}`"),
-        None => "the instance shows no profile, and its association with one is `associated`".to_owned(),
+        Some(arn) => format!("the instance reports one profile, but its association is with another, `{arn}`"),
+        None => "the instance reports no profile, but has an association with one".to_owned(),
     };
-    Words::new(message, "its profile is just being changed; check again")
+    Words::new(message, "the profile is being changed; wait, then check again")
 }
 
 pub(super) fn profile_missing(profile: &str, association: Option<&str>, place: &Place<'_>) -> Words {
     Words::new(
         format!("the instance's profile `{profile}` was deleted: the instance gets no credentials"),
         format!(
-            "create one: `{}`; or associate one that exists: `{}`",
+            "create one: `{}`; or associate an existing one: `{}`",
             create_profile(place),
             replace(NAME, association, place)
         ),
@@ -173,7 +173,7 @@ pub(super) fn profile_stale(
 ) -> Words {
     Words::new(
         format!(
-            "the profile `{profile}` was deleted and created again: the instance holds `{held}`, the profile is now `{current}`, and the \
+            "the profile `{profile}` was deleted and created again: the instance has the ID `{held}`, the profile is now `{current}`, and the \
              instance gets no credentials"
         ),
         format!("associate it again: `{}`, or `{}`", fix(place), replace(profile, association, place)),
@@ -182,9 +182,9 @@ pub(super) fn profile_stale(
 
 pub(super) fn profile_empty(profile: &str) -> Words {
     Words::new(
-        format!("the profile `{profile}` holds no role"),
+        format!("the profile `{profile}` has no role"),
         format!(
-            "create one for it: `{}`; or add one that exists: `{}`",
+            "create one for it: `{}`; or add an existing one: `{}`",
             Command::new("ssm-profile fix").operand(format!("profile/{profile}")),
             add_role(profile, "ROLE")
         ),
@@ -200,11 +200,11 @@ fn add_role(profile: &str, role: &str) -> Command {
 pub(super) fn role_without_profile(role: &str) -> Words {
     let create = Command::new("aws iam create-instance-profile").option("--instance-profile-name", role);
     Words::new(
-        format!("no instance profile holds the role `{role}`, so no instance can use it"),
+        format!("no instance profile contains the role `{role}`, so no instance can use it"),
         format!("create a profile for it: `{create}`, then `{}`", add_role(role, role)),
     )
 }
 
 pub(super) fn role_missing(role: &str) -> Words {
-    Words::new(format!("the role `{role}` of the profile does not exist"), "add a role that exists to the profile")
+    Words::new(format!("the role `{role}` of the profile does not exist"), "add an existing role to the profile")
 }

@@ -9,11 +9,11 @@ use crate::facts::Unreadable;
 
 const ALLOW_IN_KEY_POLICY: &str =
     "make sure that the key policy allows the account's root, or the role, to use the key";
-const NAME_A_KEY: &str = "name a key that exists in the session preferences";
+const NAME_A_KEY: &str = "specify an existing key in the session preferences";
 
 pub(super) fn other_partition(key: &str, key_partition: &str, partition: &str) -> Words {
     Words::new(
-        format!("the KMS key `{key}` is of the partition `{key_partition}`, and the role is of `{partition}`"),
+        format!("the KMS key `{key}` is in the partition `{key_partition}`, and the role is in `{partition}`"),
         "give a key of the same partition",
     )
 }
@@ -21,14 +21,14 @@ pub(super) fn other_partition(key: &str, key_partition: &str, partition: &str) -
 pub(super) fn other_region(key: &str, key_region: &str, region: &str) -> Words {
     Words::new(
         format!(
-            "the session key `{key}` is in {key_region}, and the agent calls AWS KMS in its own Region, {region}: sessions fail"
+            "the session key `{key}` is in {key_region}, but the agent calls AWS KMS in its own Region, {region}: sessions fail"
         ),
         format!("name a key of {region} in the session preferences of that Region"),
     )
 }
 
 pub(super) fn alias_not_resolved(alias: &str) -> Words {
-    Words::new(format!("`{alias}` is an alias, and only AWS knows which key it stands for"), "give the key's ARN")
+    Words::new(format!("`{alias}` is an alias, and only AWS knows which key it refers to"), "give the key's ARN")
 }
 
 pub(super) fn not_resolved(key: &str, region: Option<&str>, by_preferences: bool) -> Words {
@@ -39,21 +39,27 @@ pub(super) fn not_resolved(key: &str, region: Option<&str>, by_preferences: bool
             NAME_A_KEY,
         ),
         false => Words::new(
-            format!("there is no KMS key `{key}`{place}, so it is not known which key the role must be allowed to use"),
+            format!(
+                "there is no KMS key `{key}`{place}, so it cannot be determined which key the role must be allowed to use"
+            ),
             "give the ARN of the key that the session preferences name",
         ),
     }
 }
 
 pub(super) fn missing(key: &str, by_preferences: bool, other_account: bool) -> Words {
-    let message = format!("there is no KMS key `{key}`, as far as these credentials see");
+    let message = format!("no KMS key `{key}` was found");
     match (by_preferences, other_account) {
         (true, true) => Words::new(
-            format!("{message}, and the session preferences name it; it is of another account, and may only be hidden"),
+            format!(
+                "{message}, and the session preferences name it; it belongs to another account and may exist without being visible"
+            ),
             "make sure that the key exists, and that its policy allows this account",
         ),
         (true, false) => Words::new(format!("{message}; the session preferences name it"), NAME_A_KEY),
-        (false, _) => Words::new(message, "check the key's ARN; a key of another account may only be hidden"),
+        (false, _) => {
+            Words::new(message, "check the key's ARN; a key of another account may exist without being visible")
+        }
     }
 }
 
@@ -65,7 +71,7 @@ pub(super) fn state(key: &str, state: &str, ends_sessions: bool) -> Words {
             format!("cancel its deletion and enable it: `{}`", command(Command::new("aws kms cancel-key-deletion")))
         }
         _ if crate::report::is_documented_key_state(state) => {
-            "check the state of the key, or encrypt with another".to_owned()
+            "check the state of the key, or use another key".to_owned()
         }
         _ => {
             return Words::new(
@@ -74,20 +80,20 @@ pub(super) fn state(key: &str, state: &str, ends_sessions: bool) -> Words {
             );
         }
     };
-    let so = if ends_sessions { ", so that sessions which it encrypts end at once" } else { "" };
+    let so = if ends_sessions { ", so sessions that it encrypts end at once" } else { "" };
     Words::new(format!("the key `{key}` is `{state}`{so}"), remedy)
 }
 
 pub(super) fn policy_invalid(key: &str) -> Words {
     Words::new(
-        format!("the policy of the key `{key}` is not understood, or the role's ARN is not known"),
+        format!("the policy of the key `{key}` could not be parsed, or the role's ARN is not known"),
         ALLOW_IN_KEY_POLICY,
     )
 }
 
 pub(super) fn policy_denies(key: &str, by: &[StatementReference], action: &str) -> Words {
     Words::new(
-        format!("{} of the policy of the key `{key}` denies the role `{action}`", statements(by)),
+        format!("{} of the key policy of `{key}` denies the role `{action}`", statements(by)),
         "an explicit deny overrides any allow: narrow that statement of the key policy",
     )
 }
@@ -104,8 +110,8 @@ pub(super) fn policy_does_not_allow(
     };
     Words::new(
         format!(
-            "the policy of the key `{key}` neither names the role nor leaves the decision to IAM policies of its account, so that the \
-             role's permission does not count{}",
+            "the policy of the key `{key}` neither allows the role nor delegates to the IAM policies of its account, so the \
+             role's own permission has no effect{}",
             near_miss(near)
         ),
         remedy,
@@ -115,10 +121,10 @@ pub(super) fn policy_does_not_allow(
 pub(super) fn policy_unknown(key: &str, depends_on: &Doubt) -> Words {
     Words::new(
         format!(
-            "cannot determine whether the policy of the key `{key}` lets the role use it: it depends on {}",
+            "cannot determine whether the policy of the key `{key}` allows the role to use it: it depends on {}",
             dependencies(depends_on)
         ),
-        "give what you know with `--context`, or allow the role in the key policy without that condition",
+        "provide the value with `--context`, or allow the role in the key policy without that condition",
     )
 }
 
@@ -128,7 +134,7 @@ pub(super) fn policy_not_read(key: &str, other_account: Option<&str>, reason: Op
             "the key `{key}` belongs to account {owner}, and its policy could not be read; it must allow the role or its account"
         ),
         None => format!(
-            "the key's own policy was not read{}; the role's permission counts only if that policy lets IAM policies decide, or names \
+            "the key's own policy was not read{}; the role's permission has an effect only if that policy allows the account or names \
              the role",
             because(reason)
         ),

@@ -8,25 +8,25 @@ use crate::command_line::Command;
 use crate::facts::Unreadable;
 use crate::report::{LogDestination, Obstacle, UnreadPolicy};
 
-const LOST: &str = "sessions do not need it, but the logs that the session preferences ask for are lost";
+const LOST: &str = "sessions do not need it, but the logs that the session preferences require are lost";
 const ALLOW: &str = "allow these actions in a policy of the role";
 
 pub(super) fn preferences_unreadable(name: &str, reason: &Unreadable) -> Words {
     let Words { message, remedy } = unreadable(reason);
-    Words::new(format!("the session preferences `{name}` are not known: {message}"), remedy)
+    Words::new(format!("cannot read the session preferences `{name}`: {message}"), remedy)
 }
 
 pub(super) fn preferences_invalid(name: &str, error: &str) -> Words {
     Words::new(
-        format!("the session preferences `{name}` are not understood: {error}"),
-        "correct the document; what sessions need beyond the core is not known",
+        format!("the session preferences `{name}` could not be parsed: {error}"),
+        "correct the document; until then it is not known what sessions need beyond the core actions",
     )
 }
 
 pub(super) fn preferences_missing(name: &str) -> Words {
     Words::new(
         format!("there is no Session document `{name}` in this Region"),
-        "check the name that is given with `--preferences`",
+        "check the name passed with `--preferences`",
     )
 }
 
@@ -83,11 +83,11 @@ pub(super) fn destination_missing(destination: LogDestination, name: &str, must_
     };
     let message = match must_be_encrypted {
         true => format!(
-            "there is no {what} `{name}`, and the session preferences demand that it is encrypted: the agent ends every session"
+            "there is no {what} `{name}`, and the session preferences require it to be encrypted: the agent ends every session"
         ),
         false => format!("there is no {what} `{name}`: sessions work, but their logs are lost"),
     };
-    Words::new(message, format!("create the {what}, or name another in the session preferences"))
+    Words::new(message, format!("create the {what}, or specify another in the session preferences"))
 }
 
 pub(super) fn bucket_not_encrypted(bucket: &str, algorithm: Option<&str>) -> Words {
@@ -98,8 +98,8 @@ pub(super) fn bucket_not_encrypted(bucket: &str, algorithm: Option<&str>) -> Wor
         None => format!("the bucket `{bucket}` has no default encryption"),
     };
     Words::new(
-        format!("{how}, and the session preferences demand an encrypted bucket: the agent ends every session"),
-        "set the bucket's default encryption to `AES256` or `aws:kms`, or turn `s3EncryptionEnabled` off in the session preferences",
+        format!("{how}, and the session preferences require an encrypted bucket: the agent ends every session"),
+        "set the bucket's default encryption to `AES256` or `aws:kms`, or disable `s3EncryptionEnabled` in the session preferences",
     )
 }
 
@@ -109,17 +109,17 @@ pub(super) fn log_group_not_encrypted(log_group: &str) -> Words {
         .option("--kms-key-id", "KEY_ARN");
     Words::new(
         format!(
-            "the log group `{log_group}` is not encrypted with a KMS key, and the session preferences demand an encrypted log group: the \
+            "the log group `{log_group}` is not encrypted with a KMS key, and the session preferences require an encrypted log group: the \
              agent ends every session"
         ),
-        format!("associate a key, `{associate}`, or turn `cloudWatchEncryptionEnabled` off in the session preferences"),
+        format!("associate a key, `{associate}`, or disable `cloudWatchEncryptionEnabled` in the session preferences"),
     )
 }
 
 pub(super) fn bucket_policy_invalid(bucket: &str) -> Words {
     Words::new(
-        format!("the policy of the bucket `{bucket}` is not understood, or the role's ARN is not known"),
-        "correct the bucket policy; what it denies is not known",
+        format!("the policy of the bucket `{bucket}` could not be parsed, or the role's ARN is not known"),
+        "correct the bucket policy; until then it is not known what it denies",
     )
 }
 
@@ -145,6 +145,6 @@ pub(super) fn bucket_policy_unknown(bucket: &str, action: &str, depends_on: &Dou
             dependencies(depends_on),
             consequence(only_logs)
         ),
-        "give what you know with `--context`, or exclude the role from that statement of the bucket policy",
+        "provide the value with `--context`, or exclude the role from that statement of the bucket policy",
     )
 }

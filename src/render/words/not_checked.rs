@@ -6,14 +6,14 @@ use crate::report::NotChecked;
 /// One line for each.
 pub fn not_checked(item: &NotChecked) -> String {
     let line = match item {
-        NotChecked::TrustPolicy => "the role's trust policy: give it with --trust",
-        NotChecked::Boundary => "a permissions boundary: give it with --boundary",
+        NotChecked::TrustPolicy => "the role's trust policy: pass it with --trust",
+        NotChecked::Boundary => "a permissions boundary: pass it with --boundary",
         NotChecked::Partition(Some(partition)) => {
-            return format!("the partition: assumed to be `{partition}`; give --region");
+            return format!("the partition: assumed to be `{partition}`; pass --region");
         }
-        NotChecked::Partition(None) => "the partition: the documents name another than `aws`; give --region",
+        NotChecked::Partition(None) => "the partition: the documents name one other than `aws`; pass --region",
         NotChecked::OutsideDocuments => {
-            "whatever is outside the documents: the instance, its network path and agent, VPC endpoint policies, account settings of \
+            "everything outside the documents: the instance, its network path and agent, VPC endpoint policies, account settings of \
              Systems Manager"
         }
         NotChecked::NetworkPath => "the network path to the Systems Manager endpoints, and VPC endpoint policies",
@@ -25,18 +25,20 @@ pub fn not_checked(item: &NotChecked) -> String {
             };
             return format!("the network path to {endpoints}, where session logs go");
         }
-        NotChecked::SessionPreferences => "session preferences: they were not read, and may ask for more",
+        NotChecked::SessionPreferences => "session preferences: not read, and may require more",
         NotChecked::Scps(reason) => return not_visible("service", "--scp", reason.as_ref()),
         NotChecked::Rcps(reason) => return not_visible("resource", "--rcp", reason.as_ref()),
-        NotChecked::RcpsNotRead => "resource control policies: not read; give them with `--rcp`",
+        NotChecked::RcpsNotRead => "resource control policies: not read; pass them with `--rcp`",
         NotChecked::RcpsOfOwner => {
-            "resource control policies of the other account that owns a key or bucket: not visible from here"
+            "resource control policies of the other account that owns a key or bucket: not visible to these credentials"
         }
         NotChecked::RcpsOfBucketOwner => "resource control policies of another account, if it owns the bucket",
         NotChecked::Starter { encrypted: true } => {
-            "the permissions of whoever starts a session: `ssm:StartSession`, and `kms:GenerateDataKey` on the session key"
+            "the permissions of the user who starts a session: `ssm:StartSession`, and `kms:GenerateDataKey` on the session key"
         }
-        NotChecked::Starter { encrypted: false } => "the permissions of whoever starts a session: `ssm:StartSession`",
+        NotChecked::Starter { encrypted: false } => {
+            "the permissions of the user who starts a session: `ssm:StartSession`"
+        }
         NotChecked::BucketPolicy => "the bucket's own policy, which may grant or deny (`s3:GetBucketPolicy`)",
         NotChecked::BucketEncryption => "the bucket's encryption and its KMS key (`s3:GetEncryptionConfiguration`)",
         NotChecked::LogGroup => "whether the log group exists, and whether it is encrypted (`logs:DescribeLogGroups`)",
@@ -52,11 +54,11 @@ pub fn not_checked(item: &NotChecked) -> String {
              control channel for up to an hour, after access is removed"
         }
         NotChecked::HostManagement => "Default Host Management Configuration: the setting was not read",
-        NotChecked::MetadataService => "whether the instance metadata service is on: AWS did not show it",
+        NotChecked::MetadataService => "whether the instance metadata service is enabled: AWS did not return it",
         NotChecked::ProfileId => {
-            "whether the profile was deleted and created again: AWS did not show the id that the instance holds"
+            "whether the profile was deleted and created again: AWS did not return the ID that the instance has"
         }
-        NotChecked::Agent => "whether the SSM Agent runs, and its version: its state was not read",
+        NotChecked::Agent => "whether SSM Agent is running, and its version: not read",
     };
     line.to_owned()
 }
@@ -68,5 +70,5 @@ fn not_visible(policy_type: &str, flag: &str, unread: Option<&Unreadable>) -> St
         Some(Unreadable { api, message, .. }) => format!(" (`{api}`: {message})"),
         None => String::new(),
     };
-    format!("{policy_type} control policies: not visible from here{why}; give them with `{flag}`")
+    format!("{policy_type} control policies: not visible to these credentials{why}; pass them with `{flag}`")
 }

@@ -17,41 +17,41 @@ pub(super) fn not_a_policy(document: &DocumentName, kind: DocumentKind, error: &
     };
     Words::new(
         format!("{document} is not a {expected}: {error}"),
-        "correct the document; what it grants or denies is not known",
+        "correct the document; until then it is not known what it grants or denies",
     )
 }
 
 pub(super) fn misplaced(document: &DocumentName, kind: DocumentKind, looks: Resemblance) -> Words {
-    const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource and not to the role";
+    const OF_A_RESOURCE: &str = "leave it out: it belongs to the resource, not to the role";
     let (looks_like, remedy) = match (looks, kind) {
         (Resemblance::Identity, DocumentKind::ResourceControl) => (
             "an identity policy or a service control policy",
-            "give it with `--policy` or `--scp`; `--rcp` takes resource control policies",
+            "pass it with `--policy` or `--scp`; `--rcp` takes resource control policies",
         ),
         (Resemblance::Identity, _) => (
             "an identity policy or a service control policy",
-            "give it with `--policy` or `--scp`; `--trust` takes the trust policy of the role",
+            "pass it with `--policy` or `--scp`; `--trust` takes the trust policy of the role",
         ),
-        (Resemblance::Trust, _) => ("a trust policy", "give it with `--trust`"),
-        (Resemblance::ResourceControl, _) => ("a resource control policy", "give it with `--rcp`"),
+        (Resemblance::Trust, _) => ("a trust policy", "pass it with `--trust`"),
+        (Resemblance::ResourceControl, _) => ("a resource control policy", "pass it with `--rcp`"),
         (Resemblance::ResourceControlOrEndpoint, _) => (
             "a resource control policy, or the policy of a VPC endpoint",
-            "give it with `--rcp`, or with `--endpoint-policy`",
+            "pass it with `--rcp`, or with `--endpoint-policy`",
         ),
-        (Resemblance::Endpoint, _) => ("the policy of a VPC endpoint", "give it with `--endpoint-policy`"),
+        (Resemblance::Endpoint, _) => ("the policy of a VPC endpoint", "pass it with `--endpoint-policy`"),
         (Resemblance::Bucket, _) => ("the policy of an S3 bucket", OF_A_RESOURCE),
         (Resemblance::Key, _) => ("the policy of a KMS key", OF_A_RESOURCE),
         (Resemblance::Resource, _) => ("the policy of a resource, such as a queue", OF_A_RESOURCE),
     };
     let odd = match kind {
-        DocumentKind::Trust if looks == Resemblance::Identity => "has no `Principal`, and a trust policy has one",
+        DocumentKind::Trust if looks == Resemblance::Identity => "has no `Principal`, which a trust policy requires",
         DocumentKind::Trust => "is not a trust policy",
         DocumentKind::ResourceControl if looks == Resemblance::Identity => {
-            "has no `Principal`, and a resource control policy has one"
+            "has no `Principal`, which a resource control policy requires"
         }
         DocumentKind::ResourceControl => "is not a resource control policy",
         DocumentKind::Identity | DocumentKind::Scp | DocumentKind::Resource => {
-            "has a `Principal`, and no identity policy, permissions boundary or service control policy has one"
+            "has a `Principal`, which identity policies, permissions boundaries and service control policies do not support"
         }
     };
     Words::new(format!("{document} {odd}: it looks like {looks_like}"), remedy)
@@ -63,10 +63,7 @@ pub(super) fn unsound(document: &DocumentName, problems: &[String]) -> Words {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    Words::new(
-        format!("{document} is not a policy that IAM stores: {}{more}", shown.join("; ")),
-        "correct the document",
-    )
+    Words::new(format!("{document} is rejected by IAM: {}{more}", shown.join("; ")), "correct the document")
 }
 
 /// The name of the service that assumes a role, as people call it.
@@ -81,11 +78,11 @@ fn of_role(role: Option<&str>) -> String {
 pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService) -> Words {
     let principal = &service.principal;
     let by_fix = role.is_some() && !service.is_systems_manager;
-    let fix = if by_fix { "let `ssm-profile fix` do it, or " } else { "" };
+    let fix = if by_fix { "run `ssm-profile fix`, or " } else { "" };
     Words::new(
-        format!("the trust policy{} does not let {} (`{principal}`) assume it", of_role(role), name_of(service)),
+        format!("the trust policy{} does not allow {} (`{principal}`) to assume it", of_role(role), name_of(service)),
         format!(
-            "{fix}add a statement that allows `sts:AssumeRole` to the principal `{{\"Service\": \"{principal}\"}}`"
+            "{fix}add a statement that allows `sts:AssumeRole` for the principal `{{\"Service\": \"{principal}\"}}`"
         ),
     )
 }
@@ -100,14 +97,14 @@ pub(super) fn trust_unknown(
     let remedy = match settled_by {
         _ if depends_on.keys.is_empty() => format!("name the service `{principal}` in a statement of its own"),
         Some(key) => format!(
-            "{who} is not documented to send it: remove the condition, or, if you know better, give `{}`",
+            "AWS does not document that {who} sends it: remove the condition, or provide the value with `{}`",
             context(key, "VALUE")
         ),
-        None => format!("{who} is not documented to send it: remove the condition"),
+        None => format!("AWS does not document that {who} sends it: remove the condition"),
     };
     Words::new(
         format!(
-            "cannot determine whether the trust policy{} lets {who} (`{principal}`) assume it: it depends on {}",
+            "cannot determine whether the trust policy{} allows {who} (`{principal}`) to assume it: it depends on {}",
             of_role(role),
             dependencies(depends_on)
         ),
@@ -150,7 +147,7 @@ pub(super) fn missing(
         Some(resource) => format!("`{action}` on `{resource}`"),
         None => format!("`{action}` on the instance"),
     }));
-    let fix = if fix_can_grant { "let `ssm-profile fix` grant them; or " } else { "" };
+    let fix = if fix_can_grant { "run `ssm-profile fix`, or " } else { "" };
     let by_hand = match only_core {
         true => {
             "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
@@ -170,7 +167,7 @@ pub(super) fn missing(
 pub(super) fn optional(action: &str) -> Words {
     Words::new(
         format!("`{action}` is not allowed; only session logs in S3 need it"),
-        "nothing to do without S3 session logs; with them, check with `--s3-logs BUCKET`",
+        "no action is needed without S3 session logs; with them, check with `--s3-logs BUCKET`",
     )
 }
 
@@ -214,7 +211,7 @@ pub(super) fn not_allowed_by_gate(gate: &ClosedGate, actions: &[String]) -> Word
 pub(super) fn level_allows_nothing(level: &str, has_policies: bool, actions: &[String]) -> Words {
     let holds = match has_policies {
         false => format!("there is no service control policy at `{level}`"),
-        true => format!("the service control policies at `{level}` deny and allow nothing"),
+        true => format!("the service control policies at `{level}` contain only denies"),
     };
     Words::new(
         format!("{holds}: each level must allow {}, usually with `FullAWSAccess`", in_words(actions)),
@@ -228,7 +225,7 @@ pub(super) fn conditional(actions: &[String], depends_on: &Doubt, settling: &Set
     let keys = (!keys.is_empty()).then(|| format!("it depends on {}", listed(&keys)));
     let why: Vec<String> = depends_on.notes.iter().cloned().chain(keys).collect();
     let remedy = match depends_on.keys.is_empty() {
-        true => "write the statement so that it does not depend on this".to_owned(),
+        true => "rewrite the statement so that it does not depend on this".to_owned(),
         false => settle(settling, place),
     };
     let message = format!("cannot determine whether the role may call {}: {}", in_words(actions), why.join("; "));
@@ -241,11 +238,11 @@ fn settle(settling: &Settling, place: &Place<'_>) -> String {
         let flags: Vec<String> = settling.flags.iter().map(flag).collect();
         let absent = settling.absent.as_deref().map(|name| context(name, ""));
         let absent = absent.map(|flag| format!(" (`{flag}` if requests do not carry it)")).unwrap_or_default();
-        remedies.push(format!("give what you know: {}{absent}", listed(&flags)));
+        remedies.push(format!("provide the value: {}{absent}", listed(&flags)));
     }
     if settling.newer_credentials {
         remedies.push(
-            "wait: credentials that are issued later pass, and those of an instance are renewed within hours, 24 at most; to renew \
+            "wait: newer credentials are allowed, and those of an instance are renewed within 24 hours; to renew \
              them now, stop and start the instance"
                 .to_owned(),
         );
@@ -253,7 +250,7 @@ fn settle(settling: &Settling, place: &Place<'_>) -> String {
     if settling.require_tokens {
         let modify = Command::new("aws ec2 modify-instance-metadata-options").option("--instance-id", place.instance());
         let modify = place.in_region(modify).and("--http-tokens required");
-        remedies.push(format!("require IMDSv2, so that credentials come in no other way: `{modify}`"));
+        remedies.push(format!("require IMDSv2, so that credentials are delivered in no other way: `{modify}`"));
     }
     remedies.join("; ")
 }

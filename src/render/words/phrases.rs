@@ -67,7 +67,7 @@ pub(super) fn dependencies(depends_on: &Doubt) -> String {
 /// `a, b and c`.
 pub(super) fn listed(items: &[String]) -> String {
     match items {
-        [] => "nothing that can be named".to_owned(),
+        [] => "an unnamed condition".to_owned(),
         [one] => one.clone(),
         [start @ .., last] => format!("{} and {last}", start.join(", ")),
     }
@@ -81,7 +81,7 @@ pub(super) fn unread_policy(policy: &UnreadPolicy) -> String {
         ResourceKind::Role => "role",
         ResourceKind::Other => "resource",
     };
-    format!("the policy of the {of} itself, which was not read{}", because(policy.reason.as_ref()))
+    format!("the policy of the {of}, which was not read{}", because(policy.reason.as_ref()))
 }
 
 /// Why something was not read, in parentheses.
@@ -103,9 +103,9 @@ pub(super) fn near_miss(miss: Option<&NearMiss>) -> String {
             let never = if never.is_empty() { String::new() } else { format!(" ({})", never.join("; ")) };
             format!("has a condition on {} that does not hold{never}", listed(&names))
         }
-        RuledOutBy::Alias => "names an alias, which grants nothing: name the key's own ARN".to_owned(),
+        RuledOutBy::Alias => "names an alias, which grants nothing: use the key's ARN".to_owned(),
         RuledOutBy::DeletedPrincipal(id) => format!("names `{id}`, the id of a role or user that was deleted"),
-        RuledOutBy::Resource => "is for other resources".to_owned(),
+        RuledOutBy::Resource => "applies to other resources".to_owned(),
     };
     format!("; {which} {why}")
 }
@@ -123,11 +123,11 @@ fn never_sent(failed: &FailedKey) -> Option<String> {
         "aws:sourceorgid" => "; the organization of the role is in `aws:PrincipalOrgID`",
         "aws:sourceorgpaths" => "; the path of the role's account is in `aws:PrincipalOrgPaths`",
         "aws:username" => "; the role is in `aws:PrincipalArn`",
-        "aws:principalservicename" | "aws:principalservicenameslist" => "; only calls of AWS services carry it",
+        "aws:principalservicename" | "aws:principalservicenameslist" => "; only calls of AWS services include it",
         "kms:viaservice" => "; the agent calls KMS itself",
         _ => "",
     };
-    Some(format!("these requests never carry `{key}`{instead}"))
+    Some(format!("these requests never include `{key}`{instead}"))
 }
 
 /// Something that could not be read.
@@ -139,26 +139,26 @@ pub(super) fn unreadable(reason: &Unreadable) -> Words {
             format!("allow the caller the IAM action `{api}`"),
         ),
         UnreadableKind::Throttled => Words::new(
-            format!("`{api}` was throttled until the retries ran out: {message}"),
-            "wait a little and check again, or raise `AWS_MAX_ATTEMPTS`",
+            format!("`{api}` was throttled, and the retries were exhausted: {message}"),
+            "wait and check again, or increase `AWS_MAX_ATTEMPTS`",
         ),
         UnreadableKind::Credentials => Words::new(
             format!("`{api}` had no valid credentials: {message}"),
-            "give credentials, for example with `--profile` or `aws sso login`",
+            "sign in with `aws sso login`, or pass `--profile`",
         ),
         UnreadableKind::Network | UnreadableKind::Response => Words::new(
-            format!("`{api}` got no usable answer: {message}"),
+            format!("`{api}` returned no usable response: {message}"),
             "check the network, the Region and `--endpoint-url`, and try again",
         ),
-        UnreadableKind::OtherPath => Words::new(message, "give the ARN of the one that is meant"),
+        UnreadableKind::OtherPath => Words::new(message, "pass the full ARN"),
         UnreadableKind::OtherAccount => {
             Words::new(message, "use credentials of that account, for example with `--profile`")
         }
         UnreadableKind::NotInSnapshot => {
-            Words::new(message, "take the snapshot again with the same options, or give what is missing")
+            Words::new(message, "take the snapshot again with the same options, or provide what is missing")
         }
         UnreadableKind::Unsupported | UnreadableKind::Service | UnreadableKind::Other => {
-            Words::new(format!("`{api}` failed: {message}"), "try again; see the message of AWS")
+            Words::new(format!("`{api}` failed: {message}"), "see the error from AWS, and try again")
         }
     }
 }
@@ -166,9 +166,9 @@ pub(super) fn unreadable(reason: &Unreadable) -> Words {
 /// Something that could not be read and decides nothing by itself.
 pub(super) fn not_read(what: NotRead, reason: &Unreadable) -> Words {
     let what = match what {
-        NotRead::Agent => "the agent's state is not known",
-        NotRead::SessionPreferences => "the session preferences are not known",
-        NotRead::HostManagement => "whether Default Host Management Configuration is on is not known",
+        NotRead::Agent => "cannot determine the agent's state",
+        NotRead::SessionPreferences => "cannot determine the session preferences",
+        NotRead::HostManagement => "cannot determine whether Default Host Management Configuration is enabled",
     };
     let Words { message, remedy } = unreadable(reason);
     Words::new(format!("{what}: {message}"), remedy)
@@ -189,9 +189,9 @@ mod tests {
             (
                 GateKind::Identity,
                 RuledOutBy::Alias,
-                "; statement 2 (Sid `Third`) of the inline policy `p` names an alias, which grants nothing: name the key's own ARN",
+                "; statement 2 (Sid `Third`) of the inline policy `p` names an alias, which grants nothing: use the key's ARN",
             ),
-            (GateKind::Boundary, RuledOutBy::Resource, "; its statement 2 (Sid `Third`) is for other resources"),
+            (GateKind::Boundary, RuledOutBy::Resource, "; its statement 2 (Sid `Third`) applies to other resources"),
         ] {
             assert_eq!(near_miss(Some(&miss(gate, ruled_out_by))), expected);
         }
@@ -207,11 +207,11 @@ mod tests {
             ("AWS:SourceArn", "`ec2:SourceInstanceARN`"),
             ("aws:SourceAccount", "`aws:PrincipalAccount`"),
             ("aws:PrincipalServiceName", "only calls of AWS services"),
-            ("aws:Referer", "never carry `aws:Referer`)"),
+            ("aws:Referer", "never include `aws:Referer`)"),
         ] {
             let on = |absent| RuledOutBy::Condition(vec![FailedKey { key: key.to_owned(), absent }]);
             let said = near_miss(Some(&miss(GateKind::Identity, on(true))));
-            assert!(said.contains(&format!("never carry `{key}`")) && said.contains(instead), "{said}");
+            assert!(said.contains(&format!("never include `{key}`")) && said.contains(instead), "{said}");
             assert!(!near_miss(Some(&miss(GateKind::Identity, on(false)))).contains("never"), "{key}");
         }
     }

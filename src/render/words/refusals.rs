@@ -32,38 +32,37 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
                 MissingFact::Region => "the Region of the instance is not known".to_owned(),
                 MissingFact::RoleArn(name) => format!("the ARN of the role `{name}` is not known"),
                 MissingFact::ProfileId => {
-                    "AWS did not show the id of the profile that the instance holds, and it would get one of the same name".to_owned()
+                    "AWS did not return the ID of the instance's profile, which would be replaced by one of the same name".to_owned()
                 }
             };
             Words::new(message, see_why(place))
         }
         RefusalKind::Unread { reason } => Words::new(
-            format!("`{}` gave no answer: {}", reason.api, reason.message),
-            format!("allow the caller `{}`, and fix again", reason.api),
+            format!("`{}` failed: {}", reason.api, reason.message),
+            format!("allow the caller `{}`, and run `fix` again", reason.api),
         ),
-        RefusalKind::NameTooLong { name } => Words::new(
-            format!("`{name}` is too long for the name of a role"),
-            "give the role another name with `--create-profile`",
-        ),
+        RefusalKind::NameTooLong { name } => {
+            Words::new(format!("`{name}` is too long for a role name"), "pass another name with `--create-profile`")
+        }
         RefusalKind::RoleTaken { name, profile, profile_exists } => role_taken(name, profile, *profile_exists),
         RefusalKind::ProfileTaken { name, association } => profile_taken(name, association.as_deref(), place),
         RefusalKind::InstanceState { state } => Words::new(
-            format!("the instance is {state}, and its profile can be replaced only while it is running or stopped"),
-            "wait until it is running or stopped, and fix again",
+            format!("the instance is {state}, but its profile can be replaced only while it is running or stopped"),
+            "wait until it is running or stopped, and run `fix` again",
         ),
         RefusalKind::ReservedRole { role, owner, evidence } => Words::new(
             format!("`{role}` cannot be edited: it belongs to {owner} ({evidence})"),
-            "give the instance another role",
+            "use another role for the instance",
         ),
         RefusalKind::ManagedElsewhere { role, owner, evidence, undone_by } => Words::new(
             format!("`{role}` is managed by {owner} ({evidence}), and {undone_by} may undo a change made here"),
-            "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or give `--force-managed-elsewhere`",
+            "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or pass `--force-managed-elsewhere`",
         ),
         RefusalKind::QuotaExceeded { role, size, quota } => Words::new(
             format!(
-                "the inline policies of role `{role}` would have {size} characters without white space, and IAM allows {quota}"
+                "the inline policies of role `{role}` would have {size} characters without white space, but IAM allows {quota}"
             ),
-            "move inline policies of the role into managed ones, or give `--attach-managed`",
+            "move inline policies of the role into managed policies, or pass `--attach-managed`",
         ),
         RefusalKind::PolicyUnreadable { role, policy } => {
             Words::new(format!("the inline policy `{policy}` of role `{role}` could not be read"), see_why(place))
@@ -78,7 +77,7 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
             };
             Words::new(
                 format!("{document}{of_role} is not changed: {why}"),
-                "correct the document by hand, or give another `--policy-name`, and fix again",
+                "correct the document manually, or pass another `--policy-name`, and run `fix` again",
             )
         }
         #[cfg(test)]
@@ -99,8 +98,8 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
                 User::Instance(id) => format!("the instance `{id}`"),
             };
             Words::new(
-                format!("{by} has been using it since the fix"),
-                "remove that first, or leave what the fix created",
+                format!("{by} started using it after the fix"),
+                "remove that first, or keep what the fix created",
             )
         }
     }
@@ -110,12 +109,12 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
 fn not_as_written(message: &str) -> Words {
     Words::new(
         format!("{message}: the backup, or the account, was changed since the fix"),
-        "give the file as `fix` wrote it, or restore what was changed manually",
+        "pass the file as `fix` wrote it, or restore the changes manually",
     )
 }
 
 fn see_why(place: &Place<'_>) -> String {
-    format!("see what is not known: `{}`", Command::new("ssm-profile check -v").operand(place.target()))
+    format!("see what could not be determined: `{}`", Command::new("ssm-profile check -v").operand(place.target()))
 }
 
 fn needs_profile(was_deleted: bool, place: &Place<'_>) -> Words {
@@ -125,7 +124,7 @@ fn needs_profile(was_deleted: bool, place: &Place<'_>) -> Words {
         .and("--iam-instance-profile Name=NAME");
     let message =
         if was_deleted { "the instance's profile was deleted" } else { "the instance has no instance profile" };
-    Words::new(message, format!("create one for it: `{create}`; or associate one that exists: `{associate}`"))
+    Words::new(message, format!("create one for it: `{create}`; or associate an existing one: `{associate}`"))
 }
 
 fn role_taken(name: &str, profile: &str, profile_exists: bool) -> Words {
@@ -136,9 +135,11 @@ fn role_taken(name: &str, profile: &str, profile_exists: bool) -> Words {
     };
     let add = on_profile("aws iam add-role-to-instance-profile").option("--role-name", name);
     Words::new(
-        format!("there is a role `{name}` that this tool did not create, or that holds more than it grants"),
         format!(
-            "give another name with `--create-profile`; or, if the instance should have the permissions of this role, add it to the \
+            "there is a role `{name}` that this tool did not create, or that has permissions this tool does not grant"
+        ),
+        format!(
+            "pass another name with `--create-profile`; or, if the instance should have the permissions of this role, add it to the \
              profile yourself: {create}`{add}`"
         ),
     )
@@ -153,10 +154,10 @@ fn profile_taken(name: &str, association: Option<&str>, place: &Place<'_>) -> Wo
     let fix = Command::new("ssm-profile fix").operand(format!("profile/{name}"));
     Words::new(
         format!(
-            "there is an instance profile `{name}` that this tool did not create, or that holds more than it grants"
+            "there is an instance profile `{name}` that this tool did not create, or that has permissions this tool does not grant"
         ),
         format!(
-            "associate it: `{associate}`, and make its role ready: `{fix}`; or give another name with `--create-profile`"
+            "associate it: `{associate}`, and make its role ready: `{fix}`; or pass another name with `--create-profile`"
         ),
     )
 }
@@ -164,13 +165,13 @@ fn profile_taken(name: &str, association: Option<&str>, place: &Place<'_>) -> Wo
 fn changed_since(thing: ThingKind, name: Option<&str>, to: ChangedTo) -> Words {
     let message = match (thing, to) {
         (_, ChangedTo::Deleted) => "it was deleted since the fix",
-        (_, ChangedTo::Another) => "there is another one of that name now",
+        (_, ChangedTo::Another) => "it was replaced by another one of the same name",
         (ThingKind::TrustPolicy, _) => "the trust policy was changed since the fix",
         (ThingKind::InlinePolicy, _) => "the inline policy was changed since the fix",
-        (ThingKind::RoleOfProfile, _) => "the profile holds another role since the fix",
-        (ThingKind::ProfileOfInstance, _) => "the instance has another profile since the fix",
+        (ThingKind::RoleOfProfile, _) => "the role of the profile was changed since the fix",
+        (ThingKind::ProfileOfInstance, _) => "the profile of the instance was changed since the fix",
         (ThingKind::Role | ThingKind::AttachedPolicy | ThingKind::InstanceProfile, _) => "it was changed since the fix",
     };
     let name = name.map(|name| format!(" (`{name}`)")).unwrap_or_default();
-    Words::new(format!("{message}{name}"), "restore it manually from the backup, which has the text")
+    Words::new(format!("{message}{name}"), "restore it manually from the backup")
 }

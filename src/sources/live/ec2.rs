@@ -340,7 +340,7 @@ async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fet
     }
 }
 
-/// Reads the profile of an instance and what hangs on it, or waits until that is read for another instance that has it too.
+/// Reads the profile of an instance and what depends on it, or waits until that is read for another instance that has it too.
 async fn look_into(reader: &Reader<'_>, region: &str, met: &Met) {
     let Some(arn) = met.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
     let partition = partition_of_region(region);

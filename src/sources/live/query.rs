@@ -23,7 +23,7 @@ pub struct Query {
     pub preferences: Option<String>,
     /// The policies of the organization that were given, so that they need not be read.
     pub given: GivenPolicies,
-    /// Whether everything is wanted that a change or a later check could need, not only what a verdict hangs on.
+    /// Whether everything is wanted that a change or a later check could need, not only what a verdict depends on.
     pub whole: bool,
 }
 

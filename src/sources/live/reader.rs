@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
             Ok(inventory) => Some(Arc::new(inventory)),
             Err(failure) => {
                 let Unreadable { api, message, .. } = failure.into_unreadable();
-                self.watcher.note(&format!("roles are read one by one, because `{api}` gave no answer: {message}"));
+                self.watcher.note(&format!("roles are read one by one, because `{api}` failed: {message}"));
                 None
             }
         };
