@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use iam_eval::{
-    Context, Decision, Document, DocumentKind, Gate, GateKind, Policy, PolicyKind, Request, Resource, Text, Value,
-    evaluate,
+    Context, Decision, Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Resource, Text,
+    Value, evaluate,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -146,7 +146,8 @@ pub fn check(data: &[u8]) {
     let document = Document::parse(&policy.to_string(), DocumentKind::Identity).expect("it is sound");
     assert_eq!(document.all_problems(), Vec::<String>::new(), "{policy}");
     let of = Policy { name: "p".to_owned(), kind: PolicyKind::Inline, document: Ok(Arc::new(document)) };
-    let gate = Gate { kind: GateKind::Identity, name: "g".to_owned(), policies: vec![of], unread: Vec::new() };
+    let gate =
+        PolicySet { kind: PolicySetKind::Identity, name: "g".to_owned(), policies: vec![of], unread: Vec::new() };
     let resource = "arn:aws:s3:::bucket/a";
     let request = Request { action: "s3:Get".to_owned(), resource: Resource::Arn(Text::known(resource)), context };
     let answer = evaluate(&[gate], &request).decision;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use iam_eval::arn::Arn;
 use iam_eval::{
-    Context, Decision, Document, DocumentKind, Gate, GateKind, Part, Policy, PolicyKind, Request, Resource, Text,
-    Value, action_matches, evaluate,
+    Context, Decision, Document, DocumentKind, Part, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Resource,
+    Text, Value, action_matches, evaluate,
 };
 use serde_json::{Value as Json, json};
 
@@ -122,7 +122,8 @@ fn condition(operator: &str, pattern: &str, text: &str) -> Option<bool> {
 fn decide(statement: &Json, resource: Resource, context: Context) -> Decision {
     let document = Document::parse(&json!({ "Statement": statement }).to_string(), DocumentKind::Identity);
     let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Inline, document: document.map(Arc::new) };
-    let gate = Gate { kind: GateKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
+    let gate =
+        PolicySet { kind: PolicySetKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
     evaluate(&[gate], &Request { action: "s3:GetObject".to_owned(), resource, context }).decision
 }
 

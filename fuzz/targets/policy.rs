@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use iam_eval::{
-    Context, Decision, Document, DocumentKind, Gate, GateKind, Json, Policy, PolicyKind, Request, Resource, Response,
-    RoleSession, ServicePrincipal, Text, Value, evaluate, evaluate_resource_policy, evaluate_trust,
+    Context, Decision, Document, DocumentKind, Json, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Resource,
+    Response, RoleSession, ServicePrincipal, Text, Value, evaluate, evaluate_resource_policy, evaluate_trust,
 };
 
 const KINDS: [DocumentKind; 5] = [
@@ -18,11 +18,11 @@ const KINDS: [DocumentKind; 5] = [
     DocumentKind::ResourceControl,
 ];
 
-const GATES: [(GateKind, PolicyKind, DocumentKind); 4] = [
-    (GateKind::Identity, PolicyKind::Inline, DocumentKind::Identity),
-    (GateKind::Boundary, PolicyKind::Boundary, DocumentKind::Identity),
-    (GateKind::Scp, PolicyKind::Scp, DocumentKind::Scp),
-    (GateKind::Rcp, PolicyKind::Rcp, DocumentKind::ResourceControl),
+const GATES: [(PolicySetKind, PolicyKind, DocumentKind); 4] = [
+    (PolicySetKind::Identity, PolicyKind::Inline, DocumentKind::Identity),
+    (PolicySetKind::Boundary, PolicyKind::Boundary, DocumentKind::Identity),
+    (PolicySetKind::Scp, PolicyKind::Scp, DocumentKind::Scp),
+    (PolicySetKind::Rcp, PolicyKind::Rcp, DocumentKind::ResourceControl),
 ];
 
 /// Denials to add: of everything, and narrower ones.
@@ -49,8 +49,9 @@ pub fn check(data: &[u8]) {
             survive(document, kind);
         }
     }
-    let gates: Vec<Gate> = text.split("\n---\n").zip(GATES).filter_map(|(document, of)| gate(document, of)).collect();
-    if !gates.iter().any(|gate| gate.kind == GateKind::Identity) {
+    let gates: Vec<PolicySet> =
+        text.split("\n---\n").zip(GATES).filter_map(|(document, of)| gate(document, of)).collect();
+    if !gates.iter().any(|gate| gate.kind == PolicySetKind::Identity) {
         return;
     }
     for action in ["s3:PutObject", "ssm:UpdateInstanceInformation"] {
@@ -59,7 +60,7 @@ pub fn check(data: &[u8]) {
         } else {
             "arn:aws:ec2:eu-west-1:111122223333:instance/i-1"
         };
-        let ask = |gates: &[Gate], context: &Context| {
+        let ask = |gates: &[PolicySet], context: &Context| {
             let resource = Resource::Arn(Text::known(arn));
             evaluate(gates, &Request { action: action.to_owned(), resource, context: context.clone() })
         };
@@ -71,7 +72,7 @@ pub fn check(data: &[u8]) {
             assert!(may_become(vague.decision, settled.decision), "{vague:?} became {settled:?} in {context:?}");
         }
         // A resource control policy bears on some requests only.
-        let every = |gate: &&Gate| gate.kind != GateKind::Rcp;
+        let every = |gate: &&PolicySet| gate.kind != PolicySetKind::Rcp;
         for (denial, at) in
             DENIALS.iter().flat_map(|denial| (0..gates.iter().filter(every).count()).map(move |at| (denial, at)))
         {
@@ -124,18 +125,21 @@ fn survive(text: &str, kind: DocumentKind) {
     }
 }
 
-fn gate(text: &str, (kind, policy_kind, document_kind): (GateKind, PolicyKind, DocumentKind)) -> Option<Gate> {
+fn gate(
+    text: &str,
+    (kind, policy_kind, document_kind): (PolicySetKind, PolicyKind, DocumentKind),
+) -> Option<PolicySet> {
     let document = Document::parse(text, document_kind).ok()?;
     let policy = Policy { name: "p".to_owned(), kind: policy_kind, document: Ok(Arc::new(document)) };
-    Some(Gate { kind, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() })
+    Some(PolicySet { kind, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() })
 }
 
-fn gates_again(text: &str) -> Option<Vec<Gate>> {
+fn gates_again(text: &str) -> Option<Vec<PolicySet>> {
     let documents = text.split("\n---\n").zip(GATES).filter(|(document, of)| gate(document, *of).is_some());
     documents.map(|(document, of)| gate(&written_again(document)?, of)).collect()
 }
 
-fn with_denial(gates: &[Gate], denial: &str, at: usize) -> Vec<Gate> {
+fn with_denial(gates: &[PolicySet], denial: &str, at: usize) -> Vec<PolicySet> {
     let mut gates = gates.to_vec();
     let document = Document::parse(denial, DocumentKind::Identity).expect("it is sound");
     let gate = &mut gates[at];

@@ -12,7 +12,7 @@ use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
 use crate::limits;
 use crate::sources::live::accounts::{active_accounts, enabled_regions};
-use crate::sources::live::{self, From, Overseer, Query, Selection};
+use crate::sources::live::{self, From, Query, ScpReader, Selection};
 use iam_eval::arn::{Arn, iam_region, is_account_id, partition_of_region};
 
 /// A selection over accounts and Regions.
@@ -176,7 +176,7 @@ impl Fleet {
 pub async fn stream(
     fleet: &Fleet,
     visit: &Visit<'_>,
-    overseer: &Overseer<'_>,
+    overseer: &ScpReader<'_>,
     regions_at_a_time: &Semaphore,
     progress: &FleetProgress,
     query: &Query,

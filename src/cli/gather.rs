@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::progress::{FleetProgress, Progress};
-use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, Wanted};
+use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, TargetSelection};
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::command_line::Command;
@@ -65,7 +65,7 @@ pub fn read_levels(files: &LevelFiles) -> Result<Levels, Vec<String>> {
 /// The facts of a snapshot that are wanted.
 pub fn from_snapshot(
     file: &documents::Text,
-    wanted: &Wanted,
+    wanted: &TargetSelection,
     regions: &[String],
     preferred: &Preferred,
 ) -> Result<Facts, Stop> {
@@ -77,9 +77,9 @@ pub fn from_snapshot(
         Preferred::Named(name) => prefer(&mut facts, Some(name)),
     }
     let choice = match wanted {
-        Wanted::Unsaid => Choice::AsTaken,
-        Wanted::Targets(targets) => Choice::Targets(targets),
-        Wanted::Selection(tags) => Choice::Selection(tags),
+        TargetSelection::Unsaid => Choice::AsTaken,
+        TargetSelection::Targets(targets) => Choice::Targets(targets),
+        TargetSelection::Selection(tags) => Choice::Selection(tags),
     };
     choose(facts, choice, regions).map_err(Stop::Usage)
 }
@@ -139,7 +139,7 @@ impl Live {
 
 /// The facts of a live account.
 pub async fn live(
-    wanted: Wanted,
+    wanted: TargetSelection,
     regions: &[String],
     reach: &Reach,
     query: Query,
@@ -163,7 +163,7 @@ pub fn settings(aws: &args::Aws, region: Option<String>) -> Settings {
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
 /// picks.
 pub async fn open_live(
-    wanted: Wanted,
+    wanted: TargetSelection,
     regions: &[String],
     reach: &Reach,
     query: Query,
@@ -172,9 +172,9 @@ pub async fn open_live(
     let settings = settings(aws, regions.first().cloned());
     let mut regions = regions.to_vec();
     let (targets, selection, connection) = match wanted {
-        Wanted::Targets(targets) => (targets, None, open(settings).await?),
-        Wanted::Selection(tags) => (Vec::new(), Some(Selection { tags }), open(settings).await?),
-        Wanted::Unsaid => match this_instance().await.map_err(Stop::Failure)? {
+        TargetSelection::Targets(targets) => (targets, None, open(settings).await?),
+        TargetSelection::Selection(tags) => (Vec::new(), Some(Selection { tags }), open(settings).await?),
+        TargetSelection::Unsaid => match this_instance().await.map_err(Stop::Failure)? {
             Some(this) => {
                 regions = vec![this.region.clone()];
                 let settings = Settings { region: Some(this.region), ..settings };

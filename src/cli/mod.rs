@@ -1,6 +1,5 @@
 //! The command line: what was typed becomes a plan of the run, the plan is run, the exit code comes out.
 
-mod again;
 mod args;
 mod confirm;
 mod exit;
@@ -14,6 +13,7 @@ mod man;
 mod output;
 mod policy;
 mod progress;
+mod repeat_flags;
 mod resolve;
 mod results;
 mod schema;
@@ -39,14 +39,14 @@ use crate::render::words::{self, Place};
 use crate::render::{json, sanitize};
 use crate::report::Report;
 use crate::simulation::compare;
-use crate::sources::live::{Overseer, Query, Selection, simulate};
+use crate::sources::live::{Query, ScpReader, Selection, simulate};
 use crate::target::{Target, TargetKind};
 
 pub use exit::Exit;
 use fleet::{Fleet, Visit};
 use output::Showing;
 use progress::{FleetProgress, Progress};
-use resolve::{CheckPlan, Source, Wanted};
+use resolve::{CheckPlan, Source, TargetSelection};
 use results::{Filter, Results};
 
 /// Threads that take in answers, while the one that this runs on judges and writes.
@@ -232,7 +232,7 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
 
 async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let plan = resolve::check(typed).map_err(Stop::Usage)?;
-    if let (Source::Live(Wanted::Selection(tags)), false) = (&plan.source, typed.simulate) {
+    if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate) {
         return check_fleet(cli, typed, &plan, tags).await;
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
@@ -252,7 +252,7 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     };
     let filter = Filter::of(typed);
     let report = report.showing(|outcome| filter.shows(outcome));
-    let again = again::of_check(typed);
+    let again = repeat_flags::of_check(typed);
     let fixes = selected.then(|| again.fixes());
     let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
@@ -275,7 +275,7 @@ async fn check_fleet(
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
-    let overseer = Overseer::new(fleet.base());
+    let overseer = ScpReader::new(fleet.base());
     let query = Query {
         selection: Some(selection.clone()),
         preferences: plan.preferences.name(),
@@ -307,7 +307,7 @@ async fn check_fleet(
     let (report, tally) = results.finish()?;
     if let Some(report) = report {
         let source = json::Source { kind: json::SourceKind::Live, file: None };
-        let again = again::of_check(typed);
+        let again = repeat_flags::of_check(typed);
         let fixes = Some(again.fixes());
         let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;

@@ -11,7 +11,7 @@ use crate::report::{
 };
 use iam_eval::Decision;
 
-use super::asked::aside;
+use super::resolved_needs::aside;
 
 type Version = [u32; 4];
 

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::resource_policy::ResourcePolicies;
-use super::{Judge, asked, place_of};
+use super::{Judge, place_of, resolved_needs};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Subject, SubjectKind};
 use crate::needs::{self, Need, Requirements};
-use iam_eval::{Decision, Doubt, Response, ServicePrincipal};
+use iam_eval::{Decision, Response, ServicePrincipal, UnknownReason};
 
 /// What one role is asked for, on behalf of one subject, and what its documents answer.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Answers {
     /// `s3:GetEncryptionConfiguration` on any bucket, which the documented policy grants although only logs need it.
     pub encryption_of_any_bucket: (Need, Response),
     /// Whether EC2 may assume the role, and what leaves that open; `None` if the trust policy is not known.
-    pub trust: Option<(Decision, Doubt)>,
+    pub trust: Option<(Decision, UnknownReason)>,
 }
 
 /// Asks the role with `role_key` for everything that `subject` needs of it; `None` if the role is not known.
@@ -40,7 +40,7 @@ pub fn answers(
     let place = place_of(subject, instance);
     let caller = diagnosis.caller_of(&judged, place, instance);
     let base = agent_context::base(&caller);
-    let asked = asked::of(facts, requirements, subject, &place);
+    let asked = resolved_needs::of(facts, requirements, subject, &place);
     let policies = ResourcePolicies { asked: &asked, judged: &judged, caller: &caller, requirements };
     let ask = |need: Need| {
         let response = diagnosis.ask(&judged, &base, &caller, &need);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agent_context::is_always_carried;
 use crate::needs::{Need, RequestedRegion};
 use crate::report::{FindingKind, Flag, Settling};
-use iam_eval::Doubt;
+use iam_eval::UnknownReason;
 
 /// Keys whose values differ with the service that is called: each has endpoints and resources of its own. So do the keys of a
 /// service itself.
@@ -24,7 +24,7 @@ const BY_SERVICE: [&str; 7] = [
 const SEVERAL: usize = 3;
 
 /// A permission of which it is not known whether the role has it. `documents` says whether bare documents are judged.
-pub(super) fn conditional(doubt: &Doubt, needs: &[&Need], documents: bool) -> FindingKind {
+pub(super) fn conditional(doubt: &UnknownReason, needs: &[&Need], documents: bool) -> FindingKind {
     let actions: BTreeSet<&String> = needs.iter().map(|need| &need.action).collect();
     FindingKind::ConditionalPermission {
         actions: actions.into_iter().cloned().collect(),
@@ -33,7 +33,7 @@ pub(super) fn conditional(doubt: &Doubt, needs: &[&Need], documents: bool) -> Fi
     }
 }
 
-fn settling(doubt: &Doubt, needs: &[&Need], documents: bool) -> Settling {
+fn settling(doubt: &UnknownReason, needs: &[&Need], documents: bool) -> Settling {
     let mut settling = Settling::default();
     let mut flags = BTreeSet::new();
     for key in &doubt.keys {

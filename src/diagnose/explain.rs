@@ -3,9 +3,9 @@
 use crate::agent_context::is_of_service_call;
 use crate::facts::{Facts, Instance, PolicyText, Subject, SubjectKind, Unreadable};
 use crate::report::{AssumingService, DocumentName, Finding, FindingKind, NotChecked};
-use iam_eval::{Decision, DocumentKind, Doubt, Resemblance, ServicePrincipal, resemblance};
+use iam_eval::{Decision, DocumentKind, Resemblance, ServicePrincipal, UnknownReason, resemblance};
 
-use super::memo::Demand;
+use super::memo::NeedFlags;
 use super::rcps;
 use super::role::JudgedRole;
 
@@ -38,7 +38,7 @@ pub(super) fn trust(
     judged: &JudgedRole,
     service: &ServicePrincipal,
     decision: Decision,
-    doubt: &Doubt,
+    doubt: &UnknownReason,
 ) -> Option<FindingKind> {
     let role = judged.name_if_any();
     let service = assuming(service);
@@ -55,7 +55,7 @@ pub(super) fn trust(
 }
 
 /// What the verdict does not speak of.
-pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: Demand) -> Vec<NotChecked> {
+pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: NeedFlags) -> Vec<NotChecked> {
     let mut items = Vec::new();
     if let SubjectKind::Documents(documents) = &subject.kind {
         items.extend(documents.trust.is_none().then_some(NotChecked::TrustPolicy));

@@ -11,10 +11,10 @@ use crate::report::{
     Code, Finding, FindingKind, NotRead, OfflineCause, Outcome, ProfileUnused, RoleState, Severity, Shared,
 };
 use iam_eval::arn::Arn;
-use iam_eval::{Doubt, ServicePrincipal, Truth};
+use iam_eval::{ServicePrincipal, Truth, UnknownReason};
 
-use super::asked::{self, settings_of};
 use super::path::Path;
+use super::resolved_needs::{self, settings_of};
 use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, settle, shared};
 
 /// What is known of the configuration, for one instance.
@@ -96,7 +96,7 @@ impl Diagnosis<'_> {
         let service = ServicePrincipal::ssm(subject.partition.as_deref());
         let mut path = self.path(&role, chain, subject, &service, Some(instance));
         if agent::may_be_too_old_for_host_management(instance) && path.credentials.is_true() {
-            path.credentials = Truth::Unknown(Doubt::default());
+            path.credentials = Truth::Unknown(UnknownReason::default());
             if !path.is_closed() {
                 path.findings.push(agent::version_not_known().into());
             }
@@ -120,7 +120,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         // Whether or not there is another way, the agent does not go it.
         (Truth::True, Host::NotKnown(reason)) => {
-            profile.findings.extend(asked::aside(NotRead::HostManagement, &reason).map(Shared::from));
+            profile.findings.extend(resolved_needs::aside(NotRead::HostManagement, &reason).map(Shared::from));
             profile.into_outcome(outcome);
         }
         // The agent is let in there; what is lacking besides is lacking there, and not the profile.
@@ -168,7 +168,7 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         (Truth::Unknown(_), Host::NotKnown(reason)) => {
             profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
-            profile.findings.extend(asked::aside(NotRead::HostManagement, &reason).map(Shared::from));
+            profile.findings.extend(resolved_needs::aside(NotRead::HostManagement, &reason).map(Shared::from));
             profile.into_outcome(outcome);
         }
     }

@@ -5,10 +5,10 @@ use crate::agent_context::Caller;
 use crate::facts::{Fact, KmsKey, Unreadable};
 use crate::needs::{Cost, KeyArn, Need};
 use crate::report::{Finding, FindingKind, NeededFor, Reservation, is_documented_key_state};
-use iam_eval::{Decision, GateKind, NearMiss, Resource, ResourceAnswer, Response, RuledOutBy, Truth};
+use iam_eval::{Decision, NearMiss, PolicySetKind, Resource, ResourceAnswer, Response, RuledOutBy, Truth};
 
-use super::asked::SessionKey;
 use super::near_miss::near;
+use super::resolved_needs::SessionKey;
 use super::resource_policy::ResourcePolicies;
 
 /// What is to be said of every key, given what the role's side answers.
@@ -84,7 +84,7 @@ fn judged(key: &KmsKey, need: &Need, policies: &ResourcePolicies<'_>) -> Option<
         (_, Truth::False) => Some(FindingKind::KeyPolicyDoesNotAllow {
             key: arn,
             action,
-            near_miss: near(GateKind::Resource, &answer.near_misses),
+            near_miss: near(PolicySetKind::Resource, &answer.near_misses),
             names_deleted_role: names_deleted_role(&answer),
         }),
         (Truth::False, Truth::True) => None,

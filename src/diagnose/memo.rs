@@ -13,10 +13,10 @@ use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATIO
 use crate::report::{Finding, NeededFor, NotChecked, Permission, RoleSummary, Shared, Trust};
 use iam_eval::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
 
-use super::asked::Asked;
 use super::library::Library;
 use super::place_of;
 use super::rcps::GovernedBy;
+use super::resolved_needs::ResolvedNeeds;
 use super::resource_policy;
 use super::role::{self, JudgedRole};
 
@@ -46,7 +46,7 @@ struct Where {
 /// What was judged for the subjects of one place.
 #[derive(Default)]
 struct Judged {
-    demand: OnceCell<Demand>,
+    demand: OnceCell<NeedFlags>,
     not_checked: RefCell<HashMap<Traits, Shared<Vec<NotChecked>>>>,
     ways: RefCell<HashMap<Who, Rc<Seen>>>,
 }
@@ -59,7 +59,7 @@ type Who = (Option<usize>, bool);
 
 /// What is asked on behalf of every subject of a place, in short.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Demand {
+pub(super) struct NeedFlags {
     /// Whether sessions are encrypted with a key.
     pub encrypted: bool,
     /// Whether resource control policies of the account cover something of it.
@@ -84,13 +84,13 @@ pub(super) struct Demand {
 
 /// The answers of a role in a place, by what its policies look at of an instance.
 struct Seen {
-    sight: Sight,
-    ways: RefCell<HashMap<Glimpse, Rc<Way>>>,
+    sight: KeyMask,
+    ways: RefCell<HashMap<CacheKey, Rc<Way>>>,
 }
 
 /// What the policies of a role look at of an instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sight {
+struct KeyMask {
     id: bool,
     vpc: bool,
     private_ip: bool,
@@ -99,7 +99,7 @@ struct Sight {
 
 /// As much of an instance as a role's policies look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Glimpse {
+struct CacheKey {
     id: Option<String>,
     vpc: Option<String>,
     private_ip: Option<String>,
@@ -158,7 +158,7 @@ impl Memo {
     }
 
     /// What is asked on behalf of a subject, in short.
-    pub(super) fn demand(&self, subject: &Subject, instance: bool, work_out: impl FnOnce() -> Demand) -> Demand {
+    pub(super) fn demand(&self, subject: &Subject, instance: bool, work_out: impl FnOnce() -> NeedFlags) -> NeedFlags {
         *self.judged(subject, instance).demand.get_or_init(work_out)
     }
 
@@ -190,8 +190,9 @@ impl Memo {
         let here = self.judged(subject, instance.is_some());
         let seen = here.ways.borrow().get(&who).cloned();
         let seen = seen.unwrap_or_else(|| {
-            let sight = judged.map_or_else(Sight::default, |judged| Sight::of(judged, facts, &self.library, &place));
-            let sight = Sight { id: sight.id || self.names_instances, ..sight };
+            let sight =
+                judged.map_or_else(KeyMask::default, |judged| KeyMask::of(judged, facts, &self.library, &place));
+            let sight = KeyMask { id: sight.id || self.names_instances, ..sight };
             let seen = Rc::new(Seen { sight, ways: RefCell::default() });
             here.ways.borrow_mut().insert(who, Rc::clone(&seen));
             seen
@@ -222,8 +223,8 @@ impl Where {
     }
 }
 
-impl Demand {
-    pub(super) fn of(asked: &Asked<'_>, place: &Place<'_>, given: &[ContextEntry]) -> Demand {
+impl NeedFlags {
+    pub(super) fn of(asked: &ResolvedNeeds<'_>, place: &Place<'_>, given: &[ContextEntry]) -> NeedFlags {
         let governed_by = |who| asked.needs.iter().any(|need| GovernedBy::of(need, place, given) == who);
         let buckets = || asked.buckets.iter().map(|bucket| bucket.fact);
         let unread = |fact: Option<&Fact<Bucket>>, of: fn(&Bucket) -> bool| match fact {
@@ -231,7 +232,7 @@ impl Demand {
             Some(Fact::Absent) => false,
             Some(Fact::Unreadable(_)) | None => true,
         };
-        Demand {
+        NeedFlags {
             encrypted: asked.keys.iter().any(|key| key.used_for == NeededFor::Kms),
             governed: governed_by(GovernedBy::OwnAccount),
             governed_elsewhere: governed_by(GovernedBy::AnotherAccount),
@@ -250,9 +251,9 @@ impl Demand {
     }
 }
 
-impl Sight {
+impl KeyMask {
     /// What the policies of a role, and those of the keys and buckets that are in the facts, look at.
-    fn of(judged: &JudgedRole, facts: &Facts, library: &Library, place: &Place<'_>) -> Sight {
+    fn of(judged: &JudgedRole, facts: &Facts, library: &Library, place: &Place<'_>) -> KeyMask {
         let any_instance = Resource::Arn(Place { instance_id: None, ..*place }.instance_arn());
         let mut keys = BTreeSet::new();
         let mut id = false;
@@ -269,7 +270,7 @@ impl Sight {
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
         }
         let looks_at = |key: &str| keys.contains(key);
-        Sight {
+        KeyMask {
             id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
             vpc: looks_at("aws:ec2instancesourcevpc"),
             private_ip: looks_at("aws:ec2instancesourceprivateipv4"),
@@ -277,9 +278,9 @@ impl Sight {
         }
     }
 
-    fn of_instance(self, instance: &Instance) -> Glimpse {
+    fn of_instance(self, instance: &Instance) -> CacheKey {
         let tokens = instance.metadata.as_ref().is_some_and(|options| options.requires_tokens());
-        Glimpse {
+        CacheKey {
             id: self.id.then(|| instance.id.clone()),
             vpc: instance.vpc.clone().filter(|_| self.vpc),
             private_ip: instance.private_ip.clone().filter(|_| self.private_ip),

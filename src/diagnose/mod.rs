@@ -5,7 +5,6 @@
 
 mod agent;
 mod answers;
-mod asked;
 mod chain;
 mod conditional;
 mod explain;
@@ -19,6 +18,7 @@ mod path;
 mod permissions;
 mod questions;
 mod rcps;
+mod resolved_needs;
 mod resource_policy;
 mod role;
 mod session_logs;
@@ -36,7 +36,7 @@ use iam_eval::arn::Arn;
 use iam_eval::{Decision, ServicePrincipal};
 
 pub use answers::{Answers, answers};
-use memo::{Demand, Memo};
+use memo::{Memo, NeedFlags};
 pub use questions::questions;
 use role::JudgedRole;
 
@@ -229,11 +229,11 @@ impl Diagnosis<'_> {
     }
 
     /// What is asked on behalf of a subject, in short.
-    fn demand(&self, subject: &Subject, instance: Option<&Instance>) -> Demand {
+    fn demand(&self, subject: &Subject, instance: Option<&Instance>) -> NeedFlags {
         let work_out = || {
             let place = place_of(subject, instance);
-            let asked = asked::of(self.facts, self.requirements, subject, &place);
-            Demand::of(&asked, &place, &self.requirements.context)
+            let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
+            NeedFlags::of(&asked, &place, &self.requirements.context)
         };
         match subject.kind {
             SubjectKind::Documents(_) => work_out(),

@@ -7,12 +7,12 @@ use crate::needs::{
 };
 use crate::report::{Code, Finding, FindingKind, NeededFor, Outcome, Permission, RoleSummary, Severity, Shared, Trust};
 use iam_eval::{
-    Context, Decision, Document, Doubt, Request, Response, ServicePrincipal, Truth, evaluate, evaluate_trust,
+    Context, Decision, Document, Request, Response, ServicePrincipal, Truth, UnknownReason, evaluate, evaluate_trust,
 };
 
-use super::asked::{self, Asked};
 use super::memo::Way;
 use super::rcps::GovernedBy;
+use super::resolved_needs::{self, ResolvedNeeds};
 use super::resource_policy::ResourcePolicies;
 use super::role::JudgedRole;
 use super::{Diagnosis, RoleInView, explain, key_policy, permissions, place_of, session_logs};
@@ -40,7 +40,7 @@ impl Path {
             Some(Decision::Allowed) => Truth::True,
             Some(Decision::ExplicitDeny | Decision::ImplicitDeny) => Truth::False,
             // Where no role is in view, everything depends on the credentials.
-            Some(Decision::Unknown) | None => Truth::Unknown(Doubt::default()),
+            Some(Decision::Unknown) | None => Truth::Unknown(UnknownReason::default()),
         };
         self.credentials.clone().and(allowed)
     }
@@ -131,7 +131,7 @@ impl Diagnosis<'_> {
         if broken {
             credentials = Truth::False;
         } else if changes || doubtful && !credentials.is_false() {
-            credentials = Truth::Unknown(Doubt::default());
+            credentials = Truth::Unknown(UnknownReason::default());
         }
         let findings = chain.into_iter().chain(findings).collect();
         Path { findings, permissions, trust, role, credentials }
@@ -140,7 +140,7 @@ impl Diagnosis<'_> {
     /// What a role of which nothing is known means for a subject.
     fn way_not_known(&self, subject: &Subject, instance: Option<&Instance>) -> Way {
         let place = place_of(subject, instance);
-        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
         let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Shared::from);
         // A target that could not be seen may not be there at all, which is unknown too.
         let uncertain = |finding: Finding| match instance {
@@ -150,7 +150,7 @@ impl Diagnosis<'_> {
         Way {
             permissions: permissions.collect(),
             findings: asked.findings.into_iter().map(uncertain).map(Shared::from).collect(),
-            credentials: Truth::Unknown(Doubt::default()),
+            credentials: Truth::Unknown(UnknownReason::default()),
             instance_arn: instance.map(|_| place.instance_arn().to_string()),
             ..Way::none()
         }
@@ -165,14 +165,14 @@ impl Diagnosis<'_> {
         instance: Option<&Instance>,
     ) -> Way {
         let place = place_of(subject, instance);
-        let asked = asked::of(self.facts, self.requirements, subject, &place);
+        let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
         let mut caller = self.caller_of(judged, place, instance);
         caller.through_systems_manager = service.is_systems_manager();
         let mut findings = judged.findings.clone();
         let trust = self.judge_trust(judged, &caller, service, &mut findings);
         let credentials = match trust.as_ref().map(|trust| trust.decision) {
             Some(Decision::Allowed) | None => Truth::True,
-            Some(Decision::Unknown) => Truth::Unknown(Doubt::default()),
+            Some(Decision::Unknown) => Truth::Unknown(UnknownReason::default()),
             Some(Decision::ImplicitDeny | Decision::ExplicitDeny) => Truth::False,
         };
         let policies = ResourcePolicies { asked: &asked, judged, caller: &caller, requirements: self.requirements };
@@ -217,7 +217,7 @@ impl Diagnosis<'_> {
         let document = judged.trust.as_ref()?;
         let (mut decision, doubt) = match document {
             Ok(document) => self.trust_of(document, service),
-            Err(()) => (Decision::Unknown, Doubt::default()),
+            Err(()) => (Decision::Unknown, UnknownReason::default()),
         };
         let depends_on = doubt.keys.iter().cloned().collect();
         // A trust policy that could not be read or parsed has a finding of its own already.
@@ -234,11 +234,11 @@ impl Diagnosis<'_> {
     }
 
     /// Whether a trust policy admits a service, and what leaves that open.
-    pub(super) fn trust_of(&self, document: &Document, service: &ServicePrincipal) -> (Decision, Doubt) {
+    pub(super) fn trust_of(&self, document: &Document, service: &ServicePrincipal) -> (Decision, UnknownReason) {
         let context = agent_context::for_trust(service, self.now, &self.requirements.context);
         match evaluate_trust(document, service, &context) {
-            Truth::True => (Decision::Allowed, Doubt::default()),
-            Truth::False => (Decision::ImplicitDeny, Doubt::default()),
+            Truth::True => (Decision::Allowed, UnknownReason::default()),
+            Truth::False => (Decision::ImplicitDeny, UnknownReason::default()),
             Truth::Unknown(doubt) => (Decision::Unknown, doubt),
         }
     }
@@ -265,7 +265,12 @@ impl Diagnosis<'_> {
 
     /// The documented minimal policy grants `s3:GetEncryptionConfiguration`, but only logs to S3 need it, and
     /// `AmazonSSMManagedInstanceCore` does not grant it either: worth a word, never a verdict.
-    fn optional_encryption(&self, judged: &JudgedRole, caller: &Caller<'_>, asked: &Asked<'_>) -> Option<Finding> {
+    fn optional_encryption(
+        &self,
+        judged: &JudgedRole,
+        caller: &Caller<'_>,
+        asked: &ResolvedNeeds<'_>,
+    ) -> Option<Finding> {
         let need = encryption_of_any_bucket(&caller.place);
         if asked.needs.iter().any(|other| other.action.eq_ignore_ascii_case(&need.action)) {
             return None;

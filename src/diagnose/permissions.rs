@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::needs::{Cost, Need, Place};
 use crate::report::{
-    ActionOn, ClosedGate, DecidedBy, Finding, FindingKind, NeededFor, Obstacle, Permission, Reservation, UnreadPolicy,
-    policy_kind_of,
+    ActionOn, ClosedPolicySet, DecidedBy, Finding, FindingKind, NeededFor, Obstacle, Permission, Reservation,
+    UnreadPolicy, policy_kind_of,
 };
-use iam_eval::{Decision, Document, Doubt, Effect, GateKind, NearMiss, Resource, Response, StatementReference};
+use iam_eval::{
+    Decision, Document, Effect, NearMiss, PolicySetKind, Resource, Response, StatementReference, UnknownReason,
+};
 
 use super::conditional::conditional;
 use super::near_miss::near;
@@ -18,7 +20,7 @@ use super::role::JudgedRole;
 pub(super) fn permission(need: &Need, response: &Response) -> Permission {
     let mut decided_by: Vec<DecidedBy> = response.decided_by.iter().map(statement).collect();
     if response.decision == Decision::ImplicitDeny {
-        let gates = response.stopped_by().filter(|(kind, _)| *kind != GateKind::Identity);
+        let gates = response.stopped_by().filter(|(kind, _)| *kind != PolicySetKind::Identity);
         decided_by.extend(gates.map(|(kind, name)| DecidedBy {
             policy: name.clone(),
             kind: policy_kind_of(*kind),
@@ -63,8 +65,8 @@ pub(super) fn permissions(
     let mut missing = Vec::new();
     let mut near_misses = BTreeSet::new();
     let mut denied: BTreeMap<&StatementReference, Vec<&str>> = BTreeMap::new();
-    let mut closed: BTreeMap<(GateKind, &str), Vec<&str>> = BTreeMap::new();
-    let mut doubtful: BTreeMap<Doubt, Vec<&Need>> = BTreeMap::new();
+    let mut closed: BTreeMap<(PolicySetKind, &str), Vec<&str>> = BTreeMap::new();
+    let mut doubtful: BTreeMap<UnknownReason, Vec<&Need>> = BTreeMap::new();
     let mut perhaps: BTreeMap<UnreadPolicy, Vec<(Need, Response)>> = BTreeMap::new();
     for (need, response) in answers {
         let action = need.action.as_str();
@@ -77,7 +79,7 @@ pub(super) fn permissions(
             Decision::ExplicitDeny => {
                 response.decided_by.iter().for_each(|by| denied.entry(by).or_default().push(action));
                 // Without the deny it would still be missing.
-                if response.closed.iter().any(|(kind, _)| *kind == GateKind::Identity) {
+                if response.closed.iter().any(|(kind, _)| *kind == PolicySetKind::Identity) {
                     missing.push(need);
                 }
             }
@@ -87,12 +89,14 @@ pub(super) fn permissions(
                 near_misses.extend(&response.near_misses);
                 for (kind, name) in response.stopped_by() {
                     match kind {
-                        GateKind::Identity => missing.push(need),
-                        GateKind::Boundary | GateKind::Scp => closed.entry((*kind, name)).or_default().push(action),
+                        PolicySetKind::Identity => missing.push(need),
+                        PolicySetKind::Boundary | PolicySetKind::Scp => {
+                            closed.entry((*kind, name)).or_default().push(action)
+                        }
                         // Only a deny closes one.
-                        GateKind::Rcp => {}
+                        PolicySetKind::Rcp => {}
                         // What the policy of a resource does not allow has a finding of its own.
-                        GateKind::Resource => {}
+                        PolicySetKind::Resource => {}
                     }
                 }
             }
@@ -100,7 +104,7 @@ pub(super) fn permissions(
                 let mut doubt = response.doubt.clone();
                 // What could not be read has a finding of its own, and so has a key that could not be looked up.
                 doubt.notes.retain(|note| !judged.unread.contains(note));
-                if doubt != Doubt::default() && !(need.unresolved && doubt.keys.is_empty()) {
+                if doubt != UnknownReason::default() && !(need.unresolved && doubt.keys.is_empty()) {
                     doubtful.entry(doubt).or_default().push(need);
                 }
             }
@@ -117,7 +121,7 @@ pub(super) fn permissions(
     findings.extend(closed.iter().map(|((kind, name), actions)| {
         let gate = || {
             let near_miss = near(*kind, near_misses.iter().copied());
-            let gate = ClosedGate { gate: *kind, name: (*name).to_owned(), near_miss };
+            let gate = ClosedPolicySet { gate: *kind, name: (*name).to_owned(), near_miss };
             FindingKind::NotAllowedByGate { gate, actions: owned(actions) }
         };
         Finding::from(allows_nothing(judged, *kind, name, actions).unwrap_or_else(gate))
@@ -154,7 +158,7 @@ pub(super) fn logs(judged: &JudgedRole, answers: &[(Need, Response)], may_grant:
         FindingKind::LogsUnknown {
             role,
             actions,
-            depends_on: doubts.fold(Doubt::default(), Doubt::merge),
+            depends_on: doubts.fold(UnknownReason::default(), UnknownReason::merge),
             unread: unread.into_iter().collect(),
             obstacle,
         }
@@ -169,11 +173,11 @@ fn obstacle<'a>(responses: impl Iterator<Item = &'a Response> + Clone) -> Obstac
         return Obstacle::DeniedBy(by.clone());
     }
     let misses: NearMisses<'_> = responses.clone().flat_map(|response| &response.near_misses).collect();
-    let mut gates: BTreeMap<GateKind, &str> = BTreeMap::new();
+    let mut gates: BTreeMap<PolicySetKind, &str> = BTreeMap::new();
     for (kind, name) in responses.flat_map(Response::stopped_by) {
         gates.entry(*kind).or_insert(name);
     }
-    let closed = gates.into_iter().map(|(gate, name)| ClosedGate {
+    let closed = gates.into_iter().map(|(gate, name)| ClosedPolicySet {
         gate,
         name: name.to_owned(),
         near_miss: near(gate, misses.iter().copied()),
@@ -199,10 +203,10 @@ fn missing(
         resource: Some(&need.resource).filter(|resource| instance.as_ref() != Some(*resource)).map(Resource::to_string),
     });
     let permissions = permissions.collect();
-    let near_miss = near(GateKind::Identity, near_misses.iter().copied());
+    let near_miss = near(PolicySetKind::Identity, near_misses.iter().copied());
     // A boundary limits what policies of the role grant, and grants nothing itself:
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
-    let boundary = judged.gates.iter().find(|gate| gate.kind == GateKind::Boundary && near_miss.is_none());
+    let boundary = judged.gates.iter().find(|gate| gate.kind == PolicySetKind::Boundary && near_miss.is_none());
     Some(FindingKind::MissingPermission {
         role: judged.name_if_any(),
         permissions,
@@ -217,8 +221,8 @@ fn missing(
 fn denied(by: &StatementReference, actions: &[&str]) -> Vec<FindingKind> {
     let explicit = FindingKind::ExplicitDeny { statement: by.clone(), actions: owned(actions) };
     match by.gate {
-        GateKind::Identity | GateKind::Resource => vec![explicit],
-        GateKind::Boundary | GateKind::Scp | GateKind::Rcp => {
+        PolicySetKind::Identity | PolicySetKind::Resource => vec![explicit],
+        PolicySetKind::Boundary | PolicySetKind::Scp | PolicySetKind::Rcp => {
             vec![explicit, FindingKind::DeniedByGate { statement: by.clone(), actions: owned(actions) }]
         }
     }
@@ -226,9 +230,11 @@ fn denied(by: &StatementReference, actions: &[&str]) -> Vec<FindingKind> {
 
 /// A level of an organization whose policies hold no allow at all: nobody may do anything there.
 /// See [SCP evaluation](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html).
-fn allows_nothing(judged: &JudgedRole, kind: GateKind, name: &str, actions: &[&str]) -> Option<FindingKind> {
-    let level =
-        judged.gates.iter().find(|gate| gate.kind == GateKind::Scp && kind == GateKind::Scp && gate.name == name)?;
+fn allows_nothing(judged: &JudgedRole, kind: PolicySetKind, name: &str, actions: &[&str]) -> Option<FindingKind> {
+    let level = judged
+        .gates
+        .iter()
+        .find(|gate| gate.kind == PolicySetKind::Scp && kind == PolicySetKind::Scp && gate.name == name)?;
     let mut documents = level.policies.iter().map(|policy| policy.document.as_ref());
     let only_denies = |document: Result<&Arc<Document>, &String>| {
         document

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Judge, asked, place_of};
+use super::{Judge, place_of, resolved_needs};
 use crate::agent_context;
 use crate::facts::{Fact, Facts, Role, SubjectKind};
 use crate::needs::{Requirements, needs_no_permission};
@@ -34,7 +34,7 @@ pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, rep
         let mut caller = diagnosis.caller_of(&judged, place, instance);
         caller.through_systems_manager = outcome.host_management_role.is_some();
         let base = agent_context::base(&caller);
-        let needs = asked::of(facts, requirements, subject, &place).needs;
+        let needs = resolved_needs::of(facts, requirements, subject, &place).needs;
         // The simulator knows nothing of actions that need no permission.
         let asked = needs.iter().enumerate().filter(|(_, need)| !needs_no_permission(&need.action));
         for (permission, need) in asked {

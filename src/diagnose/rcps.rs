@@ -5,9 +5,11 @@ use crate::agent_context::{self, Caller};
 use crate::facts::{Fact, Facts, Organization};
 use crate::needs::{ContextEntry, Need, Place};
 use crate::report::{Finding, FindingKind, NotChecked};
-use iam_eval::{Decision, Gate, GateKind, Request, Resource, Response, ServicePrincipal, Text, evaluate, rcp};
+use iam_eval::{
+    Decision, PolicySet, PolicySetKind, Request, Resource, Response, ServicePrincipal, Text, evaluate, rcp,
+};
 
-use super::memo::Demand;
+use super::memo::NeedFlags;
 use super::role::JudgedRole;
 use super::{Diagnosis, explain};
 
@@ -37,7 +39,7 @@ impl GovernedBy {
 }
 
 /// Which resource control policies were not looked at, of those that cover what is asked.
-pub(super) fn not_checked(facts: &Facts, demand: Demand) -> Vec<NotChecked> {
+pub(super) fn not_checked(facts: &Facts, demand: NeedFlags) -> Vec<NotChecked> {
     let failed = || facts.rcp_levels.iter().flatten().flat_map(|level| &level.unread).next();
     let of_own = match (&facts.rcp_levels, &facts.organization) {
         // Nothing that they certainly cover is asked for, so that the failure has no finding.
@@ -69,8 +71,8 @@ impl Diagnosis<'_> {
         caller: &Caller<'_>,
         service: &ServicePrincipal,
     ) -> Option<Finding> {
-        let of_rcps = judged.gates.iter().filter(|gate| gate.kind == GateKind::Rcp);
-        let gates: Vec<Gate> = of_rcps.map(|gate| Gate { unread: Vec::new(), ..gate.clone() }).collect();
+        let of_rcps = judged.gates.iter().filter(|gate| gate.kind == PolicySetKind::Rcp);
+        let gates: Vec<PolicySet> = of_rcps.map(|gate| PolicySet { unread: Vec::new(), ..gate.clone() }).collect();
         if gates.is_empty() {
             return None;
         }

@@ -5,13 +5,13 @@ use crate::facts::{Fact, PolicyText, Unreadable};
 use crate::needs::{KeyArn, Need, Requirements};
 use iam_eval::arn::Arn;
 use iam_eval::{
-    Decision, Document, DocumentKind, GateKind, Request, Resource, ResourceAnswer, Response, RoleSession, Value,
+    Decision, Document, DocumentKind, PolicySetKind, Request, Resource, ResourceAnswer, Response, RoleSession, Value,
     evaluate_resource_policy, evaluate_with_grants, limited_by,
 };
 
 use crate::report::{NeededFor, ResourceKind, UnreadPolicy};
 
-use super::asked::Asked;
+use super::resolved_needs::ResolvedNeeds;
 use super::role::JudgedRole;
 
 /// The services beside KMS and S3 whose resources have policies that can let a role of the same account in.
@@ -79,7 +79,7 @@ struct InView<'a> {
 /// What resources' policies make of the needs of one role in one place.
 pub(super) struct ResourcePolicies<'a> {
     /// What is asked.
-    pub asked: &'a Asked<'a>,
+    pub asked: &'a ResolvedNeeds<'a>,
     /// The role.
     pub judged: &'a JudgedRole,
     /// Its session.
@@ -125,7 +125,7 @@ impl ResourcePolicies<'_> {
     /// Nothing but such a policy of the same account grants by itself, and no SCP lets it pass. A report on bare documents judges the
     /// documents.
     pub(super) fn may_grant(&self, need: &Need, response: &Response) -> Option<UnreadPolicy> {
-        let passes = |kind: GateKind| matches!(kind, GateKind::Identity | GateKind::Boundary);
+        let passes = |kind: PolicySetKind| matches!(kind, PolicySetKind::Identity | PolicySetKind::Boundary);
         if self.asked.of_documents
             || response.decision != Decision::ImplicitDeny
             || !response.stopped_by().all(|(kind, _)| passes(*kind))
@@ -192,7 +192,7 @@ impl ResourcePolicies<'_> {
             role_name: role.name(),
             role_id: self.caller.role_id,
             name: self.caller.place.instance_id,
-            has_boundary: self.judged.gates.iter().any(|gate| gate.kind == GateKind::Boundary),
+            has_boundary: self.judged.gates.iter().any(|gate| gate.kind == PolicySetKind::Boundary),
         };
         let mut request = self.request(need);
         // Only key policies see it.

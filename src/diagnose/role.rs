@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
 use crate::report::{DocumentName, Finding, FindingKind};
 use iam_eval::arn::Arn;
-use iam_eval::{Document, DocumentKind, Gate, GateKind, Policy, PolicyKind};
+use iam_eval::{Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind};
 
 use super::explain;
 use super::library::Library;
@@ -26,7 +26,7 @@ pub(super) struct JudgedRole {
     /// The trust policy; `None` if none is in view, an error if it is not known (a finding says why).
     pub trust: Option<Result<Arc<Document>, ()>>,
     /// The gates that its requests must pass.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<PolicySet>,
     /// What could not be read or understood.
     pub findings: Vec<Finding>,
     /// Why resource control policies could not be read: it matters only where they cover what is asked.
@@ -85,10 +85,10 @@ pub(super) fn judge_documents(facts: &Facts, library: &Library, documents: &Docu
         trust.map(|trust| reading.parse_trust(DocumentName::Named(trust.name.clone()), &trust.document));
     let policies =
         documents.policies.iter().map(|document| reading.parse_named(document, PolicyKind::Document)).collect();
-    reading.judged.gates.push(gate_of(GateKind::Identity, "", policies));
+    reading.judged.gates.push(gate_of(PolicySetKind::Identity, "", policies));
     if let Some(boundary) = &documents.boundary {
         let policy = reading.parse_named(boundary, PolicyKind::Boundary);
-        reading.judged.gates.push(gate_of(GateKind::Boundary, &boundary.name, vec![policy]));
+        reading.judged.gates.push(gate_of(PolicySetKind::Boundary, &boundary.name, vec![policy]));
     }
     reading.add_organization_gates();
     reading.judged
@@ -139,8 +139,8 @@ impl Reading<'_> {
         words
     }
 
-    fn identity_gate(&mut self, role: &Role) -> Gate {
-        let mut gate = gate_of(GateKind::Identity, "", Vec::new());
+    fn identity_gate(&mut self, role: &Role) -> PolicySet {
+        let mut gate = gate_of(PolicySetKind::Identity, "", Vec::new());
         match &role.inline {
             Fact::Known(inline) => {
                 for policy in inline {
@@ -173,15 +173,15 @@ impl Reading<'_> {
         gate
     }
 
-    fn boundary_gate(&mut self, role: &Role) -> Option<Gate> {
+    fn boundary_gate(&mut self, role: &Role) -> Option<PolicySet> {
         match &role.boundary {
             Fact::Known(arn) => {
                 let policy = self.managed(arn, PolicyKind::Boundary);
-                Some(gate_of(GateKind::Boundary, arn, vec![policy]))
+                Some(gate_of(PolicySetKind::Boundary, arn, vec![policy]))
             }
             Fact::Absent => None,
             Fact::Unreadable(reason) => {
-                let mut gate = gate_of(GateKind::Boundary, "permissions boundary", Vec::new());
+                let mut gate = gate_of(PolicySetKind::Boundary, "permissions boundary", Vec::new());
                 gate.unread.push(self.note(reason));
                 Some(gate)
             }
@@ -198,21 +198,21 @@ impl Reading<'_> {
         }
         let facts = self.facts;
         for level in facts.scp_levels.iter().flatten() {
-            self.add_level(level, GateKind::Scp, PolicyKind::Scp);
+            self.add_level(level, PolicySetKind::Scp, PolicyKind::Scp);
         }
         for level in facts.rcp_levels.iter().flatten() {
-            self.add_level(level, GateKind::Rcp, PolicyKind::Rcp);
+            self.add_level(level, PolicySetKind::Rcp, PolicyKind::Rcp);
         }
     }
 
     /// Adds the policies of one level as a gate.
-    fn add_level(&mut self, level: &PolicyLevel, gate: GateKind, policy: PolicyKind) {
+    fn add_level(&mut self, level: &PolicyLevel, gate: PolicySetKind, policy: PolicyKind) {
         let policies = level.policies.iter().map(|document| self.parse_named(document, policy)).collect();
         let mut gate = gate_of(gate, &level.name, policies);
         for reason in &level.unread {
             match gate.kind {
-                GateKind::Rcp => self.judged.rcps_unread.push(reason.clone()),
-                GateKind::Identity | GateKind::Boundary | GateKind::Scp | GateKind::Resource => {
+                PolicySetKind::Rcp => self.judged.rcps_unread.push(reason.clone()),
+                PolicySetKind::Identity | PolicySetKind::Boundary | PolicySetKind::Scp | PolicySetKind::Resource => {
                     self.judged.findings.push(explain::unreadable(reason));
                 }
             }
@@ -294,6 +294,6 @@ impl Reading<'_> {
     }
 }
 
-fn gate_of(kind: GateKind, name: &str, policies: Vec<Policy>) -> Gate {
-    Gate { kind, name: name.to_owned(), policies, unread: Vec::new() }
+fn gate_of(kind: PolicySetKind, name: &str, policies: Vec<Policy>) -> PolicySet {
+    PolicySet { kind, name: name.to_owned(), policies, unread: Vec::new() }
 }

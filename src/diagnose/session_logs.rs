@@ -9,8 +9,8 @@ use crate::needs::{Cost, Need};
 use crate::report::{Finding, FindingKind, LogDestination};
 use iam_eval::{Decision, Resource, Response, Truth};
 
-use super::asked::Destination;
 use super::explain;
+use super::resolved_needs::Destination;
 use super::resource_policy::ResourcePolicies;
 
 /// What the agent takes for encryption of a bucket: `agent/s3util/s3util.go`, `IsBucketEncrypted`.

@@ -6,7 +6,7 @@
 use crate::diagnose::Answers;
 use crate::needs::{CHANNEL_ACTIONS, GET_ENCRYPTION_CONFIGURATION, Need, UPDATE_INSTANCE_INFORMATION};
 use crate::report::NeededFor;
-use iam_eval::{Decision, GateKind, Resource, Response};
+use iam_eval::{Decision, PolicySetKind, Resource, Response};
 
 use super::document::NewStatement;
 
@@ -40,7 +40,7 @@ pub fn lacks(need: &Need, response: &Response) -> bool {
         Decision::Allowed => false,
         Decision::Unknown => response.doubt.keys.is_empty() && !response.doubt.notes.is_empty() && !need.unresolved,
         Decision::ImplicitDeny | Decision::ExplicitDeny => {
-            response.stopped_by().any(|(kind, _)| *kind == GateKind::Identity)
+            response.stopped_by().any(|(kind, _)| *kind == PolicySetKind::Identity)
         }
     }
 }
@@ -121,7 +121,7 @@ fn closed() -> Response {
     Response {
         decision: Decision::ImplicitDeny,
         decided_by: Vec::new(),
-        closed: vec![(GateKind::Identity, String::new())],
+        closed: vec![(PolicySetKind::Identity, String::new())],
         closed_in_some: Vec::new(),
         near_misses: Vec::new(),
         doubt: Default::default(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use iam_eval::arn::Arn;
-use iam_eval::{DocumentKind, Doubt, GateKind, NearMiss, PolicyKind, Resemblance, StatementReference};
+use iam_eval::{DocumentKind, NearMiss, PolicyKind, PolicySetKind, Resemblance, StatementReference, UnknownReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -145,9 +145,9 @@ pub struct ActionOn {
 
 /// Policies that had to allow an action and do not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct ClosedGate {
+pub struct ClosedPolicySet {
     /// What they are.
-    pub gate: GateKind,
+    pub gate: PolicySetKind,
     /// The boundary's ARN, or the level of the organization; empty for the role's own.
     pub name: String,
     /// The allow that just missed.
@@ -161,7 +161,7 @@ pub enum Obstacle {
     /// A statement denies them.
     DeniedBy(StatementReference),
     /// These do not allow them.
-    Closed(Vec<ClosedGate>),
+    Closed(Vec<ClosedPolicySet>),
 }
 
 /// What settles a permission that depends on condition keys.
@@ -343,7 +343,12 @@ pub enum FindingKind {
     /// The trust policy does not let the service assume the role.
     TrustDenied { role: Option<String>, service: AssumingService },
     /// Whether it does is not known. `settled_by` is a key that `--context` can give.
-    TrustUnknown { role: Option<String>, service: AssumingService, depends_on: Doubt, settled_by: Option<String> },
+    TrustUnknown {
+        role: Option<String>,
+        service: AssumingService,
+        depends_on: UnknownReason,
+        settled_by: Option<String>,
+    },
     /// A resource control policy denies `sts:AssumeRole`, or may; AWS does not document whether it applies to the call of a service.
     RcpOnAssumeRole { service: AssumingService, statement: StatementReference, denies: bool },
 
@@ -364,11 +369,11 @@ pub enum FindingKind {
     /// The statement stands in a boundary or a policy of the organization.
     DeniedByGate { statement: StatementReference, actions: Vec<String> },
     /// The boundary, or a level of the organization, does not allow what is needed.
-    NotAllowedByGate { gate: ClosedGate, actions: Vec<String> },
+    NotAllowedByGate { gate: ClosedPolicySet, actions: Vec<String> },
     /// A level of the organization allows nothing at all.
     LevelAllowsNothing { level: String, has_policies: bool, actions: Vec<String> },
     /// Whether the role may is not known.
-    ConditionalPermission { actions: Vec<String>, depends_on: Doubt, settling: Settling },
+    ConditionalPermission { actions: Vec<String>, depends_on: UnknownReason, settling: Settling },
 
     // The session key.
     /// The key is of another partition than the role.
@@ -390,7 +395,7 @@ pub enum FindingKind {
     /// The key's own policy does not allow the role.
     KeyPolicyDoesNotAllow { key: String, action: String, near_miss: Option<NearMiss>, names_deleted_role: bool },
     /// Whether the key's own policy allows the role is not known.
-    KeyPolicyUnknown { key: String, depends_on: Doubt },
+    KeyPolicyUnknown { key: String, depends_on: UnknownReason },
     /// The key's own policy was not read. `other_account` is that of the key, if it is not the role's.
     KeyPolicyNotRead { key: String, other_account: Option<String>, reason: Option<Unreadable> },
 
@@ -398,7 +403,13 @@ pub enum FindingKind {
     /// The role may not do what logs need.
     LogsDenied { role: String, actions: Vec<String>, obstacle: Obstacle },
     /// Whether it may is not known.
-    LogsUnknown { role: String, actions: Vec<String>, depends_on: Doubt, unread: Vec<UnreadPolicy>, obstacle: Obstacle },
+    LogsUnknown {
+        role: String,
+        actions: Vec<String>,
+        depends_on: UnknownReason,
+        unread: Vec<UnreadPolicy>,
+        obstacle: Obstacle,
+    },
     /// The bucket or log group does not exist.
     LogDestinationMissing { destination: LogDestination, name: String, must_be_encrypted: bool },
     /// The bucket is not encrypted as the session preferences demand.
@@ -410,7 +421,7 @@ pub enum FindingKind {
     /// Statements of the bucket's own policy deny the role.
     BucketPolicyDenies { bucket: String, statements: Vec<StatementReference>, action: String, only_logs: bool },
     /// Whether the bucket's own policy denies the role is not known.
-    BucketPolicyUnknown { bucket: String, action: String, depends_on: Doubt, only_logs: bool },
+    BucketPolicyUnknown { bucket: String, action: String, depends_on: UnknownReason, only_logs: bool },
 
     // The agent.
     /// Systems Manager does not see the agent.
@@ -748,20 +759,20 @@ fn code_of(kind: UnreadableKind) -> Code {
     }
 }
 
-fn code_of_gate(gate: GateKind) -> Code {
+fn code_of_gate(gate: PolicySetKind) -> Code {
     match gate {
-        GateKind::Scp => Code::BlockedByScp,
-        GateKind::Rcp => Code::BlockedByRcp,
-        GateKind::Boundary | GateKind::Identity | GateKind::Resource => Code::BlockedByBoundary,
+        PolicySetKind::Scp => Code::BlockedByScp,
+        PolicySetKind::Rcp => Code::BlockedByRcp,
+        PolicySetKind::Boundary | PolicySetKind::Identity | PolicySetKind::Resource => Code::BlockedByBoundary,
     }
 }
 
 /// The kind of policies that a gate holds, as the report names them.
-pub fn policy_kind_of(gate: GateKind) -> PolicyKind {
+pub fn policy_kind_of(gate: PolicySetKind) -> PolicyKind {
     match gate {
-        GateKind::Scp => PolicyKind::Scp,
-        GateKind::Rcp => PolicyKind::Rcp,
-        GateKind::Boundary => PolicyKind::Boundary,
-        GateKind::Identity | GateKind::Resource => PolicyKind::Document,
+        PolicySetKind::Scp => PolicyKind::Scp,
+        PolicySetKind::Rcp => PolicyKind::Rcp,
+        PolicySetKind::Boundary => PolicyKind::Boundary,
+        PolicySetKind::Identity | PolicySetKind::Resource => PolicyKind::Document,
     }
 }

@@ -303,7 +303,7 @@ fn bad_usage_makes_no_call() {
     let stub = World::ready().serve();
     for (arguments, said) in [
         (&["mi-0123456789abcdef0"][..], "service role"),
-        (&["web"], "role/web"),
+        (&["instance-profile/web"], "profile/web"),
         (&["i-123"], "i-123"),
         (&[INSTANCE, "--region", "us-east-1a"], "us-east-1"),
         (&[INSTANCE, "--kms-key", "alias/"], "alias/"),

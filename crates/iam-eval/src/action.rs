@@ -5,7 +5,7 @@
 use super::budget::Size;
 use super::pattern::{Match, Pattern};
 use super::text::Text;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// One pattern of an action list.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl ActionPattern {
             Kind::Prefixed(pattern) => (pattern.matches(action) == Match::Always).into(),
             Kind::Nothing => Truth::False,
             Kind::Refused(pattern) if !listed_as_exception && pattern.matches(action) == Match::Never => Truth::False,
-            Kind::Refused(_) => Truth::Unknown(Doubt::note(self.refusal.clone().unwrap_or_default())),
+            Kind::Refused(_) => Truth::Unknown(UnknownReason::note(self.refusal.clone().unwrap_or_default())),
         }
     }
 }

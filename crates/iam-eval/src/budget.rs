@@ -10,7 +10,7 @@ use super::evaluate::Request;
 use super::resource::Resource;
 use super::resource_policy::{ResourceAnswer, Said};
 use super::text::{Part, Text};
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// The steps of the evaluation of one policy for one request, about a nanosecond each. The largest policies of AWS take less than a
 /// hundredth of them.
@@ -70,7 +70,7 @@ impl Document {
 
 /// What a policy of a resource says that is too large to evaluate.
 pub(super) fn unknown() -> ResourceAnswer {
-    let said = || Said { truth: Truth::Unknown(Doubt::note(TOO_LARGE)), statements: Vec::new() };
+    let said = || Said { truth: Truth::Unknown(UnknownReason::note(TOO_LARGE)), statements: Vec::new() };
     ResourceAnswer { account: said(), role: said(), session: said(), denies: said(), near_misses: Vec::new() }
 }
 

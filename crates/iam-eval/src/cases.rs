@@ -14,7 +14,7 @@ use super::comparable::Comparable;
 use super::condition::Condition;
 use super::context::{Context, Value, is_multivalued};
 use super::text::Text;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// So many contexts are tried before the answer stays unknown, of policies that compare few values.
 const MOST_CASES: usize = 500;
@@ -33,7 +33,7 @@ const MOST_KEYS: usize = 8;
 pub(super) fn in_every_case<T>(
     context: &Context,
     conditions: &[&Condition],
-    decide: impl Fn(&Context) -> Result<T, Doubt>,
+    decide: impl Fn(&Context) -> Result<T, UnknownReason>,
     agree: impl Fn(&T, &T) -> bool,
 ) -> Option<Vec<T>> {
     let size: usize = conditions.iter().map(|condition| 1 + condition.size()).sum();
@@ -65,7 +65,7 @@ struct Search<'a, T, D, A> {
     left: usize,
 }
 
-impl<T, D: Fn(&Context) -> Result<T, Doubt>, A: Fn(&T, &T) -> bool> Search<'_, T, D, A> {
+impl<T, D: Fn(&Context) -> Result<T, UnknownReason>, A: Fn(&T, &T) -> bool> Search<'_, T, D, A> {
     /// Whether the answer is certain in a context, or in each of its cases. `split` are the keys that were split to get to it.
     fn settles(&mut self, context: &Context, split: &BTreeSet<String>) -> bool {
         let Some(left) = self.left.checked_sub(1) else { return false };

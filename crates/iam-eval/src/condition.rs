@@ -15,7 +15,7 @@ use super::moment::{compare_spans, parse_moments};
 use super::operator::{Comparison, by_name};
 use super::template::Template;
 use super::text::Text;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// A statement's conditions, all of which must hold.
 #[derive(Debug, Clone, Default)]
@@ -160,7 +160,7 @@ impl Condition {
 
     /// Whether the conditions hold.
     pub fn evaluate(&self, context: &Context) -> Truth {
-        let problems = self.problems.iter().map(|problem| Truth::Unknown(Doubt::note(problem)));
+        let problems = self.problems.iter().map(|problem| Truth::Unknown(UnknownReason::note(problem)));
         let tests = self.tests.iter().map(|test| test.evaluate(context));
         tests.chain(problems).fold(Truth::True, Truth::and)
     }
@@ -224,9 +224,9 @@ impl Test {
         match self.operator {
             Operator::Null => self.null(true),
             Operator::Compare { quantifier: Quantifier::All, .. } => Truth::True,
-            Operator::Compare { quantifier: Quantifier::Any, if_exists: true, .. } => {
-                Truth::Unknown(Doubt::note(format!("`ForAnyValue` with `IfExists` on `{}`, which is absent", self.key)))
-            }
+            Operator::Compare { quantifier: Quantifier::Any, if_exists: true, .. } => Truth::Unknown(
+                UnknownReason::note(format!("`ForAnyValue` with `IfExists` on `{}`, which is absent", self.key)),
+            ),
             Operator::Compare { quantifier: Quantifier::Any, .. } => Truth::False,
             Operator::Compare { quantifier: Quantifier::Single, negated, if_exists, .. } => {
                 (negated || if_exists).into()
@@ -271,8 +271,8 @@ impl Test {
                     let note = format!("`{}` may hold several values, and its operator is for one", self.key);
                     // No value of the key settles what its operator means.
                     let given = values.iter().all(|value| value.as_known().is_some());
-                    let key = if given { Doubt::default() } else { context.doubt(&self.key) };
-                    return Truth::Unknown(key.merge(Doubt::note(note)));
+                    let key = if given { UnknownReason::default() } else { context.doubt(&self.key) };
+                    return Truth::Unknown(key.merge(UnknownReason::note(note)));
                 }
                 each(comparison, negated).fold(Truth::True, Truth::and)
             }
@@ -283,7 +283,7 @@ impl Test {
             Operator::Compare { quantifier: Quantifier::Single, .. } => false,
             Operator::Compare { .. } => values.iter().all(|value| value.as_known() == Some("")),
         };
-        let doubt = || Doubt::note(format!("whether `{}`, which is empty, counts as absent", self.key));
+        let doubt = || UnknownReason::note(format!("whether `{}`, which is empty, counts as absent", self.key));
         if no_data { answer.agree(self.when_absent(), doubt()) } else { answer }
     }
 
@@ -293,7 +293,7 @@ impl Test {
             Operator::Compare { comparison: Comparison::Date(order), negated, .. } => {
                 self.against_any(negated, |policy| match policy.as_plain().as_deref().and_then(parse_moments) {
                     Some(moment) => compare_spans(order, span, moment, || context.doubt(&self.key)),
-                    None => Truth::Unknown(Doubt::note(format!("a value for `{}` that is no date", self.key))),
+                    None => Truth::Unknown(UnknownReason::note(format!("a value for `{}` that is no date", self.key))),
                 })
             }
             Operator::Null | Operator::Compare { .. } => self.when_present(&[Text::any()], context),
@@ -311,7 +311,7 @@ impl Test {
         self.against_any(false, |value| match value.as_plain().as_deref() {
             Some(text) if text.eq_ignore_ascii_case("true") => absent.into(),
             Some(text) if text.eq_ignore_ascii_case("false") => (!absent).into(),
-            _ => Truth::Unknown(Doubt::note(format!(
+            _ => Truth::Unknown(UnknownReason::note(format!(
                 "a value of `Null` for `{}` that is neither true nor false",
                 self.key
             ))),

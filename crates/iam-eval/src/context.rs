@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::comparable::Comparable;
 use super::text::Text;
-use super::truth::Doubt;
+use super::truth::UnknownReason;
 
 /// What is known of a condition key in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl Context {
     }
 
     /// The doubt that hangs on `key`.
-    pub(super) fn doubt(&self, key: &str) -> Doubt {
-        Doubt::key(&documented_name(key))
+    pub(super) fn doubt(&self, key: &str) -> UnknownReason {
+        UnknownReason::key(&documented_name(key))
     }
 }
 
@@ -174,6 +174,6 @@ mod tests {
         assert_eq!(context.get("aws:principaltag/team"), &Value::known("a"));
         assert_eq!(context.get("aws:PrincipalTag/other"), &Value::Absent);
         assert_eq!(context.get("aws:SourceIp"), &Value::Unknowable);
-        assert_eq!(context.doubt("aws:sourceVpce"), Doubt::key("aws:SourceVpce"));
+        assert_eq!(context.doubt("aws:sourceVpce"), UnknownReason::key("aws:SourceVpce"));
     }
 }

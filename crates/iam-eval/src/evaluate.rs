@@ -15,7 +15,7 @@ use super::context::Context;
 use super::document::{ActionElement, Document, Effect, Statement};
 use super::rcp;
 use super::resource::Resource;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// What is asked: may the role do this?
 #[derive(Debug, Clone)]
@@ -75,9 +75,9 @@ pub struct Policy {
 
 /// Policies of which one must allow for a request to pass.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct PolicySet {
     /// What the gate is.
-    pub kind: GateKind,
+    pub kind: PolicySetKind,
     /// Its name in reports: the boundary's ARN, the name of a level of the organization; unused for identity policies.
     pub name: String,
     /// Its policies.
@@ -90,7 +90,7 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum GateKind {
+pub enum PolicySetKind {
     /// The role's own policies.
     Identity,
     /// The permissions boundary.
@@ -108,7 +108,7 @@ pub enum GateKind {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct StatementReference {
     /// The gate that it stands in.
-    pub gate: GateKind,
+    pub gate: PolicySetKind,
     /// The kind of its policy.
     pub kind: PolicyKind,
     /// Its policy's name or ARN.
@@ -155,14 +155,14 @@ pub struct Response {
     pub decided_by: Vec<StatementReference>,
     /// The gates that are certainly closed: their kind and name. Where one is seen to be closed at once, those are not looked for that
     /// are closed in each of several cases.
-    pub closed: Vec<(GateKind, String)>,
+    pub closed: Vec<(PolicySetKind, String)>,
     /// Of an implicit deny where no gate is certainly closed, those that are closed in some case: together, and with the statements
     /// that decided, they let nothing through.
-    pub closed_in_some: Vec<(GateKind, String)>,
+    pub closed_in_some: Vec<(PolicySetKind, String)>,
     /// The allows that an implicit deny just missed, in the gates that are closed.
     pub near_misses: Vec<NearMiss>,
     /// What an unknown hangs on.
-    pub doubt: Doubt,
+    pub doubt: UnknownReason,
 }
 
 impl Response {
@@ -172,7 +172,7 @@ impl Response {
     }
 
     /// The gates that stop an implicit deny: those that are certainly closed, else those that are in some case.
-    pub fn stopped_by(&self) -> impl Iterator<Item = &(GateKind, String)> {
+    pub fn stopped_by(&self) -> impl Iterator<Item = &(PolicySetKind, String)> {
         self.closed.iter().chain(&self.closed_in_some)
     }
 
@@ -183,13 +183,13 @@ impl Response {
             closed: Vec::new(),
             closed_in_some: Vec::new(),
             near_misses: Vec::new(),
-            doubt: Doubt::default(),
+            doubt: UnknownReason::default(),
         }
     }
 }
 
 /// Decides a request. Each gate must let it through, and no statement anywhere may deny it.
-pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
+pub fn evaluate(gates: &[PolicySet], request: &Request) -> Response {
     let found = findings(gates, request);
     let perhaps_denied = found.iter().any(|gate| !gate.deny_doubt.keys.is_empty());
     let response = decided(found);
@@ -215,12 +215,14 @@ pub fn evaluate(gates: &[Gate], request: &Request) -> Response {
 }
 
 /// The statements of which one denies in every case, if that is so.
-fn denied_in_every_case(gates: &[Gate], request: &Request) -> Option<Vec<StatementReference>> {
+fn denied_in_every_case(gates: &[PolicySet], request: &Request) -> Option<Vec<StatementReference>> {
     let decide = |context: &Context| {
         let found = findings(gates, &Request { context: context.clone(), ..request.clone() });
         let denying: BTreeSet<_> = found.iter().flat_map(|gate| gate.denying.iter().cloned()).collect();
         match denying.is_empty() {
-            true => Err(found.into_iter().map(|gate| gate.deny_doubt).fold(Doubt::default(), Doubt::merge)),
+            true => {
+                Err(found.into_iter().map(|gate| gate.deny_doubt).fold(UnknownReason::default(), UnknownReason::merge))
+            }
             false => Ok(denying),
         }
     };
@@ -230,7 +232,11 @@ fn denied_in_every_case(gates: &[Gate], request: &Request) -> Option<Vec<Stateme
 }
 
 /// The conditions of the statements of such an effect that speak of the action.
-fn conditions<'a>(gates: &'a [Gate], request: &Request, of: impl Fn(Option<Effect>) -> bool) -> Vec<&'a Condition> {
+fn conditions<'a>(
+    gates: &'a [PolicySet],
+    request: &Request,
+    of: impl Fn(Option<Effect>) -> bool,
+) -> Vec<&'a Condition> {
     let policies = gates.iter().flat_map(|gate| &gate.policies).filter_map(|policy| policy.document.as_ref().ok());
     let speaks = |statement: &&Statement| !action_applies(statement, &request.action).is_false();
     let statements = policies.flat_map(|document| &document.statements).filter(|statement| of(statement.effect));
@@ -250,7 +256,7 @@ fn in_all(cases: Vec<Response>) -> Response {
         cases.iter().flat_map(|case| case.decided_by.iter().cloned()).collect();
     let near_misses: BTreeSet<NearMiss> = cases.iter().flat_map(|case| case.near_misses.iter().cloned()).collect();
     let closed: BTreeSet<_> = cases.iter().flat_map(|case| case.closed.iter().cloned()).collect();
-    let always = |gate: &(GateKind, String)| cases.iter().all(|case| case.closed.contains(gate));
+    let always = |gate: &(PolicySetKind, String)| cases.iter().all(|case| case.closed.contains(gate));
     let (closed, mut closed_in_some): (Vec<_>, Vec<_>) = closed.into_iter().partition(always);
     // Where a gate is closed in every case, the others do not matter.
     if decision != Decision::ImplicitDeny || !closed.is_empty() {
@@ -265,8 +271,8 @@ fn in_all(cases: Vec<Response>) -> Response {
     }
 }
 
-fn findings(gates: &[Gate], request: &Request) -> Vec<GateFindings> {
-    let bears = |gate: &&Gate| gate.kind != GateKind::Rcp || rcp::govern(request);
+fn findings(gates: &[PolicySet], request: &Request) -> Vec<GateFindings> {
+    let bears = |gate: &&PolicySet| gate.kind != PolicySetKind::Rcp || rcp::govern(request);
     gates.iter().filter(bears).map(|gate| GateFindings::of(gate, request)).collect()
 }
 
@@ -316,21 +322,21 @@ fn decided(found: Vec<GateFindings>) -> Response {
 
 /// What the statements of a gate say to a request.
 struct GateFindings {
-    kind: GateKind,
+    kind: PolicySetKind,
     name: String,
     denying: BTreeSet<StatementReference>,
     allowing: BTreeSet<StatementReference>,
     maybe_denying: BTreeSet<StatementReference>,
     maybe_allowing: BTreeSet<StatementReference>,
     near_misses: Vec<NearMiss>,
-    deny_doubt: Doubt,
-    allow_doubt: Doubt,
+    deny_doubt: UnknownReason,
+    allow_doubt: UnknownReason,
     /// Whether something unread, or a statement of unknown effect, may deny.
     unread: bool,
 }
 
 impl GateFindings {
-    fn of(gate: &Gate, request: &Request) -> GateFindings {
+    fn of(gate: &PolicySet, request: &Request) -> GateFindings {
         let mut findings = GateFindings {
             kind: gate.kind,
             name: gate.name.clone(),
@@ -339,8 +345,8 @@ impl GateFindings {
             maybe_denying: BTreeSet::new(),
             maybe_allowing: BTreeSet::new(),
             near_misses: Vec::new(),
-            deny_doubt: Doubt::default(),
-            allow_doubt: Doubt::default(),
+            deny_doubt: UnknownReason::default(),
+            allow_doubt: UnknownReason::default(),
             unread: false,
         };
         gate.unread.iter().for_each(|reason| findings.add_unread(reason));
@@ -408,7 +414,7 @@ impl GateFindings {
     }
 
     fn is_open(&self) -> bool {
-        self.kind == GateKind::Rcp || !self.allowing.is_empty()
+        self.kind == PolicySetKind::Rcp || !self.allowing.is_empty()
     }
 
     fn is_closed(&self) -> bool {
@@ -444,5 +450,5 @@ pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {
 /// True for a statement that was understood in full.
 pub(super) fn soundness(document: &Document, statement: &Statement) -> Truth {
     let problems = document.problems.iter().chain(&statement.problems);
-    problems.map(|problem| Truth::Unknown(Doubt::note(problem))).fold(Truth::True, Truth::and)
+    problems.map(|problem| Truth::Unknown(UnknownReason::note(problem))).fold(Truth::True, Truth::and)
 }

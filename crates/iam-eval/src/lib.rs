@@ -7,26 +7,26 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use iam_eval::{Context, Decision, Document, DocumentKind, Gate, GateKind, Policy, PolicyKind, Request, Resource, Text, evaluate};
+//! use iam_eval::{Context, Decision, Document, DocumentKind, PolicySet, PolicySetKind, Policy, PolicyKind, Request, Resource, Text, evaluate};
 //!
-//! fn gate(kind: GateKind, policy_kind: PolicyKind, name: &str, text: &str) -> Result<Gate, String> {
-//!     let document_kind = if kind == GateKind::Scp { DocumentKind::Scp } else { DocumentKind::Identity };
+//! fn gate(kind: PolicySetKind, policy_kind: PolicyKind, name: &str, text: &str) -> Result<PolicySet, String> {
+//!     let document_kind = if kind == PolicySetKind::Scp { DocumentKind::Scp } else { DocumentKind::Identity };
 //!     let document = Document::parse(text, document_kind)?;
 //!     let policy = Policy { name: name.to_owned(), kind: policy_kind, document: Ok(Arc::new(document)) };
-//!     Ok(Gate { kind, name: name.to_owned(), policies: vec![policy], unread: Vec::new() })
+//!     Ok(PolicySet { kind, name: name.to_owned(), policies: vec![policy], unread: Vec::new() })
 //! }
 //!
 //! # fn main() -> Result<(), String> {
 //! let gates = [
-//!     gate(GateKind::Identity, PolicyKind::Inline, "web", r#"{
+//!     gate(PolicySetKind::Identity, PolicyKind::Inline, "web", r#"{
 //!         "Version": "2012-10-17",
 //!         "Statement": {"Sid": "Logs", "Effect": "Allow", "Action": "s3:Put*", "Resource": "arn:aws:s3:::logs/*"}
 //!     }"#)?,
-//!     gate(GateKind::Boundary, PolicyKind::Boundary, "developer-boundary", r#"{
+//!     gate(PolicySetKind::Boundary, PolicyKind::Boundary, "developer-boundary", r#"{
 //!         "Version": "2012-10-17",
 //!         "Statement": {"Effect": "Allow", "Action": ["s3:*", "ssm:*"], "Resource": "*"}
 //!     }"#)?,
-//!     gate(GateKind::Scp, PolicyKind::Scp, "root", r#"{
+//!     gate(PolicySetKind::Scp, PolicyKind::Scp, "root", r#"{
 //!         "Version": "2012-10-17",
 //!         "Statement": [
 //!             {"Effect": "Allow", "Action": "*", "Resource": "*"},
@@ -57,7 +57,7 @@
 //! // The boundary and the organization allow it; no identity policy does.
 //! let response = evaluate(&gates, &request("s3:GetObject", context));
 //! assert_eq!(response.decision, Decision::ImplicitDeny);
-//! assert_eq!(response.closed, [(GateKind::Identity, "web".to_owned())]);
+//! assert_eq!(response.closed, [(PolicySetKind::Identity, "web".to_owned())]);
 //! # Ok(())
 //! # }
 //! ```
@@ -107,7 +107,8 @@ pub use condition::FailedKey;
 pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, Statement};
 pub use evaluate::{
-    Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference, evaluate,
+    Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
+    StatementReference, evaluate,
 };
 pub use json::Json;
 pub use principal::{PrincipalElement, ServicePrincipal};
@@ -118,7 +119,7 @@ pub use resource_policy::{
 };
 pub use text::{Part, Text};
 pub use trust::evaluate_trust;
-pub use truth::{Doubt, Truth};
+pub use truth::{Truth, UnknownReason};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 
 use super::operator::Order;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// From when until when, both included.
 pub(super) type Moments = (Timestamp, Timestamp);
@@ -69,7 +69,12 @@ fn civil_span(text: &str) -> Option<(DateTime, DateTime)> {
 }
 
 /// Whether `order` holds between a request's and a policy's moment: unknown if it hangs on where in the spans they lie.
-pub(super) fn compare_spans(order: Order, request: Moments, policy: Moments, doubt: impl FnOnce() -> Doubt) -> Truth {
+pub(super) fn compare_spans(
+    order: Order,
+    request: Moments,
+    policy: Moments,
+    doubt: impl FnOnce() -> UnknownReason,
+) -> Truth {
     let lowest = request.0.cmp(&policy.1);
     let highest = request.1.cmp(&policy.0);
     // Every ordering from the lowest to the highest is possible.
@@ -124,7 +129,7 @@ mod tests {
     #[test]
     fn orders_of_spans() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let doubt = || Doubt::note("span");
+        let doubt = || UnknownReason::note("span");
         let unknown = Truth::Unknown(doubt());
         for (order, request, policy, expected) in [
             (Order::Equal, (1, 1), (1, 1), Truth::True),

@@ -14,7 +14,7 @@ use super::moment::{compare_spans, parse_moments};
 use super::pattern::{Match, Pattern, Piece};
 use super::template::Template;
 use super::text::Text;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// What an operator compares, its negation and set prefix taken off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Comparison {
     /// The operators whose values are no strings. AWS documents variables for string and ARN operators only.
     fn compare_typed(self, key: &str, value: &Text, policy: &Template, context: &Context) -> Truth {
         let Some(policy) = policy.as_plain() else {
-            return Truth::Unknown(Doubt::note(format!(
+            return Truth::Unknown(UnknownReason::note(format!(
                 "a policy variable for `{key}`, in an operator that takes none"
             )));
         };
@@ -147,7 +147,7 @@ impl Comparison {
             Comparison::Text { .. } | Comparison::Arn => None,
         };
         answer.unwrap_or_else(|| {
-            Truth::Unknown(Doubt::note(format!("a value for `{key}` that its operator cannot read")))
+            Truth::Unknown(UnknownReason::note(format!("a value for `{key}` that its operator cannot read")))
         })
     }
 }
@@ -192,10 +192,10 @@ fn compare_arn(key: &str, value: &Text, policy: &Template, context: &Context) ->
     }
     pieces.extend([Piece::Char(':'), Piece::Run].repeat(missing));
     let note = "whether a pattern with fewer than six components is an ARN for `Arn*` operators is not documented";
-    Truth::False.agree(compare_components(key, value, &pieces, &doubt, context), Doubt::note(note))
+    Truth::False.agree(compare_components(key, value, &pieces, &doubt, context), UnknownReason::note(note))
 }
 
-fn compare_components(key: &str, value: &Text, pieces: &[Piece], doubt: &Doubt, context: &Context) -> Truth {
+fn compare_components(key: &str, value: &Text, pieces: &[Piece], doubt: &UnknownReason, context: &Context) -> Truth {
     let unsettled = || {
         // A value of which nothing is known has no components to compare: only whether it can match at all is known.
         let never = Pattern::new(pieces.iter().copied()).matches(value) == Match::Never;
@@ -219,7 +219,7 @@ fn compare_components(key: &str, value: &Text, pieces: &[Piece], doubt: &Doubt, 
 }
 
 /// A match in the words of truth; what is in doubt is the variables of the policy, the request's value, or both.
-fn truth(found: Match, doubt: Doubt, key: &str, value: &Text, context: &Context) -> Truth {
+fn truth(found: Match, doubt: UnknownReason, key: &str, value: &Text, context: &Context) -> Truth {
     match found {
         Match::Always => Truth::True,
         Match::Never => Truth::False,

@@ -3,7 +3,7 @@
 //! Source: [Principal](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 
 use super::json::{Json, repeated};
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// Whom a statement speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,8 @@ impl PrincipalElement {
 
     /// Whether it means the service. Names match exactly; whether their case counts is not documented.
     pub(super) fn admits(&self, service: &ServicePrincipal) -> Truth {
-        let everyone = || Truth::Unknown(Doubt::note("what principal `*` means for a service is not documented"));
+        let everyone =
+            || Truth::Unknown(UnknownReason::note("what principal `*` means for a service is not documented"));
         match self {
             PrincipalElement::Services(names) => {
                 let doubtful = || {
@@ -84,14 +85,14 @@ impl PrincipalElement {
                     let expected = service.name();
                     let note =
                         format!("whether `{doubtful}` stands for `{expected}` in this partition is not documented");
-                    Truth::Unknown(Doubt::note(note))
+                    Truth::Unknown(UnknownReason::note(note))
                 } else {
                     Truth::False
                 }
             }
             PrincipalElement::Everyone => everyone(),
             PrincipalElement::NotPrincipal => {
-                Truth::Unknown(Doubt::note("what `NotPrincipal` means for a service is not documented"))
+                Truth::Unknown(UnknownReason::note("what `NotPrincipal` means for a service is not documented"))
             }
             PrincipalElement::Missing => Truth::True,
         }

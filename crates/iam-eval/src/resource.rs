@@ -7,7 +7,7 @@ use super::context::Context;
 use super::pattern::Match;
 use super::template::Template;
 use super::text::Text;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// The resource of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Resource {
                 match (of(&Text::known("*")), of(shown_as)) {
                     (Truth::True, Truth::True) => Truth::True,
                     (Truth::False, Truth::False) => Truth::False,
-                    (documented, shown) => documented.agree(shown, Doubt::note(note)),
+                    (documented, shown) => documented.agree(shown, UnknownReason::note(note)),
                 }
             }
             Resource::LogGroup { with_suffix, bare } => match (of(with_suffix), of(bare)) {
@@ -52,7 +52,7 @@ impl Resource {
                 (Truth::False, Truth::False) => Truth::False,
                 (suffixed, bare) => {
                     let note = "whether the ARN of a log group without `:*` grants this is not documented";
-                    suffixed.agree(bare, Doubt::note(note))
+                    suffixed.agree(bare, UnknownReason::note(note))
                 }
             },
         }
@@ -98,7 +98,7 @@ impl ResourceElement {
             ResourceElement::NotResource(patterns) => {
                 // A pattern that matches nothing widens the statement, so one that IAM refuses settles nothing here.
                 let refused = patterns.iter().find_map(ResourcePattern::refusal);
-                let refused = refused.map_or(Truth::False, |why| Truth::Unknown(Doubt::note(why)));
+                let refused = refused.map_or(Truth::False, |why| Truth::Unknown(UnknownReason::note(why)));
                 !resource.matches(|text| any_matches(patterns, text, context)).or(refused)
             }
             ResourceElement::Missing => Truth::True,
@@ -182,12 +182,12 @@ impl ResourcePattern {
             // A `*` at the end of a field may run over colons, and would then need no completion.
             Standing::Documented if completed.is_false() && !written.is_false() => {
                 let note = "an ARN with too few fields whose wildcards would have to stand for several";
-                Truth::Unknown(Doubt::note(note))
+                Truth::Unknown(UnknownReason::note(note))
             }
             Standing::Documented => completed,
             Standing::Undocumented => {
                 let note = "whether an ARN with too few fields is completed with `*` here is not documented";
-                written.agree(completed, Doubt::note(note))
+                written.agree(completed, UnknownReason::note(note))
             }
             Standing::Refused(_) => self.judged(written.or(completed)),
         }
@@ -196,7 +196,7 @@ impl ResourcePattern {
     /// What a match means: of a pattern that IAM refuses only that it cannot match is certain.
     fn judged(&self, matched: Truth) -> Truth {
         match self.refusal() {
-            Some(why) if !matched.is_false() => Truth::Unknown(Doubt::note(why)),
+            Some(why) if !matched.is_false() => Truth::Unknown(UnknownReason::note(why)),
             _ => matched,
         }
     }
@@ -286,12 +286,13 @@ fn matches(template: &Template, text: &Text, context: &Context) -> Truth {
     match pattern.matches_arn(text) {
         Match::Always => Truth::True,
         Match::Never => Truth::False,
-        Match::Maybe if doubt == Doubt::default() => Truth::Unknown(Doubt::note(match text.as_known() {
-            Some(_) => {
-                "a `*` in the middle of an ARN segment would have to cross a colon, which is not documented".to_owned()
-            }
-            None => format!("the pattern covers only some of what `{text}` may be"),
-        })),
+        Match::Maybe if doubt == UnknownReason::default() => {
+            Truth::Unknown(UnknownReason::note(match text.as_known() {
+                Some(_) => "a `*` in the middle of an ARN segment would have to cross a colon, which is not documented"
+                    .to_owned(),
+                None => format!("the pattern covers only some of what `{text}` may be"),
+            }))
+        }
         Match::Maybe => Truth::Unknown(doubt),
     }
 }

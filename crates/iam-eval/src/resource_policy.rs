@@ -13,12 +13,12 @@ use super::condition::Condition;
 use super::context::Context;
 use super::document::{Document, DocumentKind, Effect, Statement};
 use super::evaluate::{
-    Decision, Gate, GateKind, NearMiss, Policy, PolicyKind, Request, Response, RuledOutBy, StatementReference,
-    action_applies, applies, evaluate,
+    Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
+    StatementReference, action_applies, applies, evaluate,
 };
 use super::json::Json;
 use super::principal::is_id_of_principal;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// The AWS principals of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,9 @@ impl RoleSession<'_> {
         let canonical = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         match name {
             _ if name == self.account || name == root() => Truth::True,
-            _ if canonical => Truth::Unknown(Doubt::note(format!("which account has the canonical user id `{name}`"))),
+            _ if canonical => {
+                Truth::Unknown(UnknownReason::note(format!("which account has the canonical user id `{name}`")))
+            }
             _ => Truth::False,
         }
     }
@@ -117,7 +119,7 @@ impl RoleSession<'_> {
         // IAM shows the id in place of the ARN once the role is deleted. That of a role that exists is not documented.
         match self.role_id {
             Some(id) if id == name => {
-                Truth::Unknown(Doubt::note(format!("whether the id `{name}` stands for the role that has it")))
+                Truth::Unknown(UnknownReason::note(format!("whether the id `{name}` stands for the role that has it")))
             }
             _ => Truth::False,
         }
@@ -128,7 +130,9 @@ impl RoleSession<'_> {
         match (name.strip_prefix(&sessions), self.name) {
             (None, _) => Truth::False,
             (Some(named), Some(session)) => Truth::from(named == session),
-            (Some(_), None) => Truth::Unknown(Doubt::note(format!("whether the instance's session is `{name}`"))),
+            (Some(_), None) => {
+                Truth::Unknown(UnknownReason::note(format!("whether the instance's session is `{name}`")))
+            }
         }
     }
 }
@@ -193,7 +197,7 @@ pub fn evaluate_resource_policy(
         return budget::unknown();
     }
     let reference = |index: usize, statement: &Statement| StatementReference {
-        gate: GateKind::Resource,
+        gate: PolicySetKind::Resource,
         kind: PolicyKind::Document,
         policy: name.to_owned(),
         sid: statement.sid.clone(),
@@ -259,8 +263,10 @@ fn speaks_of(statement: &Statement, means: Means, session: &RoleSession<'_>) -> 
         AwsPrincipals::Everyone => Truth::from(matches!(means, Means::Role | Means::Any)),
         AwsPrincipals::AllBut(names) if means == Means::Any => all_but(names, session),
         // `NotPrincipal` is not supported with `Allow`.
-        AwsPrincipals::AllBut(_) => Truth::Unknown(Doubt::note("what `NotPrincipal` allows is not documented")),
-        AwsPrincipals::Unclear => Truth::Unknown(Doubt::note("whom a statement of the policy means is not clear")),
+        AwsPrincipals::AllBut(_) => Truth::Unknown(UnknownReason::note("what `NotPrincipal` allows is not documented")),
+        AwsPrincipals::Unclear => {
+            Truth::Unknown(UnknownReason::note("whom a statement of the policy means is not clear"))
+        }
     }
 }
 
@@ -278,7 +284,7 @@ fn all_but(names: &[String], session: &RoleSession<'_>) -> Truth {
     let of_session = is_left_out(&|name| session.is_session(name));
     let some = account.clone().or(role.clone()).or(of_session.clone());
     let all = account.and(role).and(of_session);
-    let partly = Doubt::note("`NotPrincipal` leaves out only some of the account, the role and its session");
+    let partly = UnknownReason::note("`NotPrincipal` leaves out only some of the account, the role and its session");
     (!some).agree(!all, partly)
 }
 
@@ -305,12 +311,14 @@ fn near_miss(statement: &Statement, session: &RoleSession<'_>, request: &Request
 ///
 /// A grant to the role takes the place of an identity policy; one to its session is not limited by an implicit deny of the
 /// permissions boundary either. Denies, and all other gates, count all the same.
-pub fn evaluate_with_grants(gates: &[Gate], request: &Request, answer: &ResourceAnswer) -> Response {
+pub fn evaluate_with_grants(gates: &[PolicySet], request: &Request, answer: &ResourceAnswer) -> Response {
     let mut response = evaluate(gates, request);
     let Ok(everything) = Document::parse(EVERYTHING, DocumentKind::Identity) else { return response };
     let everything = Arc::new(everything);
-    let grants: [(&Said, &[GateKind]); 2] =
-        [(&answer.role, &[GateKind::Identity]), (&answer.session, &[GateKind::Identity, GateKind::Boundary])];
+    let grants: [(&Said, &[PolicySetKind]); 2] = [
+        (&answer.role, &[PolicySetKind::Identity]),
+        (&answer.session, &[PolicySetKind::Identity, PolicySetKind::Boundary]),
+    ];
     for (said, opens) in grants {
         let counts = said.truth.clone().and(!answer.denies.truth.clone());
         if response.decision == Decision::Allowed || counts.is_false() {
@@ -344,7 +352,7 @@ const EVERYTHING: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Re
 const GRANT: &str = "";
 
 /// The response where `doubt` keeps open which of the two it is; `granted` allows no less than `response`.
-fn either(response: Response, granted: Response, doubt: Doubt) -> Response {
+fn either(response: Response, granted: Response, doubt: UnknownReason) -> Response {
     match granted.decision {
         Decision::ImplicitDeny | Decision::ExplicitDeny => response,
         Decision::Allowed | Decision::Unknown => Response {
@@ -368,7 +376,7 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
             Response {
                 decision: Decision::ExplicitDeny,
                 decided_by: others.into_iter().chain(answer.denies.statements.iter().cloned()).collect(),
-                doubt: Doubt::default(),
+                doubt: UnknownReason::default(),
                 near_misses: Vec::new(),
                 closed: response.closed,
                 closed_in_some: Vec::new(),
@@ -378,10 +386,10 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
         (_, _, Truth::False) => Response {
             decision: Decision::ImplicitDeny,
             decided_by: Vec::new(),
-            closed: vec![(GateKind::Resource, name.to_owned())],
+            closed: vec![(PolicySetKind::Resource, name.to_owned())],
             closed_in_some: Vec::new(),
             near_misses: answer.near_misses.clone(),
-            doubt: Doubt::default(),
+            doubt: UnknownReason::default(),
         },
         (Decision::Allowed, Truth::False, Truth::True) => response,
         (decision, denies, allows) => {

@@ -8,7 +8,7 @@ use super::budget::{Size, length_of};
 use super::context::{Context, Value, is_multivalued};
 use super::pattern::{Pattern, Piece, piece_of};
 use super::text::Part;
-use super::truth::Doubt;
+use super::truth::UnknownReason;
 
 /// A string of a policy, its variables found.
 #[derive(Debug, Clone)]
@@ -93,11 +93,11 @@ impl Template {
     /// The pattern with the context's values put in, and the variables whose value is not known; `None` if a variable
     /// has no value, so that it matches nothing. `wildcards` says whether the text's own `*` and `?` are live; what a
     /// variable puts in is literal always.
-    pub(super) fn resolve(&self, context: &Context, wildcards: bool) -> Option<(Cow<'_, Pattern>, Doubt)> {
+    pub(super) fn resolve(&self, context: &Context, wildcards: bool) -> Option<(Cow<'_, Pattern>, UnknownReason)> {
         match &self.fixed {
             Some(fixed) => {
                 let (live, literal) = fixed.as_ref();
-                Some((Cow::Borrowed(if wildcards { live } else { literal }), Doubt::default()))
+                Some((Cow::Borrowed(if wildcards { live } else { literal }), UnknownReason::default()))
             }
             None => {
                 let (pieces, doubt) = self.pieces(context, wildcards)?;
@@ -107,16 +107,16 @@ impl Template {
     }
 
     /// The pieces with the context's values put in, and the doubts; `None` if a variable has no value.
-    pub(super) fn pieces(&self, context: &Context, wildcards: bool) -> Option<(Vec<Piece>, Doubt)> {
+    pub(super) fn pieces(&self, context: &Context, wildcards: bool) -> Option<(Vec<Piece>, UnknownReason)> {
         let mut pieces = Vec::new();
-        let mut doubt = Doubt::default();
+        let mut doubt = UnknownReason::default();
         for part in &self.parts {
             match part {
                 TemplatePart::Text(text) if wildcards => pieces.extend(text.chars().map(piece_of)),
                 TemplatePart::Text(text) => pieces.extend(text.chars().map(Piece::Char)),
                 TemplatePart::Character(c) => pieces.push(Piece::Char(*c)),
                 TemplatePart::Broken => {
-                    doubt = doubt.merge(Doubt::note("a policy variable that cannot be read"));
+                    doubt = doubt.merge(UnknownReason::note("a policy variable that cannot be read"));
                     pieces.push(Piece::Unknown);
                 }
                 TemplatePart::Variable { key, default } => match (context.get(key), default) {
@@ -270,6 +270,6 @@ mod tests {
         let template = Template::parse("${aws:username}*", false);
         let (pattern, doubt) = template.resolve(&context(), true).unwrap();
         assert_eq!(pattern.matches(&Text::known("${aws:username}x")), Match::Always);
-        assert_eq!(doubt, Doubt::default());
+        assert_eq!(doubt, UnknownReason::default());
     }
 }

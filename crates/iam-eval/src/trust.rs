@@ -9,14 +9,14 @@ use super::context::Context;
 use super::document::{Document, Effect, Statement};
 use super::evaluate::{action_applies, soundness};
 use super::principal::ServicePrincipal;
-use super::truth::{Doubt, Truth};
+use super::truth::{Truth, UnknownReason};
 
 /// Decides whether a trust policy lets a service assume the role.
 ///
 /// The context holds what the service is known to send; anything else leaves the answer unknown.
 pub fn evaluate_trust(document: &Document, service: &ServicePrincipal, context: &Context) -> Truth {
     if document.is_too_large("sts:AssumeRole", 0, context) {
-        return Truth::Unknown(Doubt::note(TOO_LARGE));
+        return Truth::Unknown(UnknownReason::note(TOO_LARGE));
     }
     let conditions: Vec<&Condition> = document.statements.iter().map(|statement| &statement.condition).collect();
     cases::truth(context, &conditions, |context| {

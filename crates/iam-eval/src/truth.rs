@@ -6,26 +6,26 @@ use std::collections::BTreeSet;
 /// Why something is not known: context keys that would settle it, and other doubts in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
-pub struct Doubt {
+pub struct UnknownReason {
     /// The condition keys that it hangs on, as AWS documents their names where it does.
     pub keys: BTreeSet<String>,
     /// Doubts that no context key settles: lower case, no trailing period.
     pub notes: BTreeSet<String>,
 }
 
-impl Doubt {
+impl UnknownReason {
     /// A doubt that the value of a context key would settle.
-    pub fn key(key: &str) -> Doubt {
-        Doubt { keys: BTreeSet::from([key.to_owned()]), notes: BTreeSet::new() }
+    pub fn key(key: &str) -> UnknownReason {
+        UnknownReason { keys: BTreeSet::from([key.to_owned()]), notes: BTreeSet::new() }
     }
 
     /// A doubt in words.
-    pub fn note(note: impl Into<String>) -> Doubt {
-        Doubt { keys: BTreeSet::new(), notes: BTreeSet::from([note.into()]) }
+    pub fn note(note: impl Into<String>) -> UnknownReason {
+        UnknownReason { keys: BTreeSet::new(), notes: BTreeSet::from([note.into()]) }
     }
 
     /// Both doubts.
-    pub fn merge(mut self, other: Doubt) -> Doubt {
+    pub fn merge(mut self, other: UnknownReason) -> UnknownReason {
         self.keys.extend(other.keys);
         self.notes.extend(other.notes);
         self
@@ -40,7 +40,7 @@ pub enum Truth {
     /// Certainly not so.
     False,
     /// Cannot be said, and why.
-    Unknown(Doubt),
+    Unknown(UnknownReason),
 }
 
 impl Truth {
@@ -60,7 +60,7 @@ impl Truth {
     }
 
     /// The two answers of two readings of the same thing: what they agree on, else unknown for `doubt`.
-    pub fn agree(self, other: Truth, doubt: Doubt) -> Truth {
+    pub fn agree(self, other: Truth, doubt: UnknownReason) -> Truth {
         match (self, other) {
             (Truth::True, Truth::True) => Truth::True,
             (Truth::False, Truth::False) => Truth::False,
@@ -71,10 +71,10 @@ impl Truth {
     }
 
     /// What it hangs on; nothing where it is certain.
-    pub fn doubt(&self) -> Doubt {
+    pub fn doubt(&self) -> UnknownReason {
         match self {
             Truth::Unknown(doubt) => doubt.clone(),
-            Truth::True | Truth::False => Doubt::default(),
+            Truth::True | Truth::False => UnknownReason::default(),
         }
     }
 
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn truth_tables() {
-        let unknown = || Truth::Unknown(Doubt::key("k"));
+        let unknown = || Truth::Unknown(UnknownReason::key("k"));
         for (a, b, and, or) in [
             (Truth::True, Truth::True, Truth::True, Truth::True),
             (Truth::True, Truth::False, Truth::False, Truth::True),
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn readings_that_differ_are_unknown_with_every_reason() {
-        assert_eq!(Truth::True.agree(Truth::True, Doubt::note("n")), Truth::True);
-        let both = Truth::True.agree(Truth::Unknown(Doubt::key("k")), Doubt::note("n"));
-        assert_eq!(both, Truth::Unknown(Doubt::key("k").merge(Doubt::note("n"))));
+        assert_eq!(Truth::True.agree(Truth::True, UnknownReason::note("n")), Truth::True);
+        let both = Truth::True.agree(Truth::Unknown(UnknownReason::key("k")), UnknownReason::note("n"));
+        assert_eq!(both, Truth::Unknown(UnknownReason::key("k").merge(UnknownReason::note("n"))));
     }
 }

@@ -6,12 +6,12 @@ use tokio::sync::Semaphore;
 use super::super::fleet::{Entered, Fleet, nothing};
 use super::super::gather::{self, Live};
 use super::super::progress::FleetProgress;
-use super::super::resolve::{FixPlan, FixSource, Wanted};
+use super::super::resolve::{FixPlan, FixSource, TargetSelection};
 use super::super::{Stop, args};
 use crate::aws::Connection;
 use crate::facts::{Facts, GivenPolicies, Subject};
 use crate::fix;
-use crate::sources::live::{self, From, Overseer, Query, Selection};
+use crate::sources::live::{self, From, Query, ScpReader, Selection};
 
 /// All of them, in a stable order.
 pub(super) struct Accounts {
@@ -53,7 +53,7 @@ impl Accounts {
             (FixSource::Live(wanted), _) => wanted,
         };
         match wanted {
-            Wanted::Selection(tags) if resolved.reach.accounts.is_some() => {
+            TargetSelection::Selection(tags) if resolved.reach.accounts.is_some() => {
                 let selection = Selection { tags: tags.clone() };
                 let fleet = Fleet::open(&resolved.regions, &resolved.reach, aws).await?;
                 let entered = fleet.enter_all(&selection).await.into_iter();
@@ -100,7 +100,7 @@ impl Accounts {
         options: &fix::Options,
         keep: impl Fn(usize, Facts) -> Facts,
     ) -> Vec<Facts> {
-        let overseer = self.fleet.as_ref().map(|fleet| Overseer::new(fleet.base()));
+        let overseer = self.fleet.as_ref().map(|fleet| ScpReader::new(fleet.base()));
         let progress =
             self.fleet.as_ref().map(|fleet| FleetProgress::start(indexes.len(), fleet.base().traffic().clone()));
         let regions_at_a_time = Semaphore::new(self.at_a_time);

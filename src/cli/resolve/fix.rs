@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use super::reach::{Reach, live_only, reach, role_name};
 use super::{
-    LevelFiles, Mistakes, Preferred, Wanted, finish, noted, one_region_for_named, preferences, regions, requirements,
-    wanted,
+    LevelFiles, Mistakes, Preferred, TargetSelection, finish, noted, one_region_for_named, preferences, regions,
+    requirements, wanted,
 };
 use crate::cli::args;
 use crate::fix::Options;
@@ -19,13 +19,13 @@ use iam_eval::arn::{is_account_id, is_iam_name};
 #[derive(Debug)]
 pub enum FixSource {
     /// An AWS account.
-    Live(Wanted),
+    Live(TargetSelection),
     /// A snapshot file, for a dry run.
     Snapshot {
         /// The file.
         file: OsString,
         /// What to fix of it.
-        wanted: Wanted,
+        wanted: TargetSelection,
     },
 }
 
@@ -67,7 +67,7 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     if typed.snapshot.is_some() {
         live_only(&typed.targets.selection, &mut mistakes);
     }
-    if typed.snapshot.is_none() || matches!(wanted, Wanted::Targets(_)) {
+    if typed.snapshot.is_none() || matches!(wanted, TargetSelection::Targets(_)) {
         one_region_for_named(&wanted, &regions, &mut mistakes);
     }
     if typed.snapshot.is_some() && !typed.writing.dry_run && typed.emit.is_none() {

@@ -22,13 +22,13 @@ pub use reach::{AccountList, Reach};
 #[derive(Debug)]
 pub enum Source {
     /// An AWS account.
-    Live(Wanted),
+    Live(TargetSelection),
     /// A snapshot file.
     Snapshot {
         /// The file.
         file: OsString,
         /// What to judge of it.
-        wanted: Wanted,
+        wanted: TargetSelection,
     },
     /// Bare documents.
     Documents(DocumentFiles),
@@ -36,7 +36,7 @@ pub enum Source {
 
 /// What to judge.
 #[derive(Debug, Clone)]
-pub enum Wanted {
+pub enum TargetSelection {
     /// Nothing was said: this instance, or a list to pick from, or all that a snapshot was taken of.
     Unsaid,
     /// These targets.
@@ -125,7 +125,7 @@ pub struct CheckPlan {
 #[derive(Debug)]
 pub struct SnapshotPlan {
     /// What to save the facts of.
-    pub wanted: Wanted,
+    pub wanted: TargetSelection,
     /// The Regions given.
     pub regions: Vec<String>,
     /// How far a selection reaches beyond them.
@@ -156,13 +156,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     if typed.simulate && reach.accounts.is_some() {
         mistakes.push("`--simulate` asks in one account; omit `--accounts`".to_owned());
     }
-    let live_or_snapshot = |file: &Option<OsString>, wanted: Wanted| match file {
+    let live_or_snapshot = |file: &Option<OsString>, wanted: TargetSelection| match file {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),
     };
     let source = if sources.policy.is_empty() {
         documents_only(sources, &mut mistakes);
-        if sources.snapshot.is_none() || matches!(wanted, Wanted::Targets(_)) {
+        if sources.snapshot.is_none() || matches!(wanted, TargetSelection::Targets(_)) {
             one_region_for_named(&wanted, &regions, &mut mistakes);
         }
         live_or_snapshot(&sources.snapshot, wanted)
@@ -246,13 +246,13 @@ fn noted<T>(result: Result<T, String>, mistakes: &mut Mistakes) -> Option<T> {
     result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
-fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> Wanted {
+fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> TargetSelection {
     if typed.all || !typed.tag.is_empty() {
         let tags = typed.tag.iter().filter_map(|tag| noted(key_and_value("--tag", tag), mistakes));
-        return Wanted::Selection(tags.collect());
+        return TargetSelection::Selection(tags.collect());
     }
     if typed.targets.is_empty() {
-        return Wanted::Unsaid;
+        return TargetSelection::Unsaid;
     }
     let mut texts: Vec<String> = typed.targets.iter().filter(|text| *text != STANDARD_INPUT).cloned().collect();
     match typed.targets.iter().filter(|text| *text == STANDARD_INPUT).count() {
@@ -262,7 +262,7 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> Wanted {
     }
     let parsed = texts.iter();
     let parsed = parsed.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
-    Wanted::Targets(parsed.collect())
+    TargetSelection::Targets(parsed.collect())
 }
 
 const STANDARD_INPUT: &str = "-";
@@ -279,8 +279,8 @@ fn targets_of_standard_input() -> Result<Vec<String>, String> {
 }
 
 /// A named target is in one place; an ARN says itself in which.
-fn one_region_for_named(wanted: &Wanted, regions: &[String], mistakes: &mut Mistakes) {
-    if regions.len() > 1 && !matches!(wanted, Wanted::Selection(_)) {
+fn one_region_for_named(wanted: &TargetSelection, regions: &[String], mistakes: &mut Mistakes) {
+    if regions.len() > 1 && !matches!(wanted, TargetSelection::Selection(_)) {
         mistakes.push("several `--region` go with `--all` or `--tag`; for named targets give one, or ARNs".to_owned());
     }
 }

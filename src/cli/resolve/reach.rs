@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Mistakes, Wanted};
+use super::{Mistakes, TargetSelection};
 use crate::cli::args;
 use iam_eval::arn::is_iam_name;
 
@@ -36,19 +36,24 @@ pub enum AccountList {
 }
 
 /// Resolves how far a selection reaches. Whoever says how far and not what wants everything there.
-pub fn reach(typed: &args::Selection, wanted: &mut Wanted, regions: &[String], mistakes: &mut Mistakes) -> Reach {
+pub fn reach(
+    typed: &args::Selection,
+    wanted: &mut TargetSelection,
+    regions: &[String],
+    mistakes: &mut Mistakes,
+) -> Reach {
     let far = typed.all_regions || typed.accounts.is_some();
     match wanted {
-        Wanted::Unsaid if far => *wanted = Wanted::Selection(Vec::new()),
-        Wanted::Targets(_) if typed.accounts.is_some() => {
+        TargetSelection::Unsaid if far => *wanted = TargetSelection::Selection(Vec::new()),
+        TargetSelection::Targets(_) if typed.accounts.is_some() => {
             mistakes.push("`--accounts` goes with `--all` or `--tag`; name a target of another account by its ARN, with credentials of that account".to_owned());
         }
-        Wanted::Targets(_) if typed.all_regions => {
+        TargetSelection::Targets(_) if typed.all_regions => {
             mistakes.push(
                 "`--all-regions` goes with `--all` or `--tag`; for named targets give `--region`, or ARNs".to_owned(),
             );
         }
-        Wanted::Unsaid | Wanted::Targets(_) | Wanted::Selection(_) => {}
+        TargetSelection::Unsaid | TargetSelection::Targets(_) | TargetSelection::Selection(_) => {}
     }
     if typed.all_regions && !regions.is_empty() {
         mistakes.push("`--all-regions` and `--region` contradict each other; give one of them".to_owned());

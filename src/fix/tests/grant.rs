@@ -9,7 +9,7 @@ use crate::fix::document::with_statements;
 use crate::fix::grant::{lacks, whole};
 use crate::fix::{Options, Reason, State};
 use crate::needs::{self, Place, RequiredAction, Requirements, S3Logs};
-use iam_eval::{Decision, Doubt, GateKind, Response};
+use iam_eval::{Decision, PolicySetKind, Response, UnknownReason};
 
 const PLACE: Place<'static> = Place {
     partition: Some("aws-us-gov"),
@@ -48,7 +48,7 @@ fn a_whole_policy_without_the_core_has_what_is_asked_for() {
 
 #[test]
 fn only_what_the_role_itself_leaves_open_is_lacking() {
-    let response = |decision, closed: &[GateKind], doubt| Response {
+    let response = |decision, closed: &[PolicySetKind], doubt| Response {
         decision,
         decided_by: Vec::new(),
         closed: closed.iter().map(|kind| (*kind, String::new())).collect(),
@@ -58,19 +58,19 @@ fn only_what_the_role_itself_leaves_open_is_lacking() {
     };
     let need = needs::core(&PLACE).remove(0);
     let unresolved = needs::Need { unresolved: true, ..need.clone() };
-    let (key, note) = (Doubt::key("aws:SourceVpce"), Doubt::note("not documented"));
+    let (key, note) = (UnknownReason::key("aws:SourceVpce"), UnknownReason::note("not documented"));
     use Decision::*;
     for (need, response, expected) in [
-        (&need, response(Allowed, &[], Doubt::default()), false),
-        (&need, response(ImplicitDeny, &[GateKind::Identity], Doubt::default()), true),
-        (&need, response(ImplicitDeny, &[GateKind::Boundary], Doubt::default()), false),
-        (&need, response(ImplicitDeny, &[GateKind::Scp, GateKind::Identity], Doubt::default()), true),
-        (&need, response(ExplicitDeny, &[], Doubt::default()), false),
+        (&need, response(Allowed, &[], UnknownReason::default()), false),
+        (&need, response(ImplicitDeny, &[PolicySetKind::Identity], UnknownReason::default()), true),
+        (&need, response(ImplicitDeny, &[PolicySetKind::Boundary], UnknownReason::default()), false),
+        (&need, response(ImplicitDeny, &[PolicySetKind::Scp, PolicySetKind::Identity], UnknownReason::default()), true),
+        (&need, response(ExplicitDeny, &[], UnknownReason::default()), false),
         // What AWS does not document is settled by a statement that it does; a condition is somebody's intention.
         (&need, response(Unknown, &[], note.clone()), true),
         (&need, response(Unknown, &[], key.clone()), false),
         (&need, response(Unknown, &[], note.clone().merge(key)), false),
-        (&need, response(Unknown, &[], Doubt::default()), false),
+        (&need, response(Unknown, &[], UnknownReason::default()), false),
         (&unresolved, response(Unknown, &[], note), false),
     ] {
         assert_eq!(lacks(need, &response), expected, "{response:?}");

@@ -18,7 +18,8 @@ use crate::needs::{self, Place};
 use crate::report::{Report, Verdict};
 use iam_eval::arn::Arn;
 use iam_eval::{
-    Context, Decision, Document, DocumentKind, Gate, GateKind, Policy, PolicyKind, Request, Resource, Text, evaluate,
+    Context, Decision, Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Resource, Text,
+    evaluate,
 };
 
 fn config() -> ProptestConfig {
@@ -95,7 +96,8 @@ fn role_of(facts: &Facts, index: usize) -> Option<String> {
 fn allows(document: &str, action: &str, resource: &str) -> Decision {
     let document = Document::parse(document, DocumentKind::Identity).unwrap();
     let policy = Policy { name: "new".to_owned(), kind: PolicyKind::Inline, document: Ok(Arc::new(document)) };
-    let gate = Gate { kind: GateKind::Identity, name: String::new(), policies: vec![policy], unread: Vec::new() };
+    let gate =
+        PolicySet { kind: PolicySetKind::Identity, name: String::new(), policies: vec![policy], unread: Vec::new() };
     let resource = Resource::Arn(Text::with_wildcards(resource));
     let request = Request { action: action.to_owned(), resource, context: Context::default() };
     evaluate(&[gate], &request).decision

@@ -1,9 +1,9 @@
 //! The session key and its policy.
 
-use iam_eval::{Doubt, NearMiss, StatementReference};
+use iam_eval::{NearMiss, StatementReference, UnknownReason};
 
 use super::Words;
-use super::phrases::{because, dependencies, near_miss, statements};
+use super::phrases::{because, deny, dependencies, near_miss, statements};
 use crate::command_line::Command;
 use crate::facts::Unreadable;
 
@@ -93,7 +93,7 @@ pub(super) fn policy_invalid(key: &str) -> Words {
 
 pub(super) fn policy_denies(key: &str, by: &[StatementReference], action: &str) -> Words {
     Words::new(
-        format!("{} of the key policy of `{key}` denies the role `{action}`", statements(by)),
+        format!("{} of the key policy of `{key}` {} the role `{action}`", statements(by), deny(by)),
         "an explicit deny overrides any allow: narrow that statement of the key policy",
     )
 }
@@ -118,7 +118,7 @@ pub(super) fn policy_does_not_allow(
     )
 }
 
-pub(super) fn policy_unknown(key: &str, depends_on: &Doubt) -> Words {
+pub(super) fn policy_unknown(key: &str, depends_on: &UnknownReason) -> Words {
     Words::new(
         format!(
             "cannot determine whether the policy of the key `{key}` allows the role to use it: it depends on {}",

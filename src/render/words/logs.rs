@@ -1,9 +1,11 @@
 //! Session preferences and session logs.
 
-use iam_eval::{Doubt, GateKind, StatementReference};
+use iam_eval::{PolicySetKind, StatementReference, UnknownReason};
 
 use super::Words;
-use super::phrases::{actions as in_words, dependencies, near_miss, statement, statements, unread_policy, unreadable};
+use super::phrases::{
+    actions as in_words, deny, dependencies, near_miss, statement, statements, unread_policy, unreadable,
+};
 use crate::command_line::Command;
 use crate::facts::Unreadable;
 use crate::report::{LogDestination, Obstacle, UnreadPolicy};
@@ -38,12 +40,12 @@ pub(super) fn denied(role: &str, actions: &[String], obstacle: &Obstacle) -> Wor
 pub(super) fn unknown(
     role: &str,
     actions: &[String],
-    depends_on: &Doubt,
+    depends_on: &UnknownReason,
     unread: &[UnreadPolicy],
     obstacle: &Obstacle,
 ) -> Words {
-    let unread = unread.iter().map(|policy| Doubt::note(unread_policy(policy)));
-    let depends_on = unread.fold(depends_on.clone(), Doubt::merge);
+    let unread = unread.iter().map(|policy| UnknownReason::note(unread_policy(policy)));
+    let depends_on = unread.fold(depends_on.clone(), UnknownReason::merge);
     Words::new(
         format!(
             "cannot determine whether role `{role}` may call {}: it depends on {}; if not, {LOST}{}",
@@ -60,14 +62,14 @@ fn in_the_way(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::DeniedBy(by) => format!("; {} denies it", statement(by)),
         Obstacle::Closed(gates) => {
-            let of_gate = |gate: &crate::report::ClosedGate| {
+            let of_gate = |gate: &crate::report::ClosedPolicySet| {
                 let name = &gate.name;
                 let who = match gate.gate {
                     // Only a deny closes a level of resource control policies.
-                    GateKind::Identity | GateKind::Rcp => String::new(),
-                    GateKind::Boundary => format!("; the permissions boundary `{name}` does not allow it"),
-                    GateKind::Scp => format!("; the service control policies at `{name}` do not allow it"),
-                    GateKind::Resource => format!("; the policy of `{name}` does not allow it"),
+                    PolicySetKind::Identity | PolicySetKind::Rcp => String::new(),
+                    PolicySetKind::Boundary => format!("; the permissions boundary `{name}` does not allow it"),
+                    PolicySetKind::Scp => format!("; the service control policies at `{name}` do not allow it"),
+                    PolicySetKind::Resource => format!("; the policy of `{name}` does not allow it"),
                 };
                 who + &near_miss(gate.near_miss.as_ref())
             };
@@ -130,15 +132,16 @@ fn consequence(only_logs: bool) -> &'static str {
 pub(super) fn bucket_policy_denies(bucket: &str, by: &[StatementReference], action: &str, only_logs: bool) -> Words {
     Words::new(
         format!(
-            "{} of the policy of the bucket `{bucket}` denies the role `{action}`{}",
+            "{} of the policy of the bucket `{bucket}` {} the role `{action}`{}",
             statements(by),
+            deny(by),
             consequence(only_logs)
         ),
         "an explicit deny overrides any allow: narrow that statement of the bucket policy, or exclude the role",
     )
 }
 
-pub(super) fn bucket_policy_unknown(bucket: &str, action: &str, depends_on: &Doubt, only_logs: bool) -> Words {
+pub(super) fn bucket_policy_unknown(bucket: &str, action: &str, depends_on: &UnknownReason, only_logs: bool) -> Words {
     Words::new(
         format!(
             "cannot determine whether the policy of the bucket `{bucket}` denies the role `{action}`: it depends on {}{}",

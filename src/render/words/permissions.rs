@@ -1,11 +1,11 @@
 //! Documents, trust and permissions.
 
-use iam_eval::{DocumentKind, Doubt, GateKind, NearMiss, Resemblance, StatementReference};
+use iam_eval::{DocumentKind, NearMiss, PolicySetKind, Resemblance, StatementReference, UnknownReason};
 
 use super::phrases::{actions as in_words, dependencies, listed, near_miss, statement};
 use super::{Place, Words};
 use crate::command_line::Command;
-use crate::report::{ActionOn, AssumingService, ClosedGate, DocumentName, Flag, Settling};
+use crate::report::{ActionOn, AssumingService, ClosedPolicySet, DocumentName, Flag, Settling};
 
 /// The problems of a document that are named.
 const PROBLEMS_SHOWN: usize = 3;
@@ -90,7 +90,7 @@ pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService) -> Wor
 pub(super) fn trust_unknown(
     role: Option<&str>,
     service: &AssumingService,
-    depends_on: &Doubt,
+    depends_on: &UnknownReason,
     settled_by: Option<&str>,
 ) -> Words {
     let (who, principal) = (name_of(service), &service.principal);
@@ -180,9 +180,9 @@ pub(super) fn explicit_deny(by: &StatementReference, actions: &[String]) -> Word
 
 pub(super) fn denied_by_gate(by: &StatementReference, actions: &[String]) -> Words {
     let (policy, remedy) = match by.gate {
-        GateKind::Scp => ("service control policy", ASK_TO_NARROW_SCP),
-        GateKind::Rcp => ("resource control policy", ASK_TO_NARROW_RCP),
-        GateKind::Boundary | GateKind::Identity | GateKind::Resource => {
+        PolicySetKind::Scp => ("service control policy", ASK_TO_NARROW_SCP),
+        PolicySetKind::Rcp => ("resource control policy", ASK_TO_NARROW_RCP),
+        PolicySetKind::Boundary | PolicySetKind::Identity | PolicySetKind::Resource => {
             ("permissions boundary", "narrow the deny in the boundary; no policy of the role overrides its boundary")
         }
     };
@@ -194,13 +194,13 @@ const ASK_TO_NARROW_SCP: &str =
 const ASK_TO_NARROW_RCP: &str =
     "ask your organization's administrator to narrow the deny; no change to the role overrides it";
 
-pub(super) fn not_allowed_by_gate(gate: &ClosedGate, actions: &[String]) -> Words {
+pub(super) fn not_allowed_by_gate(gate: &ClosedPolicySet, actions: &[String]) -> Words {
     let (who, remedy) = match gate.gate {
-        GateKind::Scp => (
+        PolicySetKind::Scp => (
             format!("the service control policies at `{}` do not", gate.name),
             "ask your organization's administrator to allow it for this account; no change to the role overrides an SCP",
         ),
-        GateKind::Boundary | GateKind::Identity | GateKind::Rcp | GateKind::Resource => (
+        PolicySetKind::Boundary | PolicySetKind::Identity | PolicySetKind::Rcp | PolicySetKind::Resource => (
             format!("the permissions boundary `{}` does not", gate.name),
             "allow it in the boundary too; no policy of the role overrides its boundary",
         ),
@@ -220,7 +220,12 @@ pub(super) fn level_allows_nothing(level: &str, has_policies: bool, actions: &[S
     )
 }
 
-pub(super) fn conditional(actions: &[String], depends_on: &Doubt, settling: &Settling, place: &Place<'_>) -> Words {
+pub(super) fn conditional(
+    actions: &[String],
+    depends_on: &UnknownReason,
+    settling: &Settling,
+    place: &Place<'_>,
+) -> Words {
     let keys: Vec<String> = depends_on.keys.iter().map(|key| format!("`{key}`")).collect();
     let keys = (!keys.is_empty()).then(|| format!("it depends on {}", listed(&keys)));
     let why: Vec<String> = depends_on.notes.iter().cloned().chain(keys).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use iam_eval::{Doubt, FailedKey, GateKind, NearMiss, PolicyKind, RuledOutBy, StatementReference};
+use iam_eval::{FailedKey, NearMiss, PolicyKind, PolicySetKind, RuledOutBy, StatementReference, UnknownReason};
 
 use super::Words;
 use crate::facts::{Unreadable, UnreadableKind};
@@ -58,8 +58,13 @@ pub(super) fn actions<'a>(actions: impl IntoIterator<Item = &'a String>) -> Stri
     listed(&words)
 }
 
+/// The verb behind [`statements`].
+pub(super) fn deny(statements: &[StatementReference]) -> &'static str {
+    if statements.len() == 1 { "denies" } else { "deny" }
+}
+
 /// What an unknown answer depends on.
-pub(super) fn dependencies(depends_on: &Doubt) -> String {
+pub(super) fn dependencies(depends_on: &UnknownReason) -> String {
     let keys = depends_on.keys.iter().map(|key| format!("`{key}`"));
     listed(&keys.chain(depends_on.notes.iter().cloned()).collect::<Vec<_>>())
 }
@@ -93,8 +98,8 @@ pub(super) fn because(reason: Option<&Unreadable>) -> String {
 pub(super) fn near_miss(miss: Option<&NearMiss>) -> String {
     let Some(NearMiss { statement: by, ruled_out_by }) = miss else { return String::new() };
     let which = match by.gate {
-        GateKind::Boundary | GateKind::Resource => format!("its statement {}", number(by)),
-        GateKind::Identity | GateKind::Scp | GateKind::Rcp => statement(by),
+        PolicySetKind::Boundary | PolicySetKind::Resource => format!("its statement {}", number(by)),
+        PolicySetKind::Identity | PolicySetKind::Scp | PolicySetKind::Rcp => statement(by),
     };
     let why = match ruled_out_by {
         RuledOutBy::Condition(keys) => {
@@ -178,7 +183,7 @@ pub(super) fn not_read(what: NotRead, reason: &Unreadable) -> Words {
 mod tests {
     use super::*;
 
-    fn miss(gate: GateKind, ruled_out_by: RuledOutBy) -> NearMiss {
+    fn miss(gate: PolicySetKind, ruled_out_by: RuledOutBy) -> NearMiss {
         let (kind, policy, sid) = (PolicyKind::Inline, "p".to_owned(), Some("Third".to_owned()));
         NearMiss { statement: StatementReference { gate, kind, policy, sid, index: 2 }, ruled_out_by }
     }
@@ -187,11 +192,15 @@ mod tests {
     fn an_allow_that_just_missed_is_named_with_its_reason() {
         for (gate, ruled_out_by, expected) in [
             (
-                GateKind::Identity,
+                PolicySetKind::Identity,
                 RuledOutBy::Alias,
                 "; statement 2 (Sid `Third`) of the inline policy `p` names an alias, which grants nothing: use the key's ARN",
             ),
-            (GateKind::Boundary, RuledOutBy::Resource, "; its statement 2 (Sid `Third`) applies to other resources"),
+            (
+                PolicySetKind::Boundary,
+                RuledOutBy::Resource,
+                "; its statement 2 (Sid `Third`) applies to other resources",
+            ),
         ] {
             assert_eq!(near_miss(Some(&miss(gate, ruled_out_by))), expected);
         }
@@ -210,9 +219,9 @@ mod tests {
             ("aws:Referer", "never include `aws:Referer`)"),
         ] {
             let on = |absent| RuledOutBy::Condition(vec![FailedKey { key: key.to_owned(), absent }]);
-            let said = near_miss(Some(&miss(GateKind::Identity, on(true))));
+            let said = near_miss(Some(&miss(PolicySetKind::Identity, on(true))));
             assert!(said.contains(&format!("never include `{key}`")) && said.contains(instead), "{said}");
-            assert!(!near_miss(Some(&miss(GateKind::Identity, on(false)))).contains("never"), "{key}");
+            assert!(!near_miss(Some(&miss(PolicySetKind::Identity, on(false)))).contains("never"), "{key}");
         }
     }
 

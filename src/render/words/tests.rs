@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use iam_eval::{
-    DocumentKind, Doubt, FailedKey, GateKind, NearMiss, PolicyKind, Resemblance, RuledOutBy, StatementReference,
+    DocumentKind, FailedKey, NearMiss, PolicyKind, PolicySetKind, Resemblance, RuledOutBy, StatementReference,
+    UnknownReason,
 };
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use super::{Place, Words, finding as in_words, not_checked, refusal as refusal_i
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::fix::{ChangedTo, MissingFact, RefusalKind, ThingKind, User};
 use crate::report::{
-    ActionOn, AgentFeature, AssumingService, ClosedGate, DocumentName, Finding, FindingKind, Flag, LastSeen,
+    ActionOn, AgentFeature, AssumingService, ClosedPolicySet, DocumentName, Finding, FindingKind, Flag, LastSeen,
     LogDestination, MetadataState, NotChecked, NotRead, Obstacle, OfflineCause, ProfileUnused, Reservation,
     ResourceKind, RoleState, Settling, TargetKind, UnreadPolicy,
 };
@@ -84,15 +85,15 @@ fn denied(api: &str) -> Unreadable {
     failure(UnreadableKind::Denied, api, "AccessDenied: no identity-based policy allows it")
 }
 
-fn statement(gate: GateKind, kind: PolicyKind, policy: &str) -> StatementReference {
+fn statement(gate: PolicySetKind, kind: PolicyKind, policy: &str) -> StatementReference {
     StatementReference { gate, kind, policy: policy.to_owned(), sid: Some("DenySessions".to_owned()), index: 0 }
 }
 
 fn inline() -> StatementReference {
-    statement(GateKind::Identity, PolicyKind::Inline, "baseline")
+    statement(PolicySetKind::Identity, PolicyKind::Inline, "baseline")
 }
 
-fn miss(gate: GateKind, ruled_out_by: RuledOutBy) -> Option<NearMiss> {
+fn miss(gate: PolicySetKind, ruled_out_by: RuledOutBy) -> Option<NearMiss> {
     Some(NearMiss { statement: StatementReference { gate, ..inline() }, ruled_out_by })
 }
 
@@ -291,11 +292,11 @@ fn trust() -> Vec<FindingKind> {
             depends_on,
             settled_by,
         };
-        samples.push(unknown(Doubt::key("aws:SourceArn"), Some("aws:SourceArn".to_owned())));
-        samples.push(unknown(Doubt::key("aws:SourceArn"), None));
-        samples.push(unknown(Doubt::note("`NotPrincipal` with `Allow`"), None));
+        samples.push(unknown(UnknownReason::key("aws:SourceArn"), Some("aws:SourceArn".to_owned())));
+        samples.push(unknown(UnknownReason::key("aws:SourceArn"), None));
+        samples.push(unknown(UnknownReason::note("`NotPrincipal` with `Allow`"), None));
         for denies in [true, false] {
-            let statement = statement(GateKind::Rcp, PolicyKind::Rcp, "perimeter");
+            let statement = statement(PolicySetKind::Rcp, PolicyKind::Rcp, "perimeter");
             samples.push(FindingKind::RcpOnAssumeRole { service: service.clone(), statement, denies });
         }
     }
@@ -315,10 +316,10 @@ fn permissions() -> Vec<FindingKind> {
         },
     ];
     for (gate, ruled_out_by) in [
-        (GateKind::Identity, condition("aws:RequestedRegion", false)),
-        (GateKind::Identity, condition("aws:SourceArn", true)),
-        (GateKind::Identity, RuledOutBy::Alias),
-        (GateKind::Identity, RuledOutBy::Resource),
+        (PolicySetKind::Identity, condition("aws:RequestedRegion", false)),
+        (PolicySetKind::Identity, condition("aws:SourceArn", true)),
+        (PolicySetKind::Identity, RuledOutBy::Alias),
+        (PolicySetKind::Identity, RuledOutBy::Resource),
     ] {
         samples.push(missing(&core(), miss(gate, ruled_out_by)));
     }
@@ -334,21 +335,23 @@ fn permissions() -> Vec<FindingKind> {
     }
     samples.push(FindingKind::OptionalPermission { action: "s3:GetEncryptionConfiguration".to_owned() });
     for kind in [PolicyKind::Inline, PolicyKind::Managed, PolicyKind::Document] {
-        let statement = statement(GateKind::Identity, kind, "baseline");
+        let statement = statement(PolicySetKind::Identity, kind, "baseline");
         samples.push(FindingKind::ExplicitDeny { statement, actions: owned(&crate::needs::CHANNEL_ACTIONS) });
     }
-    for (gate, kind) in
-        [(GateKind::Boundary, PolicyKind::Boundary), (GateKind::Scp, PolicyKind::Scp), (GateKind::Rcp, PolicyKind::Rcp)]
-    {
+    for (gate, kind) in [
+        (PolicySetKind::Boundary, PolicyKind::Boundary),
+        (PolicySetKind::Scp, PolicyKind::Scp),
+        (PolicySetKind::Rcp, PolicyKind::Rcp),
+    ] {
         let statement = statement(gate, kind, "guardrail");
         samples.push(FindingKind::DeniedByGate { statement, actions: channel() });
     }
     for (gate, near_miss) in [
-        (GateKind::Boundary, miss(GateKind::Boundary, RuledOutBy::Resource)),
-        (GateKind::Scp, miss(GateKind::Scp, condition("aws:RequestedRegion", false))),
+        (PolicySetKind::Boundary, miss(PolicySetKind::Boundary, RuledOutBy::Resource)),
+        (PolicySetKind::Scp, miss(PolicySetKind::Scp, condition("aws:RequestedRegion", false))),
     ] {
-        let name = if gate == GateKind::Scp { "ou-ab12-cdef3456" } else { BOUNDARY };
-        let gate = ClosedGate { gate, name: name.to_owned(), near_miss };
+        let name = if gate == PolicySetKind::Scp { "ou-ab12-cdef3456" } else { BOUNDARY };
+        let gate = ClosedPolicySet { gate, name: name.to_owned(), near_miss };
         samples.push(FindingKind::NotAllowedByGate { gate, actions: channel() });
     }
     for has_policies in [false, true] {
@@ -371,20 +374,27 @@ fn conditional() -> Vec<FindingKind> {
         Flag::RegionOf("kms:Decrypt".to_owned()),
     ];
     let mut samples: Vec<FindingKind> = flags
-        .map(|flag| unknown(Doubt::key("aws:SourceVpce"), Settling { flags: vec![flag], ..Settling::default() }))
+        .map(|flag| {
+            unknown(UnknownReason::key("aws:SourceVpce"), Settling { flags: vec![flag], ..Settling::default() })
+        })
         .into();
     samples.push(unknown(
-        Doubt::key("aws:SourceVpce").merge(Doubt::note("AWS does not document the order of variables")),
+        UnknownReason::key("aws:SourceVpce").merge(UnknownReason::note("AWS does not document the order of variables")),
         Settling {
             flags: vec![Flag::Context("aws:SourceVpce".to_owned())],
             absent: Some("aws:SourceVpce".to_owned()),
             ..Settling::default()
         },
     ));
-    samples
-        .push(unknown(Doubt::key("aws:TokenIssueTime"), Settling { newer_credentials: true, ..Settling::default() }));
-    samples.push(unknown(Doubt::key("ec2:RoleDelivery"), Settling { require_tokens: true, ..Settling::default() }));
-    samples.push(unknown(Doubt::note("AWS does not document the order of variables"), Settling::default()));
+    samples.push(unknown(
+        UnknownReason::key("aws:TokenIssueTime"),
+        Settling { newer_credentials: true, ..Settling::default() },
+    ));
+    samples.push(unknown(
+        UnknownReason::key("ec2:RoleDelivery"),
+        Settling { require_tokens: true, ..Settling::default() },
+    ));
+    samples.push(unknown(UnknownReason::note("AWS does not document the order of variables"), Settling::default()));
     samples
 }
 
@@ -416,17 +426,18 @@ fn keys() -> Vec<FindingKind> {
         samples.push(FindingKind::KeyState { key: key(), state: state.to_owned(), ends_sessions });
     }
     samples.push(FindingKind::KeyPolicyInvalid { key: key() });
-    let by = statement(GateKind::Resource, PolicyKind::Document, KEY);
+    let by = statement(PolicySetKind::Resource, PolicyKind::Document, KEY);
     let second = StatementReference { index: 2, sid: None, ..by.clone() };
     for statements in [vec![by.clone()], vec![by, second]] {
         samples.push(FindingKind::KeyPolicyDenies { key: key(), statements, action: "kms:Decrypt".to_owned() });
     }
     let deleted = || RuledOutBy::DeletedPrincipal("AROAEXAMPLE".to_owned());
-    for (near_miss, names_deleted_role) in [(None, false), (miss(GateKind::Resource, deleted()), true)] {
+    for (near_miss, names_deleted_role) in [(None, false), (miss(PolicySetKind::Resource, deleted()), true)] {
         let action = "kms:Decrypt".to_owned();
         samples.push(FindingKind::KeyPolicyDoesNotAllow { key: key(), action, near_miss, names_deleted_role });
     }
-    samples.push(FindingKind::KeyPolicyUnknown { key: key(), depends_on: Doubt::key("kms:EncryptionContext:a") });
+    samples
+        .push(FindingKind::KeyPolicyUnknown { key: key(), depends_on: UnknownReason::key("kms:EncryptionContext:a") });
     for (other_account, reason) in
         [(Some("444455556666"), None), (None, Some(denied("kms:GetKeyPolicy"))), (None, None)]
     {
@@ -438,18 +449,24 @@ fn keys() -> Vec<FindingKind> {
 
 fn logs() -> Vec<FindingKind> {
     let (role, actions) = (|| ROLE.to_owned(), || owned(&["s3:PutObject"]));
-    let closed =
-        [GateKind::Identity, GateKind::Boundary, GateKind::Scp, GateKind::Rcp, GateKind::Resource].map(|gate| {
-            let name = if gate == GateKind::Identity { "" } else { "guardrail" };
-            Obstacle::Closed(vec![ClosedGate { gate, name: name.to_owned(), near_miss: None }])
-        });
+    let closed = [
+        PolicySetKind::Identity,
+        PolicySetKind::Boundary,
+        PolicySetKind::Scp,
+        PolicySetKind::Rcp,
+        PolicySetKind::Resource,
+    ]
+    .map(|gate| {
+        let name = if gate == PolicySetKind::Identity { "" } else { "guardrail" };
+        Obstacle::Closed(vec![ClosedPolicySet { gate, name: name.to_owned(), near_miss: None }])
+    });
     let mut samples =
         vec![FindingKind::LogsDenied { role: role(), actions: actions(), obstacle: Obstacle::DeniedBy(inline()) }];
     samples.extend(closed.map(|obstacle| FindingKind::LogsDenied { role: role(), actions: actions(), obstacle }));
     samples.push(FindingKind::LogsUnknown {
         role: role(),
         actions: actions(),
-        depends_on: Doubt::key("aws:SourceVpce"),
+        depends_on: UnknownReason::key("aws:SourceVpce"),
         unread: vec![unread(ResourceKind::Bucket, Some(denied("s3:GetBucketPolicy")))],
         obstacle: Obstacle::Closed(Vec::new()),
     });
@@ -466,10 +483,10 @@ fn logs() -> Vec<FindingKind> {
     samples.push(FindingKind::LogGroupNotEncrypted { log_group: "/ssm/sessions".to_owned() });
     for only_logs in [false, true] {
         let action = || "s3:PutObject".to_owned();
-        let statements = vec![statement(GateKind::Resource, PolicyKind::Document, BUCKET)];
+        let statements = vec![statement(PolicySetKind::Resource, PolicyKind::Document, BUCKET)];
         samples.push(FindingKind::BucketPolicyInvalid { bucket: bucket(), only_logs });
         samples.push(FindingKind::BucketPolicyDenies { bucket: bucket(), statements, action: action(), only_logs });
-        let depends_on = Doubt::key("aws:SourceVpce");
+        let depends_on = UnknownReason::key("aws:SourceVpce");
         samples.push(FindingKind::BucketPolicyUnknown { bucket: bucket(), action: action(), depends_on, only_logs });
     }
     samples

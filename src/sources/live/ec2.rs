@@ -39,14 +39,14 @@ const PAGES_AT_A_TIME: usize = 8;
 
 /// An instance that somebody named, and the account that its ARN names.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct NamedInstance<'a> {
     pub(super) id: &'a str,
     pub(super) account: Option<&'a str>,
 }
 
 /// An instance that was met, and the account that owns it.
 #[derive(Clone)]
-pub(super) struct Met {
+pub(super) struct RegionalInstance {
     pub(super) account: Option<String>,
     pub(super) instance: Instance,
 }
@@ -54,7 +54,7 @@ pub(super) struct Met {
 /// The instances that a list gave, and why it gave no more.
 #[derive(Default)]
 pub(super) struct Listed {
-    pub(super) met: BTreeMap<String, Met>,
+    pub(super) met: BTreeMap<String, RegionalInstance>,
     pub(super) failure: Option<Unreadable>,
 }
 
@@ -72,7 +72,7 @@ impl Listed {
 /// Which of the instances that come back are meant.
 #[derive(Clone, Copy)]
 enum Choice<'a> {
-    Named(&'a [Wanted<'a>]),
+    Named(&'a [NamedInstance<'a>]),
     Tagged(&'a [(String, String)]),
     /// Every one, to be shown and not judged.
     Listed,
@@ -89,8 +89,8 @@ impl Choice<'_> {
     }
 
     /// Whether its profile is to be read too; not for one of another account than its ARN says.
-    fn looks_into(&self, met: &Met) -> bool {
-        let fits = |wanted: &Wanted<'_>| {
+    fn looks_into(&self, met: &RegionalInstance) -> bool {
+        let fits = |wanted: &NamedInstance<'_>| {
             wanted.id == met.instance.id && other_account(wanted.account, met.account.as_deref()).is_none()
         };
         match self {
@@ -107,7 +107,11 @@ impl Choice<'_> {
 }
 
 /// What `region` answers about each of the instances named.
-pub(super) async fn named(reader: &Reader<'_>, region: &str, wanted: &[Wanted<'_>]) -> BTreeMap<String, Fact<Met>> {
+pub(super) async fn named(
+    reader: &Reader<'_>,
+    region: &str,
+    wanted: &[NamedInstance<'_>],
+) -> BTreeMap<String, Fact<RegionalInstance>> {
     let mut ids: Vec<&str> = wanted.iter().map(|wanted| wanted.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -144,7 +148,7 @@ pub(super) fn selected<'r>(
     tags: &'r [(String, String)],
     associations: Associations,
     begun: oneshot::Sender<()>,
-) -> impl Stream<Item = Result<Vec<Met>, Unreadable>> + 'r {
+) -> impl Stream<Item = Result<Vec<RegionalInstance>, Unreadable>> + 'r {
     // In a filter `*` and `?` are wildcards and `\` escapes them, so that more may come back than was asked for:
     // what does not have the very tag is dropped again.
     let pattern = |value: &str| value.replace('\\', "?");
@@ -207,8 +211,11 @@ async fn list(
 type ByInstance = BTreeMap<String, Vec<Association>>;
 
 /// Adds to each instance how its association with its profile stands.
-fn tell_associations<'m>(met: impl Iterator<Item = &'m mut Met>, associations: &Result<ByInstance, Unreadable>) {
-    for Met { instance, .. } in met {
+fn tell_associations<'m>(
+    met: impl Iterator<Item = &'m mut RegionalInstance>,
+    associations: &Result<ByInstance, Unreadable>,
+) {
+    for RegionalInstance { instance, .. } in met {
         instance.association = match associations {
             Ok(by_instance) => {
                 let arn = instance.profile.as_ref().map(|profile| profile.arn.as_str());
@@ -220,7 +227,7 @@ fn tell_associations<'m>(met: impl Iterator<Item = &'m mut Met>, associations: &
 }
 
 /// All of some pages, as far as they came.
-async fn gather(pages: impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>>>) -> Listed {
+async fn gather(pages: impl Stream<Item = impl Future<Output = Result<Vec<RegionalInstance>, Unreadable>>>) -> Listed {
     let mut listed = Listed::default();
     let mut pages = std::pin::pin!(pages.buffered(PAGES_AT_A_TIME));
     while let Some(page) = pages.next().await {
@@ -239,7 +246,7 @@ fn pages<'r>(
     choice: Choice<'r>,
     filters: Vec<sdk::Filter>,
     begun: Option<oneshot::Sender<()>>,
-) -> impl Stream<Item = impl Future<Output = Result<Vec<Met>, Unreadable>> + 'r> + 'r {
+) -> impl Stream<Item = impl Future<Output = Result<Vec<RegionalInstance>, Unreadable>> + 'r> + 'r {
     let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters)).max_results(PAGE);
     let pages = stream::unfold(Source::Request(Box::new(request)), async |source| {
         let mut receiver = match source {
@@ -277,12 +284,12 @@ fn pages<'r>(
             let alive: Vec<&str> = alive.map(|met| met.instance.id.as_str()).collect();
             let profiles = async {
                 // Each profile of the page once.
-                let mut by_profile: BTreeMap<&str, &Met> = BTreeMap::new();
+                let mut by_profile: BTreeMap<&str, &RegionalInstance> = BTreeMap::new();
                 for met in met.iter().filter(|met| choice.looks_into(met)) {
                     let held = met.instance.profile.as_ref().map(|held| held.arn.as_str());
                     by_profile.entry(held.unwrap_or_default()).or_insert(met);
                 }
-                let looked_into: Vec<&Met> = by_profile.into_values().collect();
+                let looked_into: Vec<&RegionalInstance> = by_profile.into_values().collect();
                 let named = looked_into.iter().filter_map(|met| met.instance.profile.as_ref());
                 reader.prepare(partition_of_region(region), named.map(|profile| profile.arn.clone())).await;
                 if let Some(begun) = begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -341,7 +348,7 @@ async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fet
 }
 
 /// Reads the profile of an instance and what depends on it, or waits until that is read for another instance that has it too.
-async fn look_into(reader: &Reader<'_>, region: &str, met: &Met) {
+async fn look_into(reader: &Reader<'_>, region: &str, met: &RegionalInstance) {
     let Some(arn) = met.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
     let partition = partition_of_region(region);
     let read = async || {

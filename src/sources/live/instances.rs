@@ -7,7 +7,7 @@ use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::ec2::Met;
+use super::ec2::RegionalInstance;
 use crate::facts::{AttachedProfile, Fact, Instance, MetadataOptions};
 
 type Xml<'x> = Reader<&'x [u8]>;
@@ -28,7 +28,7 @@ pub(super) fn next_token(body: &[u8]) -> Option<String> {
 ///
 /// # Errors
 /// In words, if it cannot be understood.
-pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
+pub(super) fn met_in(body: &[u8]) -> Read<Vec<RegionalInstance>> {
     let mut xml = Reader::from_reader(body);
     xml.config_mut().expand_empty_elements = true;
     let mut all = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn met_in(body: &[u8]) -> Read<Vec<Met>> {
     }
 }
 
-fn reservation(xml: &mut Xml<'_>, all: &mut Vec<Met>) -> Read<()> {
+fn reservation(xml: &mut Xml<'_>, all: &mut Vec<RegionalInstance>) -> Read<()> {
     let mut account = None;
     let mut instances = None;
     children(xml, |xml, tag| match tag.local_name().as_ref() {
@@ -69,7 +69,7 @@ fn reservation(xml: &mut Xml<'_>, all: &mut Vec<Met>) -> Read<()> {
         _ => skip(xml, tag),
     })?;
     let instances = instances.ok_or("a reservation has no list of instances")?;
-    all.extend(instances.into_iter().map(|instance| Met { account: account.clone(), instance }));
+    all.extend(instances.into_iter().map(|instance| RegionalInstance { account: account.clone(), instance }));
     Ok(())
 }
 
@@ -208,7 +208,9 @@ mod tests {
     #[test]
     fn what_is_looked_at_is_read_and_what_looks_like_it_elsewhere_is_not() {
         let met = met_in(PAGE.as_bytes()).unwrap();
-        let [Met { account, instance }, Met { instance: bare, .. }] = &met[..] else { panic!("{}", met.len()) };
+        let [RegionalInstance { account, instance }, RegionalInstance { instance: bare, .. }] = &met[..] else {
+            panic!("{}", met.len())
+        };
         assert_eq!(account.as_deref(), Some("111122223333"));
         assert_eq!((instance.id.as_str(), instance.state.as_str()), ("i-0123456789abcdef0", "running"));
         assert_eq!((instance.vpc.as_deref(), instance.private_ip.as_deref()), (Some("vpc-1"), Some("10.0.0.1")));

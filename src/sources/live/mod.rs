@@ -36,7 +36,7 @@ use crate::target::{Target, TargetKind};
 use ec2::Associations;
 use iam::{Expected, Stored};
 use iam_eval::arn::{Arn, partition_of_region};
-pub use organization::Overseer;
+pub use organization::ScpReader;
 pub use query::{Query, Selection};
 use reader::Reader;
 pub use reader::{Unwatched, Watcher};
@@ -54,7 +54,7 @@ pub struct From<'a> {
     /// Its id, where it is known beforehand.
     pub account: Option<&'a str>,
     /// Who sees the policies of its organisation, where that is somebody else.
-    pub overseer: Option<&'a Overseer<'a>>,
+    pub overseer: Option<&'a ScpReader<'a>>,
     /// How many Regions may be read at a time, over all accounts.
     pub regions_at_a_time: &'a Semaphore,
     /// Who is told how it goes.
@@ -163,7 +163,7 @@ async fn read(
 
 /// One subject for each instance of a page, or one for a list that could not be read to its end.
 fn subjects(
-    page: Result<Vec<ec2::Met>, Unreadable>,
+    page: Result<Vec<ec2::RegionalInstance>, Unreadable>,
     region: &str,
     selection: &Selection,
     account: Option<&str>,
@@ -260,12 +260,12 @@ fn regions_in_play(query: &Query) -> Vec<&str> {
 /// One subject for each target, in their order.
 async fn named(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
     let targets = distinct(&query.targets);
-    let mut wanted: BTreeMap<&str, Vec<ec2::Wanted<'_>>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, Vec<ec2::NamedInstance<'_>>> = BTreeMap::new();
     for target in &targets {
         if let TargetKind::Instance(id) = &target.kind {
             let account = target.arn.as_ref().and_then(Arn::account);
             for region in regions_of(target, query) {
-                wanted.entry(region).or_default().push(ec2::Wanted { id, account });
+                wanted.entry(region).or_default().push(ec2::NamedInstance { id, account });
             }
         }
     }
@@ -328,12 +328,12 @@ fn is_absent<T>(fact: Option<&Fact<T>>) -> bool {
     matches!(fact, Some(Fact::Absent))
 }
 
-type Answers<'a> = BTreeMap<&'a str, BTreeMap<String, Fact<ec2::Met>>>;
+type Answers<'a> = BTreeMap<&'a str, BTreeMap<String, Fact<ec2::RegionalInstance>>>;
 
 /// The subject for a named instance, from what each of its Regions answered.
 fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answers<'_>) -> Subject {
     let arn = target.arn.as_ref();
-    let facts: Vec<(&str, &Fact<ec2::Met>)> =
+    let facts: Vec<(&str, &Fact<ec2::RegionalInstance>)> =
         regions.iter().filter_map(|region| Some((*region, answers.get(region)?.get(id)?))).collect();
     let met = facts.iter().find_map(|(region, fact)| Some((*region, fact.known()?)));
     let region = met.map(|(region, _)| region).or(match regions {

@@ -29,18 +29,18 @@ const DEEPEST: usize = 12;
 /// Who sees the policies of an organization on behalf of its accounts: the management account, or a delegated one.
 ///
 /// What is attached to the root and to units holds for many accounts and is read once.
-pub struct Overseer<'a> {
+pub struct ScpReader<'a> {
     reader: Reader<'a>,
     parents: Once<Result<(String, ParentType), Failure>>,
     levels: Once<Attached>,
     documents: Once<Result<NamedDocument, Unreadable>>,
 }
 
-impl<'a> Overseer<'a> {
+impl<'a> ScpReader<'a> {
     /// Sees as much as the credentials of `connection` may.
-    pub fn new(connection: &'a Connection) -> Overseer<'a> {
+    pub fn new(connection: &'a Connection) -> ScpReader<'a> {
         let reader = Reader::new(connection, Facts::new(jiff::Timestamp::UNIX_EPOCH));
-        Overseer { reader, parents: Once::default(), levels: Once::default(), documents: Once::default() }
+        ScpReader { reader, parents: Once::default(), levels: Once::default(), documents: Once::default() }
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, given: &G
         let account = account.await;
         let path = match (&account, reader.overseer) {
             (Ok(account), Some(overseer)) => path(overseer, partition, account, given).await,
-            (Ok(account), None) => path(&Overseer::new(reader.connection), partition, account, given).await,
+            (Ok(account), None) => path(&ScpReader::new(reader.connection), partition, account, given).await,
             (Err(failure), _) => Path::unread(failure.reason()),
         };
         Some((account.ok(), path))
@@ -210,7 +210,7 @@ fn importance(reason: &Unreadable) -> u8 {
 }
 
 /// Walks up from the account; the policies of each level are read while the walk goes on.
-async fn path(overseer: &Overseer<'_>, partition: &str, account: &str, given: &GivenPolicies) -> Path {
+async fn path(overseer: &ScpReader<'_>, partition: &str, account: &str, given: &GivenPolicies) -> Path {
     let mut parents: Vec<String> = Vec::new();
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<String>();
     let walk = async {
@@ -257,7 +257,7 @@ async fn parent(reader: &Reader<'_>, partition: &str, child: &str) -> Result<(St
 }
 
 /// The policies of both types at a root, a unit or an account; none of a type that was given.
-async fn attached(overseer: &Overseer<'_>, partition: &str, target: &str, given: &GivenPolicies) -> Attached {
+async fn attached(overseer: &ScpReader<'_>, partition: &str, target: &str, given: &GivenPolicies) -> Attached {
     let of = async |policy_type: PolicyType, given: bool| match given {
         true => PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() },
         false => level(overseer, partition, target, policy_type).await,
@@ -268,7 +268,7 @@ async fn attached(overseer: &Overseer<'_>, partition: &str, target: &str, given:
 }
 
 /// The policies of a type that are attached to a root, a unit or an account, as far as they can be read.
-async fn level(overseer: &Overseer<'_>, partition: &str, target: &str, policy_type: PolicyType) -> PolicyLevel {
+async fn level(overseer: &ScpReader<'_>, partition: &str, target: &str, policy_type: PolicyType) -> PolicyLevel {
     let reader = &overseer.reader;
     let mut level = PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() };
     let client = reader.connection.organizations(partition);

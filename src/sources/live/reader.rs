@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::bulk::{self, Inventory};
 use super::iam::ProfileReading;
-use super::organization::Overseer;
+use super::organization::ScpReader;
 use super::pace::Pace;
 use super::role::RoleReading;
 use crate::aws::{Connection, Failure};
@@ -48,7 +48,7 @@ pub(super) struct Reader<'a> {
     /// The account, where it is known beforehand.
     pub(super) account: Option<&'a str>,
     /// Who sees the policies of the organisation, where that is somebody else.
-    pub(super) overseer: Option<&'a Overseer<'a>>,
+    pub(super) overseer: Option<&'a ScpReader<'a>>,
     pace: Pace,
     facts: Mutex<Facts>,
     in_play: Mutex<BTreeSet<String>>,

@@ -44,11 +44,11 @@ fn what_belongs_to_another_account_is_never_judged() {
     assert_ne!(without_path.apart("web", &typed).key, "111122223333/web");
 }
 
-fn answer(fact: Fact<ec2::Met>) -> BTreeMap<String, Fact<ec2::Met>> {
+fn answer(fact: Fact<ec2::RegionalInstance>) -> BTreeMap<String, Fact<ec2::RegionalInstance>> {
     BTreeMap::from([("i-01234567".to_owned(), fact)])
 }
 
-fn met(account: &str) -> Fact<ec2::Met> {
+fn met(account: &str) -> Fact<ec2::RegionalInstance> {
     let instance = Instance {
         id: "i-01234567".to_owned(),
         name: None,
@@ -61,7 +61,7 @@ fn met(account: &str) -> Fact<ec2::Met> {
         tags: BTreeMap::new(),
         agent: Fact::Absent,
     };
-    Fact::Known(ec2::Met { account: Some(account.to_owned()), instance })
+    Fact::Known(ec2::RegionalInstance { account: Some(account.to_owned()), instance })
 }
 
 fn subject(text: &str, regions: &[&str], answers: &Answers<'_>) -> (Option<String>, Fact<Box<Instance>>) {

@@ -101,7 +101,7 @@ fn what_is_denied_where_it_is_allowed_is_not_allowed() {
         &request(Context::default()),
     );
     assert_eq!((answer.decision, answer.closed, answer.decided_by.len()), (ImplicitDeny, Vec::new(), 1));
-    assert_eq!(answer.closed_in_some, [(GateKind::Identity, "role".to_owned())]);
+    assert_eq!(answer.closed_in_some, [(PolicySetKind::Identity, "role".to_owned())]);
     assert_eq!(decided(&[("Allow", here), ("Deny", r#"{"StringEquals": {"k:k": "b"}}"#)], Context::default()), Unknown);
 }
 
@@ -123,8 +123,8 @@ fn gates_that_never_open_together_let_nothing_through() {
         )
     };
     let of = |conditions: &[&str]| {
-        let kinds = [GateKind::Identity, GateKind::Boundary, GateKind::Scp];
-        let gates: Vec<Gate> = kinds
+        let kinds = [PolicySetKind::Identity, PolicySetKind::Boundary, PolicySetKind::Scp];
+        let gates: Vec<PolicySet> = kinds
             .into_iter()
             .zip(conditions)
             .map(|(kind, condition)| gate(kind, &format!("{kind:?}"), &[&allow(condition)]))

@@ -17,10 +17,10 @@ const MAY_DENY: &str = r#"{"Statement": [{"Sid": "allows", ALLOW},
 const UNREAD: &str = "unread";
 
 /// Gates of a role, its boundary and the levels of SCPs, a policy each; `UNREAD` is a policy that is not known.
-fn gates(texts: &[&str]) -> Vec<Gate> {
-    let kinds = [(GateKind::Identity, "role"), (GateKind::Boundary, "bound"), (GateKind::Scp, "root")];
-    let kinds = kinds.into_iter().chain([(GateKind::Scp, "unit"), (GateKind::Scp, "account")]);
-    let gate = |((kind, name), text): ((GateKind, &str), &&str)| {
+fn gates(texts: &[&str]) -> Vec<PolicySet> {
+    let kinds = [(PolicySetKind::Identity, "role"), (PolicySetKind::Boundary, "bound"), (PolicySetKind::Scp, "root")];
+    let kinds = kinds.into_iter().chain([(PolicySetKind::Scp, "unit"), (PolicySetKind::Scp, "account")]);
+    let gate = |((kind, name), text): ((PolicySetKind, &str), &&str)| {
         if *text != UNREAD {
             return gate(kind, name, &[*text]);
         }
@@ -129,7 +129,7 @@ fn every_closed_gate_is_named_and_every_deciding_statement() {
     let response = answer(&[ALLOWS, ALLOWS]);
     assert_eq!(named(&response), ["role-0/allows", "bound-0/allows"]);
     let expected = StatementReference {
-        gate: GateKind::Boundary,
+        gate: PolicySetKind::Boundary,
         kind: PolicyKind::Boundary,
         policy: "bound-0".to_owned(),
         sid: Some("allows".to_owned()),
@@ -155,7 +155,7 @@ fn within_a_gate_one_allowance_is_enough() {
         (&[SILENT, SILENT], ImplicitDeny, vec![], vec![]),
         (&[], ImplicitDeny, vec![], vec![]),
     ] {
-        let response = evaluate(&[gate(GateKind::Identity, "role", texts)], &request(Context::default()));
+        let response = evaluate(&[gate(PolicySetKind::Identity, "role", texts)], &request(Context::default()));
         assert_eq!(response.decision, decision, "{texts:?}");
         assert_eq!(
             (named(&response), keys(&response)),
@@ -167,7 +167,7 @@ fn within_a_gate_one_allowance_is_enough() {
 #[test]
 fn what_was_not_read_may_allow_and_may_deny() {
     let with_unread = |texts: &[&str]| {
-        let mut gate = gate(GateKind::Identity, "role", texts);
+        let mut gate = gate(PolicySetKind::Identity, "role", texts);
         gate.unread = vec!["iam:ListRolePolicies was denied".to_owned()];
         evaluate(&[gate], &request(Context::default()))
     };
@@ -186,7 +186,7 @@ fn a_statement_of_unknown_effect_may_do_either() {
     for (texts, expected) in
         [(&[unclear][..], Unknown), (&[unclear, ALLOWS], Unknown), (&[unclear, DENIES], ExplicitDeny)]
     {
-        let response = evaluate(&[gate(GateKind::Identity, "role", texts)], &request(Context::default()));
+        let response = evaluate(&[gate(PolicySetKind::Identity, "role", texts)], &request(Context::default()));
         assert_eq!(response.decision, expected, "{texts:?}");
     }
     let response = answer(&[unclear]);

@@ -47,20 +47,20 @@ fn policy(name: &str, kind: PolicyKind, text: &str) -> Policy {
 }
 
 /// A gate of the policies `{name}-0`, `{name}-1`, ...
-fn gate(kind: GateKind, name: &str, texts: &[&str]) -> Gate {
+fn gate(kind: PolicySetKind, name: &str, texts: &[&str]) -> PolicySet {
     let policy_kind = match kind {
-        GateKind::Identity | GateKind::Resource => PolicyKind::Inline,
-        GateKind::Boundary => PolicyKind::Boundary,
-        GateKind::Scp => PolicyKind::Scp,
-        GateKind::Rcp => PolicyKind::Rcp,
+        PolicySetKind::Identity | PolicySetKind::Resource => PolicyKind::Inline,
+        PolicySetKind::Boundary => PolicyKind::Boundary,
+        PolicySetKind::Scp => PolicyKind::Scp,
+        PolicySetKind::Rcp => PolicyKind::Rcp,
     };
     let named = |(index, text): (usize, &&str)| policy(&format!("{name}-{index}"), policy_kind, text);
     let policies = texts.iter().enumerate().map(named).collect();
-    Gate { kind, name: name.to_owned(), policies, unread: Vec::new() }
+    PolicySet { kind, name: name.to_owned(), policies, unread: Vec::new() }
 }
 
-fn identity(text: &str) -> Gate {
-    gate(GateKind::Identity, "role", &[text])
+fn identity(text: &str) -> PolicySet {
+    gate(PolicySetKind::Identity, "role", &[text])
 }
 
 fn context(entries: &[(&str, Value)]) -> Context {

@@ -13,9 +13,9 @@ use super::oracle::{self, Facts, Symbol, symbols};
 use super::*;
 
 /// The engine's gates: the role's policies, then its boundary, then an SCP level. Every statement gets a Sid.
-fn engine_gates(gates: &[Vec<Json>]) -> Vec<Gate> {
-    let kinds = [GateKind::Identity, GateKind::Boundary, GateKind::Scp];
-    let gate = |(kind, (at, policies)): (GateKind, (usize, &Vec<Json>))| {
+fn engine_gates(gates: &[Vec<Json>]) -> Vec<PolicySet> {
+    let kinds = [PolicySetKind::Identity, PolicySetKind::Boundary, PolicySetKind::Scp];
+    let gate = |(kind, (at, policies)): (PolicySetKind, (usize, &Vec<Json>))| {
         let texts: Vec<String> = policies.iter().map(Json::to_string).collect();
         gate(kind, &format!("gate-{at}"), &texts.iter().map(String::as_str).collect::<Vec<_>>())
     };
@@ -93,7 +93,7 @@ fn insert(gates: &[Vec<Json>], statement: &Json, at: [Index; 3]) -> Vec<Vec<Json
 }
 
 /// Whether a gate by itself, its denials left aside, is closed.
-fn allows_nothing(gates: &[Gate], (kind, name): &(GateKind, String), request: &Request) -> bool {
+fn allows_nothing(gates: &[PolicySet], (kind, name): &(PolicySetKind, String), request: &Request) -> bool {
     let mut gate = gates.iter().find(|gate| (gate.kind, &gate.name) == (*kind, name)).unwrap().clone();
     for policy in &mut gate.policies {
         let document = Arc::make_mut(policy.document.as_mut().unwrap());
@@ -167,7 +167,7 @@ proptest! {
         let before = evaluate(&engine_gates(&gates), &asked.blurred());
         let after = evaluate(&engine_gates(&insert(&gates, &allow, at)), &asked.blurred());
         // Beside a gate that is seen to be closed at once, those are not looked for that are closed in each of several cases.
-        let was_closed = |gate: &(GateKind, String)| {
+        let was_closed = |gate: &(PolicySetKind, String)| {
             before.closed.contains(gate) || allows_nothing(&engine_gates(&gates), gate, &asked.blurred())
         };
         prop_assert!(after.closed.iter().all(was_closed), "{:?} became {:?}", before, after);
@@ -181,7 +181,7 @@ proptest! {
 
     #[test]
     fn the_order_of_statements_policies_and_gates_does_not_matter(gates in gates(), asked in asked(), turn: [Index; 3]) {
-        let known = |gates: &[Gate]| {
+        let known = |gates: &[PolicySet]| {
             let response = evaluate(gates, &asked.blurred());
             let by: BTreeSet<_> = response.decided_by.iter().map(|by| (by.policy.clone(), by.sid.clone())).collect();
             let closed: BTreeSet<_> = response.closed.into_iter().collect();
@@ -368,7 +368,8 @@ fn survive(text: &str) {
     let Ok(document) = Document::parse(text, DocumentKind::Identity) else { return };
     document.all_problems();
     let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Document, document: Ok(Arc::new(document)) };
-    let gate = Gate { kind: GateKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
+    let gate =
+        PolicySet { kind: PolicySetKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
     for value in [Value::Absent, there(), Value::known("a"), values(&[]), Value::Unknowable] {
         let asked =
             Request { action: "ssm:Get".to_owned(), resource: arn("*"), context: context(&[("k:text", value)]) };

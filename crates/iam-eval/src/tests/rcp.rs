@@ -10,12 +10,12 @@ const FULL: &str = r#"{"Effect": "Allow", "Principal": "*", "Action": "*", "Reso
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
 
 /// A level with a policy of these statements.
-fn level(statements: &[&str]) -> Gate {
+fn level(statements: &[&str]) -> PolicySet {
     let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{}]}}"#, statements.join(", "));
     let document =
         Document::parse(&text, DocumentKind::ResourceControl).unwrap_or_else(|error| panic!("{error}: {text}"));
     let policy = Policy { name: "rcp".to_owned(), kind: PolicyKind::Rcp, document: Ok(Arc::new(document)) };
-    Gate { kind: GateKind::Rcp, name: "root".to_owned(), policies: vec![policy], unread: Vec::new() }
+    PolicySet { kind: PolicySetKind::Rcp, name: "root".to_owned(), policies: vec![policy], unread: Vec::new() }
 }
 
 fn deny(action: &str, condition: &str) -> String {
@@ -24,7 +24,7 @@ fn deny(action: &str, condition: &str) -> String {
 }
 
 /// What a role that may do everything may do below this level.
-fn below(gate: &Gate, action: &str, resource: &str, entries: &[(&str, Value)]) -> Decision {
+fn below(gate: &PolicySet, action: &str, resource: &str, entries: &[(&str, Value)]) -> Decision {
     let gates = [identity(r#"{"Statement": {ALLOW}}"#), gate.clone()];
     evaluate(&gates, &Request { action: action.to_owned(), resource: arn(resource), context: context(entries) })
         .decision
@@ -79,11 +79,11 @@ fn those_of_the_account_that_owns_the_resource_count() {
 /// `RCPFullAWSAccess` cannot be detached from a level.
 #[test]
 fn only_a_deny_closes_a_level() {
-    let empty = Gate { policies: Vec::new(), ..level(&[]) };
+    let empty = PolicySet { policies: Vec::new(), ..level(&[]) };
     for gate in [empty, level(&[]), level(&[FULL]), level(&[&deny("s3:*", "")])] {
         assert_eq!(below(&gate, "kms:Decrypt", KEY, &[]), Allowed);
     }
-    let unread = Gate { unread: vec!["not read".to_owned()], ..level(&[FULL]) };
+    let unread = PolicySet { unread: vec!["not read".to_owned()], ..level(&[FULL]) };
     assert_eq!(below(&unread, "kms:Decrypt", KEY, &[]), Unknown);
     assert_eq!(below(&unread, "ssm:UpdateInstanceInformation", INSTANCE, &[]), Allowed);
 }

@@ -233,7 +233,7 @@ fn the_policy_of_a_resource_beside_the_gates() {
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{}]}}"#, expand(statements));
         let document = Document::parse(&text, DocumentKind::Identity).map(Arc::new);
         let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Inline, document };
-        Gate { kind, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() }
+        PolicySet { kind, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() }
     };
     let (allow, none, deny) = ("{ALLOW}", "", "{ALLOW}, {DENY}");
     let role = format!(r#"{{ALLOW, "Principal": {{"AWS": "{ROLE}"}}}}"#);
@@ -264,14 +264,18 @@ fn the_policy_of_a_resource_beside_the_gates() {
         (none, none, allow, &maybe(&of_session), OPEN, OPEN),
         (none, allow, none, &maybe(&role), ImplicitDeny, ImplicitDeny),
     ] {
-        let gates = [gate(GateKind::Identity, identity), gate(GateKind::Boundary, boundary), gate(GateKind::Scp, scp)];
+        let gates = [
+            gate(PolicySetKind::Identity, identity),
+            gate(PolicySetKind::Boundary, boundary),
+            gate(PolicySetKind::Scp, scp),
+        ];
         // As far as `NotPrincipal` goes; the gates have the boundary.
         let answer = answer_to(resource, &session());
         let granted = evaluate_with_grants(&gates, &request_for_key(), &answer);
         for (must_allow, expected) in [(false, expected), (true, of_key)] {
             let response = limited_by(granted.clone(), KEY, &answer, must_allow);
             assert_eq!(response.decision, expected, "{identity} {boundary} {scp} {resource} {must_allow}");
-            assert_eq!(response.decision == OPEN, response.doubt != Doubt::default());
+            assert_eq!(response.decision == OPEN, response.doubt != UnknownReason::default());
         }
     }
 }

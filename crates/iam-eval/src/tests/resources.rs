@@ -82,7 +82,8 @@ fn an_incomplete_arn_is_completed_with_stars() {
         let document = Document::parse(&text, DocumentKind::Scp).unwrap();
         assert_eq!(document.all_problems(), [""; 0]);
         let policy = Policy { name: "scp".to_owned(), kind: PolicyKind::Scp, document: Ok(Arc::new(document)) };
-        let level = Gate { kind: GateKind::Scp, name: "root".to_owned(), policies: vec![policy], unread: Vec::new() };
+        let level =
+            PolicySet { kind: PolicySetKind::Scp, name: "root".to_owned(), policies: vec![policy], unread: Vec::new() };
         evaluate(&[identity(r#"{"Statement": {ALLOW}}"#), level], &request(Context::default())).decision
     };
     for (pattern, expected) in [

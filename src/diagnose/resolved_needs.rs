@@ -13,7 +13,7 @@ use iam_eval::arn::Arn;
 use super::key;
 
 /// Everything that is asked, and what about it is not known.
-pub(super) struct Asked<'a> {
+pub(super) struct ResolvedNeeds<'a> {
     /// What the role must be allowed.
     pub needs: Vec<Need>,
     /// The keys that sessions, or the buckets of their logs, are encrypted with.
@@ -65,8 +65,13 @@ pub(super) fn settings_of<'a>(facts: &'a Facts, subject: &Subject) -> Option<&'a
 }
 
 /// What is asked for `subject`, whose agent is in `place`.
-pub(super) fn of<'a>(facts: &'a Facts, requirements: &Requirements, subject: &Subject, place: &Place<'_>) -> Asked<'a> {
-    let mut asked = Asked {
+pub(super) fn of<'a>(
+    facts: &'a Facts,
+    requirements: &Requirements,
+    subject: &Subject,
+    place: &Place<'_>,
+) -> ResolvedNeeds<'a> {
+    let mut asked = ResolvedNeeds {
         needs: Vec::new(),
         keys: Vec::new(),
         buckets: Vec::new(),
@@ -119,7 +124,7 @@ fn add<'a, T>(
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ResolvedNeeds<'a> {
     /// Resolves a session key, and remembers it once.
     fn key(&mut self, facts: &'a Facts, given: &str, place: &Place<'_>, by_preferences: bool) -> KeyArn {
         let (arn, fact, finding) = key::resolve(facts, given, place, by_preferences);

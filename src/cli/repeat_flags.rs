@@ -6,13 +6,13 @@ use crate::redact;
 use crate::render::causes::Fixes;
 
 /// Flags of a command.
-pub struct Again {
+pub struct RepeatFlags {
     selection: Command,
     flags: Command,
     several_accounts: bool,
 }
 
-impl Again {
+impl RepeatFlags {
     /// The flags for the commands that a report proposes.
     pub fn fixes(&self) -> Fixes<'_> {
         Fixes { selection: &self.selection, flags: &self.flags, several_accounts: self.several_accounts }
@@ -20,7 +20,7 @@ impl Again {
 }
 
 /// Of a check: what it looked at, how it reached AWS, and what it asked for.
-pub fn of_check(typed: &args::Check) -> Again {
+pub fn of_check(typed: &args::Check) -> RepeatFlags {
     let args::Targets { tag, selection, .. } = &typed.targets;
     let all = if tag.is_empty() { Command::new("--all") } else { Command::default().options("--tag", tag) };
     let regions = all.options("--region", &typed.aws.region);
@@ -38,5 +38,5 @@ pub fn of_check(typed: &args::Check) -> Again {
         .options("--preferences", &typed.circumstances.preferences)
         .options("--scp", &typed.levels.scp)
         .options("--rcp", &typed.levels.rcp);
-    Again { selection: selected, flags, several_accounts: selection.accounts.is_some() }
+    RepeatFlags { selection: selected, flags, several_accounts: selection.accounts.is_some() }
 }
