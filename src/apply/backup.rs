@@ -207,7 +207,8 @@ pub fn kept(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        // To read a pipe would wait for whoever writes to it.
+        if path.extension().is_some_and(|extension| extension == "json") && path.is_file() {
             files.push(path);
         }
     }

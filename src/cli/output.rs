@@ -79,14 +79,10 @@ fn failed(error: &dyn std::fmt::Display) -> Stop {
     Stop::Failure(format!("cannot write the report: {error}"))
 }
 
-/// Writes all of a file or nothing; what it held before is gone then.
+/// Writes a file; what it held before is gone then.
 fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
-    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut temporary| {
-        temporary.write_all(text.as_bytes())?;
-        temporary.persist(file).map(drop).map_err(|error| error.error)
-    });
-    written.map_err(|error| {
+    // Not by a file that takes its place: it may be a device, a pipe, or a link to one of these.
+    std::fs::write(file, text).map_err(|error| {
         Stop::Failure(format!("cannot write the report `{}`: {}", file.display(), crate::aws::cause(&error)))
     })
 }

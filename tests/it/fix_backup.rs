@@ -250,6 +250,14 @@ fn backups_are_listed_and_the_last_one_is_undone() {
     let refused = sandbox.run(&["undo", "--last", "--yes"]).expect(2).stderr;
     assert!(refused.contains("99990101T000000Z"), "{refused}");
     assert!(sandbox.run(&["undo", "--list"]).expect(0).stdout.starts_with(&broken.display().to_string()));
+    // Only files are read: a pipe would be waited for.
+    fs::create_dir(broken.with_file_name("99990102.json")).unwrap();
+    #[cfg(unix)]
+    {
+        let pipe = broken.with_file_name("99990103.json");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(sandbox.run(&["undo", "--list"]).expect(0).stdout.lines().count(), 2);
+    }
     sandbox.run(&["undo", &file, "--last"]).expect(2);
     sandbox.run(&["undo"]).expect(2);
 }

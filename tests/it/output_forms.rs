@@ -224,6 +224,20 @@ fn further_reports_go_to_files() {
     ] {
         assert_eq!(std::fs::read_to_string(sandbox.path().join(file)).unwrap(), alone(form), "{form}");
     }
+    // What a link or a device stands for is written, and not what takes its place.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("report.json", sandbox.path().join("link")).unwrap();
+        sandbox.run(&[&check[..], &["-o", "json=link"]].concat()).expect(1);
+        assert_eq!(std::fs::read_to_string(sandbox.path().join("report.json")).unwrap(), alone("json"));
+        assert!(sandbox.path().join("link").symlink_metadata().unwrap().is_symlink());
+        let full = std::path::Path::new("/dev/full");
+        if full.exists() {
+            let output = sandbox.run(&[&check[..], &["-o", "json=/dev/full"]].concat()).expect(3);
+            assert!(output.stderr.contains("cannot write the report `/dev/full`"), "{output:?}");
+            assert!(!full.metadata().unwrap().is_file());
+        }
+    }
     // Without another form the text goes to standard output.
     let text = sandbox.run(&[&check[..], &["-o", "json=report.json"]].concat()).expect(1).stdout;
     assert_eq!(text, alone("text"));

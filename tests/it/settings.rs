@@ -313,9 +313,9 @@ fn an_organisation_that_does_not_answer_hides_what_it_may_hold() {
     assert_eq!(failing(&all, &denied, Level::new(ACCOUNT).scp("no", &deny)), Verdict::Ready);
 }
 
-/// Where a service control policy or the session preferences come from.
-const MAY_HIDE: [&str; 5] =
-    ["GetDocument", "ListParents", "ListPoliciesForTarget", "DescribePolicy", "GetCallerIdentity"];
+/// Where a service control policy, the session preferences or the policy of the key come from.
+const MAY_HIDE: [&str; 6] =
+    ["GetKeyPolicy", "GetDocument", "ListParents", "ListPoliciesForTarget", "DescribePolicy", "GetCallerIdentity"];
 
 #[test]
 fn what_may_not_be_read_is_told_and_decides_only_where_it_must() {

@@ -1,5 +1,7 @@
 //! The target, and the chain from the instance to its role.
 
+use iam_eval::arn::is_iam_name;
+
 use super::{Place, Words};
 use crate::command_line::{Command, structure};
 use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
@@ -7,7 +9,7 @@ use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
 pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
     let region = place.region().unwrap_or("this Region");
     let target = place.target();
-    let remedy = match place.instance.is_some() || target.starts_with("arn:") {
+    let remedy = match place.instance.is_some() || !is_iam_name(target, 64) {
         true => "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
         false => format!(
             "check the tag `Name`, the Region (`--region`) and the account (`--profile`); a role is given as `role/{target}`, a profile as \
