@@ -85,6 +85,10 @@ fn from_short_form(text: &str) -> Result<TargetKind, TargetError> {
             "`{text}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"
         ))),
         _ if text.starts_with("arn:") => Err(TargetError(format!("`{text}` is not a complete ARN; give {FORMS}"))),
+        // The target of a session of ECS Exec: `ecs:CLUSTER_TASK_RUNTIME`.
+        _ if text.starts_with("ecs:") => Err(TargetError(format!(
+            "`{text}` is a container of an ECS task, whose task role is not an instance profile; give {FORMS}"
+        ))),
         None if is_tag_value(text) => Ok(TargetKind::Named(text.to_owned())),
         _ => Err(TargetError(format!("`{text}` is not a target; give {FORMS}"))),
     }
@@ -182,6 +186,7 @@ mod tests {
             ("arn:aws:ssm:us-east-1:111122223333:managed-instance/mi-0123456789abcdef0", "hybrid"),
             ("I-0123456789ABCDEF0", "`i-0123456789abcdef0`"),
             ("i-xyz", "hexadecimal"),
+            ("ecs:cluster_0123456789abcdef_0123456789abcdef-1", "ECS task"),
             ("instance/i-01234567", "`i-01234567`"),
             ("instance-profile/web", "`profile/web`"),
             ("role/a/b/web", "`role/web`"),
