@@ -13,7 +13,7 @@
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, fix, facts, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
 //! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
-//! | [`apply`] | fix, facts, aws, limits | the only room that writes to an account, and the backup file |
+//! | [`apply`] | fix, facts, command_line, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, command_line | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |

@@ -1,7 +1,12 @@
 //! Where a backup lies: who else can write there, and what killed runs left there.
 
+#[cfg(unix)]
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use crate::command_line::Command;
 
 /// What the names of temporary files begin and end with.
 pub(super) const TEMPORARY: (&str, &str) = (".ssm-profile-backup-", ".tmp");
@@ -23,49 +28,122 @@ pub fn leftovers(directory: &Path) -> Vec<PathBuf> {
     ours
 }
 
-/// Who but the user can have written a file, or put another one in its place. Each says what to do.
+/// Who but the user can have written a file that was opened, or put another one in its place. Each says what to do.
 ///
-/// The file is the one that a symbolic link leads to, and its directory; and the directory of the link.
+/// Of the file itself counts what was opened. Of its path counts every directory on the way, also of those that symbolic links
+/// lead through: whoever can write in one of them decides where the path leads.
+///
+/// # Arguments
+/// `file` is the path that was opened, and `opened` describes what that gave.
 #[cfg(unix)]
-pub fn doubts(file: &Path) -> Vec<String> {
+pub fn doubts(file: &Path, opened: &fs::Metadata) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
 
-    const OTHERS_WRITE: u32 = 0o022;
-    const STICKY: u32 = 0o1000;
-
-    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mut places = vec![(target.as_path(), "the file")];
-    places.push((directory(&target), "the directory"));
-    let link = fs::canonicalize(directory(file)).unwrap_or_default();
-    if link != directory(&target) && !link.as_os_str().is_empty() {
-        places.push((&link, "the directory"));
-    }
-    let user = effective_user();
-    let mut doubts = Vec::new();
-    for (place, what) in places {
-        let name = place.display();
-        match fs::metadata(place) {
-            Err(error) => {
-                doubts.push(format!("cannot determine who can write {what} `{name}`: {}", crate::aws::cause(&error)));
-            }
-            Ok(metadata) => {
-                let (owner, mode) = (metadata.uid(), metadata.mode());
-                if owner != 0 && Some(owner) != user {
-                    doubts.push(format!("{what} `{name}` is owned by the user ID {owner}"));
-                }
-                let sticky = metadata.is_dir() && mode & STICKY != 0;
-                if mode & OTHERS_WRITE != 0 && !sticky {
-                    doubts.push(format!("{what} `{name}` is writable by others (`chmod go-w {name}` prevents that)"));
-                }
+    let mut doubts = Doubts { user: effective_user(), all: Vec::new() };
+    match doubts.of_way(file) {
+        Ok((path, found)) => {
+            doubts.of_access("file", &path, opened);
+            let name = path.display();
+            if !opened.is_file() {
+                doubts.all.push(format!("`{name}` is not a regular file"));
+            } else if (found.dev(), found.ino()) != (opened.dev(), opened.ino()) {
+                doubts.all.push(format!("`{name}` was replaced while it was read"));
             }
         }
+        Err((path, error)) => {
+            let (name, cause) = (path.display(), crate::aws::cause(&error));
+            doubts.all.push(format!("cannot determine who can write `{name}`: {cause}"));
+        }
     }
-    doubts
+    doubts.all
+}
+
+/// What is found on the way to a file.
+#[cfg(unix)]
+struct Doubts {
+    user: Option<u32>,
+    all: Vec<String>,
+}
+
+#[cfg(unix)]
+impl Doubts {
+    /// So many symbolic links Linux follows
+    /// ([path_resolution](https://man7.org/linux/man-pages/man7/path_resolution.7.html)).
+    const LINKS: usize = 40;
+
+    /// Follows a path as the system does, and looks at each directory and link. Gives where it ends, and what is there.
+    fn of_way(&mut self, file: &Path) -> Result<(PathBuf, fs::Metadata), (PathBuf, std::io::Error)> {
+        use std::path::Component;
+
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| (path, error)
+        };
+        let mut rest = std::path::absolute(file).map_err(failed(file))?;
+        let (mut at, mut links, mut seen) = (PathBuf::from("/"), 0, BTreeSet::new());
+        loop {
+            let metadata = fs::symlink_metadata(&at).map_err(failed(&at))?;
+            if metadata.is_symlink() {
+                // Nobody but its owner can point a link elsewhere, as far as the directory does not let them.
+                self.of_owner("symbolic link", &at, &metadata);
+                links += 1;
+                if links > Doubts::LINKS {
+                    let too_many = format!("its path leads through more than {} symbolic links", Doubts::LINKS);
+                    return Err(failed(&at)(std::io::Error::other(too_many)));
+                }
+                let target = fs::read_link(&at).map_err(failed(&at))?;
+                at.pop();
+                rest = target.join(&rest);
+            } else if metadata.is_dir() && seen.insert(at.clone()) {
+                self.of_access("directory", &at, &metadata);
+            }
+            let mut components = rest.components();
+            let Some(next) = components.next() else { return Ok((at, metadata)) };
+            let after = components.as_path().to_owned();
+            match next {
+                Component::Normal(name) => at.push(name),
+                Component::ParentDir => drop(at.pop()),
+                Component::RootDir => at = PathBuf::from("/"),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+            rest = after;
+        }
+    }
+
+    fn of_owner(&mut self, what: &str, path: &Path, metadata: &fs::Metadata) {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let owner = metadata.uid();
+        if owner != 0 && Some(owner) != self.user {
+            self.all.push(format!("the {what} `{}` is owned by the user ID {owner}", path.display()));
+        }
+    }
+
+    fn of_access(&mut self, what: &str, path: &Path, metadata: &fs::Metadata) {
+        use std::os::unix::fs::MetadataExt as _;
+
+        const OTHERS_WRITE: u32 = 0o002;
+        const GROUP_WRITES: u32 = 0o020;
+        const STICKY: u32 = 0o1000;
+
+        self.of_owner(what, path, metadata);
+        let (mode, owner) = (metadata.mode(), metadata.uid());
+        // Where each user has a group alone, new directories are writable by it: Debian, Ubuntu, Fedora give it the user's number
+        // (https://wiki.debian.org/UserPrivateGroups).
+        let private = metadata.is_dir() && owner != 0 && Some(owner) == self.user && metadata.gid() == owner;
+        let others = if private { OTHERS_WRITE } else { OTHERS_WRITE | GROUP_WRITES };
+        // In a sticky directory nobody but the owner of a file puts another one in its place.
+        let sticky = metadata.is_dir() && mode & STICKY != 0;
+        if mode & others != 0 && !sticky {
+            let (name, prevent) = (path.display(), Command::new("chmod go-w").file(path));
+            self.all.push(format!("the {what} `{name}` is writable by others (`{prevent}` prevents that)"));
+        }
+    }
 }
 
 /// Who but the user can have written a file: not known here.
 #[cfg(not(unix))]
-pub fn doubts(_: &Path) -> Vec<String> {
+pub fn doubts(_: &Path, _: &fs::Metadata) -> Vec<String> {
     Vec::new()
 }
 

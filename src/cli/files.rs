@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -15,17 +16,28 @@ use crate::sources::documents::Text;
 /// # Errors
 /// If it cannot be read, is larger, or is not UTF-8.
 pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
-    let name = file.to_string_lossy().into_owned();
-    let bytes = if file == "-" {
-        read_at_most(std::io::stdin().lock(), most)
-    } else {
-        std::fs::File::open(file).and_then(|file| match file.metadata()?.len() {
-            length if length > most => Ok(None),
-            _ => read_at_most(file, most),
-        })
-    };
-    let bytes =
-        bytes.map_err(|error| format!("cannot read `{name}`: {}; check the path", lower(&error.to_string())))?;
+    if file != "-" {
+        return read_file(Path::new(file), most).map(|(text, _)| text);
+    }
+    text("-", most, read_at_most(std::io::stdin().lock(), most))
+}
+
+/// The same, with what describes the file that was opened, which is not what stands at its path a moment later. `-` is a name
+/// as any other.
+///
+/// # Errors
+/// As those of [`read`].
+pub fn read_file(path: &Path, most: u64) -> Result<(Text, Metadata), String> {
+    let name = path.to_string_lossy();
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) = opened.map_err(|error| cannot_read(&name, &error))?;
+    let bytes = if metadata.len() > most { Ok(None) } else { read_at_most(file, most) };
+    Ok((text(&name, most, bytes)?, metadata))
+}
+
+/// What was read, as text. There is nothing where it was too large.
+fn text(name: &str, most: u64, bytes: std::io::Result<Option<Vec<u8>>>) -> Result<Text, String> {
+    let bytes = bytes.map_err(|error| cannot_read(name, &error))?;
     let bytes = bytes.ok_or_else(|| {
         format!(
             "cannot read `{name}`: it is larger than {}, the limit for such a file; check the path",
@@ -34,7 +46,11 @@ pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8"))?;
-    Ok(Text { name, text })
+    Ok(Text { name: name.to_owned(), text })
+}
+
+fn cannot_read(name: &str, error: &std::io::Error) -> String {
+    format!("cannot read `{name}`: {}; check the path", lower(&error.to_string()))
 }
 
 /// What there is to read, unless it is more than so many bytes.

@@ -24,12 +24,12 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         None => kept_backups::last()?,
     };
     let path = path.as_path();
-    let file =
-        files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
+    let (file, opened) =
+        files::read_file(path, limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
     let backup = Backup::read(&file.text)
         .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
     files::warn_of_leftovers([path]);
-    let doubts = place::doubts(path);
+    let doubts = place::doubts(path, &opened);
     if !doubts.is_empty() && typed.writing.yes && !typed.writing.dry_run {
         return Err(Stop::Usage(vec![format!(
             "others may have changed the backup: {}; omit `--yes` and confirm the plan yourself; nothing was changed",

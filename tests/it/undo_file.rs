@@ -27,6 +27,12 @@ mod on_unix {
         fs::metadata(path).unwrap().mode() & 0o7777
     }
 
+    /// Whether the directories that a test makes belong to a group of the user alone.
+    fn group_is_private(sandbox: &Sandbox) -> bool {
+        let metadata = fs::metadata(sandbox.path()).unwrap();
+        metadata.uid() != 0 && metadata.uid() == metadata.gid()
+    }
+
     #[test]
     fn a_backup_that_others_can_write_is_not_undone_without_a_question() {
         // The modes of the file and of its directory, and whether others can write it.
@@ -59,7 +65,7 @@ mod on_unix {
         chmod(sandbox.path().join("place"), of_directory);
         let (calls, after) = (stub.calls().len(), Account::of(&stub));
         let typed = ["undo", "place/backup.json", "--yes"];
-        if !doubtful {
+        if !doubtful || (of_directory == 0o770 && group_is_private(&sandbox)) {
             sandbox.run(&typed).expect(0);
             assert_eq!(mode(sandbox.path().join("place/backup.json")), of_file);
             return;
@@ -98,6 +104,62 @@ mod on_unix {
         sandbox.run_on_terminal(&["undo", "backup.json"], &[("make this change?", "y\r")]).expect(0);
         // It stays theirs.
         assert_eq!(fs::metadata(&file).unwrap().uid(), 12345);
+    }
+
+    /// Whoever can write in a directory decides what the path below it leads to.
+    #[test]
+    fn every_directory_and_link_on_the_way_to_a_backup_counts() {
+        let stub = (PUT.world)().serve();
+        let sandbox = Sandbox::at(&stub);
+        fs::create_dir_all(sandbox.path().join("a b/inner/place")).unwrap();
+        fs::create_dir(sandbox.path().join("links")).unwrap();
+        PUT.fix_with(&sandbox, &["--backup", "a b/inner/place/backup.json"]).expect(0);
+        // From `start` by `links/middle` to `a b/inner/place/backup.json`: the link in the middle lies in a directory of its own.
+        symlink("../a b/inner", sandbox.path().join("links/middle")).unwrap();
+        symlink("links/middle/../inner/place/backup.json", sandbox.path().join("start")).unwrap();
+        let calls = stub.calls().len();
+        let ways =
+            [("a b/inner/place/backup.json", &["a b", "a b/inner"][..]), ("start", &["a b", "a b/inner", "links"][..])];
+        for (typed, directories) in ways {
+            for directory in directories {
+                chmod(sandbox.path().join(directory), 0o777);
+                let output = sandbox.run(&["undo", typed, "--yes"]).expect(2);
+                let path = fs::canonicalize(sandbox.path().join(directory)).unwrap();
+                let path = path.to_str().unwrap();
+                // The path has a blank, so that the command quotes it.
+                let quoted = if path.contains(' ') { format!("'{path}'") } else { path.to_owned() };
+                let words =
+                    format!("the directory `{path}` is writable by others (`chmod go-w {quoted}` prevents that)");
+                assert!(output.stderr.contains(&words), "{output:?}");
+                chmod(sandbox.path().join(directory), 0o755);
+            }
+        }
+        // Only root can give a link away.
+        if std::os::unix::fs::lchown(sandbox.path().join("links/middle"), Some(12345), None).is_ok() {
+            let output = sandbox.run(&["undo", "start", "--yes"]).expect(2);
+            assert!(output.stderr.contains("links/middle` is owned by the user ID 12345"), "{output:?}");
+            std::os::unix::fs::lchown(sandbox.path().join("links/middle"), Some(0), None).unwrap();
+        }
+        assert_eq!(stub.calls().len(), calls);
+        undo(&sandbox, "start").expect(0);
+    }
+
+    /// What comes out of a pipe is not what stands at a path: who wrote it is not known.
+    #[test]
+    fn a_backup_from_a_pipe_is_not_undone_without_a_question() {
+        let stub = (PUT.world)().serve();
+        let sandbox = Sandbox::at(&stub);
+        PUT.fix_with(&sandbox, &["--backup", "backup.json"]).expect(0);
+        let (calls, backup) = (stub.calls().len(), fs::read(sandbox.path().join("backup.json")).unwrap());
+        let pipe = sandbox.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let output = thread::scope(|scope| {
+            scope.spawn(|| fs::write(&pipe, &backup).unwrap());
+            sandbox.run(&["undo", "pipe", "--yes"])
+        });
+        let output = output.expect(2);
+        assert!(output.stderr.contains("/pipe` is not a regular file"), "{output:?}");
+        assert_eq!(stub.calls().len(), calls);
     }
 
     #[test]
