@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value as Json, json};
 
+use super::families::{self, Family, TEXT_OPERATORS};
 use super::oracle::Facts;
 
 pub const ACTIONS: [&str; 3] = ["ssm:Get", "ssm:Put", "s3:Get"];
@@ -31,75 +32,19 @@ const RESOURCE_PATTERNS: [&str; 12] = [
     "arn:aws:s3:::bucket/${*}",
 ];
 
-/// A key, values that a request may have there, the operators for it, and values that a policy may name.
-#[derive(Debug)]
-struct Family {
-    key: &'static str,
-    values: &'static [&'static str],
-    operators: &'static [&'static str],
-    wanted: &'static [&'static str],
-}
-
 const FAMILIES: [Family; 7] = [
     Family {
         key: "k:text",
         values: &["a", "b", "B", "a*"],
-        operators: &[
-            "StringEquals",
-            "StringNotEquals",
-            "StringEqualsIgnoreCase",
-            "StringNotEqualsIgnoreCase",
-            "StringLike",
-            "StringNotLike",
-        ],
+        operators: &TEXT_OPERATORS,
         wanted: &["a", "A", "b", "*", "?", "a*", "?*", "${K:Text}", "${k:gone}", "${k:gone, 'a'}", "${*}"],
     },
-    Family {
-        key: "k:number",
-        values: &["1", "2.0", "-3"],
-        operators: &[
-            "NumericEquals",
-            "NumericNotEquals",
-            "NumericLessThan",
-            "NumericLessThanEquals",
-            "NumericGreaterThan",
-            "NumericGreaterThanEquals",
-        ],
-        wanted: &["1", "1.0", "2", "-3", "0"],
-    },
-    Family {
-        key: "k:date",
-        values: &["2020-01-01T00:00:00Z", "1577923200", "2020-01-03T00:00:00Z"],
-        operators: &[
-            "DateEquals",
-            "DateNotEquals",
-            "DateLessThan",
-            "DateLessThanEquals",
-            "DateGreaterThan",
-            "DateGreaterThanEquals",
-        ],
-        wanted: &["1577836800", "2020-01-02T00:00:00Z", "2020-01-04T00:00:00Z"],
-    },
-    Family { key: "k:bool", values: &["true", "False"], operators: &["Bool"], wanted: &["true", "FALSE"] },
-    Family { key: "k:binary", values: &["QQ==", "Qg=="], operators: &["BinaryEquals"], wanted: &["QQ==", "Qg=="] },
-    Family {
-        key: "k:address",
-        values: &["10.0.0.1", "10.128.0.1", "2001:db8::1"],
-        operators: &["IpAddress", "NotIpAddress"],
-        wanted: &["10.0.0.0/8", "10.0.0.0/9", "10.0.0.1", "0.0.0.0/0", "::/0", "10.128.0.1/32"],
-    },
-    Family {
-        key: "k:arn",
-        values: &["arn:aws:ec2:north:1:instance/a", "arn:aws:s3:::bucket/a:b", "none"],
-        operators: &["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"],
-        wanted: &[
-            "arn:aws:ec2:*:*:instance/*",
-            "arn:aws:s3:::*",
-            "arn:*:*:*:*:*",
-            "*:*:*:*:*:${k:gone, 'bucket/a:b'}",
-            "none",
-        ],
-    },
+    families::NUMBER,
+    families::DATE,
+    families::BOOL,
+    families::BINARY,
+    families::ADDRESS,
+    families::ARN,
 ];
 
 /// The key that the text operators ask for with `ForAllValues` and `ForAnyValue` too.
@@ -195,5 +140,5 @@ pub fn facts() -> impl Strategy<Value = Facts> {
 
 /// Every key that the policies ask for.
 pub fn keys() -> impl Iterator<Item = &'static str> {
-    FAMILIES.iter().map(|family| family.key).chain([MANY, "k:gone"])
+    FAMILIES.iter().map(|family| family.key).chain([MANY, "k:gone", "k:other"])
 }

@@ -4,6 +4,7 @@ mod actions;
 mod cases;
 mod conditions;
 mod decision;
+mod families;
 mod generators;
 mod grammar;
 mod hostile;
