@@ -149,13 +149,11 @@ fn without(text: &str, places: &[(usize, usize)]) -> String {
     clean
 }
 
-/// The URL or `HOST:PORT` `text` without its user and password.
+/// The URL or `HOST:PORT` `text` without its user and password: all before the last `@`, also where a password that was not
+/// encoded looks like a port with a path. No endpoint or proxy has an `@` in its path.
 pub fn url(text: &str) -> Cow<'_, str> {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
-    if !has_user(rest) {
-        return secrets(text);
-    }
-    let host = rest.rsplit('@').next().unwrap_or_default();
+    let Some((_, host)) = rest.rsplit_once('@') else { return secrets(text) };
     let host = secrets(host);
     Cow::Owned(if scheme.is_empty() { format!("{MARK}@{host}") } else { format!("{scheme}://{MARK}@{host}") })
 }
@@ -163,7 +161,7 @@ pub fn url(text: &str) -> Cow<'_, str> {
 /// The password of a URL or of `USER:PASSWORD@HOST`, as it is written there.
 pub fn password_in(url: &str) -> Option<&str> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (user, _) = rest.rsplit_once('@').filter(|_| has_user(rest))?;
+    let (user, _) = rest.rsplit_once('@')?;
     user.split_once(':').map(|(_, password)| password)
 }
 
@@ -236,6 +234,10 @@ fn patterns() -> Vec<(String, Replace)> {
         (format!(r"(?i)((?:proxy-)?authorization{SEPARATOR})[^\r\n]*"), named),
         (r"(?i)AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256)[^\r\n]*".to_owned(), |_| MARK.to_owned()),
         (format!("(?i)((?:{NAMES}){SEPARATOR}){VALUE}"), named),
+        // What a credential process writes to standard error has any form, and the SDK repeats it whole.
+        (r"(?is)(external process exited with code [^.]{0,80})\. Stderr: .*".to_owned(), |found| {
+            format!("{}; its standard error is not shown", group(found, 1))
+        }),
         (r"(?i)\b((?:bearer|basic|negotiate|ntlm)\s+)([A-Za-z0-9._~+/=-]{8,})".to_owned(), |found| {
             let (scheme, token) = (group(found, 1), group(found, 2));
             // `Basic authentication failed` is a sentence.
@@ -305,6 +307,10 @@ mod tests {
                 "It does not match.\n\nThe Canonical String for this request should have been\n'POST\nS3CR3T'\n\nThe String-to-Sign",
                 "It does not match.\n\n",
             ),
+            (
+                "error: external process exited with code exit status: 1. Stderr: wrong PIN\nhunter2",
+                "error: external process exited with code exit status: 1; its standard error is not shown",
+            ),
             ("x. The String-to-Sign should have been 'S3CR3T", "x. "),
         ] {
             assert_eq!(secrets(text), clean);
@@ -334,7 +340,7 @@ mod tests {
             ("http://u:\"p'w@host", "http://REDACTED@host", Some("\"p'w")),
             ("user:pw@proxy:3128", "REDACTED@proxy:3128", Some("pw")),
             ("user@proxy", "REDACTED@proxy", None),
-            ("http://host:80/@x", "http://host:80/@x", None),
+            ("http://user:12/34X@host", "http://REDACTED@host", Some("12/34X")),
             ("proxy:3128", "proxy:3128", None),
         ] {
             assert_eq!(url(whole), clean);
@@ -392,7 +398,13 @@ mod tests {
             let whole = format!("https://me:{password}@host.example:8443");
             let text = format!("{before} {whole} x");
             prop_assert!(!secrets(&text).contains(&password));
-            prop_assert!(!url(&whole).contains(&password));
+        }
+
+        #[test]
+        fn a_password_of_a_url_never_comes_out(password in "[0-9:/@?#%!$*+-]{1,4}[A-Z:/@?#%!$*+-]{1,20}") {
+            let whole = format!("https://me:{password}@host.example:8443");
+            prop_assert_eq!(url(&whole), "https://REDACTED@host.example:8443");
+            prop_assert_eq!(password_in(&whole), Some(password.as_str()));
         }
 
         #[test]
