@@ -1,5 +1,6 @@
 //! From a resolved plan to facts, whatever their source.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Sou
 use super::{Stop, args, files, output};
 use crate::aws::{Connection, Settings};
 use crate::command_line::Command;
-use crate::facts::{Facts, snapshot};
+use crate::facts::{Facts, Unreadable, snapshot};
 use crate::limits;
 use crate::redact;
 use crate::render::json;
@@ -206,29 +207,27 @@ pub async fn open_live(
             None => {}
         }
     }
-    let targets = find_names(&connection, targets, &regions).await?;
-    let query = Query { targets, selection, regions, ..query };
+    let (targets, names_unread) = find_names(&connection, targets, &regions).await?;
+    let query = Query { targets, names_unread, selection, regions, ..query };
     Ok(Live { connection, query, regions_at_a_time: reach.concurrency })
 }
 
-/// The targets with the ids of the instances that were given by their names. A name that no instance has stays what it is.
+/// The targets with the ids of the instances that were given by their names, and why a name could not be searched. A name that
+/// no instance has, or that was not found before a Region refused the search, stays what it is.
 async fn find_names(
     connection: &Connection,
     mut targets: Vec<Target>,
     regions: &[String],
-) -> Result<Vec<Target>, Stop> {
+) -> Result<(Vec<Target>, BTreeMap<String, Unreadable>), Stop> {
+    let mut unread = BTreeMap::new();
     for target in &mut targets {
         let TargetKind::Named(name) = &target.kind else { continue };
         let mut found: Vec<String> = Vec::new();
         for region in regions {
-            let named = live::instances_named(connection, region, name).await;
-            let named = named.map_err(|reason| {
-                Stop::Failure(format!(
-                    "cannot search for the instance `{name}` in {region}: `{}`: {}",
-                    reason.api, reason.message
-                ))
-            })?;
-            found.extend(named.into_iter().map(|instance| instance.id));
+            match live::instances_named(connection, region, name).await {
+                Ok(named) => found.extend(named.into_iter().map(|instance| instance.id)),
+                Err(reason) => drop(unread.insert(name.clone(), reason)),
+            }
         }
         match found.as_slice() {
             [] => {}
@@ -239,7 +238,7 @@ async fn find_names(
             }
         }
     }
-    Ok(targets)
+    Ok((targets, unread))
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::live_emulator::{REGION, stage};
 use crate::live_stub::{check, core_is, errors, policy};
+use crate::support::answer::Answer;
 use crate::support::aws::AWS_MANAGED_CORE;
 use crate::support::command::Sandbox;
 use crate::support::emulator::{Account, account};
@@ -205,4 +206,18 @@ fn an_instance_is_found_by_its_name() {
         let finding = nobody.finding(Code::InstanceNotFound);
         assert!(finding.message.contains("`nobody`") && finding.remedy.contains("`role/nobody`"), "{finding:?}");
     }
+}
+
+/// Which instance is meant is not known; what else was named is checked.
+#[test]
+fn a_name_that_may_not_be_searched_is_unknown() {
+    let stub = World::ready().fail("DescribeInstances", Answer::unauthorized()).serve();
+    let sandbox = Sandbox::at(&stub);
+    let report = sandbox.run(&["check", "web 1", "role/web", "-o", "json"]).expect(3).report();
+    let verdicts: Vec<_> = report.results.iter().map(|outcome| (outcome.target.as_str(), outcome.verdict)).collect();
+    assert_eq!(verdicts, [("web 1", Verdict::Unknown), ("role/web", Verdict::Ready)]);
+    let finding = report.results[0].finding(Code::AccessDenied);
+    assert!(finding.message.contains("`ec2:DescribeInstances`"), "{finding:?}");
+    let fixed = sandbox.run(&["fix", "web 1", "--yes"]).expect(3);
+    assert!(fixed.stdout.contains("`ec2:DescribeInstances`"), "{fixed:?}");
 }

@@ -278,7 +278,7 @@ async fn named(reader: &Reader<'_>, query: &Query) -> Vec<Subject> {
     let subjects = targets.iter().zip(iam).map(|(target, subject)| match (&target.kind, subject) {
         (_, Some(subject)) => subject,
         (TargetKind::Instance(id) | TargetKind::Profile(id) | TargetKind::Role(id) | TargetKind::Named(id), None) => {
-            instance_subject(target, id, &regions_of(target, query), &instances)
+            instance_subject(target, id, &regions_of(target, query), &instances, query.names_unread.get(id))
         }
     });
     subjects.collect()
@@ -330,8 +330,14 @@ fn is_absent<T>(fact: Option<&Fact<T>>) -> bool {
 
 type Answers<'a> = BTreeMap<&'a str, BTreeMap<String, Fact<ec2::RegionalInstance>>>;
 
-/// The subject for a named instance, from what each of its Regions answered.
-fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answers<'_>) -> Subject {
+/// The subject for a named instance, from what each of its Regions answered, or why its name could not be searched.
+fn instance_subject(
+    target: &Target,
+    id: &str,
+    regions: &[&str],
+    answers: &Answers<'_>,
+    name_unread: Option<&Unreadable>,
+) -> Subject {
     let arn = target.arn.as_ref();
     let facts: Vec<(&str, &Fact<ec2::RegionalInstance>)> =
         regions.iter().filter_map(|region| Some((*region, answers.get(region)?.get(id)?))).collect();
@@ -346,8 +352,10 @@ fn instance_subject(target: &Target, id: &str, regions: &[&str], answers: &Answe
             Some(reason) => Fact::Unreadable(reason),
             None => Fact::Known(Box::new(met.instance.clone())),
         },
-        // Its name was looked for before.
-        None if matches!(target.kind, TargetKind::Named(_)) => Fact::Absent,
+        // Its name was searched before.
+        None if matches!(target.kind, TargetKind::Named(_)) => {
+            name_unread.map_or(Fact::Absent, |reason| Fact::Unreadable(reason.clone()))
+        }
         None if facts.is_empty() => Fact::Unreadable(Unreadable {
             api: ec2::DESCRIBE.to_owned(),
             kind: UnreadableKind::Other,

@@ -1,6 +1,8 @@
 //! What is to be read of an account.
 
-use crate::facts::GivenPolicies;
+use std::collections::BTreeMap;
+
+use crate::facts::{GivenPolicies, Unreadable};
 use crate::needs::Requirements;
 use crate::target::Target;
 
@@ -9,6 +11,8 @@ use crate::target::Target;
 pub struct Query {
     /// What is named.
     pub targets: Vec<Target>,
+    /// Why the instances of a name could not be searched, for the names among the targets of which that is so.
+    pub names_unread: BTreeMap<String, Unreadable>,
     /// The instances to take besides, in every one of the Regions.
     pub selection: Option<Selection>,
     /// The Regions to look in, except for a target whose ARN names its own.

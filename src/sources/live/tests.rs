@@ -65,7 +65,7 @@ fn met(account: &str) -> Fact<ec2::RegionalInstance> {
 }
 
 fn subject(text: &str, regions: &[&str], answers: &Answers<'_>) -> (Option<String>, Fact<Box<Instance>>) {
-    let subject = instance_subject(&Target::parse(text).unwrap(), "i-01234567", regions, answers);
+    let subject = instance_subject(&Target::parse(text).unwrap(), "i-01234567", regions, answers, None);
     match subject.kind {
         SubjectKind::Instance(fact) => (subject.region, fact),
         _ => unreachable!(),
