@@ -129,10 +129,9 @@ impl FailOnce {
     /// What came first, once and while it is good.
     fn kept(&self) -> Option<Credentials> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*first, First::NotAsked) {
-            return None;
-        }
-        let First::Kept(credentials) = std::mem::replace(&mut *first, First::GivenAgain) else { return None };
+        let First::Kept(credentials) = &*first else { return None };
+        let credentials = credentials.clone();
+        *first = First::GivenAgain;
         let is_good = |end| end > std::time::SystemTime::now() + STILL_GOOD;
         Some(credentials).filter(|credentials| credentials.expiry().is_none_or(is_good))
     }

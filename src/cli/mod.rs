@@ -216,7 +216,7 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
         args::Command::Undo(typed) => undo::undo(cli, typed, interrupt).await,
         args::Command::Policy(typed) => policy::policy(typed),
         args::Command::Snapshot(typed) => save(typed).await,
-        args::Command::Explain { code } => explain::explain(code),
+        args::Command::Explain { code } => explain::explain(*code),
         args::Command::Man { command } => man::man(command.as_deref()),
         args::Command::Schema { format } => schema::schema(*format),
         args::Command::Completions { shell } => {

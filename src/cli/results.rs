@@ -7,14 +7,13 @@ use tokio::sync::Notify;
 use super::output::Destinations;
 use super::{Stop, args, exit::Tally, output};
 use crate::render::json;
-use crate::render::sanitize::word;
-use crate::report::{Outcome, Report, Severity, Verdict};
+use crate::report::{Code, Outcome, Report, Severity, Verdict};
 
 /// Which results are shown: `--show` and `--code`.
 #[derive(Debug, Clone)]
 pub struct Filter {
     show: args::Show,
-    codes: Vec<String>,
+    codes: Vec<Code>,
 }
 
 impl Filter {
@@ -31,7 +30,7 @@ impl Filter {
             args::Show::Ready => outcome.verdict == Verdict::Ready,
             args::Show::All => true,
         };
-        let has_code = || outcome.findings.iter().any(|finding| self.codes.contains(&word(&finding.code())));
+        let has_code = || outcome.findings.iter().any(|finding| self.codes.contains(&finding.code()));
         verdict && (self.codes.is_empty() || has_code())
     }
 }

@@ -1,6 +1,6 @@
 //! A role made ready for judgement: its documents parsed, its gates set up, what could not be read named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
@@ -32,7 +32,7 @@ pub(super) struct JudgedRole {
     /// Why resource control policies could not be read: it matters only where they cover what is asked.
     pub rcps_unread: Vec<Unreadable>,
     /// Why policies are not known: what an unknown permission may hang on that has a finding already.
-    pub unread: Vec<String>,
+    pub unread: BTreeSet<String>,
 }
 
 /// Makes one role ready. Its documents are looked for in `library` first.
@@ -106,7 +106,7 @@ impl JudgedRole {
             gates: Vec::new(),
             findings: Vec::new(),
             rcps_unread: Vec::new(),
-            unread: Vec::new(),
+            unread: BTreeSet::new(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Reading<'_> {
     /// The words for what could not be read, which has a finding.
     fn unread(&mut self, reason: &Unreadable) -> String {
         let words = format!("`{}` could not be called", reason.api);
-        self.judged.unread.push(words.clone());
+        self.judged.unread.insert(words.clone());
         words
     }
 
@@ -289,7 +289,7 @@ impl Reading<'_> {
         };
         self.judged.findings.push(finding.into());
         let words = format!("{document} could not be parsed");
-        self.judged.unread.push(words.clone());
+        self.judged.unread.insert(words.clone());
         Err(words)
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ValueEnum};
 
 use super::{Aws, Circumstances, FailOn, Needs, Targets, targets_and};
+use crate::report::Code;
 
 pub(super) const FIX_HELP: &str = targets_and!(
     "  ssm-profile fix i-0123456789abcdef0 --dry-run
@@ -59,8 +60,8 @@ pub struct Fix {
     pub emit: Option<Emit>,
 
     /// Only targets that a finding with this code keeps from being ready, for example no-instance-profile; repeatable
-    #[arg(long, value_name = "CODE", help_heading = "Applying changes")]
-    pub only: Vec<String>,
+    #[arg(long, value_enum, value_name = "CODE", help_heading = "Applying changes", hide_possible_values = true)]
+    pub only: Vec<Code>,
 
     /// Stop after this many failed changes; until then, skip what depends on them and continue
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Applying changes")]

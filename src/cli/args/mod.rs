@@ -8,7 +8,8 @@ use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::limits;
-use crate::report::Severity;
+use crate::render::sanitize::word;
+use crate::report::{Code, Severity};
 
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
 use fix::{FIX_HELP, POLICY_HELP, UNDO_HELP};
@@ -58,8 +59,8 @@ pub enum Command {
     /// Explain a finding: what it means, how to see it by hand, what to do
     Explain {
         /// The finding's code, for example `trust-policy`
-        #[arg(value_parser = clap::builder::PossibleValuesParser::new(super::explain::codes().collect::<Vec<_>>()), hide_possible_values = true)]
-        code: String,
+        #[arg(value_enum, hide_possible_values = true)]
+        code: Code,
     },
     /// Print the manual page (roff), or that of a command
     Man {
@@ -149,9 +150,8 @@ pub struct Check {
     pub show: Show,
 
     /// Show only targets that have a finding with this code; repeatable: with any of them
-    #[arg(long, value_name = "CODE", help_heading = "Output", hide_possible_values = true,
-        value_parser = clap::builder::PossibleValuesParser::new(super::explain::codes().collect::<Vec<_>>()))]
-    pub code: Vec<String>,
+    #[arg(long, value_enum, value_name = "CODE", help_heading = "Output", hide_possible_values = true)]
+    pub code: Vec<Code>,
 
     /// Also query the IAM policy simulator, and show where it disagrees, and why; the verdict stays the same
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
@@ -432,4 +432,14 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+impl ValueEnum for Code {
+    fn value_variants<'a>() -> &'a [Code] {
+        &Code::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(word(self)))
+    }
 }

@@ -4,14 +4,13 @@ use std::ffi::OsString;
 
 use super::reach::{Reach, live_only, reach, role_name};
 use super::{
-    LevelFiles, Mistakes, Preferred, TargetSelection, finish, noted, one_region_for_named, preferences, regions,
-    requirements, wanted,
+    LevelFiles, Mistakes, Preferred, TargetSelection, finish, one_region_for_named, preferences, regions, requirements,
+    wanted,
 };
 use crate::cli::args;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
 use crate::needs::Requirements;
-use crate::render::sanitize::word;
 use crate::report::Code;
 use iam_eval::arn::{is_account_id, is_iam_name};
 
@@ -104,21 +103,13 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
                 .to_owned(),
         );
     }
-    let only = typed.only.iter().filter_map(|text| noted(code(text), &mut mistakes)).collect();
+    let only = typed.only.clone();
     let (backup, max_failures) = (typed.backup.clone(), typed.max_failures);
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
     finish(
         FixPlan { source, levels, regions, reach, requirements, preferences, options, backup, max_failures, only },
         mistakes,
     )
-}
-
-fn code(text: &str) -> Result<Code, String> {
-    let known = Code::ALL.into_iter().find(|code| word(code) == text);
-    known.ok_or_else(|| {
-        let all: Vec<String> = Code::ALL.iter().map(|code| format!("`{}`", word(code))).collect();
-        format!("`{text}` is not the code of a finding; give one of {}", all.join(", "))
-    })
 }
 
 /// A run of `undo`, resolved.
