@@ -116,7 +116,7 @@ fn read_documents(typed: &DocumentFiles, plan: &CheckPlan) -> Result<DocumentSet
 pub struct Live {
     /// The way.
     pub connection: Connection,
-    query: Query,
+    query: Box<Query>,
     regions_at_a_time: usize,
 }
 
@@ -209,7 +209,7 @@ pub async fn open_live(
     }
     let (targets, names_unread) = find_names(&connection, targets, &regions).await?;
     let query = Query { targets, names_unread, selection, regions, ..query };
-    Ok(Live { connection, query, regions_at_a_time: reach.concurrency })
+    Ok(Live { connection, query: Box::new(query), regions_at_a_time: reach.concurrency })
 }
 
 /// The targets with the ids of the instances that were given by their names, and why a name could not be searched. A name that

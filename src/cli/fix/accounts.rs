@@ -24,7 +24,7 @@ pub(super) struct Accounts {
 /// One of them.
 enum Account {
     /// That of the credentials, or those of the ARNs that were typed.
-    Own(Box<Live>),
+    Own(Live),
     /// One of several.
     Entered(Entered),
     /// One of several that cannot be entered.
@@ -64,7 +64,7 @@ impl Accounts {
             _ => {
                 let query = accounts.query.clone();
                 let live = gather::open_live(wanted.clone(), &resolved.regions, &resolved.reach, query, aws).await?;
-                accounts.all.push(Account::Own(Box::new(live)));
+                accounts.all.push(Account::Own(live));
             }
         }
         Ok(accounts)
