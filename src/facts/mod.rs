@@ -8,6 +8,7 @@ mod account;
 mod document;
 mod kms;
 mod logs;
+mod network;
 pub mod snapshot;
 mod unreadable;
 
@@ -21,6 +22,10 @@ pub use account::{GivenPolicies, NamedDocument, Organization, PolicyLevel, Setti
 pub use document::PolicyText;
 pub use kms::{KmsKey, kms_key};
 pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
+pub use network::{
+    AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
+    NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
+};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.
@@ -93,6 +98,9 @@ pub struct Facts {
     /// The organisation that the account is in; absent if it is in none.
     #[serde(default = "not_taken::<Organization>")]
     pub organization: Fact<Organization>,
+    /// The networks, by Region, where they were read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, Network>,
 }
 
 /// What a snapshot of an older version does not hold.
@@ -121,6 +129,7 @@ impl Facts {
             rcp_levels: None,
             settings: BTreeMap::new(),
             organization: not_taken(),
+            networks: BTreeMap::new(),
         }
     }
 
@@ -203,6 +212,9 @@ pub struct Instance {
     /// Its agent, as Systems Manager last saw it; absent if it never did.
     #[serde(default = "not_taken::<Agent>")]
     pub agent: Fact<Agent>,
+    /// Its primary network interface; none where EC2 shows none, or it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<PrimaryInterface>,
 }
 
 /// An instance's SSM Agent, as `DescribeInstanceInformation` shows it.

@@ -9,7 +9,7 @@ use super::{Facts, Subject};
 use iam_eval::json_error;
 
 /// The version of the format that this tool writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A snapshot as it stands in a file.
 #[derive(Serialize, JsonSchema)]

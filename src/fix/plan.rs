@@ -333,6 +333,8 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         rcp_levels: facts.rcp_levels.clone(),
         settings: facts.settings.clone(),
         organization: facts.organization.clone(),
+        // No fix changes a network.
+        networks: BTreeMap::new(),
     })
 }
 

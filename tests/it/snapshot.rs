@@ -306,7 +306,7 @@ fn what_is_no_snapshot_is_refused_with_its_name() {
         (surprise.to_string(), "not a snapshot"),
         (lacking.to_string(), "not a snapshot"),
         (whole[..whole.len() / 2].to_string(), "not a snapshot"),
-        (json!({"snapshot_version": 3, "facts": {"anything": "else"}}).to_string(), newer),
+        (json!({"snapshot_version": 4, "facts": {"anything": "else"}}).to_string(), newer),
         (json!({"snapshot_version": 4_000_000_000_u32}).to_string(), newer),
     ] {
         let start: String = content.chars().take(60).collect();

@@ -150,6 +150,7 @@ impl Account {
             vpc: Some("vpc-1".to_owned()),
             private_ip: Some("10.0.0.1".to_owned()),
             agent: Fact::Absent,
+            interface: None,
             tags: BTreeMap::new(),
         };
         holds(&mut instance, &self.iam("instance-profile/web"), Some(&id_of("web")));

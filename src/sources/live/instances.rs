@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::ec2::RegionalInstance;
-use crate::facts::{AttachedProfile, Fact, Instance, MetadataOptions};
+use crate::facts::{AttachedProfile, Fact, Instance, MetadataOptions, PrimaryInterface};
 
 type Xml<'x> = Reader<&'x [u8]>;
 type Read<T> = Result<T, String>;
@@ -82,6 +82,10 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
     let mut vpc = None;
     let mut private_ip = None;
     let mut tags = BTreeMap::new();
+    let mut subnet = None;
+    let mut public_ip = None;
+    let mut groups = Vec::new();
+    let mut primary = None;
     children(xml, |xml, tag| {
         match tag.local_name().as_ref() {
             b"instanceId" => id = Some(text(xml, tag)?),
@@ -97,7 +101,16 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
                 metadata = Some(MetadataOptions { http_endpoint, http_tokens, state });
             }
             b"vpcId" => vpc = Some(text(xml, tag)?),
+            b"subnetId" => subnet = Some(text(xml, tag)?),
             b"privateIpAddress" => private_ip = Some(text(xml, tag)?),
+            b"ipAddress" => public_ip = Some(text(xml, tag)?),
+            b"groupSet" => groups = group_ids(xml)?,
+            b"networkInterfaceSet" => items(xml, |xml| {
+                if let Some(found) = primary_interface(xml)? {
+                    primary = Some(found);
+                }
+                Ok(())
+            })?,
             b"tagSet" => items(xml, |xml| {
                 if let [Some(key), value] = texts(xml, ["key", "value"])? {
                     tags.insert(key, value.unwrap_or_default());
@@ -116,11 +129,62 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
         profile,
         association: Fact::Absent,
         metadata,
+        // EC2 shows of the primary interface what it shows of the instance; some emulators show only that.
+        interface: primary.or_else(|| {
+            Some(PrimaryInterface {
+                subnet: subnet?,
+                security_groups: groups,
+                private_ip: private_ip.clone(),
+                public_ip: public_ip.filter(|address| !address.is_empty()),
+                has_ipv6: false,
+            })
+        }),
         vpc,
         private_ip,
         tags,
         agent: Fact::Absent,
     })
+}
+
+/// A network interface; `None` if it is not the primary one
+/// ([`InstanceNetworkInterface`](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterface.html)).
+fn primary_interface(xml: &mut Xml<'_>) -> Read<Option<PrimaryInterface>> {
+    let mut device = None;
+    let mut subnet = None;
+    let mut private_ip = None;
+    let mut public_ip = None;
+    let mut security_groups = Vec::new();
+    let mut has_ipv6 = false;
+    children(xml, |xml, tag| {
+        match tag.local_name().as_ref() {
+            b"attachment" => device = Some(texts(xml, ["deviceIndex", "networkCardIndex"])?),
+            b"subnetId" => subnet = Some(text(xml, tag)?),
+            b"privateIpAddress" => private_ip = Some(text(xml, tag)?),
+            b"association" => [public_ip] = texts(xml, ["publicIp"])?,
+            b"groupSet" => security_groups = group_ids(xml)?,
+            b"ipv6AddressesSet" => items(xml, |xml| {
+                has_ipv6 = true;
+                texts(xml, ["ipv6Address"]).map(|[_]| ())
+            })?,
+            _ => skip(xml, tag)?,
+        }
+        Ok(())
+    })?;
+    let Some([index, card]) = device else { return Ok(None) };
+    let is_primary = index.is_none_or(|index| index == "0") && card.is_none_or(|card| card == "0");
+    let Some(subnet) = subnet.filter(|_| is_primary) else { return Ok(None) };
+    Ok(Some(PrimaryInterface { subnet, security_groups, private_ip, public_ip, has_ipv6 }))
+}
+
+/// The ids of a list of security groups.
+fn group_ids(xml: &mut Xml<'_>) -> Read<Vec<String>> {
+    let mut ids = Vec::new();
+    items(xml, |xml| {
+        let [id] = texts(xml, ["groupId"])?;
+        ids.extend(id);
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 /// Goes through the children of the element whose start was read last, up to its end. `read` reads a child up to its end.

@@ -60,6 +60,7 @@ fn met(account: &str) -> Fact<ec2::RegionalInstance> {
         private_ip: None,
         tags: BTreeMap::new(),
         agent: Fact::Absent,
+        interface: None,
     };
     Fact::Known(ec2::RegionalInstance { account: Some(account.to_owned()), instance })
 }

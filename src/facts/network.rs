@@ -1,0 +1,293 @@
+//! The networks of a Region, as EC2 describes them: what the way from an instance to AWS goes through.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Fact, PolicyText, not_taken};
+
+/// What was read of the networks of one account in one Region.
+///
+/// Each list is one call, and is known, or unreadable with the reason, as a whole; what it does not hold does not exist, or is of
+/// another account. Of a single instance only its VPC is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// VPCs by id (`DescribeVpcs`).
+    pub vpcs: Fact<BTreeMap<String, Vpc>>,
+    /// The two DNS attributes of VPCs by id (`DescribeVpcAttribute`).
+    pub dns: BTreeMap<String, VpcDns>,
+    /// DHCP options by id (`DescribeDhcpOptions`).
+    pub dhcp_options: Fact<BTreeMap<String, DhcpOptions>>,
+    /// Subnets by id (`DescribeSubnets`).
+    pub subnets: Fact<BTreeMap<String, Subnet>>,
+    /// Route tables by id (`DescribeRouteTables`).
+    pub route_tables: Fact<BTreeMap<String, RouteTable>>,
+    /// Security groups by id (`DescribeSecurityGroups`).
+    pub security_groups: Fact<BTreeMap<String, SecurityGroup>>,
+    /// The CIDR blocks of prefix lists that rules or routes name, by id (`GetManagedPrefixListEntries`).
+    pub prefix_lists: BTreeMap<String, Fact<Vec<String>>>,
+    /// Network ACLs by id (`DescribeNetworkAcls`).
+    pub network_acls: Fact<BTreeMap<String, NetworkAcl>>,
+    /// VPC endpoints by id (`DescribeVpcEndpoints`).
+    pub endpoints: Fact<BTreeMap<String, VpcEndpoint>>,
+    /// The network interfaces of interface endpoints by id (`DescribeNetworkInterfaces`).
+    pub endpoint_interfaces: Fact<BTreeMap<String, EndpointInterface>>,
+    /// NAT gateways by id (`DescribeNatGateways`); one that was deleted is listed for an hour.
+    pub nat_gateways: Fact<BTreeMap<String, NatGateway>>,
+    /// The VPCs that internet gateways are attached to, by the gateway's id (`DescribeInternetGateways`).
+    pub internet_gateways: Fact<BTreeMap<String, Vec<String>>>,
+    /// VPC Block Public Access of the Region (`DescribeVpcBlockPublicAccessOptions`).
+    pub block_public_access: Fact<BlockPublicAccess>,
+    /// The names of the Route 53 private hosted zones of VPCs, without the final dot, by the VPC's id
+    /// (`ListHostedZonesByVPC`). Read only where an endpoint has no private DNS.
+    pub private_zones: BTreeMap<String, Fact<Vec<String>>>,
+}
+
+impl Network {
+    /// A network of which nothing was read.
+    pub fn not_read() -> Network {
+        Network {
+            vpcs: not_taken(),
+            dns: BTreeMap::new(),
+            dhcp_options: not_taken(),
+            subnets: not_taken(),
+            route_tables: not_taken(),
+            security_groups: not_taken(),
+            prefix_lists: BTreeMap::new(),
+            network_acls: not_taken(),
+            endpoints: not_taken(),
+            endpoint_interfaces: not_taken(),
+            nat_gateways: not_taken(),
+            internet_gateways: not_taken(),
+            block_public_access: not_taken(),
+            private_zones: BTreeMap::new(),
+        }
+    }
+}
+
+/// The primary network interface of an instance, which carries the agent's traffic, as `DescribeInstances` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrimaryInterface {
+    /// Its subnet.
+    pub subnet: String,
+    /// Its security groups.
+    pub security_groups: Vec<String>,
+    /// Its primary private IPv4 address; none in a subnet of IPv6 only.
+    pub private_ip: Option<String>,
+    /// The public IPv4 address that is associated with it.
+    pub public_ip: Option<String>,
+    /// Whether it has IPv6 addresses.
+    pub has_ipv6: bool,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vpc {
+    /// Its IPv4 CIDR blocks.
+    pub cidrs: Vec<String>,
+    /// Its DHCP options; `default` if it has none.
+    pub dhcp_options: Option<String>,
+    /// The account that owns it, where known.
+    pub owner: Option<String>,
+}
+
+/// What decides on names within a VPC
+/// ([DNS attributes](https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VpcDns {
+    /// `enableDnsSupport`: the resolver of Amazon answers.
+    pub support: Fact<bool>,
+    /// `enableDnsHostnames`.
+    pub hostnames: Fact<bool>,
+}
+
+/// A set of DHCP options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DhcpOptions {
+    /// `domain-name-servers`: `AmazonProvidedDNS`, or addresses; none leaves Amazon's.
+    pub name_servers: Vec<String>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its IPv4 CIDR block; none in a subnet of IPv6 only.
+    pub cidr: Option<String>,
+    /// Its Availability Zone.
+    pub zone: Option<String>,
+    /// The account that owns it, where known: another one shares it.
+    pub owner: Option<String>,
+}
+
+/// A route table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteTable {
+    /// Its VPC.
+    pub vpc: String,
+    /// Whether it is the one of the subnets that name none.
+    pub is_main: bool,
+    /// The subnets that are associated with it.
+    pub subnets: Vec<String>,
+    /// Its routes.
+    pub routes: Vec<Route>,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// An IPv4 or IPv6 CIDR block, or the id of a prefix list.
+    pub destination: String,
+    /// What it leads to: `local`, or an id whose prefix says what that is (`igw-`, `nat-`, `eigw-`, `vpce-`, `tgw-`, `pcx-`, `vgw-`,
+    /// `lgw-`, `cagw-`, `eni-`, `i-`, or the ARN of a core network). None where that is gone.
+    pub target: Option<String>,
+    /// Whether it leads nowhere any more.
+    pub is_blackhole: bool,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its VPC.
+    pub vpc: Option<String>,
+    /// What may come in.
+    pub ingress: Vec<GroupRule>,
+    /// What may go out.
+    pub egress: Vec<GroupRule>,
+}
+
+/// What a security group allows for one protocol and range of ports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRule {
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
+    pub protocol: String,
+    /// The first port; none for all of them.
+    pub from_port: Option<i32>,
+    /// The last port; none for all of them.
+    pub to_port: Option<i32>,
+    /// The other side as IPv4 or IPv6 CIDR blocks.
+    pub cidrs: Vec<String>,
+    /// The other side as prefix lists.
+    pub prefix_lists: Vec<String>,
+    /// The other side as the members of security groups.
+    pub groups: Vec<String>,
+}
+
+/// A network ACL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkAcl {
+    /// Its VPC.
+    pub vpc: String,
+    /// Whether it is the one of the subnets that name none.
+    pub is_default: bool,
+    /// The subnets that are associated with it.
+    pub subnets: Vec<String>,
+    /// Its entries, in any order.
+    pub entries: Vec<AclEntry>,
+}
+
+/// An entry of a network ACL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AclEntry {
+    /// The lowest number that matches decides; 32767 is the final deny.
+    pub number: i32,
+    /// Whether it is of outbound traffic.
+    pub is_egress: bool,
+    /// The protocol's number, `-1` for all.
+    pub protocol: String,
+    /// Whether it allows.
+    pub allows: bool,
+    /// An IPv4 or IPv6 CIDR block.
+    pub cidr: String,
+    /// The first and the last port; none for all of them.
+    pub ports: Option<(i32, i32)>,
+}
+
+/// A VPC endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VpcEndpoint {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its service, for example `com.amazonaws.us-east-1.ssmmessages`.
+    pub service: String,
+    /// `Interface`, `Gateway` or `GatewayLoadBalancer`, and what else EC2 may name.
+    pub kind: String,
+    /// `available`, `pending`, `deleting` and the like, in lower case.
+    pub state: String,
+    /// Whether the service's public name leads to it.
+    pub private_dns: bool,
+    /// The subnets of an interface endpoint.
+    pub subnets: Vec<String>,
+    /// The security groups of an interface endpoint.
+    pub security_groups: Vec<String>,
+    /// The route tables of a gateway endpoint.
+    pub route_tables: Vec<String>,
+    /// Its policy; none where EC2 shows none.
+    pub policy: Option<PolicyText>,
+}
+
+/// A network interface of an interface endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointInterface {
+    /// Its endpoint, where known.
+    pub endpoint: Option<String>,
+    /// Its subnet.
+    pub subnet: String,
+    /// Its private IPv4 address.
+    pub address: Option<String>,
+}
+
+/// A NAT gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NatGateway {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its subnet; none for a regional one.
+    pub subnet: Option<String>,
+    /// `available`, `pending`, `failed`, `deleting` or `deleted`.
+    pub state: String,
+    /// Whether it is of the kind `private`, which leads to other networks only.
+    pub is_private: bool,
+    /// Its public IPv4 addresses.
+    pub public_ips: Vec<String>,
+}
+
+/// VPC Block Public Access in a Region
+/// ([how it works](https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockPublicAccess {
+    /// `off`, `block-bidirectional` or `block-ingress`.
+    pub mode: String,
+    /// The VPCs and subnets that are excluded from it; unreadable where only the mode could be read.
+    pub exclusions: Fact<Vec<BlockExclusion>>,
+}
+
+/// An exclusion from VPC Block Public Access that is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockExclusion {
+    /// The id of the VPC or subnet.
+    pub resource: String,
+    /// `allow-bidirectional` or `allow-egress`: both let an instance connect outward.
+    pub mode: String,
+}
