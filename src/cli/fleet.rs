@@ -167,6 +167,7 @@ impl Fleet {
             region: None,
             partition: Some(self.partition.clone()),
             from_selection: true,
+            origin: None,
             kind: SubjectKind::Instance(Fact::Unreadable(reason)),
         }
     }

@@ -50,6 +50,7 @@ fn is_of_credentials(code: Code) -> bool {
         | Code::TrustPolicy
         | Code::MetadataDisabled
         | Code::ManagedByDhmc
+        | Code::NotInPlan
         | Code::AgentOutdated => true,
         Code::MissingPermission
         | Code::ExplicitDeny

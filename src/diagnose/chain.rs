@@ -14,10 +14,11 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
     let attached = instance.and_then(|instance| instance.profile.as_ref());
     Outcome {
         target: subject.target.clone(),
+        source: subject.origin.clone(),
         account: subject.account.clone(),
         region: subject.region.clone(),
         instance: instance.map(|instance| InstanceSummary {
-            id: instance.id.clone(),
+            id: Some(instance.id.clone()),
             name: instance.name.clone(),
             state: Some(instance.state.clone()),
         }),
@@ -40,7 +41,8 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
 }
 
 pub(super) fn profile_summary(profile: &InstanceProfile) -> ProfileSummary {
-    ProfileSummary { arn: Some(profile.arn.clone()), id: Some(profile.id.clone()) }
+    let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    ProfileSummary { arn: known(&profile.arn), id: known(&profile.id) }
 }
 
 /// Whether the instance is gone for good, or about to be.

@@ -6,7 +6,7 @@
 //! Source: [Managing EC2 instances automatically with Default Host Management Configuration](https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html)
 //! and the source of the SSM Agent.
 
-use crate::facts::{Fact, Instance, Role, Subject, Unreadable};
+use crate::facts::{Fact, Instance, Role, Subject, SubjectKind, Unreadable};
 use crate::report::{
     Code, Finding, FindingKind, NotRead, OfflineCause, Outcome, ProfileUnused, RoleState, Severity, Shared,
 };
@@ -15,12 +15,14 @@ use iam_eval::{ServicePrincipal, Truth, UnknownReason};
 
 use super::path::Path;
 use super::resolved_needs::{self, settings_of};
-use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, settle, shared};
+use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, planned, settle, shared};
 
 /// What is known of the configuration, for one instance.
 enum Host {
     /// It is off.
     Off,
+    /// A plan says nothing of it: the profile alone is judged.
+    NotInView,
     /// It is on, and the agent would go this way.
     On(String, Box<Path>),
     /// Whether it is on is not known.
@@ -41,7 +43,7 @@ impl Diagnosis<'_> {
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
         let profile = self.path(role, chain, subject, &service, Some(instance));
         let host = self.host(subject, instance);
-        let known = !matches!(host, Host::NotKnown(_));
+        let known = !matches!(host, Host::NotKnown(_) | Host::NotInView);
         combine(&mut outcome, profile, host, instance);
         let around = chain::around(instance);
         if around.iter().any(|finding| finding.code() == Code::MetadataDisabled) {
@@ -68,9 +70,12 @@ impl Diagnosis<'_> {
     }
 
     fn host(&self, subject: &Subject, instance: &Instance) -> Host {
+        let is_planned = matches!(subject.kind, SubjectKind::Planned(_));
         let setting = match settings_of(self.facts, subject).map(|settings| &settings.host_management) {
             Some(Fact::Known(setting)) => setting,
             Some(Fact::Absent) => return Host::Off,
+            Some(Fact::Unreadable(reason)) if is_planned && planned::is_outside(reason) => return Host::NotInView,
+            None if is_planned => return Host::NotInView,
             Some(Fact::Unreadable(reason)) => return Host::NotKnown(reason.clone()),
             None => return Host::NotKnown(not_in_snapshot("ssm:GetServiceSetting")),
         };
@@ -109,7 +114,7 @@ impl Diagnosis<'_> {
 fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Instance) {
     let taken = profile.is_taken();
     match (taken, host) {
-        (_, Host::Off) => profile.into_outcome(outcome),
+        (_, Host::Off | Host::NotInView) => profile.into_outcome(outcome),
         (Truth::True, Host::On(name, host)) => {
             if profile.lacks_channels() && profile.credentials.is_true() {
                 let profile_role = profile.role.as_ref().map(|role| role.name.clone());

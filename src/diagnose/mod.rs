@@ -16,6 +16,7 @@ mod memo;
 mod near_miss;
 mod path;
 mod permissions;
+mod planned;
 mod questions;
 mod rcps;
 mod resolved_needs;
@@ -115,6 +116,7 @@ impl Diagnosis<'_> {
                 self.finish(outcome, findings, &role, subject)
             }
             SubjectKind::Documents(documents) => self.of_documents(subject, documents),
+            SubjectKind::Planned(planned) => self.of_planned(subject, planned),
         }
     }
 
@@ -286,7 +288,7 @@ fn place_of<'a>(subject: &'a Subject, instance: Option<&'a Instance>) -> Place<'
         partition: subject.partition.as_deref(),
         account: subject.account.as_deref(),
         region: subject.region.as_deref(),
-        instance_id: instance.map(|instance| instance.id.as_str()).or(documents),
+        instance_id: instance.map(|instance| instance.id.as_str()).filter(|id| !id.is_empty()).or(documents),
     }
 }
 

@@ -257,7 +257,7 @@ impl Diagnosis<'_> {
         let answers: Vec<(Need, Response)> = asked.needs.iter().map(answer).collect();
         let (logs, sessions): (Vec<_>, Vec<_>) = answers.iter().cloned().partition(|(need, _)| need.cost == Cost::Logs);
         let may_grant = |need: &Need, response: &Response| policies.may_grant(need, response);
-        let by_fix = !caller.through_systems_manager;
+        let by_fix = !caller.through_systems_manager && !self.facts.are_planned();
         findings.extend(permissions::permissions(judged, &sessions, &caller.place, by_fix, &may_grant));
         findings.extend(permissions::logs(judged, &logs, &may_grant));
         answers

@@ -60,7 +60,7 @@ pub(super) struct SessionKey<'a> {
 pub(super) fn settings_of<'a>(facts: &'a Facts, subject: &Subject) -> Option<&'a Settings> {
     match subject.kind {
         SubjectKind::Documents(_) => None,
-        _ => facts.settings.get(subject.region.as_deref()?),
+        _ => facts.settings.get(subject.region.as_deref().unwrap_or_default()),
     }
 }
 

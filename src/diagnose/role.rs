@@ -37,7 +37,8 @@ pub(super) struct JudgedRole {
 
 /// Makes one role ready. Its documents are looked for in `library` first.
 pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole {
-    let mut reading = Reading { facts, library, judged: JudgedRole::new(role.name.clone()), of_files: false };
+    let mut reading =
+        Reading { facts, library, judged: JudgedRole::new(role.name.clone()), of_files: facts.are_planned() };
     let judged = &mut reading.judged;
     judged.arn = role.arn.clone();
     judged.id = role.id.clone();
@@ -121,7 +122,8 @@ struct Reading<'a> {
     facts: &'a Facts,
     library: &'a Library,
     judged: JudgedRole,
-    /// Whether the documents come from files. One that IAM refuses never comes into force; what an account holds it has taken.
+    /// Whether the documents come from files, a plan or a template. One that IAM refuses never comes into force; what an account
+    /// holds it has taken.
     of_files: bool,
 }
 
@@ -134,7 +136,10 @@ impl Reading<'_> {
 
     /// The words for what could not be read, which has a finding.
     fn unread(&mut self, reason: &Unreadable) -> String {
-        let words = format!("`{}` could not be called", reason.api);
+        let words = match reason.kind {
+            UnreadableKind::NotInPlan => format!("`{}` is not known", reason.api),
+            _ => format!("`{}` could not be called", reason.api),
+        };
         self.judged.unread.insert(words.clone());
         words
     }

@@ -9,6 +9,7 @@ mod document;
 mod kms;
 mod logs;
 mod network;
+mod planned;
 pub mod snapshot;
 mod unreadable;
 
@@ -26,6 +27,7 @@ pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
     NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
 };
+pub use planned::{Origin, PlannedInstance};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.
@@ -92,7 +94,7 @@ pub struct Facts {
     /// resources they do not touch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rcp_levels: Option<Vec<PolicyLevel>>,
-    /// The settings of Systems Manager, by Region.
+    /// The settings of Systems Manager, by Region; under an empty name those of a plan that does not say in which.
     #[serde(default)]
     pub settings: BTreeMap<String, Settings>,
     /// The organisation that the account is in; absent if it is in none.
@@ -133,6 +135,11 @@ impl Facts {
         }
     }
 
+    /// Whether they are of a plan or template, and not of an account.
+    pub fn are_planned(&self) -> bool {
+        self.subjects.iter().any(|subject| matches!(subject.kind, SubjectKind::Planned(_)))
+    }
+
     /// Puts the levels of the organization's policies that a person gave, if any, in the place of those that were read.
     pub fn give_policies(&mut self, given: GivenPolicies) {
         let GivenPolicies { scps, rcps } = given;
@@ -171,6 +178,9 @@ pub struct Subject {
     pub from_selection: bool,
     /// What it is.
     pub kind: SubjectKind,
+    /// Where it stands in the plan or template that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// What a subject is.
@@ -185,6 +195,8 @@ pub enum SubjectKind {
     Role(String),
     /// Bare policy documents; no role, profile or instance in view.
     Documents(Box<Documents>),
+    /// What a plan or template says of an instance, or of what launches instances.
+    Planned(Box<PlannedInstance>),
 }
 
 /// An EC2 instance, as `DescribeInstances` shows it.
@@ -276,9 +288,9 @@ impl MetadataOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceProfile {
-    /// Its ARN.
+    /// Its ARN; empty in a plan that does not say it.
     pub arn: String,
-    /// Its id (`AIPA...`).
+    /// Its id (`AIPA...`); empty in a plan that does not say it.
     pub id: String,
     /// Its name, without the path.
     pub name: String,
@@ -329,6 +341,10 @@ pub struct ManagedPolicy {
     pub version: String,
     /// That version's document.
     pub document: PolicyText,
+    /// The date of that version, where it was not read in an account: the document came with this tool, and AWS may have made
+    /// another version since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped: Option<String>,
 }
 
 /// Bare policy documents and what the user said about where they will be used.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unreadable {
-    /// The API that failed, named as the IAM action that it needs: `iam:GetRole`.
+    /// The API that failed, named as the IAM action that it needs: `iam:GetRole`. In a plan or template: the attribute, with the
+    /// address of its resource.
     pub api: String,
     /// What kind of failure it was.
     pub kind: UnreadableKind,
@@ -34,8 +35,10 @@ pub enum UnreadableKind {
     OtherAccount,
     /// There is no such thing, only another of its name.
     OtherPath,
-    /// The snapshot does not hold it.
+    /// The snapshot does not hold it, and nobody tried to read it.
     NotInSnapshot,
+    /// The plan or template does not say it: it is known only after it is applied, or lives elsewhere.
+    NotInPlan,
     /// The service does not know the call at all.
     Unsupported,
     /// AWS itself failed for longer than the retries lasted.
@@ -56,6 +59,7 @@ impl UnreadableKind {
             | UnreadableKind::Credentials
             | UnreadableKind::Response
             | UnreadableKind::Service
+            | UnreadableKind::NotInPlan
             | UnreadableKind::Other => true,
             UnreadableKind::Network => service_answers,
             UnreadableKind::Denied

@@ -51,7 +51,7 @@ impl<'a> Draft<'a> {
                 _ => Ok(()),
             },
             SubjectKind::Role(key) => self.role(&subject, &key.clone()),
-            SubjectKind::Instance(_) | SubjectKind::Documents(_) => Ok(()),
+            SubjectKind::Instance(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => Ok(()),
         }
     }
 

@@ -124,5 +124,5 @@ fn documented_core() -> Fact<ManagedPolicy> {
     let actions: Vec<String> = actions.map(|action| format!("\"{action}\"")).collect();
     let statement = format!(r#"{{"Effect": "Allow", "Action": [{}], "Resource": "*"}}"#, actions.join(", "));
     let document = PolicyText::new(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#));
-    Fact::Known(ManagedPolicy { version: "v1".to_owned(), document })
+    Fact::Known(ManagedPolicy { version: "v1".to_owned(), document, shipped: None })
 }

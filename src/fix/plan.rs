@@ -350,7 +350,7 @@ pub(super) fn profile_of(subject: &Subject) -> Option<String> {
             Some(key(subject.account.as_deref().or(arn.account()), arn.name()))
         }
         SubjectKind::Profile(key) => Some(key.clone()),
-        SubjectKind::Instance(_) | SubjectKind::Role(_) | SubjectKind::Documents(_) => None,
+        SubjectKind::Instance(_) | SubjectKind::Role(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => None,
     }
 }
 

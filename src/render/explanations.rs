@@ -37,6 +37,7 @@ pub fn page(code: Code) -> &'static str {
         Code::SessionLogs => of!("session-logs"),
         Code::AgentOffline => of!("agent-offline"),
         Code::AgentOutdated => of!("agent-outdated"),
+        Code::NotInPlan => of!("not-in-plan"),
     }
 }
 

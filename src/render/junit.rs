@@ -92,6 +92,9 @@ fn class_name(outcome: &Outcome) -> String {
     if outcome.target == "documents" {
         return "documents".to_owned();
     }
+    if let Some(source) = &outcome.source {
+        return xml(&source.file).into_owned();
+    }
     let place: Vec<_> = [&outcome.account, &outcome.region].into_iter().flatten().map(|part| xml(part)).collect();
     if place.is_empty() { NAME.to_owned() } else { place.join("/") }
 }
@@ -108,7 +111,7 @@ mod tests {
 
     fn named(mut outcome: Outcome, name: &str) -> Outcome {
         outcome.instance =
-            Some(InstanceSummary { id: outcome.target.clone(), name: Some(name.to_owned()), state: None });
+            Some(InstanceSummary { id: Some(outcome.target.clone()), name: Some(name.to_owned()), state: None });
         outcome
     }
 

@@ -149,7 +149,9 @@ fn section(outcome: &Outcome) -> String {
 fn facts(outcome: &Outcome) -> Vec<String> {
     let profile = outcome.instance_profile.as_ref().and_then(|profile| profile.arn.as_ref().or(profile.id.as_ref()));
     let role = outcome.role.as_ref().map(|role| role.arn.as_ref().unwrap_or(&role.name));
+    let file = outcome.source.as_ref().map(|source| &source.file);
     [
+        ("file", file),
         ("Account", outcome.account.as_ref()),
         ("Region", outcome.region.as_ref()),
         ("instance profile", profile),
@@ -248,7 +250,7 @@ mod tests {
 
     fn outcome(target: &str, name: Option<&str>, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
         Outcome {
-            instance: Some(InstanceSummary { id: target.to_owned(), name: name.map(str::to_owned), state: None }),
+            instance: Some(InstanceSummary { id: Some(target.to_owned()), name: name.map(str::to_owned), state: None }),
             not_checked: vec![crate::report::NotChecked::NetworkPath].into(),
             ..super::super::sample::outcome(target, verdict, findings)
         }

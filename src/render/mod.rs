@@ -24,6 +24,7 @@ pub(crate) mod sample {
     pub fn outcome(target: &str, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
         Outcome {
             target: target.to_owned(),
+            source: None,
             account: Some("111122223333".to_owned()),
             region: Some("us-east-1".to_owned()),
             instance: None,

@@ -7,6 +7,7 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
 use super::words::{self, Place, Words};
+use crate::facts::Origin;
 use crate::report::{
     AgentSummary, Code, Difference, Finding, InstanceSummary, Outcome, Permission, ProfileSummary, RoleSummary,
     Severity, Shared, Trust, Verdict,
@@ -46,6 +47,9 @@ pub(super) struct ResultJson<'a> {
     /// What this verdict does not speak of, for a person.
     #[schemars(with = "Vec<String>")]
     not_checked: NotCheckedJson<'a>,
+    /// Where the target stands in the file; plans and templates only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a Origin>,
 }
 
 impl<'a> ResultJson<'a> {
@@ -66,6 +70,7 @@ impl<'a> ResultJson<'a> {
             simulation: &outcome.simulation,
             findings: findings.collect(),
             not_checked: NotCheckedJson(outcome),
+            source: outcome.source.as_ref(),
         }
     }
 }

@@ -125,13 +125,13 @@ struct ArtifactLocation {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Region {
-    start_line: u32,
+    start_line: usize,
     start_column: u32,
-    end_line: u32,
+    end_line: usize,
     end_column: u32,
 }
 
-/// There is no file: the first character stands for the whole.
+/// Of what has no line in a file the first character stands for the whole.
 const WHOLE: Region = Region { start_line: 1, start_column: 1, end_line: 1, end_column: 2 };
 
 #[derive(Serialize)]
@@ -179,8 +179,10 @@ fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usiz
         own: format!("{identity}:{occurrence}"),
         of_line: format!("{:016x}:{occurrence}", hash(&identity)),
     };
-    let physical_location =
-        PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(&outcome.target) }, region: WHOLE };
+    let file = outcome.source.as_ref().map_or(outcome.target.as_str(), |source| &source.file);
+    let line = outcome.source.as_ref().and_then(|source| source.line);
+    let region = line.map_or(WHOLE, |line| Region { start_line: line, end_line: line, ..WHOLE });
+    let physical_location = PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(file) }, region };
     let logical_location =
         LogicalLocation { name: terminal(&outcome.target).into_owned(), fully_qualified_name: place, kind: "resource" };
     LogResult {
@@ -224,6 +226,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::facts::Origin;
     use crate::report::Verdict;
 
     fn outcome(target: &str, findings: Vec<Finding>) -> Outcome {
@@ -236,6 +239,17 @@ mod tests {
 
     fn parsed(results: Vec<Outcome>) -> Value {
         serde_json::from_str(&render(&Report::from(results), "0.1.0").unwrap()).unwrap()
+    }
+
+    /// Code scanning shows a finding at its line of the file.
+    #[test]
+    fn a_finding_of_a_template_is_at_its_line() {
+        let mut found = outcome("Web", vec![finding(Code::NoInstanceProfile, Severity::Error, "none", "attach one")]);
+        found.source = Some(Origin { file: "stacks/web.yaml".to_owned(), address: "Web".to_owned(), line: Some(12) });
+        let physical = parsed(vec![found])["runs"][0]["results"][0]["locations"][0]["physicalLocation"].take();
+        assert_eq!(physical["artifactLocation"]["uri"], "stacks/web.yaml");
+        let region = json!({ "startLine": 12, "startColumn": 1, "endLine": 12, "endColumn": 2 });
+        assert_eq!(physical["region"], region);
     }
 
     #[test]

@@ -157,9 +157,15 @@ impl Page {
             let label = format!("{label:<9}");
             self.line(2, &format!("{DIM}{label}{DIM:#} {value}"));
         };
-        if let Some(instance) = &outcome.instance {
+        if let Some(source) = &outcome.source {
+            let line = source.line.map(|line| format!(":{line}")).unwrap_or_default();
+            row("source", format!("{}{line}", clean(&source.file)));
+        }
+        if let Some(instance) = &outcome.instance
+            && let Some(id) = &instance.id
+        {
             let state = instance.state.as_deref().unwrap_or("state not known");
-            row("instance", format!("{}, {}", clean(&instance.id), clean(state)));
+            row("instance", format!("{}, {}", clean(id), clean(state)));
         }
         if let Some(profile) = &outcome.instance_profile {
             row("profile", clean(profile.arn.as_deref().unwrap_or("not known")).into_owned());

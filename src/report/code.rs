@@ -80,4 +80,6 @@ codes! {
     AgentOffline,
     /// The agent is older than the version that is needed.
     AgentOutdated,
+    /// The plan or template does not say something that the check needs.
+    NotInPlan,
 }

@@ -748,6 +748,7 @@ fn code_of(kind: UnreadableKind) -> Code {
     match kind {
         UnreadableKind::Denied => Code::AccessDenied,
         UnreadableKind::OtherPath | UnreadableKind::OtherAccount => Code::InstanceNotFound,
+        UnreadableKind::NotInPlan => Code::NotInPlan,
         UnreadableKind::Throttled
         | UnreadableKind::Credentials
         | UnreadableKind::Network

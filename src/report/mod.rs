@@ -10,6 +10,8 @@ mod shared;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::facts::Origin;
+
 pub use code::Code;
 pub use finding::*;
 pub use iam_eval::{Decision, PolicyKind};
@@ -81,6 +83,8 @@ impl Report {
 pub struct Outcome {
     /// The target as it was typed, the instance id in a fleet, or `documents`.
     pub target: String,
+    /// Where it stands in the plan or template that it is of.
+    pub source: Option<Origin>,
     /// The account, where known.
     pub account: Option<String>,
     /// The Region, where known.
@@ -112,11 +116,11 @@ pub struct Outcome {
 /// An instance, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstanceSummary {
-    /// Its id.
-    pub id: String,
+    /// Its id; `None` in a plan or template.
+    pub id: Option<String>,
     /// Its tag `Name`.
     pub name: Option<String>,
-    /// Its state, as EC2 names it.
+    /// Its state, as EC2 names it; `None` in a plan or template.
     pub state: Option<String>,
 }
 

@@ -59,4 +59,13 @@ pub enum NotChecked {
     ProfileId,
     /// The agent's state.
     Agent,
+    /// Whether AWS has made another version of a managed policy since: its document came with this tool.
+    ShippedPolicy {
+        /// Its ARN.
+        policy: String,
+        /// The version.
+        version: String,
+        /// The date of that version.
+        date: String,
+    },
 }

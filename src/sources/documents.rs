@@ -67,6 +67,7 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
         account: set.account,
         region: set.region,
         from_selection: false,
+        origin: None,
         kind: SubjectKind::Documents(Box::new(Documents {
             policies: set.policies.into_iter().map(named).collect(),
             trust: set.trust.map(named),

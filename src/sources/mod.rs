@@ -3,4 +3,5 @@
 mod cli_answer;
 pub mod documents;
 pub mod live;
+pub mod managed_policies;
 pub mod snapshot;

@@ -104,7 +104,8 @@ fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {
         SubjectKind::Instance(Fact::Absent)
         | SubjectKind::Profile(_)
         | SubjectKind::Role(_)
-        | SubjectKind::Documents(_) => false,
+        | SubjectKind::Documents(_)
+        | SubjectKind::Planned(_) => false,
     }
 }
 
@@ -143,7 +144,7 @@ fn find(facts: &Facts, target: &Target, region: Option<&str>) -> Subject {
     };
     let account_of_key = match &kind {
         SubjectKind::Profile(key) | SubjectKind::Role(key) => key.rsplit_once('/').map(|(account, _)| account),
-        SubjectKind::Instance(_) | SubjectKind::Documents(_) => None,
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => None,
     };
     let beside = facts.subjects.first();
     Subject {
@@ -154,6 +155,7 @@ fn find(facts: &Facts, target: &Target, region: Option<&str>) -> Subject {
             .map(|arn| arn.partition.clone())
             .or_else(|| beside.and_then(|subject| subject.partition.clone())),
         from_selection: false,
+        origin: None,
         kind,
     }
 }
@@ -163,7 +165,7 @@ fn kind_with_key(kind: &SubjectKind, key: String) -> SubjectKind {
     match kind {
         SubjectKind::Profile(_) => SubjectKind::Profile(key),
         SubjectKind::Role(_) => SubjectKind::Role(key),
-        SubjectKind::Instance(_) | SubjectKind::Documents(_) => kind.clone(),
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => kind.clone(),
     }
 }
 
@@ -172,7 +174,7 @@ fn has_other_path(facts: &Facts, kind: &SubjectKind, arn: &Arn) -> bool {
     let known = match kind {
         SubjectKind::Profile(key) => facts.profiles.get(key).and_then(Fact::known).map(|profile| profile.arn.as_str()),
         SubjectKind::Role(key) => facts.roles.get(key).and_then(Fact::known).and_then(|role| role.arn.as_deref()),
-        SubjectKind::Instance(_) | SubjectKind::Documents(_) => None,
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => None,
     };
     known.is_some_and(|known| known != arn.to_string())
 }

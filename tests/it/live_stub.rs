@@ -123,8 +123,8 @@ fn a_ready_instance_is_reported_with_all_that_was_read() {
     assert_eq!((outcome.account.as_deref(), outcome.region.as_deref()), (Some(ACCOUNT), Some("us-east-1")));
     let instance = outcome.instance.as_ref().unwrap();
     assert_eq!(
-        (instance.id.as_str(), instance.name.as_deref(), instance.state.as_deref()),
-        (INSTANCE, Some("web-1"), Some("running"))
+        (instance.id.as_deref(), instance.name.as_deref(), instance.state.as_deref()),
+        (Some(INSTANCE), Some("web-1"), Some("running"))
     );
     let profile = outcome.instance_profile.as_ref().unwrap();
     assert_eq!(profile.arn.as_deref(), Some("arn:aws:iam::111122223333:instance-profile/web"));

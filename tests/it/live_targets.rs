@@ -197,7 +197,11 @@ fn an_instance_is_found_by_its_name() {
         let run = |name: &str| sandbox.run(&[&["check", name, "-o", "json"], source].concat());
         for (name, id) in [("web 1", "i-00000000000000002"), ("a*b", "i-00000000000000005")] {
             let outcome = run(name).report().only().clone();
-            assert_eq!((outcome.target.as_str(), outcome.instance.unwrap().id.as_str()), (name, id), "{source:?}");
+            assert_eq!(
+                (outcome.target.as_str(), outcome.instance.unwrap().id.unwrap().as_str()),
+                (name, id),
+                "{source:?}"
+            );
         }
         let several = run("twin").expect(2).stderr;
         assert!(several.contains("i-00000000000000003, i-00000000000000004"), "{several}");

@@ -402,7 +402,7 @@ fn the_binary_runs_on_a_terminal() {
     assert!(output.stderr.is_empty() && output.stdout.contains("ready  i-0123456789abcdef0"), "{output:?}");
     let dialogue = [(INSTANCE, "bare"), ("bare", "\r")];
     let output = sandbox.run_on_terminal_with_output_elsewhere(&["check", "-o", "json"], &dialogue).expect(1);
-    assert_eq!(output.report().only().instance.as_ref().map(|instance| instance.id.as_str()), Some(OTHER));
+    assert_eq!(output.report().only().instance.as_ref().and_then(|instance| instance.id.as_deref()), Some(OTHER));
     assert!(output.stderr.contains(INSTANCE), "{output:?}");
     sandbox.run_on_terminal(&["check"], &[(INSTANCE, "\x03")]).expect(130);
 }

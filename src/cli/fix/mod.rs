@@ -274,7 +274,7 @@ fn not_read_again(subjects: Vec<Subject>) -> Facts {
                 facts.roles.insert(key.clone(), Fact::Unreadable(reason("iam:GetRole")));
             }
             // Nothing of theirs is written.
-            SubjectKind::Documents(_) => {}
+            SubjectKind::Documents(_) | SubjectKind::Planned(_) => {}
         }
     }
     facts

@@ -6,6 +6,7 @@ mod host;
 mod key_policy;
 mod memo;
 mod organization;
+mod planned;
 mod preferences;
 mod properties;
 mod rcps;

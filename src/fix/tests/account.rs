@@ -70,7 +70,8 @@ impl Account {
         let regions = second.iter().filter(|(name, _)| *name == partition).map(|(_, region)| *region).chain([region]);
         account.facts.settings = regions.map(|region| (region.to_owned(), plain_settings())).collect();
         account.facts.organization = Fact::Absent;
-        let core = ManagedPolicy { version: "v2".to_owned(), document: text(&policy(&[allow(&CORE, "*")])) };
+        let core =
+            ManagedPolicy { version: "v2".to_owned(), document: text(&policy(&[allow(&CORE, "*")])), shipped: None };
         account.facts.policies.insert(account.core(), Fact::Known(core));
         account
     }
@@ -165,6 +166,7 @@ impl Account {
             region: Some(self.region.to_owned()),
             partition: Some(self.partition.to_owned()),
             from_selection: false,
+            origin: None,
             kind,
         });
         self
@@ -178,7 +180,7 @@ impl Account {
 
     /// A managed policy with that name and document; its ARN goes into `attached` or `boundary`.
     pub fn managed(mut self, name: &str, document: &str) -> Account {
-        let policy = ManagedPolicy { version: "v1".to_owned(), document: text(document) };
+        let policy = ManagedPolicy { version: "v1".to_owned(), document: text(document), shipped: None };
         self.facts.policies.insert(self.iam(&format!("policy/{name}")), Fact::Known(policy));
         self
     }

@@ -148,7 +148,11 @@ fn write(facts: &mut Facts, change: &Change) -> State {
         }
         (Thing::AttachedPolicy { role, policy: attached }, after) => {
             // AWS has its own policies in every account, whether somebody has read them or not.
-            let core = ManagedPolicy { version: "v2".to_owned(), document: text(&policy(&[allow(&CORE, "*")])) };
+            let core = ManagedPolicy {
+                version: "v2".to_owned(),
+                document: text(&policy(&[allow(&CORE, "*")])),
+                shipped: None,
+            };
             facts.policies.entry(attached.to_string()).or_insert(Fact::Known(core));
             let Fact::Known(list) = &mut known_role(facts, role).attached else { unreachable!() };
             list.retain(|arn| *arn != attached.to_string());

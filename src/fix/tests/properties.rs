@@ -87,7 +87,7 @@ fn role_of(facts: &Facts, index: usize) -> Option<String> {
         }
         SubjectKind::Profile(key) => key.clone(),
         SubjectKind::Role(key) => return Some(key.clone()),
-        SubjectKind::Instance(_) | SubjectKind::Documents(_) => return None,
+        SubjectKind::Instance(_) | SubjectKind::Documents(_) | SubjectKind::Planned(_) => return None,
     };
     facts.profiles.get(&profile)?.known()?.role.clone()
 }
@@ -196,7 +196,7 @@ proptest! {
         // What the targets that become ready hang on.
         let mut theirs: BTreeSet<String> = BTreeSet::new();
         for outcome in report.results.iter().filter(|outcome| outcome.verdict == Verdict::Ready) {
-            theirs.extend(outcome.instance.iter().map(|instance| instance.id.clone()));
+            theirs.extend(outcome.instance.iter().filter_map(|instance| instance.id.clone()));
             theirs.extend(outcome.instance_profile.iter().filter_map(|profile| profile.arn.clone()));
             theirs.extend(outcome.role.iter().filter_map(|role| role.arn.clone()));
         }

@@ -147,7 +147,8 @@ pub fn member(outcome: &Outcome) -> Member<'_> {
     let (region, account, target) = (outcome.region.as_deref(), outcome.account.as_deref(), outcome.target.as_str());
     let of = |id, kind| Member { region, id, name: None, kind };
     if let Some(instance) = &outcome.instance {
-        return Member { name: instance.name.as_deref(), ..of(instance.id.as_str(), Kind::Instance) };
+        let id = instance.id.as_deref().unwrap_or(target);
+        return Member { name: instance.name.as_deref(), ..of(id, Kind::Instance) };
     }
     let last = target.rsplit('/').next().unwrap_or(target);
     let named = target.starts_with("arn:") || target.starts_with("role/") || target.starts_with("profile/");
@@ -267,6 +268,7 @@ fn is_about_role(code: Code) -> bool {
         | Code::InstanceNotFound
         | Code::AccessDenied
         | Code::AwsError
+        | Code::NotInPlan
         | Code::AgentOffline
         | Code::AgentOutdated => false,
     }

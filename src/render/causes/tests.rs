@@ -33,7 +33,7 @@ fn id(number: usize) -> String {
 }
 
 fn instance(number: usize, verdict: Verdict, findings: Vec<Finding>) -> Outcome {
-    let instance = InstanceSummary { id: id(number), name: None, state: Some("running".to_owned()) };
+    let instance = InstanceSummary { id: Some(id(number)), name: None, state: Some("running".to_owned()) };
     Outcome { instance: Some(instance), ..outcome(&id(number), verdict, findings) }
 }
 
@@ -388,7 +388,7 @@ fn commands_for_instances() {
     assert_eq!(offered(vec![Outcome { region: None, ..stale(1) }]), ["ssm-profile fix i-00000000000000001"]);
     assert!(offered(vec![Outcome { region: None, ..stale(1) }, stale(2)]).is_empty());
     let mut odd = stale(1);
-    odd.instance.as_mut().unwrap().id = "i-1; rm -rf ~".to_owned();
+    odd.instance.as_mut().unwrap().id = Some("i-1; rm -rf ~".to_owned());
     assert!(offered(vec![odd]).is_empty());
 }
 

@@ -81,6 +81,10 @@ pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
         place.in_region(modify.option("--instance-id", place.instance())).and("--http-endpoint enabled")
     };
     match state {
+        MetadataState::Disabled if place.in_code => Words::new(
+            "the instance metadata service is disabled: the instance gets no credentials of any role",
+            "enable the endpoint in its metadata options",
+        ),
         MetadataState::Disabled => Words::new(
             "the instance metadata service is disabled: the instance gets no credentials of any role",
             format!("enable it: `{}`", enable()),
@@ -100,8 +104,12 @@ pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
 const NAME: &str = "NAME";
 
 pub(super) fn no_instance_profile(place: &Place<'_>) -> Words {
+    let message = "the instance has no instance profile";
+    if place.in_code {
+        return Words::new(message, "give it one whose role has the permissions");
+    }
     Words::new(
-        "the instance has no instance profile",
+        message,
         format!(
             "create one: `{}`; or associate one whose role has the permissions: `{}`",
             create_profile(place),
@@ -182,9 +190,13 @@ pub(super) fn profile_stale(
     )
 }
 
-pub(super) fn profile_empty(profile: &str) -> Words {
+pub(super) fn profile_empty(profile: &str, place: &Place<'_>) -> Words {
+    let message = format!("the profile `{profile}` has no role");
+    if place.in_code {
+        return Words::new(message, "give it the role that has the permissions");
+    }
     Words::new(
-        format!("the profile `{profile}` has no role"),
+        message,
         format!(
             "create one for it: `{}`; or add an existing one: `{}`",
             Command::new("ssm-profile fix").operand(format!("profile/{profile}")),

@@ -27,18 +27,21 @@ pub struct Place<'a> {
     target: Option<&'a str>,
     instance: Option<&'a str>,
     region: Option<&'a str>,
+    /// Whether it is in a plan or template, where code decides and no command helps.
+    in_code: bool,
     named: Cell<bool>,
 }
 
 impl<'a> Place<'a> {
     /// Where an outcome is.
     pub fn of(outcome: &'a Outcome) -> Place<'a> {
-        let instance = outcome.instance.as_ref().map(|instance| instance.id.as_str());
+        let instance = outcome.instance.as_ref().and_then(|instance| instance.id.as_deref());
         let is_id = iam_eval::arn::is_instance_id(&outcome.target).then_some(outcome.target.as_str());
         Place {
             target: Some(&outcome.target),
             instance: instance.or(is_id),
             region: outcome.region.as_deref(),
+            in_code: outcome.source.is_some(),
             named: Cell::new(false),
         }
     }
@@ -135,7 +138,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::ProfileStale { profile, held_id, current_id, association } => {
             chain::profile_stale(profile, [held_id, current_id], association.as_deref(), place)
         }
-        Kind::ProfileEmpty { profile } => chain::profile_empty(profile),
+        Kind::ProfileEmpty { profile } => chain::profile_empty(profile, place),
         Kind::RoleWithoutProfile { role } => chain::role_without_profile(role),
         Kind::RoleMissing { role } => chain::role_missing(role),
         Kind::Unreadable { reason, .. } => phrases::unreadable(reason),
@@ -151,7 +154,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::UnsoundPolicy { document, problems } => permissions::unsound(document, problems),
         Kind::PreferencesInvalid { name, error } => logs::preferences_invalid(name, error),
         Kind::PreferencesMissing { name } => logs::preferences_missing(name),
-        Kind::TrustDenied { role, service } => permissions::trust_denied(role.as_deref(), service),
+        Kind::TrustDenied { role, service } => permissions::trust_denied(role.as_deref(), service, place.in_code),
         Kind::TrustUnknown { role, service, depends_on, settled_by } => {
             permissions::trust_unknown(role.as_deref(), service, depends_on, settled_by.as_deref())
         }

@@ -58,6 +58,12 @@ pub fn not_checked(item: &NotChecked) -> String {
         NotChecked::ProfileId => {
             "whether the profile was deleted and created again: AWS did not return the ID that the instance has"
         }
+        NotChecked::ShippedPolicy { policy, version, date } => {
+            return format!(
+                "whether AWS has changed the managed policy `{policy}`: judged by its version {version} of {date}, which is built into \
+                 ssm-profile"
+            );
+        }
         NotChecked::Agent => "whether SSM Agent is running, and its version: not read",
     };
     line.to_owned()

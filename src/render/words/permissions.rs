@@ -75,9 +75,9 @@ fn of_role(role: Option<&str>) -> String {
     role.map(|role| format!(" of role `{role}`")).unwrap_or_default()
 }
 
-pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService) -> Words {
+pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService, in_code: bool) -> Words {
     let principal = &service.principal;
-    let by_fix = role.is_some() && !service.is_systems_manager;
+    let by_fix = role.is_some() && !service.is_systems_manager && !in_code;
     let fix = if by_fix { "run `ssm-profile fix`, or " } else { "" };
     Words::new(
         format!("the trust policy{} does not allow {} (`{principal}`) to assume it", of_role(role), name_of(service)),
@@ -255,6 +255,7 @@ fn settle(settling: &Settling, place: &Place<'_>) -> String {
     if settling.require_tokens {
         let modify = Command::new("aws ec2 modify-instance-metadata-options").option("--instance-id", place.instance());
         let modify = place.in_region(modify).and("--http-tokens required");
+        let modify = if place.in_code { "http_tokens = \"required\"".to_owned() } else { modify.to_string() };
         remedies.push(format!("require IMDSv2, so that credentials are delivered in no other way: `{modify}`"));
     }
     remedies.join("; ")

@@ -162,6 +162,10 @@ pub(super) fn unreadable(reason: &Unreadable) -> Words {
         UnreadableKind::NotInSnapshot => {
             Words::new(message, "take the snapshot again with the same options, or provide what is missing")
         }
+        UnreadableKind::NotInPlan => Words::new(
+            message,
+            "give it a value that the plan knows, or check what exists already in its account, for example `ssm-profile check profile/NAME`",
+        ),
         UnreadableKind::Unsupported | UnreadableKind::Service | UnreadableKind::Other => {
             Words::new(format!("`{api}` failed: {message}"), "see the error from AWS, and try again")
         }

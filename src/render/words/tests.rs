@@ -56,7 +56,7 @@ variants!(REFUSALS, name_of_refusal, RefusalKind:
 variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
     TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
     RcpsOfOwner RcpsOfBucketOwner Starter BucketPolicy BucketEncryption LogGroup ResourcePolicies CredentialsOnInstance StillOnline
-    HostManagement MetadataService ProfileId Agent);
+    HostManagement MetadataService ProfileId Agent ShippedPolicy);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
 
@@ -217,6 +217,7 @@ fn reading() -> Vec<FindingKind> {
         (UnreadableKind::OtherAccount, "the role belongs to account 444455556666"),
         (UnreadableKind::OtherPath, "there is no role `/ops/web`, only `/web`"),
         (UnreadableKind::NotInSnapshot, "the snapshot does not contain the role `web`"),
+        (UnreadableKind::NotInPlan, "`aws_iam_role.web.name` is known only after apply"),
         (UnreadableKind::Unsupported, "UnknownOperation"),
         (UnreadableKind::Service, "InternalFailure"),
         (UnreadableKind::Other, "ValidationError"),
@@ -650,6 +651,11 @@ fn unchecked() -> Vec<NotChecked> {
         NotChecked::MetadataService,
         NotChecked::ProfileId,
         NotChecked::Agent,
+        NotChecked::ShippedPolicy {
+            policy: "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned(),
+            version: "v2".to_owned(),
+            date: "2019-05-23".to_owned(),
+        },
     ]);
     samples
 }

@@ -74,7 +74,7 @@ impl Inventory {
         let versions = detail.policy_version_list().iter();
         let default = versions.filter(|found| found.version_id() == Some(version)).find_map(|found| found.document());
         if let Some(document) = role::document(default) {
-            let policy = ManagedPolicy { version: version.to_owned(), document };
+            let policy = ManagedPolicy { version: version.to_owned(), document, shipped: None };
             self.policies.insert(arn.to_owned(), policy);
         }
     }

@@ -174,6 +174,7 @@ fn subjects(
         region: Some(region.to_owned()),
         partition: Some(partition_of_region(region).to_owned()),
         from_selection: true,
+        origin: None,
         kind: SubjectKind::Instance(fact),
     };
     match page {
@@ -320,6 +321,7 @@ async fn iam_subject(reader: &Reader<'_>, target: &Target, query: &Query) -> Opt
         region: first.filter(|region| partition_of_region(region) == partition).map(str::to_owned),
         partition: Some(partition.to_owned()),
         from_selection: false,
+        origin: None,
         kind: kind(key),
     })
 }
@@ -375,6 +377,7 @@ fn instance_subject(
         region: region.map(str::to_owned),
         partition: Some(partition.to_owned()),
         from_selection: false,
+        origin: None,
         kind: SubjectKind::Instance(fact),
     }
 }

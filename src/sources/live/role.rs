@@ -271,7 +271,7 @@ async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<M
     let answer = reader.call(GET_VERSION, request.send()).await?;
     let document = document(answer.policy_version().and_then(|version| version.document()))
         .ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))?;
-    Ok(ManagedPolicy { version: version.to_owned(), document })
+    Ok(ManagedPolicy { version: version.to_owned(), document, shipped: None })
 }
 
 /// The reading of a role that came with all others; `None` if a part of it is missing, so that it must be read by itself.

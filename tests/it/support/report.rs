@@ -78,11 +78,21 @@ pub struct Outcome {
     pub simulation: Vec<Difference>,
     pub findings: Vec<Finding>,
     pub not_checked: Vec<String>,
+    /// Plans and templates only.
+    #[serde(default)]
+    pub source: Option<Origin>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Origin {
+    pub file: String,
+    pub address: String,
+    pub line: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Instance {
-    pub id: String,
+    pub id: Option<String>,
     pub name: Option<String>,
     pub state: Option<String>,
 }
@@ -228,6 +238,7 @@ pub enum Code {
     SessionLogs,
     AgentOffline,
     AgentOutdated,
+    NotInPlan,
 }
 
 impl Report {

@@ -1,0 +1,74 @@
+//! An instance of a plan or template: judged as it will be once that is applied.
+//!
+//! The profile alone is judged, unless the plan itself switches Default Host Management Configuration on: whether the account
+//! has it is not in the plan.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Fact, Instance, MetadataOptions, PlannedInstance, Subject, Unreadable, UnreadableKind};
+use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, Shared};
+
+use super::{Diagnosis, RoleInView, chain, explain, not_in_snapshot, settle, shared};
+
+impl Diagnosis<'_> {
+    pub(super) fn of_planned(&self, subject: &Subject, planned: &PlannedInstance) -> Outcome {
+        let instance = once_applied(planned);
+        let mut outcome = chain::outcome_of(subject, None);
+        outcome.instance = Some(InstanceSummary { id: None, name: planned.name.clone(), state: None });
+        let (findings, role) = match &planned.profile {
+            Fact::Known(key) => self.through_profile(key, None, &mut outcome),
+            Fact::Absent => (vec![shared(FindingKind::NoInstanceProfile)], RoleInView::None),
+            Fact::Unreadable(reason) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
+        };
+        let mut outcome = self.of_agent(outcome, findings, &role, subject, &instance);
+        if let Some(reason) = planned.metadata.unreadable() {
+            settle(&mut outcome, vec![explain::unreadable(reason).into()]);
+        }
+        let shipped = self.shipped_policies(&role);
+        if !shipped.is_empty() {
+            outcome.not_checked = Shared::from([outcome.not_checked.as_slice(), &shipped].concat());
+        }
+        outcome
+    }
+
+    /// The policies of a role whose documents came with this tool.
+    fn shipped_policies(&self, role: &RoleInView) -> Vec<NotChecked> {
+        let RoleInView::Judged(judged) = role else { return Vec::new() };
+        let policies = judged.gates.iter().flat_map(|gate| &gate.policies);
+        let shipped = policies.filter_map(|policy| {
+            let known = self.facts.policies.get(&policy.name)?.known()?;
+            let (policy, version, date) = (policy.name.clone(), known.version.clone(), known.shipped.clone()?);
+            Some(NotChecked::ShippedPolicy { policy, version, date })
+        });
+        shipped.collect()
+    }
+}
+
+/// The instance that the plan makes. It has no id yet, and no agent that was seen.
+fn once_applied(planned: &PlannedInstance) -> Instance {
+    Instance {
+        id: String::new(),
+        name: planned.name.clone(),
+        state: "running".to_owned(),
+        profile: None,
+        association: Fact::Absent,
+        metadata: match &planned.metadata {
+            Fact::Known(options) => Some(options.clone()),
+            // It has a finding of its own.
+            Fact::Unreadable(_) => {
+                Some(MetadataOptions { http_endpoint: Some(String::new()), http_tokens: None, state: None })
+            }
+            Fact::Absent => None,
+        },
+        vpc: None,
+        private_ip: None,
+        tags: BTreeMap::new(),
+        agent: Fact::Unreadable(not_in_snapshot("ssm:DescribeInstanceInformation")),
+        interface: None,
+    }
+}
+
+/// Whether a setting is one that a plan says nothing of, rather than one that it leaves open.
+pub(super) fn is_outside(reason: &Unreadable) -> bool {
+    reason.kind == UnreadableKind::NotInSnapshot
+}
