@@ -46,6 +46,7 @@ mod snapshot;
 mod support;
 mod support_accounts;
 mod support_fleet;
+mod support_networks;
 mod support_works;
 mod support_writes;
 mod undo_file;

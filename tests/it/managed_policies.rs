@@ -7,7 +7,7 @@ use iam_eval::{Document, DocumentKind};
 use serde_json::Value;
 
 use crate::documents::{PLACE, judge};
-use crate::support::install;
+use crate::support::install::MINISTACK;
 use crate::support::model::CORE;
 use crate::support::report::{Decision, Verdict};
 
@@ -24,7 +24,7 @@ print(json.dumps({name: text for text, name in names.items()}))
 "#;
 
 fn documents() -> BTreeMap<String, String> {
-    let output = Command::new(install::python().unwrap()).args(["-c", EXTRACT]).output().unwrap();
+    let output = Command::new(MINISTACK.python().unwrap()).args(["-c", EXTRACT]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let documents: BTreeMap<String, String> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(documents.len(), 34, "{:?}", documents.keys());

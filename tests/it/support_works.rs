@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -12,7 +11,9 @@ use crate::support::aws::AWS_MANAGED_CORE;
 use crate::support::command::Sandbox;
 use crate::support::emulator::account;
 use crate::support::http::{self, Request, Response, decode, form};
+use crate::support::install::{MINISTACK, MOTO};
 use crate::support::model::{EC2_TRUST, Instance, Key, Policy, Profile, Role, SSM_CORE};
+use crate::support::moto;
 use crate::support::report::{Outcome, Report};
 use crate::support::schema::{self, Format};
 use crate::support::stub::Stub;
@@ -305,22 +306,25 @@ fn what_is_no_sarif_is_noticed() {
 /// Whoever adds a host name here lets a test reach the network.
 #[test]
 fn the_pins_name_no_host_and_hash_everything() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/requirements.txt");
-    let pins = std::fs::read_to_string(path).unwrap();
-    assert!(!pins.contains("://"));
-    let joined = pins.replace("\\\n", " ");
-    let packages = joined.lines().filter(|line| !line.starts_with('#'));
-    assert!(packages.into_iter().all(|line| line.contains("==") && line.contains("--hash=sha256:")));
+    for package in [MINISTACK, MOTO] {
+        assert!(!package.requirements.contains("://"), "{}", package.name);
+        let joined = package.requirements.replace("\\\n", " ");
+        let packages: Vec<&str> = joined.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(packages.iter().all(|line| line.contains("==") && line.contains("--hash=sha256:")), "{}", package.name);
+        let pin = format!("{}=={} ", package.name, package.version);
+        assert!(packages.iter().any(|line| line.starts_with(&pin)), "the pins are of another `{}`", package.name);
+    }
 }
 
 #[test]
-fn the_emulator_listens_on_loopback_only() {
-    let account = account();
-    let port = account.endpoint.strip_prefix("http://127.0.0.1:").unwrap();
-    let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else { return };
-    let port = format!(":{:04X} ", port.parse::<u16>().unwrap());
-    let listening: Vec<&str> =
-        sockets.lines().filter(|line| line.contains(&port) && line.contains(" 00000000:0000 0A ")).collect();
-    assert_eq!(listening.len(), 1, "{listening:?}");
-    assert!(listening[0].contains("0100007F:"), "{listening:?}");
+fn the_emulators_listen_on_loopback_only() {
+    for account in [account(), moto::account()] {
+        let port = account.endpoint.strip_prefix("http://127.0.0.1:").unwrap();
+        let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else { return };
+        let port = format!(":{:04X} ", port.parse::<u16>().unwrap());
+        let listening: Vec<&str> =
+            sockets.lines().filter(|line| line.contains(&port) && line.contains(" 00000000:0000 0A ")).collect();
+        assert_eq!(listening.len(), 1, "{listening:?}");
+        assert!(listening[0].contains("0100007F:"), "{listening:?}");
+    }
 }

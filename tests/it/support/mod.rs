@@ -1,6 +1,8 @@
 //! What the tests stand on.
 //!
 //! - `emulator`: ministack, an AWS emulator, started once for a test process; each test has its own account there.
+//! - `moto`: moto, another one, for networks, which ministack does not model; `network` builds them. `install` and `served` install
+//!   and start the two.
 //! - `aws`: stages things in such an account.
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
@@ -24,9 +26,12 @@ pub mod install;
 pub mod inventory;
 pub mod model;
 pub mod model_organization;
+pub mod moto;
+pub mod network;
 pub mod record;
 pub mod report;
 pub mod schema;
+pub mod served;
 pub mod stub;
 pub mod terminal;
 pub mod world;

@@ -1,4 +1,4 @@
-"""Serves ministack on a free loopback port for as long as the test process lives.
+"""Begins every emulator: gives it a free loopback port, and ends it with the test process.
 
 The port is bound here and handed over as a file descriptor, so no other process can take it in between. Standard
 input is a pipe whose other end the test process holds: it closes however that process ends, and then this one ends.
@@ -29,21 +29,9 @@ listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 listener.bind(("127.0.0.1", 0))
 listener.listen(256)
 port = listener.getsockname()[1]
-# ministack reads its port from here when it is imported.
-os.environ["GATEWAY_PORT"] = str(port)
 
-import asyncio  # noqa: E402
 
-from hypercorn.asyncio import serve  # noqa: E402
-from hypercorn.config import Config  # noqa: E402
-from ministack.app import app  # noqa: E402
-
-print(port, flush=True)
-# Nobody reads standard output after the port: what else is printed goes to the log.
-os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-config = Config()
-config.bind = [f"fd://{listener.fileno()}"]
-config.loglevel = "WARNING"
-config.keep_alive_timeout = 75
-asyncio.run(serve(app, config))
+def tell_the_port():
+    print(port, flush=True)
+    # Nobody reads standard output after the port: what else is printed goes to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
