@@ -18,8 +18,9 @@
 //! | [`emit`] | fix, facts, command_line | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, preferences, simulation, agent_context, report | facts to report, a plain function |
+//! | [`diagnose`] | facts, needs, network, preferences, simulation, agent_context, report | facts to report, a plain function |
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
+//! | [`network`] | facts, report | whether the agent's connections reach a service, a plain function |
 //! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
 //! | [`report`] | facts | what a diagnosis finds, as data |
 //! | [`facts`] | redact | what was read, and the snapshot file |
@@ -30,7 +31,7 @@
 //! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
 //!
 //! The policy engine, ARNs and errors of JSON are the crate [`iam_eval`], which every room may use.
-//! `needs`, `agent_context`, `facts`, `report`, `diagnose`, `fix`, `emit` and `command_line` know no AWS SDK, no file
+//! `needs`, `network`, `agent_context`, `facts`, `report`, `diagnose`, `fix`, `emit` and `command_line` know no AWS SDK, no file
 //! system, no clock and no terminal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -47,6 +48,7 @@ pub mod facts;
 pub mod fix;
 pub mod limits;
 pub mod needs;
+pub mod network;
 pub mod preferences;
 pub mod redact;
 pub mod render;

@@ -36,6 +36,7 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
         permissions: Vec::new(),
         simulation: Vec::new(),
         findings: Vec::new(),
+        network: Default::default(),
         not_checked: Default::default(),
     }
 }

@@ -41,7 +41,8 @@ pub struct Network {
     /// VPC Block Public Access of the Region (`DescribeVpcBlockPublicAccessOptions`).
     pub block_public_access: Fact<BlockPublicAccess>,
     /// The names of the Route 53 private hosted zones of VPCs, without the final dot, by the VPC's id
-    /// (`ListHostedZonesByVPC`). Read only where an endpoint has no private DNS.
+    /// (`ListHostedZonesByVPC`). They decide where no endpoint with private DNS serves a name, and the VPC has an endpoint without it or
+    /// a route to another network.
     pub private_zones: BTreeMap<String, Fact<Vec<String>>>,
 }
 

@@ -37,6 +37,7 @@ pub(crate) mod sample {
             permissions: Vec::new(),
             simulation: Vec::new(),
             findings: findings.into_iter().map(Into::into).collect(),
+            network: Default::default(),
             not_checked: Default::default(),
         }
     }

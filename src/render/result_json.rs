@@ -9,8 +9,8 @@ use serde::{Serialize, Serializer};
 use super::words::{self, Place, Words};
 use crate::facts::Origin;
 use crate::report::{
-    AgentSummary, Code, Difference, Finding, InstanceSummary, Outcome, Permission, ProfileSummary, RoleSummary,
-    Severity, Shared, Trust, Verdict,
+    AgentSummary, Code, Difference, Finding, InstanceSummary, NetworkReport, Outcome, Permission, ProfileSummary,
+    RoleSummary, Severity, Shared, Trust, Verdict,
 };
 
 /// An element of `results`, and a line of `-o ndjson`.
@@ -44,6 +44,8 @@ pub(super) struct ResultJson<'a> {
     simulation: &'a [Difference],
     /// What was found, worst first.
     findings: Vec<FindingJson<'a>>,
+    /// The way from the instance to AWS.
+    network: &'a Shared<NetworkReport>,
     /// What this verdict does not speak of, for a person.
     #[schemars(with = "Vec<String>")]
     not_checked: NotCheckedJson<'a>,
@@ -69,6 +71,7 @@ impl<'a> ResultJson<'a> {
             permissions: &outcome.permissions,
             simulation: &outcome.simulation,
             findings: findings.collect(),
+            network: &outcome.network,
             not_checked: NotCheckedJson(outcome),
             source: outcome.source.as_ref(),
         }

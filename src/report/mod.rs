@@ -4,6 +4,7 @@
 
 mod code;
 mod finding;
+mod network;
 mod not_checked;
 mod shared;
 
@@ -15,6 +16,10 @@ use crate::facts::Origin;
 pub use code::Code;
 pub use finding::*;
 pub use iam_eval::{Decision, PolicyKind};
+pub use network::{
+    AclRule, Direction, DnsAttribute, FarSide, NetworkPath, NetworkReport, PathDecision, PathObstacle, PathUnknown,
+    Service, Via,
+};
 pub use not_checked::NotChecked;
 pub use shared::Shared;
 
@@ -109,6 +114,8 @@ pub struct Outcome {
     pub simulation: Vec<Difference>,
     /// What was found, worst first.
     pub findings: Vec<Shared<Finding>>,
+    /// The way from the instance to AWS, where anybody looked.
+    pub network: Shared<NetworkReport>,
     /// What this verdict does not speak of, for a person.
     pub not_checked: Shared<Vec<NotChecked>>,
 }

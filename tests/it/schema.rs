@@ -66,8 +66,10 @@ fn what_is_promised_is_there() {
         (
             &report["$defs"]["Result"],
             "target account region instance instance_profile role host_management_role agent trust verdict permissions findings \
-             not_checked",
+             network not_checked",
         ),
+        (&report["$defs"]["Network"], "decision paths"),
+        (&report["$defs"]["NetworkPath"], "service decision via through blocked_by"),
         (&report["$defs"]["InstanceSummary"], "id name state"),
         (&report["$defs"]["ProfileSummary"], "arn id"),
         (&report["$defs"]["RoleSummary"], "arn name"),

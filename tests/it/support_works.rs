@@ -244,7 +244,8 @@ fn the_binary_runs_in_its_sandbox() {
 }
 
 const RESULT: &str = r#"{"target":"documents","account":null,"region":null,"instance":null,"instance_profile":null,"role":null,
-    "host_management_role":null,"agent":null,"trust":null,"verdict":"ready","permissions":[],"findings":[],"not_checked":[]}"#;
+    "host_management_role":null,"agent":null,"trust":null,"verdict":"ready","permissions":[],"findings":[],
+    "network":{"decision":"not_checked","paths":[]},"not_checked":[]}"#;
 
 #[test]
 fn what_no_schema_names_is_noticed() {

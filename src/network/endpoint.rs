@@ -1,0 +1,245 @@
+//! The ways through VPC endpoints.
+
+use super::acls::{OtherSide, lets_in, lets_out};
+use super::addresses::{Addresses, of_cidr};
+use super::groups::{Allowed, Peer, allowed, prefix_list};
+use super::leg::Leg;
+use super::public::public_addresses;
+use super::routes::{Target, is_of_gateway_endpoint, routed, table_of, target, unknown_target};
+use super::{Decision, Place, Source, read};
+use crate::facts::VpcEndpoint;
+use crate::report::{Direction, FarSide, PathObstacle, PathUnknown, Via};
+
+/// An interface endpoint with its id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Endpoint<'a> {
+    pub(super) id: &'a str,
+    pub(super) endpoint: &'a VpcEndpoint,
+}
+
+impl Endpoint<'_> {
+    pub(super) fn is_available(&self) -> bool {
+        self.endpoint.state == "available"
+    }
+
+    /// Whether it has no interfaces any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.endpoint.state.as_str(), "deleted" | "failed" | "rejected" | "expired")
+    }
+}
+
+/// An interface of an endpoint: its subnet, and its address or those that it may have.
+struct Interface {
+    subnet: String,
+    name: Option<String>,
+    addresses: Addresses,
+    is_exact: bool,
+}
+
+/// The way through an interface endpoint. The name leads to any of its interfaces.
+pub(super) fn leg(place: &Place<'_>, endpoint: Endpoint<'_>) -> Leg {
+    let source = Source::Endpoint { endpoint: endpoint.id.to_owned(), address: place.interface.private_ip.clone() };
+    let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
+    let groups = match groups_of(place, endpoint) {
+        Ok(groups) => groups,
+        Err(unknown) => return leg.unless(unknown),
+    };
+    leg.needs(ingress(place, endpoint, &groups));
+    let interfaces = match interfaces(place, endpoint) {
+        Ok(interfaces) => interfaces,
+        Err(unknowns) => {
+            leg.unknowns.extend(unknowns);
+            leg.needs(egress(place, endpoint, &groups, &Addresses::everything()));
+            return leg;
+        }
+    };
+    let to_each = interfaces.iter().map(|interface| {
+        let mut way = egress(place, endpoint, &groups, &interface.addresses);
+        way.needs(between(place, interface));
+        way
+    });
+    leg.needs(any_of(endpoint, to_each.collect()));
+    leg
+}
+
+/// A client takes one of the addresses that a name has, and which is not documented: where they differ, it is not known.
+fn any_of(endpoint: Endpoint<'_>, ways: Vec<Leg>) -> Leg {
+    if ways.iter().any(|way| !way.is_closed()) && ways.iter().any(Leg::is_closed) {
+        let closed_by = ways.iter().flat_map(|way| way.obstacles.iter().cloned()).collect();
+        let unknowns = ways.into_iter().filter(|way| way.decision() == Decision::Unknown).flat_map(|way| way.unknowns);
+        let some = PathUnknown::SomeOfEndpoint { endpoint: endpoint.id.to_owned(), closed_by };
+        return Leg { unknowns: [some].into_iter().chain(unknowns).collect(), ..Leg::default() };
+    }
+    let mut all = Leg::default();
+    ways.into_iter().for_each(|way| all.needs(way));
+    all
+}
+
+/// The security groups of an endpoint. One that was made without any has the default group of its VPC
+/// ([interface endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html)).
+fn groups_of(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<String>, PathUnknown> {
+    let named = &endpoint.endpoint.security_groups;
+    if !named.is_empty() {
+        return Ok(named.clone());
+    }
+    let mut groups = read(&place.network.security_groups)?.into_iter().flatten();
+    let default =
+        groups.find(|(_, group)| group.name.as_deref() == Some("default") && group.vpc.as_deref() == Some(place.vpc));
+    default.map(|(id, _)| vec![id.clone()]).ok_or_else(|| PathUnknown::NotSeen {
+        id: endpoint.id.to_owned(),
+        api: "ec2:DescribeSecurityGroups".to_owned(),
+    })
+}
+
+fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg {
+    let Some(address) = place.interface.private_ip.as_deref() else { return Leg::unknown(PathUnknown::Ipv6Only) };
+    let Ok(addresses) = of_cidr(address) else {
+        return Leg::unknown(PathUnknown::NotACidr { text: address.to_owned() });
+    };
+    let own = &place.interface.security_groups;
+    let peer = Peer { addresses: &addresses, groups: own, prefix_list: None };
+    match allowed(place, groups, Direction::Inbound, peer) {
+        Allowed::All => Leg::default(),
+        // There is nothing in part of a single address.
+        Allowed::Nothing | Allowed::Part => Leg::closed(PathObstacle::Ingress {
+            endpoint: endpoint.id.to_owned(),
+            groups: groups.to_vec(),
+            from: address.to_owned(),
+            from_groups: own.clone(),
+        }),
+        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
+    }
+}
+
+fn egress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String], addresses: &Addresses) -> Leg {
+    let own = &place.interface.security_groups;
+    let to = || FarSide::Endpoint(endpoint.id.to_owned());
+    match allowed(place, own, Direction::Outbound, Peer { addresses, groups, prefix_list: None }) {
+        Allowed::All => Leg::default(),
+        Allowed::Nothing => {
+            Leg::closed(PathObstacle::Egress { groups: own.clone(), to: to(), to_groups: groups.to_vec() })
+        }
+        Allowed::Part => {
+            Leg::unknown(PathUnknown::PartlyAllowed { groups: own.clone(), to: to(), direction: Direction::Outbound })
+        }
+        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
+    }
+}
+
+/// The interfaces of an endpoint; where they were not read, its subnets say where they are.
+fn interfaces(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<Interface>, Vec<PathUnknown>> {
+    let known = place.network.endpoint_interfaces.known().into_iter().flat_map(|all| all.values());
+    let own = known.filter(|interface| interface.endpoint.as_deref() == Some(endpoint.id));
+    let exact = own.filter_map(|interface| {
+        let name = interface.address.clone()?;
+        let addresses = of_cidr(&name).ok().filter(|addresses| !addresses.is_empty())?;
+        Some(Interface { subnet: interface.subnet.clone(), name: Some(name), addresses, is_exact: true })
+    });
+    let mut interfaces: Vec<Interface> = exact.collect();
+    let unlisted = |subnet: &&String| !interfaces.iter().any(|interface| interface.subnet == **subnet);
+    let rest: Vec<&String> = endpoint.endpoint.subnets.iter().filter(unlisted).collect();
+    if rest.is_empty() && interfaces.is_empty() {
+        return Err(vec![PathUnknown::EndpointAddresses { endpoint: endpoint.id.to_owned() }]);
+    }
+    if !rest.is_empty() {
+        let subnets = read(&place.network.subnets).map_err(|unknown| vec![unknown])?;
+        for id in rest {
+            let cidr = subnets.and_then(|subnets| subnets.get(id)).and_then(|subnet| subnet.cidr.clone());
+            let addresses = cidr.as_deref().and_then(|cidr| of_cidr(cidr).ok());
+            let (Some(addresses), name) = (addresses, cidr) else {
+                let api = "ec2:DescribeSubnets".to_owned();
+                return Err(vec![PathUnknown::NotSeen { id: id.clone(), api }]);
+            };
+            interfaces.push(Interface { subnet: id.clone(), name, addresses, is_exact: false });
+        }
+    }
+    Ok(interfaces)
+}
+
+/// Routes within the VPC, and the network ACLs of both subnets, which do not bear on traffic within one.
+fn between(place: &Place<'_>, interface: &Interface) -> Leg {
+    let own_subnet = &place.interface.subnet;
+    if interface.subnet == *own_subnet {
+        return Leg::default();
+    }
+    let name = place.interface.private_ip.as_deref();
+    let own = name.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+    let there = OtherSide { addresses: &interface.addresses, name: interface.name.as_deref() };
+    let mut leg = lets_out(place, own_subnet, there);
+    leg.needs(lets_in(place, &interface.subnet, OtherSide { addresses: &own, name }));
+    leg.needs(local_route(place, own_subnet, &interface.addresses, interface.is_exact));
+    leg.needs(local_route(place, &interface.subnet, &own, true));
+    leg
+}
+
+/// A route that is more specific than the local one may lead through a middlebox
+/// ([middlebox routing](https://docs.aws.amazon.com/vpc/latest/userguide/gwlb-route.html)).
+fn local_route(place: &Place<'_>, subnet: &str, to: &Addresses, is_exact: bool) -> Leg {
+    let table = match table_of(place, subnet) {
+        Ok(table) => table,
+        Err(unknown) => return Leg::unknown(unknown),
+    };
+    let routed = routed(place, table, to);
+    let mut leg = Leg { unknowns: routed.unknowns, ..Leg::default() };
+    for route in routed.routes {
+        match target(route) {
+            Target::Local => {}
+            Target::Blackhole if is_exact && leg.unknowns.is_empty() => {
+                leg.obstacles.push(PathObstacle::Blackhole {
+                    table: table.id.to_owned(),
+                    subnet: subnet.to_owned(),
+                    destination: route.destination.clone(),
+                    target: route.target.clone(),
+                });
+            }
+            _ => leg.unknowns.push(unknown_target(table, route)),
+        }
+    }
+    if routed.some_without {
+        // Every table has local routes to all of the VPC.
+        leg.unknowns.push(PathUnknown::NotSeen { id: table.id.to_owned(), api: "ec2:DescribeRouteTables".to_owned() });
+    }
+    leg
+}
+
+/// The way through a gateway endpoint for S3, where the subnet's route table has one
+/// ([gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html)).
+pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Option<Leg> {
+    let table = table_of(place, &place.interface.subnet).ok()?;
+    let mut routes = table.table.routes.iter().filter(|route| is_of_gateway_endpoint(route));
+    let (route, endpoint) = routes.find_map(|route| {
+        let found = of_service.iter().find(|endpoint| route.target.as_deref() == Some(endpoint.id))?;
+        Some((route, *found))
+    })?;
+    let source = Source::Endpoint { endpoint: endpoint.id.to_owned(), address: place.interface.private_ip.clone() };
+    let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
+    let (id, state) = (endpoint.id.to_owned(), endpoint.endpoint.state.clone());
+    if route.is_blackhole || endpoint.is_gone() {
+        leg.obstacles.push(PathObstacle::EndpointState { endpoint: id, state });
+    } else if !endpoint.is_available() {
+        leg.unknowns.push(PathUnknown::EndpointState { endpoint: id, state });
+    }
+    let list = prefix_list(place.network, &route.destination).ok();
+    let listed = list.and_then(|list| {
+        let add = |all: Addresses, cidr: &String| of_cidr(cidr).map(|more| all.and(&more)).ok();
+        list.iter().try_fold(Addresses::default(), add).filter(|all| !all.is_empty())
+    });
+    let addresses = listed.unwrap_or_else(|| public_addresses(place));
+    let groups = &place.interface.security_groups;
+    let peer = Peer { addresses: &addresses, groups: &[], prefix_list: Some(&route.destination) };
+    let to = || FarSide::Endpoint(endpoint.id.to_owned());
+    match allowed(place, groups, Direction::Outbound, peer) {
+        Allowed::All => {}
+        Allowed::Nothing => {
+            let (groups, to_groups) = (groups.clone(), Vec::new());
+            leg.obstacles.push(PathObstacle::Egress { groups, to: to(), to_groups });
+        }
+        Allowed::Part => {
+            let (groups, direction) = (groups.clone(), Direction::Outbound);
+            leg.unknowns.push(PathUnknown::PartlyAllowed { groups, to: to(), direction });
+        }
+        Allowed::Unknown(unknowns) => leg.unknowns.extend(unknowns),
+    }
+    leg.needs(lets_out(place, &place.interface.subnet, OtherSide { addresses: &addresses, name: None }));
+    Some(leg)
+}

@@ -1,0 +1,237 @@
+//! Where the name of a service leads: to an endpoint, or to public addresses
+//! ([private DNS](https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html)).
+
+use super::endpoint::{self, Endpoint};
+use super::leg::{Leg, either};
+use super::{Place, public, read, routes};
+use crate::facts::{Fact, VpcDns};
+use crate::report::{DnsAttribute, PathObstacle, PathUnknown, Service};
+
+/// What the names of endpoint services begin with. Some of those in China have the prefix `cn`, and which differs by Region and
+/// over time.
+const PREFIXES: [&str; 2] = ["com.amazonaws", "cn.com.amazonaws"];
+
+const AMAZON: &str = "AmazonProvidedDNS";
+
+/// The way to a service, wherever its name leads.
+pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
+    if let Some(unknown) = shared_subnet(place) {
+        return Leg::unknown(unknown);
+    }
+    if place.interface.private_ip.is_none() {
+        return Leg::unknown(PathUnknown::Ipv6Only);
+    }
+    let endpoints = match read(&place.network.endpoints) {
+        Ok(endpoints) => endpoints.into_iter().flatten().map(|(id, endpoint)| Endpoint { id, endpoint }),
+        Err(unknown) => return Leg::unknown(unknown),
+    };
+    let of_vpc = |endpoint: &Endpoint<'_>| endpoint.endpoint.vpc == place.vpc;
+    let of_service = |endpoint: &Endpoint<'_>| is_of_service(&endpoint.endpoint.service, place.region, service);
+    let endpoints = endpoints.filter(of_vpc).filter(of_service);
+    let (interfaces, gateways): (Vec<_>, Vec<_>) =
+        endpoints.partition(|endpoint| endpoint.endpoint.kind.eq_ignore_ascii_case("Interface"));
+    let gateway = if service == Service::S3 { endpoint::gateway(place, &gateways) } else { None };
+    let has_gateway = gateway.is_some();
+    let public = gateway.unwrap_or_else(|| public::leg(place));
+    let names = Names { place, service, interfaces, has_gateway };
+    match own_name_servers(place) {
+        None => names.of_amazon(public),
+        Some(unknown) => names.anywhere(public).anonymous().unless(unknown),
+    }
+}
+
+/// Whether it is the name of the endpoint service of a service.
+fn is_of_service(name: &str, region: &str, service: Service) -> bool {
+    let prefix = name.strip_suffix(service.name()).and_then(|rest| rest.strip_suffix('.'));
+    let prefix = prefix.and_then(|rest| rest.strip_suffix(region)).and_then(|rest| rest.strip_suffix('.'));
+    prefix.is_some_and(|prefix| PREFIXES.contains(&prefix))
+}
+
+/// A subnet of another account, in whose VPC only that account sees the endpoints
+/// ([shared VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html)).
+fn shared_subnet(place: &Place<'_>) -> Option<PathUnknown> {
+    let id = &place.interface.subnet;
+    let subnet = place.network.subnets.known().and_then(|subnets| subnets.get(id));
+    let vpc = place.network.vpcs.known().and_then(|vpcs| vpcs.get(place.vpc));
+    let owner = subnet.and_then(|subnet| subnet.owner.as_ref()).or_else(|| vpc.and_then(|vpc| vpc.owner.as_ref()))?;
+    let account = place.account?;
+    (owner != account).then(|| PathUnknown::SharedSubnet { subnet: id.clone(), owner: owner.clone() })
+}
+
+/// Name servers that are not Amazon's, or of which that is not known
+/// ([DHCP options](https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html)).
+fn own_name_servers(place: &Place<'_>) -> Option<PathUnknown> {
+    let not_seen = |id: &str, api: &str| Some(PathUnknown::NotSeen { id: id.to_owned(), api: api.to_owned() });
+    let vpc = match read(&place.network.vpcs) {
+        Ok(vpcs) => vpcs.and_then(|vpcs| vpcs.get(place.vpc)),
+        Err(unknown) => return Some(unknown),
+    };
+    let Some(vpc) = vpc else { return not_seen(place.vpc, "ec2:DescribeVpcs") };
+    let Some(id) = vpc.dhcp_options.as_deref() else { return not_seen(place.vpc, "ec2:DescribeVpcs") };
+    if id == "default" {
+        return None;
+    }
+    let options = match read(&place.network.dhcp_options) {
+        Ok(options) => options.and_then(|options| options.get(id)),
+        Err(unknown) => return Some(unknown),
+    };
+    let Some(options) = options else { return not_seen(id, "ec2:DescribeDhcpOptions") };
+    let servers = &options.name_servers;
+    let own = servers.iter().any(|server| server != AMAZON);
+    own.then(|| PathUnknown::OwnNameServers { dhcp_options: id.to_owned(), name_servers: servers.clone() })
+}
+
+/// What the name of a service may lead to.
+struct Names<'a> {
+    place: &'a Place<'a>,
+    service: Service,
+    /// The interface endpoints of the service in the VPC.
+    interfaces: Vec<Endpoint<'a>>,
+    /// Whether the way to public addresses is through a gateway endpoint.
+    has_gateway: bool,
+}
+
+impl Names<'_> {
+    fn leg_to(&self, endpoint: Endpoint<'_>) -> Leg {
+        endpoint::leg(self.place, endpoint)
+    }
+
+    /// Where a name may lead that nobody sees.
+    fn anywhere(&self, public: Leg) -> Leg {
+        let mut legs = vec![public];
+        legs.extend(
+            self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
+        );
+        let beyond = match routes::table_of(self.place, &self.place.interface.subnet) {
+            Ok(table) => routes::beyond(table),
+            Err(unknown) => Some(unknown),
+        };
+        // Something of that name in a network that is connected to this one.
+        legs.extend(beyond.map(Leg::unknown));
+        either(legs, PathUnknown::PrivateZones { vpc: self.place.vpc.to_owned() })
+    }
+
+    /// With the name servers of Amazon.
+    fn of_amazon(&self, public: Leg) -> Leg {
+        let vpc = || self.place.vpc.to_owned();
+        let dns = self.place.network.dns.get(self.place.vpc);
+        let attribute = |of: fn(&VpcDns) -> &Fact<bool>| match dns.map(of) {
+            Some(fact) => read(fact).map(|on| on.copied().unwrap_or(false)),
+            None => Err(PathUnknown::NotSeen { id: vpc(), api: "ec2:DescribeVpcAttribute".to_owned() }),
+        };
+        let serves = |endpoint: &&Endpoint<'_>| endpoint.endpoint.private_dns && endpoint.is_available();
+        let serving: Vec<Endpoint<'_>> = self.interfaces.iter().filter(serves).copied().collect();
+        match attribute(|dns| &dns.support) {
+            Err(unknown) => return self.anywhere(public).anonymous().unless(unknown),
+            // Nothing answers, so that the host must have other name servers, which know no endpoint.
+            Ok(false) => return self.without(DnsAttribute::Support, public, serving.first()),
+            Ok(true) => {}
+        }
+        let Some(first) = serving.first() else { return self.without_serving(public) };
+        match attribute(|dns| &dns.hostnames) {
+            Err(unknown) => {
+                let legs = serving.iter().map(|endpoint| self.leg_to(*endpoint)).chain([public]).collect();
+                either(legs, unknown)
+            }
+            // Documented to be needed; what happens without is not.
+            Ok(false) => {
+                let without = self.without(DnsAttribute::Hostnames, public, Some(first));
+                let to_first = self.leg_to(*first);
+                if without.is_closed() {
+                    without
+                } else {
+                    either(vec![to_first, without], self.vpc_dns(DnsAttribute::Hostnames))
+                }
+            }
+            Ok(true) => {
+                let mut legs: Vec<Leg> = serving.iter().map(|endpoint| self.leg_to(*endpoint)).collect();
+                if self.has_gateway {
+                    // The private DNS of S3 may be for inbound resolver endpoints only
+                    // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html#private-dns).
+                    legs.push(public);
+                }
+                either(legs, PathUnknown::EndpointOrNot { endpoint: first.id.to_owned() })
+            }
+        }
+    }
+
+    fn vpc_dns(&self, attribute: DnsAttribute) -> PathUnknown {
+        PathUnknown::VpcDns { vpc: self.place.vpc.to_owned(), attribute }
+    }
+
+    fn without(&self, attribute: DnsAttribute, public: Leg, endpoint: Option<&Endpoint<'_>>) -> Leg {
+        let mut leg = public;
+        if leg.is_closed() {
+            let endpoint = endpoint.map(|endpoint| endpoint.id.to_owned());
+            leg.obstacles.insert(0, PathObstacle::VpcDns { vpc: self.place.vpc.to_owned(), attribute, endpoint });
+            return leg;
+        }
+        leg.unless(self.vpc_dns(attribute))
+    }
+
+    /// Without an endpoint that serves the name.
+    fn without_serving(&self, public: Leg) -> Leg {
+        let mut leg = match self.zone() {
+            Zone::None => public,
+            Zone::Catches(zone) => self.anywhere(public).anonymous().unless(PathUnknown::PrivateZone { zone }),
+            Zone::NotKnown(unknown) => match self.anywhere(public.clone()) {
+                // There is nothing else where it could lead.
+                leg if leg == public => public,
+                leg if leg.is_closed() => leg,
+                leg => leg.anonymous().unless(unknown),
+            },
+        };
+        for Endpoint { id, endpoint } in &self.interfaces {
+            let (id, state) = ((*id).to_owned(), endpoint.state.clone());
+            let available = endpoint.state == "available";
+            if leg.is_closed() {
+                leg.obstacles.push(match available {
+                    true => PathObstacle::NoPrivateDns { endpoint: id },
+                    false => PathObstacle::EndpointState { endpoint: id, state },
+                });
+            } else if endpoint.private_dns && !available && !(Endpoint { id: &id, endpoint }).is_gone() {
+                leg.unknowns.push(PathUnknown::EndpointState { endpoint: id, state });
+            }
+        }
+        leg
+    }
+
+    /// Whether a private hosted zone of the VPC has the service's name.
+    fn zone(&self) -> Zone {
+        let vpc = self.place.vpc;
+        let zones = match self.place.network.private_zones.get(vpc).map(read) {
+            None => return Zone::NotKnown(PathUnknown::PrivateZones { vpc: vpc.to_owned() }),
+            Some(Err(unknown)) => return Zone::NotKnown(unknown),
+            Some(Ok(zones)) => zones.map_or(&[][..], Vec::as_slice),
+        };
+        let host = format!("{}.{}.{}", self.service.name(), self.place.region, dns_suffix(self.place.partition));
+        let catches = |zone: &&String| {
+            let zone = zone.trim_end_matches('.').to_ascii_lowercase();
+            let is_above =
+                |of: &str, name: &str| of.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            // A bucket's name stands before that of S3.
+            is_above(&host, &zone) || self.service == Service::S3 && is_above(&zone, &host)
+        };
+        zones.iter().find(catches).map_or(Zone::None, |zone| Zone::Catches(zone.clone()))
+    }
+}
+
+enum Zone {
+    None,
+    Catches(String),
+    NotKnown(PathUnknown),
+}
+
+/// What the host names of a partition end with
+/// ([partitions](https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json)).
+fn dns_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
+    }
+}

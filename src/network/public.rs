@@ -1,0 +1,231 @@
+//! The public way: through an internet gateway, or a NAT gateway in front of one.
+
+use super::acls::{OtherSide, lets_in, lets_out};
+use super::addresses::{Addresses, of_cidr};
+use super::groups::{Allowed, Peer, allowed};
+use super::leg::{Leg, either};
+use super::routes::{Table, Target, routed, table_of, target, unknown_target};
+use super::{Place, Source, read};
+use crate::facts::{NatGateway, Route};
+use crate::report::{Direction, FarSide, PathObstacle, PathUnknown, Via};
+
+/// The public way from the instance.
+pub(super) fn leg(place: &Place<'_>) -> Leg {
+    let addresses = public_addresses(place);
+    let to = OtherSide { addresses: &addresses, name: None };
+    let mut leg = by_routes(place, &addresses);
+    leg.needs(egress(place, &addresses));
+    leg.needs(lets_out(place, &place.interface.subnet, to));
+    leg
+}
+
+/// The addresses that public services may have, as far as they are not of the VPC.
+pub(super) fn public_addresses(place: &Place<'_>) -> Addresses {
+    let cidrs = place.network.vpcs.known().and_then(|vpcs| vpcs.get(place.vpc)).map_or(&[][..], |vpc| &vpc.cidrs);
+    cidrs.iter().filter_map(|cidr| of_cidr(cidr).ok()).fold(Addresses::public(), |rest, cidr| rest.minus(&cidr))
+}
+
+fn egress(place: &Place<'_>, addresses: &Addresses) -> Leg {
+    let groups = &place.interface.security_groups;
+    let peer = Peer { addresses, groups: &[], prefix_list: None };
+    match allowed(place, groups, Direction::Outbound, peer) {
+        Allowed::All => Leg::default(),
+        Allowed::Nothing => Leg::closed(PathObstacle::Egress {
+            groups: groups.clone(),
+            to: FarSide::PublicAddresses,
+            to_groups: Vec::new(),
+        }),
+        Allowed::Part => Leg::unknown(PathUnknown::PartlyAllowed {
+            groups: groups.clone(),
+            to: FarSide::PublicAddresses,
+            direction: Direction::Outbound,
+        }),
+        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
+    }
+}
+
+fn by_routes(place: &Place<'_>, addresses: &Addresses) -> Leg {
+    let subnet = &place.interface.subnet;
+    let table = match table_of(place, subnet) {
+        Ok(table) => table,
+        Err(unknown) => return Leg::unknown(unknown),
+    };
+    let routed = routed(place, table, addresses);
+    let mut legs = Vec::new();
+    for route in routed.routes {
+        match target(route) {
+            // The VPC's own blocks, which hold no service.
+            Target::Local => {}
+            Target::InternetGateway(gateway) => legs.push(through_own_address(place, table, gateway)),
+            Target::NatGateway(gateway) => legs.push(through_nat(place, table, gateway)),
+            Target::Blackhole => legs.push(Leg::closed(blackhole(table, subnet, route))),
+            Target::EgressOnly => legs.push(Leg::closed(no_route(table, subnet))),
+            Target::Beyond => legs.push(Leg::unknown(unknown_target(table, route))),
+        }
+    }
+    if routed.some_without || legs.is_empty() {
+        legs.push(Leg::closed(no_route(table, subnet)));
+    }
+    legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
+    either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() })
+}
+
+fn blackhole(table: Table<'_>, subnet: &str, route: &Route) -> PathObstacle {
+    PathObstacle::Blackhole {
+        table: table.id.to_owned(),
+        subnet: subnet.to_owned(),
+        destination: route.destination.clone(),
+        target: route.target.clone(),
+    }
+}
+
+fn no_route(table: Table<'_>, subnet: &str) -> PathObstacle {
+    PathObstacle::NoRoute { table: table.id.to_owned(), subnet: subnet.to_owned() }
+}
+
+/// An internet gateway translates for interfaces that have a public IPv4 address
+/// ([internet access](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-igw-internet-access.html)).
+fn through_own_address(place: &Place<'_>, table: Table<'_>, gateway: &str) -> Leg {
+    let mut leg = Leg {
+        via: Some(Via::InternetGateway),
+        through: vec![table.id.to_owned(), gateway.to_owned()],
+        source: Source::Public { addresses: place.interface.public_ip.iter().cloned().collect() },
+        ..Leg::default()
+    };
+    if place.interface.public_ip.is_none() {
+        leg.source = Source::NotKnown;
+        let (table, gateway) = (table.id.to_owned(), gateway.to_owned());
+        leg.obstacles.push(PathObstacle::NoPublicAddress { table, gateway });
+    }
+    leg.needs(attached(place, gateway));
+    leg.needs(public_access(place, &[&place.interface.subnet], Via::InternetGateway));
+    leg
+}
+
+fn attached(place: &Place<'_>, gateway: &str) -> Leg {
+    match read(&place.network.internet_gateways) {
+        Err(unknown) => Leg::unknown(unknown),
+        Ok(gateways) => {
+            let vpcs = gateways.and_then(|gateways| gateways.get(gateway));
+            match vpcs.is_some_and(|vpcs| vpcs.iter().any(|vpc| vpc == place.vpc)) {
+                true => Leg::default(),
+                false => Leg::closed(PathObstacle::InternetGatewayDetached {
+                    gateway: gateway.to_owned(),
+                    vpc: place.vpc.to_owned(),
+                }),
+            }
+        }
+    }
+}
+
+/// See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html).
+fn through_nat(place: &Place<'_>, table: Table<'_>, id: &str) -> Leg {
+    let mut leg =
+        Leg { via: Some(Via::NatGateway), through: vec![table.id.to_owned(), id.to_owned()], ..Leg::default() };
+    let gateways = match read(&place.network.nat_gateways) {
+        Ok(gateways) => gateways,
+        Err(unknown) => return leg.unless(unknown),
+    };
+    let broken =
+        |state: Option<&str>| PathObstacle::NatGateway { gateway: id.to_owned(), state: state.map(str::to_owned) };
+    let Some(nat) = gateways.and_then(|gateways| gateways.get(id)) else {
+        leg.obstacles.push(broken(None));
+        return leg;
+    };
+    match nat.state.as_str() {
+        "available" => {}
+        "failed" | "deleting" | "deleted" => leg.obstacles.push(broken(Some(&nat.state))),
+        state => {
+            let (gateway, state) = (id.to_owned(), state.to_owned());
+            leg.unknowns.push(PathUnknown::NatGatewayPending { gateway, state });
+        }
+    }
+    if !nat.is_private && !nat.public_ips.is_empty() {
+        leg.source = Source::Public { addresses: nat.public_ips.clone() };
+    }
+    behind_nat(place, leg, id, nat)
+}
+
+/// What a NAT gateway needs of its own subnet.
+fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Leg {
+    let Some(subnet) = nat.subnet.as_deref() else {
+        return leg.unless(PathUnknown::RegionalNatGateway { gateway: id.to_owned() });
+    };
+    let addresses = public_addresses(place);
+    let table = match table_of(place, subnet) {
+        Ok(table) => table,
+        Err(unknown) => return leg.unless(unknown),
+    };
+    let routed = routed(place, table, &addresses);
+    let (mut legs, mut gateways) = (Vec::new(), Vec::new());
+    for route in routed.routes {
+        match target(route) {
+            Target::Local => {}
+            Target::InternetGateway(gateway) => {
+                gateways.push(gateway.to_owned());
+                let mut out = attached(place, gateway);
+                if nat.is_private {
+                    // An internet gateway drops the traffic of a private NAT gateway.
+                    out.obstacles.push(PathObstacle::PrivateNatGateway { gateway: id.to_owned() });
+                }
+                legs.push(out);
+            }
+            Target::Blackhole => legs.push(Leg::closed(blackhole(table, subnet, route))),
+            Target::EgressOnly => legs.push(Leg::closed(no_route(table, subnet))),
+            // Its traffic would come back to itself.
+            Target::NatGateway(other) if other == id => legs.push(Leg::closed(no_route(table, subnet))),
+            Target::NatGateway(_) | Target::Beyond => legs.push(Leg::unknown(unknown_target(table, route))),
+        }
+    }
+    if routed.some_without || legs.is_empty() {
+        legs.push(Leg::closed(no_route(table, subnet)));
+    }
+    legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
+    leg.through.extend(gateways);
+    leg.needs(either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() }));
+    leg.needs(lets_out(place, subnet, OtherSide { addresses: &addresses, name: None }));
+    if subnet != place.interface.subnet {
+        let name = place.interface.private_ip.as_deref();
+        let own = name.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+        leg.needs(lets_in(place, subnet, OtherSide { addresses: &own, name }));
+    }
+    leg.needs(public_access(place, &[&place.interface.subnet, subnet], Via::NatGateway));
+    leg
+}
+
+/// VPC Block Public Access, in both of its modes
+/// ([how it works](https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa-basics.html)).
+fn public_access(place: &Place<'_>, subnets: &[&str], via: Via) -> Leg {
+    let block = match read(&place.network.block_public_access) {
+        Ok(None) => return Leg::default(),
+        Ok(Some(block)) => block,
+        Err(unknown) => return Leg::unknown(unknown),
+    };
+    let (vpc, mode) = (place.vpc.to_owned(), block.mode.clone());
+    match (mode.as_str(), via) {
+        ("off", _) => return Leg::default(),
+        // This mode lets NAT gateways connect outward.
+        ("block-ingress", Via::NatGateway) => return Leg::default(),
+        ("block-ingress" | "block-bidirectional", _) => {}
+        _ => return Leg::unknown(PathUnknown::BlockPublicAccess { vpc, mode }),
+    }
+    let exclusions = match read(&block.exclusions) {
+        Ok(exclusions) => exclusions.map_or(&[][..], Vec::as_slice),
+        Err(unknown) => return Leg::unknown(unknown),
+    };
+    let lets_through = |exclusion: &str| exclusion == "allow-bidirectional" || via == Via::NatGateway;
+    let of = |resource: &str| exclusions.iter().find(|exclusion| exclusion.resource == resource);
+    let excluded = |subnet: &&&str| {
+        let exclusion = of(place.vpc).or_else(|| of(subnet));
+        exclusion.is_some_and(|exclusion| lets_through(&exclusion.mode))
+    };
+    let any = of(place.vpc).is_some() || subnets.iter().any(|subnet| of(subnet).is_some());
+    if subnets.iter().filter(excluded).count() == subnets.len() {
+        Leg::default()
+    } else if any {
+        // An exclusion of one of two subnets, or one of outbound traffic where there is no NAT gateway.
+        Leg::unknown(PathUnknown::BlockPublicAccess { vpc, mode })
+    } else {
+        Leg::closed(PathObstacle::BlockPublicAccess { vpc, mode })
+    }
+}

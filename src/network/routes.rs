@@ -1,0 +1,116 @@
+//! Route tables: the longest prefix wins
+//! ([route priority](https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html)).
+
+use std::cmp::Reverse;
+
+use super::addresses::{Addresses, of_cidr, prefix_length};
+use super::groups::prefix_list;
+use super::{Place, read};
+use crate::facts::{Route, RouteTable};
+use crate::report::PathUnknown;
+
+/// A route table with its id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub(super) id: &'a str,
+    pub(super) table: &'a RouteTable,
+}
+
+/// The route table of a subnet: the one that is associated with it, else the main one of the VPC.
+pub(super) fn table_of<'a>(place: &Place<'a>, subnet: &str) -> Result<Table<'a>, PathUnknown> {
+    let tables = read(&place.network.route_tables)?.into_iter().flatten();
+    let own = |table: &RouteTable| table.subnets.iter().any(|of| of == subnet);
+    let found = tables.clone().find(|(_, table)| own(table));
+    let found = found.or_else(|| tables.clone().find(|(_, table)| table.is_main && table.vpc == place.vpc));
+    found
+        .map(|(id, table)| Table { id, table })
+        .ok_or_else(|| PathUnknown::NotSeen { id: subnet.to_owned(), api: "ec2:DescribeRouteTables".to_owned() })
+}
+
+/// Where traffic to some addresses goes.
+#[derive(Debug, Default)]
+pub(super) struct Routed<'a> {
+    /// The routes that it takes.
+    pub(super) routes: Vec<&'a Route>,
+    /// Whether some of it has none.
+    pub(super) some_without: bool,
+    /// Routes of which it is not known whether it takes them.
+    pub(super) unknowns: Vec<PathUnknown>,
+}
+
+/// Where traffic to `addresses` goes. Gateway endpoints are left out: their addresses are those of S3 and DynamoDB.
+pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addresses) -> Routed<'a> {
+    let mut routed = Routed::default();
+    let mut blocks: Vec<(&str, &Route)> = Vec::new();
+    for route in &table.table.routes {
+        let destination = route.destination.as_str();
+        if !destination.starts_with("pl-") {
+            blocks.push((destination, route));
+        } else if !is_of_gateway_endpoint(route) {
+            match prefix_list(place.network, destination) {
+                Ok(list) => blocks.extend(list.iter().map(|cidr| (cidr.as_str(), route))),
+                Err(unknown) => routed.unknowns.push(unknown),
+            }
+        }
+    }
+    blocks.sort_by_key(|(cidr, _)| Reverse(prefix_length(cidr)));
+    let mut rest = addresses.clone();
+    for (cidr, route) in blocks {
+        let Ok(block) = of_cidr(cidr) else {
+            routed.unknowns.push(PathUnknown::NotACidr { text: cidr.to_owned() });
+            continue;
+        };
+        if !rest.within(&block).is_empty() {
+            rest = rest.minus(&block);
+            if !routed.routes.contains(&route) {
+                routed.routes.push(route);
+            }
+        }
+    }
+    routed.some_without = !rest.is_empty();
+    routed
+}
+
+/// Whether it is the route that a gateway endpoint puts into a table.
+pub(super) fn is_of_gateway_endpoint(route: &Route) -> bool {
+    route.destination.starts_with("pl-") && route.target.as_deref().is_some_and(|target| target.starts_with("vpce-"))
+}
+
+/// What a route leads to, by the prefix of its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    Local,
+    InternetGateway(&'a str),
+    NatGateway(&'a str),
+    /// For IPv6 only.
+    EgressOnly,
+    Blackhole,
+    /// What is behind it cannot be seen.
+    Beyond,
+}
+
+pub(super) fn target(route: &Route) -> Target<'_> {
+    match route.target.as_deref() {
+        _ if route.is_blackhole => Target::Blackhole,
+        Some("local") => Target::Local,
+        Some(id) if id.starts_with("igw-") => Target::InternetGateway(id),
+        Some(id) if id.starts_with("nat-") => Target::NatGateway(id),
+        Some(id) if id.starts_with("eigw-") => Target::EgressOnly,
+        Some(_) | None => Target::Beyond,
+    }
+}
+
+/// Routes to networks that cannot be seen from here, where a name may lead to.
+pub(super) fn beyond(table: Table<'_>) -> Option<PathUnknown> {
+    let route =
+        table.table.routes.iter().find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(route))?;
+    Some(unknown_target(table, route))
+}
+
+pub(super) fn unknown_target(table: Table<'_>, route: &Route) -> PathUnknown {
+    PathUnknown::Target {
+        table: table.id.to_owned(),
+        destination: route.destination.clone(),
+        target: route.target.clone(),
+    }
+}

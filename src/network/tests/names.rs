@@ -1,0 +1,147 @@
+//! Names, and what cannot be decided from here.
+
+use super::super::{Source, Via};
+use super::*;
+use crate::facts::DhcpOptions;
+use crate::report::DnsAttribute;
+
+/// A VPC with an endpoint and a NAT gateway.
+fn both() -> World {
+    World::with_nat().but(|world| world.add_endpoint(ENDPOINT, FAR_SUBNET, FAR_ADDRESS))
+}
+
+fn dns(world: &mut World, support: Fact<bool>, hostnames: Fact<bool>) {
+    world.network.dns.insert(VPC.to_owned(), VpcDns { support, hostnames });
+}
+
+#[test]
+fn without_private_dns_the_name_is_public() {
+    let off = |world: &mut World| world.endpoint(ENDPOINT).private_dns = false;
+    let nat = both().but(off).path();
+    assert_eq!((nat.decision, nat.via), (Decision::Open, Some(Via::NatGateway)));
+    assert_eq!(nat.source, Source::Public { addresses: vec![NAT_ADDRESS.to_owned()] });
+    let closed = World::with_endpoint().but(off).path();
+    assert_eq!(closed.decision, Decision::Closed);
+    assert!(closed.obstacles.contains(&Obstacle::NoPrivateDns { endpoint: ENDPOINT.to_owned() }), "{closed:?}");
+}
+
+#[test]
+fn a_private_zone_may_have_the_name() {
+    let off = |world: &mut World| world.endpoint(ENDPOINT).private_dns = false;
+    let zones = |zones: Fact<Vec<String>>| {
+        move |world: &mut World| drop(world.network.private_zones.insert(VPC.to_owned(), zones))
+    };
+    for zone in [
+        "ssmmessages.us-east-1.amazonaws.com",
+        "us-east-1.amazonaws.com",
+        "SSMMESSAGES.us-east-1.amazonaws.com.",
+        "com",
+    ] {
+        let caught = World::with_endpoint().but(off).but(zones(Fact::Known(owned(&[zone]))));
+        let doubts = caught.path().unknowns;
+        assert!(doubts.contains(&PathUnknown::PrivateZone { zone: zone.to_owned() }), "{zone}: {doubts:?}");
+        // It may lead to an endpoint or not; with no way at all it leads nowhere.
+        assert_eq!(World::closed().but(zones(Fact::Known(owned(&[zone])))).decision(), Decision::Closed);
+    }
+    for zone in ["ssm.us-east-1.amazonaws.com", "ssmmessages.us-west-2.amazonaws.com", "example.com", "azonaws.com"] {
+        let world = both().but(off).but(zones(Fact::Known(owned(&[zone]))));
+        assert_eq!(world.path().via, Some(Via::NatGateway), "{zone}");
+    }
+    // With an endpoint that could be meant, unread zones leave it open where it leads.
+    let unread = World::with_endpoint().but(off).but(zones(unreadable("route53:ListHostedZonesByVPC")));
+    assert_eq!(unread.decision(), Decision::Unknown);
+    let closed = unread.but(|world| world.group(FAR_GROUP).ingress.clear());
+    assert_eq!(closed.decision(), Decision::Closed);
+    // So do networks behind a transit gateway, where an endpoint may be shared.
+    let hub = World::with_nat().but(|world| world.routes("rtb-a").push(route("10.0.0.0/8", "tgw-1")));
+    assert_eq!(hub.decision(), Decision::Open);
+    let unread = hub.but(|world| world.network.private_zones.clear());
+    assert_eq!((unread.decision(), unread.path().source), (Decision::Unknown, Source::NotKnown));
+    // Else there is nothing that it could lead to.
+    let alone = World::with_nat().but(|world| world.network.private_zones.clear());
+    assert_eq!(alone.decision(), Decision::Open);
+}
+
+#[test]
+fn private_dns_takes_both_attributes_of_the_vpc() {
+    let on = || Fact::Known(true);
+    let off = || Fact::Known(false);
+    for (support, hostnames, attribute) in
+        [(off(), on(), DnsAttribute::Support), (on(), off(), DnsAttribute::Hostnames)]
+    {
+        let change = |world: &mut World| dns(world, support.clone(), hostnames.clone());
+        let closed = World::with_endpoint().but(change).path();
+        let endpoint = Some(ENDPOINT.to_owned());
+        let expected = Obstacle::VpcDns { vpc: VPC.to_owned(), attribute, endpoint };
+        assert_eq!((closed.decision, closed.obstacles.contains(&expected)), (Decision::Closed, true), "{closed:?}");
+    }
+    // With both ways open it is open, whichever is taken; without DNS a host must have name servers of its own.
+    let hostnames = both().but(|world| dns(world, on(), off()));
+    assert!(matches!(
+        hostnames.path().unknowns[..],
+        [PathUnknown::VpcDns { attribute: DnsAttribute::Hostnames, .. }, ..]
+    ));
+    let support = both().but(|world| dns(world, off(), on()));
+    assert!(matches!(support.doubt(), PathUnknown::VpcDns { attribute: DnsAttribute::Support, .. }));
+    // Public names need no host names.
+    let public = World::with_nat().but(|world| dns(world, on(), off()));
+    assert_eq!(public.decision(), Decision::Open);
+
+    let unread = World::with_endpoint().but(|world| dns(world, on(), unreadable("ec2:DescribeVpcAttribute")));
+    assert_eq!(unread.decision(), Decision::Unknown);
+    let unread = World::with_nat().but(|world| world.network.dns.clear());
+    assert!(matches!(unread.doubt(), PathUnknown::NotSeen { api, .. } if api == "ec2:DescribeVpcAttribute"));
+    assert_eq!(World::closed().but(|world| world.network.dns.clear()).decision(), Decision::Closed);
+}
+
+#[test]
+fn own_name_servers_are_not_decidable() {
+    let with = |servers: &[&str]| {
+        let options = DhcpOptions { name_servers: owned(servers) };
+        move |world: &mut World| {
+            known(&mut world.network.vpcs).get_mut(VPC).unwrap().dhcp_options = Some("dopt-1".to_owned());
+            world.network.dhcp_options = one("dopt-1", options);
+        }
+    };
+    for servers in [&["AmazonProvidedDNS"][..], &[]] {
+        assert_eq!(both().but(with(servers)).decision(), Decision::Open);
+    }
+    for servers in [&["10.0.0.53"][..], &["AmazonProvidedDNS", "10.0.0.53"]] {
+        let world = both().but(with(servers));
+        assert_eq!(world.path().source, Source::NotKnown);
+        assert!(matches!(world.doubt(), PathUnknown::OwnNameServers { .. }));
+        // Wherever they lead, there is no way.
+        assert_eq!(World::closed().but(with(servers)).decision(), Decision::Closed);
+    }
+    let unread = both().but(with(&[])).but(|world| world.network.dhcp_options = unreadable("ec2:DescribeDhcpOptions"));
+    assert_eq!(unread.unread(), "ec2:DescribeDhcpOptions");
+    let unread = both().but(|world| world.network.vpcs = unreadable("ec2:DescribeVpcs"));
+    assert_eq!(unread.unread(), "ec2:DescribeVpcs");
+}
+
+#[test]
+fn a_subnet_of_another_account_is_not_decidable() {
+    let other = |world: &mut World| {
+        known(&mut world.network.subnets).get_mut(SUBNET).unwrap().owner = Some("444455556666".to_owned());
+    };
+    for world in [World::closed(), World::with_endpoint(), both()] {
+        assert!(matches!(world.but(other).doubt(), PathUnknown::SharedSubnet { owner, .. } if owner == "444455556666"));
+    }
+}
+
+#[test]
+fn ipv6_only_is_not_decidable() {
+    let world = both().but(|world| {
+        world.interface.private_ip = None;
+        world.interface.has_ipv6 = true;
+    });
+    assert_eq!(world.doubt(), PathUnknown::Ipv6Only);
+    // Beside an IPv4 address it changes nothing.
+    assert_eq!(both().but(|world| world.interface.has_ipv6 = true).decision(), Decision::Open);
+}
+
+#[test]
+fn of_what_was_not_read_nothing_is_known() {
+    let world = World::with_nat().but(|world| world.network = Network::not_read());
+    assert_eq!(world.decision(), Decision::Unknown);
+}
