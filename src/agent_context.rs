@@ -33,8 +33,24 @@ pub struct Caller<'a> {
     pub through_systems_manager: bool,
     /// The organisation's id and the account's path in it, where known; absent if it is in none.
     pub organization: Organization<'a>,
+    /// Where its requests come from, by the service that they go to (`ssm`), as far as the network path is known.
+    pub sources: Option<&'a BTreeMap<&'static str, RequestSource>>,
     /// When it calls.
     pub now: Timestamp,
+}
+
+/// Where requests come from, as AWS sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RequestSource {
+    /// A VPC endpoint.
+    Endpoint {
+        /// Its id.
+        id: String,
+        /// Its VPC.
+        vpc: String,
+    },
+    /// One of these public addresses; none where it is not known which.
+    Public(Vec<String>),
 }
 
 /// The organisation of the caller's account.
@@ -217,9 +233,51 @@ pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[Conte
         }
         _ => {}
     }
+    if let Some(source) = source_of(caller, need) {
+        set_source(&mut context, caller, source);
+    }
     add_given(&mut context, ContextEntry::for_action(given, &need.action));
     context
 }
+
+/// Where the agent's own call for a need comes from. The key of a bucket is used by S3 on its behalf.
+pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSource> {
+    let service = need.action.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let is_own = service != "kms" || need.needed_for == NeededFor::Kms;
+    caller.sources.filter(|_| is_own)?.get(service.as_str())
+}
+
+/// Sets the keys of the way that a request takes: those of an endpoint and of the public network exclude each other.
+///
+/// Source: [properties of the network](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-network-properties).
+fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource) {
+    match source {
+        RequestSource::Endpoint { id, vpc } => {
+            context.set("aws:SourceVpce", Value::known(id));
+            context.set("aws:SourceVpc", Value::known(vpc));
+            context.set("aws:VpcSourceIp", Value::Present(vec![Text::of([caller.private_ip])]));
+            context.set("aws:SourceIp", Value::Absent);
+        }
+        RequestSource::Public(addresses) => {
+            ENDPOINT_KEYS.iter().for_each(|key| context.set(key, Value::Absent));
+            match addresses.as_slice() {
+                [address] => context.set("aws:SourceIp", Value::known(address)),
+                _ => context.set("aws:SourceIp", Value::Present(vec![Text::any()])),
+            }
+        }
+    }
+}
+
+/// The keys that only a request through a VPC endpoint carries.
+const ENDPOINT_KEYS: [&str; 7] = [
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+    "aws:VpcSourceIp",
+];
 
 /// What the user says of the calls of an action, and nothing else.
 pub fn said(action: &str, given: &[ContextEntry]) -> Context {
@@ -372,6 +430,7 @@ mod tests {
             tokens_required: true,
             through_systems_manager: false,
             organization,
+            sources: None,
             now: Timestamp::UNIX_EPOCH,
         }
     }

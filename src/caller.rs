@@ -46,7 +46,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 23] = [
+const CHECK: [&str; 38] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -74,6 +74,22 @@ const CHECK: [&str; 23] = [
     "s3:GetEncryptionConfiguration",
     "s3:GetBucketPolicy",
     "logs:DescribeLogGroups",
+    // The network path from the instance to AWS.
+    "ec2:DescribeVpcs",
+    "ec2:DescribeVpcAttribute",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroups",
+    "ec2:GetManagedPrefixListEntries",
+    "ec2:DescribeNetworkAcls",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeVpcBlockPublicAccessOptions",
+    "ec2:DescribeVpcBlockPublicAccessExclusions",
+    "route53:ListHostedZonesByVPC",
 ];
 
 /// The statements that allow it.

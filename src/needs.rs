@@ -24,6 +24,20 @@ pub struct Requirements {
     pub actions: Vec<RequiredAction>,
     /// Condition keys as the user knows them.
     pub context: Vec<ContextEntry>,
+    /// How the network path counts.
+    pub network: NetworkCheck,
+}
+
+/// How the network path from a running instance to AWS counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NetworkCheck {
+    /// One that is certainly closed is an error, one that is not known is no more than worth a word.
+    #[default]
+    Auto,
+    /// Not at all.
+    Off,
+    /// One that is not known leaves the verdict unknown.
+    Require,
 }
 
 /// What the user says of a condition key.

@@ -82,6 +82,8 @@ pub struct Connection {
     region: Option<String>,
     ec2: Clients<aws_sdk_ec2::Client>,
     iam: Clients<aws_sdk_iam::Client>,
+    ec2_once_more: Clients<aws_sdk_ec2::Client>,
+    route53: Clients<aws_sdk_route53::Client>,
     kms: Clients<aws_sdk_kms::Client>,
     logs: Clients<aws_sdk_cloudwatchlogs::Client>,
     s3: Clients<aws_sdk_s3::Client>,
@@ -193,6 +195,8 @@ impl Connection {
             region,
             ec2: Clients::default(),
             iam: Clients::default(),
+            ec2_once_more: Clients::default(),
+            route53: Clients::default(),
             kms: Clients::default(),
             logs: Clients::default(),
             s3: Clients::default(),
@@ -258,6 +262,28 @@ impl Connection {
             let config = aws_sdk_ec2::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
             let config = shared!(self, config);
             aws_sdk_ec2::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for reading of EC2 what no verdict on the role hangs on: a call that fails is tried once more, and not for longer.
+    pub fn ec2_once_more(&self, region: &str) -> aws_sdk_ec2::Client {
+        client(&self.ec2_once_more, region, |_| {
+            let ec2 = self.ec2(region);
+            let retry = ec2.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+            let attempts = retry.max_attempts().min(2);
+            let config = ec2.config().to_builder().retry_config(retry.with_max_attempts(attempts));
+            aws_sdk_ec2::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for Route 53 in `partition`, whose endpoint is in the Region of IAM's.
+    pub fn route53(&self, partition: &str) -> aws_sdk_route53::Client {
+        // https://docs.aws.amazon.com/general/latest/gr/r53.html
+        let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
+        client(&self.route53, region, |region| {
+            let config = aws_sdk_route53::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            let config = shared!(self, config);
+            aws_sdk_route53::Client::from_conf(config.build())
         })
     }
 

@@ -10,9 +10,21 @@ use aws_sdk_iam::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 
 /// The element that an empty list stands in, for each operation whose empty list means something.
-const LISTS: [(&str, &str); 6] = [
+const LISTS: [(&str, &str); 18] = [
     ("DescribeInstances", "reservationSet"),
     ("DescribeIamInstanceProfileAssociations", "iamInstanceProfileAssociationSet"),
+    ("DescribeVpcs", "vpcSet"),
+    ("DescribeDhcpOptions", "dhcpOptionsSet"),
+    ("DescribeSubnets", "subnetSet"),
+    ("DescribeRouteTables", "routeTableSet"),
+    ("DescribeSecurityGroups", "securityGroupInfo"),
+    ("DescribeNetworkAcls", "networkAclSet"),
+    ("DescribeVpcEndpoints", "vpcEndpointSet"),
+    ("DescribeNetworkInterfaces", "networkInterfaceSet"),
+    ("DescribeNatGateways", "natGatewaySet"),
+    ("DescribeInternetGateways", "internetGatewaySet"),
+    ("GetManagedPrefixListEntries", "entrySet"),
+    ("ListHostedZonesByVPC", "HostedZoneSummaries"),
     ("GetInstanceProfile", "Roles"),
     ("ListRolePolicies", "PolicyNames"),
     ("ListAttachedRolePolicies", "AttachedPolicies"),

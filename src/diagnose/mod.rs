@@ -315,6 +315,7 @@ impl<'a> Diagnosis<'a> {
                 Fact::Absent => Organization::None,
                 Fact::Unreadable(_) => Organization::NotKnown,
             },
+            sources: None,
             now: self.now,
         }
     }

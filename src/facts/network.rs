@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, PolicyText, not_taken};
+use super::{Fact, PolicyText, UnreadableKind, not_taken};
 
 /// What was read of the networks of one account in one Region.
 ///
@@ -64,6 +64,60 @@ impl Network {
             internet_gateways: not_taken(),
             block_public_access: not_taken(),
             private_zones: BTreeMap::new(),
+        }
+    }
+}
+
+/// One list of a Region, by id.
+type List<T> = Fact<BTreeMap<String, T>>;
+
+/// Adds what was read of other VPCs; what could not be read of one of them is not known.
+fn add<T>(list: &mut List<T>, more: List<T>) {
+    match (&mut *list, more) {
+        (Fact::Known(list), Fact::Known(more)) => list.extend(more),
+        (before, more) if before.known().is_some() || was_not_read(before) => *before = more,
+        _ => {}
+    }
+}
+
+fn was_not_read<T>(fact: &Fact<T>) -> bool {
+    fact.unreadable().is_some_and(|reason| reason.kind == UnreadableKind::NotInSnapshot)
+}
+
+impl Network {
+    /// Adds what was read of other VPCs of the same Region.
+    pub fn add(&mut self, more: Network) {
+        let Network {
+            vpcs,
+            dns,
+            dhcp_options,
+            subnets,
+            route_tables,
+            security_groups,
+            prefix_lists,
+            network_acls,
+            endpoints,
+            endpoint_interfaces,
+            nat_gateways,
+            internet_gateways,
+            block_public_access,
+            private_zones,
+        } = more;
+        self.dns.extend(dns);
+        self.prefix_lists.extend(prefix_lists);
+        self.private_zones.extend(private_zones);
+        add(&mut self.vpcs, vpcs);
+        add(&mut self.dhcp_options, dhcp_options);
+        add(&mut self.subnets, subnets);
+        add(&mut self.route_tables, route_tables);
+        add(&mut self.security_groups, security_groups);
+        add(&mut self.network_acls, network_acls);
+        add(&mut self.endpoints, endpoints);
+        add(&mut self.endpoint_interfaces, endpoint_interfaces);
+        add(&mut self.nat_gateways, nat_gateways);
+        add(&mut self.internet_gateways, internet_gateways);
+        if was_not_read(&self.block_public_access) {
+            self.block_public_access = block_public_access;
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn of(format: Format) -> Result<String, serde_json::Error> {
     let generator = settings.into_generator();
     let (id, mut schema) = match format {
         Format::Report => ("urn:ssm-profile:schema:report:1", generator.into_root_schema_for::<Envelope>()),
-        Format::Snapshot => ("urn:ssm-profile:schema:snapshot:2", snapshot::schema(generator)),
+        Format::Snapshot => ("urn:ssm-profile:schema:snapshot:3", snapshot::schema(generator)),
         Format::Fix => ("urn:ssm-profile:schema:fix:1", generator.into_root_schema_for::<Run>()),
     };
     schema.insert("$id".to_owned(), id.into());

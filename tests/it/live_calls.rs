@@ -31,7 +31,9 @@ fn with_policies(inline: usize, managed: usize) -> World {
 #[test]
 fn an_instance_costs_five_calls_one_after_another() {
     let (inline, managed) = (30, 10);
-    let stub = with_policies(inline, managed).key(Key::new("1234").alias("alias/session")).serve();
+    let mut world = with_policies(inline, managed);
+    world.has_endpoints = true;
+    let stub = world.key(Key::new("1234").alias("alias/session")).serve();
     // Each group is held back until all of it has arrived, so that the depth of every call is exact.
     stub.together(&[
         "DescribeInstances",
@@ -43,8 +45,33 @@ fn an_instance_costs_five_calls_one_after_another() {
         "GetDocument",
         "GetServiceSetting",
     ]);
-    stub.together(&["GetInstanceProfile", "GetKeyPolicy", "ListParents", "ListPoliciesForTarget"]);
-    stub.together(&["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"]);
+    stub.together(&[
+        "GetInstanceProfile",
+        "GetKeyPolicy",
+        "ListParents",
+        "ListPoliciesForTarget",
+        "DescribeVpcs",
+        "DescribeVpcAttribute",
+        "DescribeVpcAttribute",
+        "DescribeDhcpOptions",
+        "DescribeSubnets",
+        "DescribeRouteTables",
+        "DescribeSecurityGroups",
+        "DescribeNetworkAcls",
+        "DescribeVpcEndpoints",
+        "DescribeNetworkInterfaces",
+        "DescribeNatGateways",
+        "DescribeInternetGateways",
+        "DescribeVpcBlockPublicAccessOptions",
+        "DescribeVpcBlockPublicAccessExclusions",
+    ]);
+    stub.together(&[
+        "GetRole",
+        "ListAttachedRolePolicies",
+        "ListRolePolicies",
+        "GetManagedPrefixListEntries",
+        "ListHostedZonesByVPC",
+    ]);
     stub.together(&[vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed]].concat());
     stub.together(&vec!["GetPolicyVersion"; managed]);
     let report = check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session", "--require", "s3:Get5"]);
@@ -288,6 +315,7 @@ fn the_documentation_names_the_calls_that_a_check_makes() {
         let instance = Instance::new(&format!("i-{number:017x}")).profile(name);
         world = world.instance(instance).profile(Profile::new(name).role("web"));
     }
+    world.has_endpoints = true;
     let stub = world.organization("o-a", "444455556666", levels).serve();
     let logs = ["--s3-logs", "bucket", "--cloudwatch-logs", "group"];
     check(&Sandbox::at(&stub), &[&[INSTANCE, "role/web", "--kms-key", "alias/session"], &logs[..]].concat());

@@ -35,8 +35,21 @@ pub fn judge(world: World) -> Outcome {
 
 /// Fails the test if a call was made that may change something.
 pub fn only_reads(stub: &Stub) {
-    const READS: [&str; 25] = [
+    const READS: [&str; 38] = [
         "DescribeIamInstanceProfileAssociations",
+        "DescribeDhcpOptions",
+        "DescribeInternetGateways",
+        "DescribeNatGateways",
+        "DescribeNetworkAcls",
+        "DescribeNetworkInterfaces",
+        "DescribeRouteTables",
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVpcAttribute",
+        "DescribeVpcBlockPublicAccessExclusions",
+        "DescribeVpcBlockPublicAccessOptions",
+        "DescribeVpcEndpoints",
+        "DescribeVpcs",
         "DescribeInstanceInformation",
         "DescribeInstances",
         "DescribeKey",

@@ -31,7 +31,7 @@ fn each_says_what_it_is() {
     let ids = schemas.each_ref().map(|schema| schema["$id"].as_str().unwrap());
     assert_eq!(
         ids,
-        ["urn:ssm-profile:schema:report:1", "urn:ssm-profile:schema:snapshot:2", "urn:ssm-profile:schema:fix:1"]
+        ["urn:ssm-profile:schema:report:1", "urn:ssm-profile:schema:snapshot:3", "urn:ssm-profile:schema:fix:1"]
     );
 }
 

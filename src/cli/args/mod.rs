@@ -261,6 +261,22 @@ pub struct Circumstances {
     /// The session preferences, whose needs are added; `none` to leave them out [default: SSM-SessionManagerRunShell]
     #[arg(long, value_name = "NAME|none")]
     pub preferences: Option<String>,
+
+    /// The network path from a running instance to AWS: a path that is certainly closed is an error; with `require` one that
+    /// cannot be determined makes the verdict unknown
+    #[arg(long, value_enum, default_value_t = Network::Auto, value_name = "auto|off|require", hide_possible_values = true)]
+    pub network: Network,
+}
+
+/// How the network path counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Network {
+    /// As far as it can be determined.
+    Auto,
+    /// Not at all: it is not read either.
+    Off,
+    /// It must be determined.
+    Require,
 }
 
 /// Sources other than a live account, which make no AWS call; `-` is standard input.

@@ -157,8 +157,11 @@ pub struct PolicyPlan {
 /// Every mistake that was found.
 pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let requirements =
-        requirements(&typed.needs, &args::Circumstances { context: Vec::new(), preferences: None }, &mut mistakes);
+    let requirements = requirements(
+        &typed.needs,
+        &args::Circumstances { context: Vec::new(), preferences: None, network: args::Network::Off },
+        &mut mistakes,
+    );
     let regions = regions(typed.region.as_slice(), &mut mistakes);
     policy_name(&typed.policy_name, &mut mistakes);
     created_name(typed.create_profile.as_deref(), &mut mistakes);

@@ -4,7 +4,7 @@ use super::{Mistakes, noted};
 use crate::agent_context::is_always_carried;
 use crate::cli::args;
 use crate::command_line::Command;
-use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
+use crate::needs::{ContextEntry, NetworkCheck, RequiredAction, Requirements, S3Logs};
 use iam_eval::arn::{Arn, is_account_id};
 
 /// What the role must be allowed, and under what circumstances.
@@ -15,6 +15,11 @@ pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mi
         cloudwatch_logs: typed.cloudwatch_logs.as_deref().and_then(|group| noted(log_group(group), mistakes)),
         actions: typed.require.iter().filter_map(|text| noted(required_action(text), mistakes)).collect(),
         context: context(&circumstances.context, mistakes),
+        network: match circumstances.network {
+            args::Network::Auto => NetworkCheck::Auto,
+            args::Network::Off => NetworkCheck::Off,
+            args::Network::Require => NetworkCheck::Require,
+        },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::facts::{
     PolicyLevel, PolicyText, Role, SubjectKind, key, kms_key,
 };
 use crate::fix::Options;
-use crate::needs::{ContextEntry, RequiredAction, Requirements, S3Logs};
+use crate::needs::{ContextEntry, NetworkCheck, RequiredAction, Requirements, S3Logs};
 
 /// Facts and how to fix them.
 #[derive(Debug, Clone)]
@@ -326,6 +326,7 @@ fn requirements(partition: &'static str) -> BoxedStrategy<Requirements> {
             cloudwatch_logs,
             actions,
             context,
+            network: NetworkCheck::Off,
         })
         .boxed()
 }

@@ -9,12 +9,13 @@ use aws_sdk_ec2::types as sdk;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
-use futures::future::{FutureExt, join, join_all};
+use futures::future::{FutureExt, join, join_all, join3};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::iam::{self, Expected};
 use super::instances;
+use super::network;
 use super::reader::Reader;
 use super::ssm;
 use crate::aws::pages::Pages;
@@ -298,7 +299,16 @@ fn pages<'r>(
                 }
                 join_all(looked_into.into_iter().map(|met| look_into(reader, region, met))).await
             };
-            let (_, agents) = join(profiles, ssm::agents(reader, region, &alive)).await;
+            // Boxed, because all of it together is more than the stack of a thread should hold.
+            let networks = Box::pin(async {
+                let instances: Vec<&Instance> = met.iter().map(|met| &met.instance).collect();
+                match choice {
+                    Choice::Named(_) if reader.network => network::of_instances(reader, region, &instances).await,
+                    Choice::Tagged(_) if reader.network => network::dns(reader, region, &instances).await,
+                    Choice::Named(_) | Choice::Tagged(_) | Choice::Listed => {}
+                }
+            });
+            let (_, agents, ()) = join3(profiles, ssm::agents(reader, region, &alive), networks).await;
             let mut agents = agents;
             for met in &mut met {
                 if let Some(agent) = agents.remove(&met.instance.id) {

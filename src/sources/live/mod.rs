@@ -12,6 +12,7 @@ mod instances;
 mod kms;
 mod logs;
 pub mod metadata;
+mod network;
 mod organization;
 mod pace;
 mod query;
@@ -69,6 +70,7 @@ impl<'a> From<'a> {
         reader.watcher = self.watcher;
         reader.account = self.account;
         reader.overseer = self.overseer;
+        reader.network = query.network;
         reader
     }
 }
@@ -132,7 +134,12 @@ async fn read(
         let _permit = regions_at_a_time.acquire().await.ok();
         let (begun, has_begun) = oneshot::channel();
         let settings = ssm::settings(reader, region, preferences, async { drop(has_begun.await) });
-        let around = join(account_wide.clone(), settings).map(|_| ()).shared();
+        let network = Box::pin(async {
+            if reader.network {
+                network::of_region(reader, region).await;
+            }
+        });
+        let around = join3(account_wide.clone(), settings, network).map(|_| ()).shared();
         let associations = if query.whole { Associations::All } else { Associations::Pending };
         let (sender, mut receiver) = mpsc::channel(PAGES_AT_A_TIME);
         let pages = async {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{GivenPolicies, Unreadable};
-use crate::needs::Requirements;
+use crate::needs::{NetworkCheck, Requirements};
 use crate::target::Target;
 
 /// What to read.
@@ -27,6 +27,8 @@ pub struct Query {
     pub preferences: Option<String>,
     /// The policies of the organization that were given, so that they need not be read.
     pub given: GivenPolicies,
+    /// Whether the network is read too that the agents of running instances go through.
+    pub network: bool,
     /// Whether everything is wanted that a change or a later check could need, not only what a verdict depends on.
     pub whole: bool,
 }
@@ -38,6 +40,7 @@ impl Query {
             kms_key: requirements.kms_key.clone(),
             s3_logs: requirements.s3_logs.as_ref().map(|logs| logs.bucket.clone()),
             cloudwatch_logs: requirements.cloudwatch_logs.clone(),
+            network: requirements.network != NetworkCheck::Off,
             ..Query::default()
         }
     }

@@ -57,6 +57,10 @@ pub(super) struct Reader<'a> {
     pub(super) roles: Once<RoleReading>,
     /// The buckets that are among the facts.
     pub(super) buckets: Once<()>,
+    /// The VPCs whose DNS attributes are among the facts, by Region and id.
+    pub(super) vpcs: Once<()>,
+    /// Whether networks are read too.
+    pub(super) network: bool,
     /// The managed policies that are among the facts.
     pub(super) policies: Once<()>,
     /// The profiles of instances that are among the facts.
@@ -77,6 +81,8 @@ impl<'a> Reader<'a> {
             profiles: Once::default(),
             roles: Once::default(),
             buckets: Once::default(),
+            vpcs: Once::default(),
+            network: false,
             policies: Once::default(),
             held_profiles: Once::default(),
         }

@@ -73,7 +73,7 @@ impl Call {
     pub fn protocol(&self) -> Protocol {
         match self.service.as_str() {
             "ec2" => Protocol::Ec2,
-            "iam" | "sts" => Protocol::Query,
+            "iam" | "sts" | "route53" => Protocol::Query,
             "s3" => Protocol::Rest,
             "imds" => Protocol::Plain,
             _ => Protocol::Json,
@@ -421,6 +421,8 @@ fn read_call(request: &Request) -> Call {
     let target = request.value_of("x-amz-target").and_then(|target| target.rsplit('.').next());
     let (action, parameters) = match target {
         _ if service == "s3" => s3_parameters(request),
+        // The only call to it.
+        _ if service == "route53" => ("ListHostedZonesByVPC".to_string(), BTreeMap::new()),
         Some(action) => (action.to_string(), json_parameters(&body)),
         None => {
             let fields = http::parse_form(&body);

@@ -46,6 +46,8 @@ pub struct World {
     pub simulator: Option<Box<Simulator>>,
     /// The instance that instance metadata speaks of.
     pub metadata_of: Option<String>,
+    /// Whether each VPC has an endpoint without private DNS, and its security group names a prefix list.
+    pub has_endpoints: bool,
     /// How many elements a list gives at a time.
     pub page_size: usize,
     /// How long each answer takes.
@@ -83,6 +85,7 @@ impl World {
             organization: None,
             simulator: None,
             metadata_of: None,
+            has_endpoints: false,
             page_size: usize::MAX,
             latency: Duration::ZERO,
             made: 0,
@@ -188,6 +191,7 @@ impl World {
             ("ec2", "DescribeInstances") => self.describe_instances(call),
             ("ec2", "DescribeRegions") => self.describe_regions(call),
             ("ec2", "DescribeIamInstanceProfileAssociations") => self.describe_associations(call),
+            ("ec2" | "route53", _) => self.about_network(call),
             ("iam", "GetInstanceProfile") => self.get_instance_profile(call.parameter("InstanceProfileName")),
             ("iam", "ListInstanceProfilesForRole") => self.list_instance_profiles_for_role(call),
             ("iam", "GetAccountAuthorizationDetails") => self.account_authorization_details(call),

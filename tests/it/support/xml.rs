@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::http::encode;
 use super::model::{Instance, Profile, Simulated};
+use super::world_network::of_vpc;
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 pub const WHEN: &str = "2026-01-01T00:00:00Z";
@@ -91,6 +92,12 @@ pub fn reservation(owner: &str, instance: &Instance, profile: Option<(&str, &str
         + &element("launchTime", WHEN)
         + &optional("vpcId", instance.vpc.as_deref())
         + &optional("privateIpAddress", instance.private_ip.as_deref());
+    if let Some(vpc) = &instance.vpc {
+        let group = within("item", element("groupId", of_vpc("sg", vpc)));
+        inner += &element("subnetId", of_vpc("subnet", vpc));
+        inner += &element("ipAddress", "198.51.100.10");
+        inner += &within("groupSet", group);
+    }
     if let Some((arn, id)) = profile {
         inner += &within("iamInstanceProfile", element("arn", arn) + &element("id", id));
     }
