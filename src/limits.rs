@@ -71,6 +71,15 @@ pub const ATTACHED_POLICIES: usize = 100;
 /// ([quotas](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html)).
 pub const TARGET_POLICIES: usize = 50;
 
+/// So many instances that were named are confirmed at most: `GetConnectionStatus` takes one target a call.
+pub const CONFIRMED: usize = 50;
+
+/// So many of them at a time.
+pub const CONFIRMED_AT_A_TIME: usize = 8;
+
+/// What `--wait` takes, in minutes. A denied agent tries again only after up to 30.
+pub const WAITS: RangeInclusive<u64> = 0..=1440;
+
 /// The bytes of a policy in a file. AWS's largest, that of a key, has 32 KiB
 /// ([quotas](https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html)).
 pub const POLICY_FILE_BYTES: u64 = 4 * MIB;

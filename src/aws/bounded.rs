@@ -109,7 +109,14 @@ enum Format {
 }
 
 /// The calls whose pages are large.
-const LARGE: [&[u8]; 2] = [b"Action=DescribeInstances&", b"Action=GetAccountAuthorizationDetails&"];
+const LARGE: [&[u8]; 6] = [
+    b"Action=DescribeInstances&",
+    b"Action=DescribeNetworkAcls&",
+    b"Action=DescribeSecurityGroups&",
+    b"Action=DescribeVpcEndpoints&",
+    b"Action=DescribeNetworkInterfaces&",
+    b"Action=GetAccountAuthorizationDetails&",
+];
 
 impl Expected {
     fn by(request: &HttpRequest) -> Expected {

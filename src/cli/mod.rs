@@ -2,6 +2,7 @@
 
 mod args;
 mod confirm;
+mod connection;
 mod exit;
 mod explain;
 mod files;
@@ -232,13 +233,18 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
 
 async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let plan = resolve::check(typed).map_err(Stop::Usage)?;
-    if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate) {
+    if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
         return check_fleet(cli, typed, &plan, tags).await;
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
-    if let Some(connection) = connection.filter(|_| typed.simulate) {
-        ask_simulator(&connection, &facts, &plan.requirements, &mut report).await;
+    if let Some(connection) = &connection {
+        if typed.simulate {
+            ask_simulator(connection, &facts, &plan.requirements, &mut report).await;
+        }
+        if typed.confirm {
+            connection::confirm(connection, &mut report, typed.targets.all).await;
+        }
     }
     if report.results.is_empty() {
         output::warning(NOTHING_SELECTED);

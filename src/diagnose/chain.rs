@@ -34,6 +34,7 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
         trust: None,
         verdict: Verdict::Unknown,
         permissions: Vec::new(),
+        connection: None,
         simulation: Vec::new(),
         findings: Vec::new(),
         network: Default::default(),

@@ -229,6 +229,16 @@ pub struct Instance {
     pub interface: Option<PrimaryInterface>,
 }
 
+/// What Session Manager says of its connection to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// The agent is connected.
+    Connected,
+    /// It is not.
+    NotConnected,
+}
+
 /// An instance's SSM Agent, as `DescribeInstanceInformation` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -35,6 +35,7 @@ pub(crate) mod sample {
             trust: None,
             verdict,
             permissions: Vec::new(),
+            connection: None,
             simulation: Vec::new(),
             findings: findings.into_iter().map(Into::into).collect(),
             network: Default::default(),

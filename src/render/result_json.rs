@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::words::{self, Place, Words};
 use crate::facts::Origin;
+use crate::facts::ConnectionStatus;
 use crate::report::{
     AgentSummary, Code, Difference, Finding, InstanceSummary, NetworkReport, Outcome, Permission, ProfileSummary,
     RoleSummary, Severity, Shared, Trust, Verdict,
@@ -39,6 +40,9 @@ pub(super) struct ResultJson<'a> {
     verdict: Verdict,
     /// What Session Manager needs of the role, and what the policies say to each.
     permissions: &'a [Shared<Permission>],
+    /// What Session Manager says of its connection to the agent; only with `--confirm` and `--wait`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionStatus>,
     /// Where the IAM policy simulator says something else; only with `--simulate`.
     #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
     simulation: &'a [Difference],
@@ -69,6 +73,7 @@ impl<'a> ResultJson<'a> {
             trust: outcome.trust.as_ref(),
             verdict: outcome.verdict,
             permissions: &outcome.permissions,
+            connection: outcome.connection,
             simulation: &outcome.simulation,
             findings: findings.collect(),
             network: &outcome.network,

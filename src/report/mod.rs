@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::facts::Origin;
+use crate::facts::ConnectionStatus;
 
 pub use code::Code;
 pub use finding::*;
@@ -110,6 +111,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What Session Manager needs of the role, and what the policies say to each.
     pub permissions: Vec<Shared<Permission>>,
+    /// What Session Manager says of its connection to the agent; `None` unless it was asked.
+    pub connection: Option<ConnectionStatus>,
     /// Where the IAM policy simulator says something else; empty unless it was asked.
     pub simulation: Vec<Difference>,
     /// What was found, worst first.

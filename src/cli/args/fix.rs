@@ -63,6 +63,11 @@ pub struct Fix {
     #[arg(long, value_enum, value_name = "CODE", help_heading = "Applying changes", hide_possible_values = true)]
     pub only: Vec<Code>,
 
+    /// After the changes, wait until the agents are connected; at most this many minutes [default: 40]
+    #[arg(long, value_name = "MINUTES", num_args = 0..=1, require_equals = true, default_missing_value = "40",
+        value_parser = clap::value_parser!(u64).range(crate::limits::WAITS), help_heading = "Applying changes")]
+    pub wait: Option<u64>,
+
     /// Stop after this many failed changes; until then, skip what depends on them and continue
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Applying changes")]
     pub max_failures: usize,

@@ -156,6 +156,11 @@ pub struct Check {
     /// Also query the IAM policy simulator, and show where it disagrees, and why; the verdict stays the same
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
     pub simulate: bool,
+
+    /// Also ask Session Manager whether each running instance that is named is connected, and show where it is not although it
+    /// could; the verdict stays the same
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
+    pub confirm: bool,
 }
 
 /// `snapshot`.

@@ -8,6 +8,7 @@ mod show;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::connection::{self, Waited};
 use super::exit::Tally;
 use super::fleet::nothing;
 use super::progress::Progress as Bar;
@@ -78,8 +79,15 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let record = joined(&parts);
     if record.dry_run || record.steps.is_empty() {
         show.plan(&titled(&parts))?;
+        let minutes = typed.wait.filter(|_| !record.dry_run);
+        let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
         show.end(&titled(&parts), &report_of(&parts), false)?;
-        return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, false)));
+        let exit = exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set());
+        return Ok(ended(if exit == Exit::Ready && waited == Some(Waited::NotConnected) {
+            Exit::Unknown
+        } else {
+            exit
+        }));
     }
     backups::check(&resolved, &parts)?;
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
@@ -105,12 +113,22 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     };
     show.done(&titled(&parts)).inspect_err(|_| tell_apart(&parts))?;
     verify(&accounts, &resolved, &mut parts, interrupt).await;
+    let waited = wait(&accounts, typed.wait, &mut parts, interrupt).await;
     for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
         part.record.next = next::next(&part.record, &part.report);
     }
     show.end(&titled(&parts), &report_of(&parts), true).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
-    Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set()))
+    let exit = exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set());
+    Ok(if exit == Exit::Ready && waited == Some(Waited::NotConnected) { Exit::Unknown } else { exit })
+}
+
+/// Waits until the agents of what is ready now are connected, where that was asked for.
+async fn wait(accounts: &Accounts, minutes: Option<u64>, parts: &mut [Part], interrupt: &Interrupt) -> Option<Waited> {
+    let minutes = minutes?;
+    let parts = parts.iter_mut().enumerate();
+    let reports = parts.filter_map(|(index, part)| Some((accounts.connection(index)?, &mut part.report)));
+    Some(connection::wait(&mut reports.collect::<Vec<_>>(), minutes, interrupt).await)
 }
 
 /// Reads each account, and plans what to do there.

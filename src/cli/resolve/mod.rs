@@ -156,6 +156,9 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     if typed.simulate && reach.accounts.is_some() {
         mistakes.push("`--simulate` asks in one account; omit `--accounts`".to_owned());
     }
+    if typed.confirm && reach.accounts.is_some() {
+        mistakes.push("`--confirm` asks in one account; omit `--accounts`".to_owned());
+    }
     let live_or_snapshot = |file: &Option<OsString>, wanted: TargetSelection| match file {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),

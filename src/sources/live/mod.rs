@@ -41,6 +41,7 @@ pub use organization::ScpReader;
 pub use query::{Query, Selection};
 use reader::Reader;
 pub use reader::{Unwatched, Watcher};
+pub use ssm::connection_status;
 
 /// So many pages wait to be handed over; more would only fill memory.
 const PAGES_AT_A_TIME: usize = 4;

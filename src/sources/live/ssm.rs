@@ -9,14 +9,15 @@ use jiff::Timestamp;
 use super::iam::Expected;
 use super::reader::{self, Reader};
 use super::{kms, logs, role};
-use crate::aws::Failure;
 use crate::aws::pages::pages;
-use crate::facts::{Agent, Fact, PolicyText, Settings, Unreadable};
+use crate::aws::{Connection, Failure};
+use crate::facts::{Agent, ConnectionStatus, Fact, PolicyText, Settings, Unreadable};
 use crate::preferences::Preferences;
 use iam_eval::arn::partition_of_region;
 
 const GET_SETTING: &str = "ssm:GetServiceSetting";
 const GET_DOCUMENT: &str = "ssm:GetDocument";
+const CONNECTION_STATUS: &str = "ssm:GetConnectionStatus";
 const DESCRIBE_AGENTS: &str = "ssm:DescribeInstanceInformation";
 
 /// The setting of Default Host Management Configuration.
@@ -64,6 +65,25 @@ pub(super) async fn settings(
     let settings =
         Settings { host_management, preferences_name: preferences.map(str::to_owned), preferences: document };
     reader.facts().settings.insert(region.to_owned(), settings);
+}
+
+/// Whether Session Manager holds a connection to an instance's agent
+/// ([GetConnectionStatus](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetConnectionStatus.html)).
+///
+/// # Errors
+/// Why that is not known.
+pub async fn connection_status(
+    connection: &Connection,
+    region: &str,
+    instance: &str,
+) -> Result<ConnectionStatus, Unreadable> {
+    let answer = connection.ssm(region).get_connection_status().target(instance).send().await;
+    let answer = answer.map_err(|error| connection.failure(CONNECTION_STATUS, &error).into_unreadable())?;
+    match answer.status {
+        Some(aws_sdk_ssm::types::ConnectionStatus::Connected) => Ok(ConnectionStatus::Connected),
+        Some(aws_sdk_ssm::types::ConnectionStatus::NotConnected) => Ok(ConnectionStatus::NotConnected),
+        _ => Err(Failure::incomplete(CONNECTION_STATUS, "the status").into_unreadable()),
+    }
 }
 
 async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<String> {
