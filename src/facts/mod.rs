@@ -105,6 +105,14 @@ pub struct Facts {
     pub networks: BTreeMap<String, Network>,
 }
 
+fn not_asked<T>() -> Fact<T> {
+    Fact::Absent
+}
+
+fn is_absent<T>(fact: &Fact<T>) -> bool {
+    matches!(fact, Fact::Absent)
+}
+
 /// What a snapshot of an older version does not hold.
 fn not_taken<T>() -> Fact<T> {
     Fact::Unreadable(Unreadable {
@@ -224,6 +232,9 @@ pub struct Instance {
     /// Its agent, as Systems Manager last saw it; absent if it never did.
     #[serde(default = "not_taken::<Agent>")]
     pub agent: Fact<Agent>,
+    /// The version of the agent that its console output says has started; absent if it says nothing, or was not asked for.
+    #[serde(default = "not_asked::<String>", skip_serializing_if = "is_absent")]
+    pub agent_started: Fact<String>,
     /// Its primary network interface; none where EC2 shows none, or it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<PrimaryInterface>,

@@ -152,6 +152,7 @@ impl Account {
             private_ip: Some("10.0.0.1".to_owned()),
             agent: Fact::Absent,
             interface: None,
+            agent_started: Fact::Absent,
             tags: BTreeMap::new(),
         };
         holds(&mut instance, &self.iam("instance-profile/web"), Some(&id_of("web")));

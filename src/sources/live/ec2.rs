@@ -9,6 +9,7 @@ use aws_sdk_ec2::types as sdk;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
+use base64::Engine as _;
 use futures::future::{FutureExt, join, join_all, join3};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +26,7 @@ use crate::limits;
 use iam_eval::arn::{Arn, partition_of_region};
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
+const CONSOLE_OUTPUT: &str = "ec2:GetConsoleOutput";
 const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
 
 /// The most values that one filter takes.
@@ -120,8 +122,24 @@ pub(super) async fn named(
         // The filter and not the parameter `InstanceIds`, with which one unknown id fails the whole call.
         let filter = filter("instance-id", ids.iter().copied());
         let listed = list(reader, region, Choice::Named(wanted), vec![filter.clone()], vec![filter]);
-        let (mut listed, agents) = join(listed, ssm::agents(reader, region, ids)).await;
+        let agents = async {
+            let agents = ssm::agents(reader, region, ids).await;
+            let offline = |(_, agent): &(&String, &Fact<Agent>)| {
+                agent.unreadable().is_none()
+                    && agent.known().is_none_or(|agent| agent.ping.as_deref() != Some("Online"))
+            };
+            let asked =
+                agents.iter().filter(offline).map(async |(id, _)| (id.clone(), started(reader, region, id).await));
+            let started: Vec<_> = join_all(asked).await;
+            (agents, started)
+        };
+        let (mut listed, (agents, started)) = join(listed, agents).await;
         listed.tell_agents(agents);
+        for (id, started) in started {
+            if let Some(met) = listed.met.get_mut(&id) {
+                met.instance.agent_started = started;
+            }
+        }
         let fact = |id: &&str| match (listed.met.remove(*id), &listed.failure) {
             (Some(met), _) => ((*id).to_owned(), Fact::Known(met)),
             (None, Some(reason)) => ((*id).to_owned(), Fact::Unreadable(reason.clone())),
@@ -130,6 +148,28 @@ pub(super) async fn named(
         ids.iter().map(fact).collect::<Vec<_>>()
     });
     join_all(chunks).await.into_iter().flatten().collect()
+}
+
+/// The version of the agent that started, as the newest line of an instance's console output says that is about it.
+///
+/// The output may be cut or come late, so that silence says nothing
+/// ([instance console output](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-console.html)).
+async fn started(reader: &Reader<'_>, region: &str, id: &str) -> Fact<String> {
+    let request = reader.connection.ec2_once_more(region).get_console_output().instance_id(id);
+    match reader.call(CONSOLE_OUTPUT, request.send()).await {
+        Ok(answer) => agent_version_in(answer.output.as_deref().unwrap_or_default()).map_or(Fact::Absent, Fact::Known),
+        Err(failure) => failure.into_fact(),
+    }
+}
+
+/// The version in the last `Amazon SSM Agent v3.3.1 is running` of a console output in Base64.
+fn agent_version_in(output: &str) -> Option<String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(output.split_whitespace().collect::<String>()).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let (_, said) = text.rsplit_once("Amazon SSM Agent v")?;
+    let (version, _) = said.split_once(" is running")?;
+    let is_version = version.len() < 32 && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_version.then(|| version.to_owned())
 }
 
 /// Which associations of a selection to read.
@@ -415,4 +455,26 @@ pub(super) fn other_account(named: Option<&str>, owner: Option<&str>) -> Option<
         kind: UnreadableKind::OtherAccount,
         message: format!("the ARN names account {named}, but these credentials see that instance in account {owner}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_agent_stands_in_the_console_output() {
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let running = |version: &str| format!("[ 9.1] Amazon SSM Agent v{version} is running");
+        for (output, version) in [
+            (encode(&running("3.3.551.0")), Some("3.3.551.0")),
+            (encode(&format!("{}\n{}\n", running("3.2.0.0"), running("3.3.1.0"))), Some("3.3.1.0")),
+            (encode("Amazon SSM Agent v3.3.551.0 is stopping"), None),
+            (encode(&running("\u{1b}[31m")), None),
+            (encode("nothing"), None),
+            ("no Base64!".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(agent_version_in(&output).as_deref(), version, "{output}");
+        }
+    }
 }

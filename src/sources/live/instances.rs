@@ -142,6 +142,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
         vpc,
         private_ip,
         tags,
+        agent_started: Fact::Absent,
         agent: Fact::Absent,
     })
 }

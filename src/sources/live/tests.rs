@@ -61,6 +61,7 @@ fn met(account: &str) -> Fact<ec2::RegionalInstance> {
         tags: BTreeMap::new(),
         agent: Fact::Absent,
         interface: None,
+        agent_started: Fact::Absent,
     };
     Fact::Known(ec2::RegionalInstance { account: Some(account.to_owned()), instance })
 }
