@@ -133,6 +133,6 @@ fn places(report: &Report, of: impl Fn(&Outcome) -> bool) -> impl Iterator<Item 
     report.results.iter().enumerate().filter_map(move |(index, outcome)| {
         let instance = outcome.instance.as_ref().filter(|_| of(outcome))?;
         let running = instance.state.as_deref() == Some("running");
-        Some((index, outcome.region.clone()?, instance.id.clone())).filter(|_| running)
+        Some((index, outcome.region.clone()?, instance.id.clone()?)).filter(|_| running)
     })
 }

@@ -65,6 +65,7 @@ fn once_applied(planned: &PlannedInstance) -> Instance {
         tags: BTreeMap::new(),
         agent: Fact::Unreadable(not_in_snapshot("ssm:DescribeInstanceInformation")),
         interface: None,
+        agent_started: Fact::Absent,
     }
 }
 

@@ -7,8 +7,8 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
 use super::words::{self, Place, Words};
-use crate::facts::Origin;
 use crate::facts::ConnectionStatus;
+use crate::facts::Origin;
 use crate::report::{
     AgentSummary, Code, Difference, Finding, InstanceSummary, NetworkReport, Outcome, Permission, ProfileSummary,
     RoleSummary, Severity, Shared, Trust, Verdict,

@@ -11,8 +11,8 @@ mod shared;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::facts::Origin;
 use crate::facts::ConnectionStatus;
+use crate::facts::Origin;
 
 pub use code::Code;
 pub use finding::*;
