@@ -51,6 +51,9 @@ impl Diagnosis<'_> {
             outcome.findings.retain(|finding| finding.code() != Code::ManagedByDhmc || finding.decides());
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
+        if let Some(paths) = self.agent_paths(subject, instance, demand) {
+            outcome.network = Shared::from(paths.report());
+        }
         settle(&mut outcome, Vec::new());
         let still_online =
             agent::is_online(instance) && agent::cause_of_being_offline(&outcome) == OfflineCause::Certain;

@@ -5,14 +5,16 @@
 //! all of them, but for the instance's ARN in its words.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use crate::agent_context::RequestSource;
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
 use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::report::{Finding, NeededFor, NotChecked, Permission, RoleSummary, Shared, Trust};
-use iam_eval::{AwsPrincipals, DocumentKind, Resource, ServicePrincipal, Truth};
+use iam_eval::{AwsPrincipals, Document, DocumentKind, Resource, ServicePrincipal, Truth};
 
+use super::agent_path::{self, PathMemo};
 use super::library::Library;
 use super::place_of;
 use super::rcps::GovernedBy;
@@ -25,6 +27,8 @@ use super::role::{self, JudgedRole};
 pub(super) struct Memo {
     /// The documents that were parsed before.
     pub(super) library: Library,
+    /// The network paths that were judged before.
+    pub(super) paths: PathMemo,
     /// Whether the user asks for something of an instance that the user names, which must not be taken for another.
     names_instances: bool,
     roles: RefCell<HashMap<String, Rc<JudgedRole>>>,
@@ -95,6 +99,7 @@ struct KeyMask {
     vpc: bool,
     private_ip: bool,
     tokens: bool,
+    source: bool,
 }
 
 /// As much of an instance as a role's policies look at.
@@ -104,6 +109,7 @@ struct CacheKey {
     vpc: Option<String>,
     private_ip: Option<String>,
     tokens_required: Option<bool>,
+    sources: Option<BTreeMap<&'static str, RequestSource>>,
 }
 
 /// What a role, known or not, means for a subject.
@@ -183,6 +189,7 @@ impl Memo {
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
+        sources: Option<&BTreeMap<&'static str, RequestSource>>,
         work_out: impl FnOnce() -> Way,
     ) -> Way {
         let place = place_of(subject, instance);
@@ -197,7 +204,8 @@ impl Memo {
             here.ways.borrow_mut().insert(who, Rc::clone(&seen));
             seen
         });
-        let glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
+        let mut glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
+        glimpse.sources = sources.filter(|_| seen.sight.source).cloned();
         let known = seen.ways.borrow().get(&glimpse).cloned();
         match known {
             Some(way) => way.about(instance.map(|_| place.instance_arn().to_string())),
@@ -269,11 +277,21 @@ impl KeyMask {
             document.add_keys(&mut keys);
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
         }
+        let mut source = false;
+        for text in agent_path::endpoint_policies(facts, place.region) {
+            source = true;
+            if let Ok(document) = Document::parse(text, DocumentKind::Resource) {
+                document.add_keys(&mut keys);
+                id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
+                id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
+            }
+        }
         let looks_at = |key: &str| keys.contains(key);
         KeyMask {
+            source: source || SOURCE_KEYS.iter().any(|key| looks_at(key)),
             id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
             vpc: looks_at("aws:ec2instancesourcevpc"),
-            private_ip: looks_at("aws:ec2instancesourceprivateipv4"),
+            private_ip: looks_at("aws:ec2instancesourceprivateipv4") || looks_at("aws:vpcsourceip"),
             tokens: looks_at("ec2:roledelivery"),
         }
     }
@@ -285,9 +303,22 @@ impl KeyMask {
             vpc: instance.vpc.clone().filter(|_| self.vpc),
             private_ip: instance.private_ip.clone().filter(|_| self.private_ip),
             tokens_required: self.tokens.then_some(tokens),
+            sources: None,
         }
     }
 }
+
+/// The keys that say where a request comes from, in lower case.
+const SOURCE_KEYS: [&str; 8] = [
+    "aws:sourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpcarn",
+    "aws:sourcevpce",
+    "aws:vpceaccount",
+    "aws:vpceorgid",
+    "aws:vpceorgpaths",
+    "aws:vpcsourceip",
+];
 
 /// Whether the policy of a resource names the session of a role, which has the id of the instance for its name.
 fn names_sessions(principals: &AwsPrincipals) -> bool {

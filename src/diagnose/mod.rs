@@ -4,6 +4,7 @@
 //! permission that Session Manager needs, and says what it found, as data.
 
 mod agent;
+mod agent_path;
 mod answers;
 mod chain;
 mod conditional;

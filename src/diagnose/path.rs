@@ -1,6 +1,8 @@
 //! One way in which the agent can get credentials, judged: what admits it to a role, and what that role allows.
 
-use crate::agent_context;
+use std::collections::BTreeMap;
+
+use crate::agent_context::{self, RequestSource};
 use crate::facts::{Instance, Subject, SubjectKind};
 use crate::needs::{
     CHANNEL_ACTIONS, Cost, Need, UPDATE_INSTANCE_INFORMATION, encryption_of_any_bucket, needs_no_permission,
@@ -115,16 +117,21 @@ impl Diagnosis<'_> {
         let broken = chain.iter().any(|finding| finding.severity() == Severity::Error && !in_flux(finding));
         let doubtful = chain.iter().any(|finding| finding.leaves_unknown() || in_flux(finding));
         let changes = chain.iter().any(in_flux);
+        let paths =
+            instance.and_then(|instance| self.agent_paths(subject, instance, self.demand(subject, Some(instance))));
+        let sources = paths.as_ref().map(|paths| &paths.sources);
         let way = match (role, &subject.kind) {
             (RoleInView::None, _) => Way::none(),
-            (RoleInView::Judged(judged), SubjectKind::Documents(_)) => self.way(judged, subject, service, instance),
+            (RoleInView::Judged(judged), SubjectKind::Documents(_)) => {
+                self.way(judged, subject, service, instance, sources)
+            }
             (RoleInView::Judged(judged), _) => {
-                let work_out = || self.way(judged, subject, service, instance);
-                self.memo.way(self.facts, Some(judged), subject, service, instance, work_out)
+                let work_out = || self.way(judged, subject, service, instance, sources);
+                self.memo.way(self.facts, Some(judged), subject, service, instance, sources, work_out)
             }
             (RoleInView::NotKnown, _) => {
                 let work_out = || self.way_not_known(subject, instance);
-                self.memo.way(self.facts, None, subject, service, instance, work_out)
+                self.memo.way(self.facts, None, subject, service, instance, None, work_out)
             }
         };
         let Way { findings, permissions, trust, role, mut credentials, .. } = way;
@@ -163,10 +170,12 @@ impl Diagnosis<'_> {
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
+        sources: Option<&BTreeMap<&'static str, RequestSource>>,
     ) -> Way {
         let place = place_of(subject, instance);
         let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
         let mut caller = self.caller_of(judged, place, instance);
+        caller.sources = sources;
         caller.through_systems_manager = service.is_systems_manager();
         let mut findings = judged.findings.clone();
         let trust = self.judge_trust(judged, &caller, service, &mut findings);

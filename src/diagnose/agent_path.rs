@@ -1,0 +1,189 @@
+//! The network path from an instance to the services that its agent calls, judged once for the instances that share it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use ipnet::Ipv4Net;
+
+use crate::agent_context::RequestSource;
+use crate::facts::{Facts, Instance, Network, PrimaryInterface, Subject};
+use crate::needs::NetworkCheck;
+use crate::network::{self, Decision, Path, Place, Service, Source, Via};
+use crate::report::{NetworkPath, NetworkReport, PathDecision};
+use iam_eval::arn::partition_of_region;
+
+use super::Diagnosis;
+use super::memo::NeedFlags;
+
+/// The paths of an instance's agent, and what its requests carry of them.
+#[derive(Debug, Clone)]
+pub(super) struct AgentPaths {
+    /// The path to each service.
+    pub paths: Vec<Path>,
+    /// Where requests come from, by the service that they go to.
+    pub sources: BTreeMap<&'static str, RequestSource>,
+}
+
+/// The paths that were judged before.
+#[derive(Default)]
+pub(super) struct PathMemo {
+    paths: RefCell<HashMap<PathKey, Rc<AgentPaths>>>,
+    /// Whether rules tell the addresses of a subnet apart, by Region and subnet.
+    split: RefCell<HashMap<(String, String), bool>>,
+}
+
+/// As much of an instance as decides on its paths.
+#[derive(PartialEq, Eq, Hash)]
+struct PathKey {
+    region: String,
+    vpc: String,
+    subnet: String,
+    security_groups: Vec<String>,
+    /// Its address, where rules tell those of its subnet apart.
+    private_ip: Option<String>,
+    /// Its public address is its own, and no rule of the VPC sees it.
+    has_public_ip: bool,
+    has_private_ip: bool,
+    has_ipv6: bool,
+    services: Vec<Service>,
+}
+
+impl Diagnosis<'_> {
+    /// The paths of an instance's agent. None where nobody looked: the instance does not run, or its network was not read.
+    pub(super) fn agent_paths(
+        &self,
+        subject: &Subject,
+        instance: &Instance,
+        demand: NeedFlags,
+    ) -> Option<Rc<AgentPaths>> {
+        if self.requirements.network == NetworkCheck::Off || instance.state != "running" {
+            return None;
+        }
+        let region = subject.region.as_deref()?;
+        let network = self.facts.networks.get(region)?;
+        let (interface, vpc) = (instance.interface.as_ref()?, instance.vpc.as_deref()?);
+        let memo = &self.memo.paths;
+        let services = services(demand);
+        let key = PathKey {
+            region: region.to_owned(),
+            vpc: vpc.to_owned(),
+            subnet: interface.subnet.clone(),
+            security_groups: interface.security_groups.clone(),
+            private_ip: interface.private_ip.clone().filter(|_| memo.is_split(region, network, &interface.subnet)),
+            has_public_ip: interface.public_ip.is_some(),
+            has_private_ip: interface.private_ip.is_some(),
+            has_ipv6: interface.has_ipv6,
+            services,
+        };
+        if let Some(known) = memo.paths.borrow().get(&key) {
+            return Some(Rc::clone(known)).map(|known| known.of_instance(interface));
+        }
+        let partition = subject.partition.as_deref().unwrap_or_else(|| partition_of_region(region));
+        let place = Place { network, vpc, interface, account: subject.account.as_deref(), region, partition };
+        let paths: Vec<Path> = key.services.iter().map(|service| network::path(&place, *service)).collect();
+        let judged = Rc::new(AgentPaths { sources: sources(&paths, vpc), paths });
+        // What closes a path, or leaves it unknown, may name the instance's address.
+        if judged.paths.iter().all(|path| path.decision == Decision::Open) {
+            memo.paths.borrow_mut().insert(key, Rc::clone(&judged));
+        }
+        Some(judged)
+    }
+}
+
+impl AgentPaths {
+    /// The same for another instance, whose public address is another one.
+    fn of_instance(self: Rc<AgentPaths>, interface: &PrimaryInterface) -> Rc<AgentPaths> {
+        let is_own = |path: &&Path| path.via == Some(Via::InternetGateway);
+        if self.paths.iter().find(is_own).is_none() {
+            return self;
+        }
+        let own = RequestSource::Public(interface.public_ip.iter().cloned().collect());
+        let mut sources = self.sources.clone();
+        for path in self.paths.iter().filter(is_own) {
+            sources.insert(path.service.name(), own.clone());
+        }
+        Rc::new(AgentPaths { sources, paths: self.paths.clone() })
+    }
+
+    /// The report on them.
+    pub(super) fn report(&self) -> NetworkReport {
+        let has =
+            |decision: Decision| self.paths.iter().any(|path| path.decision == decision && is_needed(path.service));
+        NetworkReport {
+            decision: match () {
+                () if has(Decision::Closed) => PathDecision::Closed,
+                () if has(Decision::Unknown) => PathDecision::Unknown,
+                () => PathDecision::Open,
+            },
+            paths: self.paths.iter().map(NetworkPath::from).collect(),
+        }
+    }
+}
+
+impl PathMemo {
+    /// Whether a rule or entry anywhere in the Region names some addresses of a subnet and not all of them.
+    fn is_split(&self, region: &str, network: &Network, subnet: &str) -> bool {
+        let place = (region.to_owned(), subnet.to_owned());
+        if let Some(known) = self.split.borrow().get(&place) {
+            return *known;
+        }
+        let cidr = network.subnets.known().and_then(|subnets| subnets.get(subnet)?.cidr.as_deref()?.parse().ok());
+        let split = cidr.is_none_or(|cidr: Ipv4Net| {
+            let within = |text: &str| {
+                text.parse::<Ipv4Net>().is_ok_and(|net| net.prefix_len() > cidr.prefix_len() && cidr.contains(&net))
+            };
+            cidrs(network).any(within)
+        });
+        self.split.borrow_mut().insert(place, split);
+        split
+    }
+}
+
+/// Every CIDR block that rules and entries of a Region name.
+fn cidrs(network: &Network) -> impl Iterator<Item = &str> {
+    let groups = network.security_groups.known().into_iter().flat_map(BTreeMap::values);
+    let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress)).flat_map(|rule| &rule.cidrs);
+    let acls = network.network_acls.known().into_iter().flat_map(BTreeMap::values);
+    let entries = acls.flat_map(|acl| &acl.entries).map(|entry| &entry.cidr);
+    let lists = network.prefix_lists.values().filter_map(|list| list.known()).flatten();
+    rules.chain(entries).chain(lists).map(String::as_str)
+}
+
+/// The services that the agent of an instance calls.
+fn services(demand: NeedFlags) -> Vec<Service> {
+    let mut services = vec![Service::Ssm, Service::SsmMessages];
+    services.extend(demand.encrypted.then_some(Service::Kms));
+    services.extend(demand.cloudwatch_logs.then_some(Service::Logs));
+    services.extend(demand.s3_logs.then_some(Service::S3));
+    services
+}
+
+/// Whether no session opens without it. Logs are written beside sessions.
+pub(super) fn is_needed(service: Service) -> bool {
+    match service {
+        Service::Ssm | Service::SsmMessages | Service::Kms => true,
+        Service::Logs | Service::S3 => false,
+    }
+}
+
+/// What requests carry of a path, where it is certain that they get through.
+fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {
+    let open = paths.iter().filter(|path| path.decision == Decision::Open);
+    let sources = open.filter_map(|path| {
+        let source = match &path.source {
+            Source::Endpoint { endpoint, .. } => RequestSource::Endpoint { id: endpoint.clone(), vpc: vpc.to_owned() },
+            Source::Public { addresses } => RequestSource::Public(addresses.clone()),
+            Source::NotKnown => return None,
+        };
+        Some((path.service.name(), source))
+    });
+    sources.collect()
+}
+
+/// The policies of the endpoints of a Region, those that are there.
+pub(super) fn endpoint_policies<'a>(facts: &'a Facts, region: Option<&str>) -> impl Iterator<Item = &'a str> {
+    let network = region.and_then(|region| facts.networks.get(region));
+    let endpoints = network.and_then(|network| network.endpoints.known()).into_iter().flat_map(BTreeMap::values);
+    endpoints.filter_map(|endpoint| Some(endpoint.policy.as_ref()?.as_str()))
+}
