@@ -185,9 +185,8 @@ impl Memo {
     pub(super) fn way(
         &self,
         facts: &Facts,
-        judged: Option<&JudgedRole>,
+        (judged, service): (Option<&JudgedRole>, &ServicePrincipal),
         subject: &Subject,
-        service: &ServicePrincipal,
         instance: Option<&Instance>,
         sources: Option<&BTreeMap<&'static str, RequestSource>>,
         work_out: impl FnOnce() -> Way,

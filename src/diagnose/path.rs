@@ -127,11 +127,11 @@ impl Diagnosis<'_> {
             }
             (RoleInView::Judged(judged), _) => {
                 let work_out = || self.way(judged, subject, service, instance, sources);
-                self.memo.way(self.facts, Some(judged), subject, service, instance, sources, work_out)
+                self.memo.way(self.facts, (Some(judged), service), subject, instance, sources, work_out)
             }
             (RoleInView::NotKnown, _) => {
                 let work_out = || self.way_not_known(subject, instance);
-                self.memo.way(self.facts, None, subject, service, instance, None, work_out)
+                self.memo.way(self.facts, (None, service), subject, instance, None, work_out)
             }
         };
         let Way { findings, permissions, trust, role, mut credentials, .. } = way;

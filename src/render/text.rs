@@ -6,8 +6,8 @@ use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::words::{self, Place, Words};
 use crate::report::{
-    DecidedBy, Decision, Difference, Finding, Outcome, Permission, PolicyKind, Report, Severity, Shared, Summary,
-    Trust, Verdict,
+    DecidedBy, Decision, Difference, Finding, NetworkPath, Outcome, PathDecision, Permission, PolicyKind, Report,
+    Severity, Shared, Summary, Trust, Verdict, Via,
 };
 use iam_eval::arn::Arn;
 
@@ -185,6 +185,9 @@ impl Page {
             let version = agent.version.as_deref().map(|version| format!(", {version}")).unwrap_or_default();
             row("agent", format!("{}{}", clean(agent.ping.as_deref().unwrap_or("never seen")), clean(&version)));
         }
+        for path in &outcome.network.paths {
+            row("path", path_in_words(path));
+        }
     }
 
     fn permission(&mut self, permission: &Permission, width: usize) {
@@ -252,6 +255,29 @@ impl Page {
     fn line(&mut self, indent: usize, content: &str) {
         let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
         fold(&mut self.text, self.layout.width, LongWords::Whole, [&first, &rest], content);
+    }
+}
+
+/// `ssmmessages via vpce-1 (endpoint)`.
+fn path_in_words(path: &NetworkPath) -> String {
+    let service = path.service.name();
+    let ids = |ids: &[String]| clean(&ids.join(", ")).into_owned();
+    match (path.decision, path.via) {
+        (PathDecision::Closed, _) if path.blocked_by.is_empty() => format!("{service} {BAD}closed{BAD:#}"),
+        (PathDecision::Closed, _) => format!("{service} {BAD}closed{BAD:#} by {}", ids(&path.blocked_by)),
+        (PathDecision::Unknown | PathDecision::NotChecked, _) => format!("{service} {OPEN}unknown{OPEN:#}"),
+        (PathDecision::Open, None) => format!("{service} open"),
+        (PathDecision::Open, Some(via)) => {
+            let (kind, prefix) = match via {
+                Via::VpcEndpoint => ("endpoint", "vpce-"),
+                Via::InternetGateway => ("internet gateway", "igw-"),
+                Via::NatGateway => ("NAT gateway", "nat-"),
+            };
+            match path.through.iter().find(|id| id.starts_with(prefix)) {
+                Some(id) => format!("{service} via {} ({kind})", clean(id)),
+                None => format!("{service} via {kind}"),
+            }
+        }
     }
 }
 

@@ -179,7 +179,7 @@ fn worlds() -> Vec<(&'static str, Verdict, World)> {
     let duplicate = r#" {"Version": "2012-10-17", "Statement": {"Effect": "Deny",
         "Effect": "Allow", "Action": "s3:*", "Action": "ssm:*", "Resource": "*"}}"#;
     let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "ssm:*", "Resource": "*", "Condition": {
-        "StringLike": {"aws:PrincipalTag/team": "a+b*", "aws:SourceVpce": "vpce-*", "aws:Ec2InstanceSourceVpc": "vpc-0*"},
+        "StringLike": {"aws:PrincipalTag/team": "a+b*", "aws:UserAgent": "agent-*", "aws:Ec2InstanceSourceVpc": "vpc-0*"},
     }}});
     let broken =
         Role::new("web").trust("{").inline("text", "not JSON").inline("list", " [1, 2]").inline("word", "\"a\"");

@@ -139,6 +139,7 @@ fn a_run() {
           "verdict": "ready",
           "permissions": [],
           "findings": [],
+          "network": {"decision":"not_checked","paths":[]},
           "not_checked": []
         }
       ]
