@@ -428,7 +428,7 @@ fn a_profile_may_switch_host_management_off() {
     assert_eq!(severities(&empty, Code::InstanceProfileEmpty), [Severity::Warning]);
     // Not known whether the agent stays: both ways open is the only certain answer.
     let open = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ssm:UpdateInstanceInformation",
-        "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}}});
+        "Resource": "*", "Condition": {"StringEquals": {"aws:UserAgent": "agent"}}}});
     let role = Role::new("web").inline("open", open);
     assert_eq!(judge(world(role.clone())).verdict, Verdict::Unknown);
     let both = judge(world(role.inline("channels", allow("ssmmessages:*", "*"))));
