@@ -11,7 +11,7 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, fix, facts, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`render`] | report, baseline, fix, facts, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
 //! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, command_line, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
@@ -22,6 +22,7 @@
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
 //! | [`network`] | facts, report | whether the agent's connections reach a service, a plain function |
 //! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
+//! | [`baseline`] | report | findings that are known, and the file that names them |
 //! | [`report`] | facts | what a diagnosis finds, as data |
 //! | [`facts`] | redact | what was read, and the snapshot file |
 //! | [`target`] | | what a person can point the tool at |
@@ -31,7 +32,7 @@
 //! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
 //!
 //! The policy engine, ARNs and errors of JSON are the crate [`iam_eval`], which every room may use.
-//! `needs`, `network`, `agent_context`, `facts`, `report`, `diagnose`, `fix`, `emit` and `command_line` know no AWS SDK, no file
+//! `needs`, `network`, `agent_context`, `facts`, `report`, `baseline`, `diagnose`, `fix`, `emit` and `command_line` know no AWS SDK, no file
 //! system, no clock and no terminal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -39,6 +40,7 @@
 pub mod agent_context;
 pub mod apply;
 pub mod aws;
+pub mod baseline;
 pub mod caller;
 pub mod cli;
 pub mod command_line;

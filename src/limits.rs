@@ -87,6 +87,9 @@ pub const POLICY_FILE_BYTES: u64 = 4 * MIB;
 /// The bytes of a file of accounts: 50,000 lines, and 300 bytes for each.
 pub const ACCOUNTS_FILE_BYTES: u64 = 16 * MIB;
 
+/// The bytes of a baseline, which has some 700 for each finding: 300,000 of them.
+pub const BASELINE_FILE_BYTES: u64 = 256 * MIB;
+
 /// The bytes of a backup: some 25 KiB for each role that a fix changes.
 pub const BACKUP_FILE_BYTES: u64 = 256 * MIB;
 

@@ -50,24 +50,32 @@ pub struct Tally {
     fail_on: Severity,
     fails: bool,
     unknown: bool,
+    cut_short: bool,
 }
 
 impl Tally {
     /// No result yet. With `fail_on` warnings count as not ready too.
     pub fn new(fail_on: Severity) -> Tally {
-        Tally { fail_on, fails: false, unknown: false }
+        Tally { fail_on, fails: false, unknown: false, cut_short: false }
     }
 
-    /// One more result.
+    /// One more result. What is known does not count.
     pub fn add(&mut self, outcome: &Outcome) {
-        let found = || outcome.findings.iter().any(|finding| finding.severity() <= self.fail_on);
-        self.fails |= outcome.verdict == Verdict::NotReady || outcome.verdict != Verdict::Skipped && found();
-        self.unknown |= outcome.verdict == Verdict::Unknown;
+        let found = || outcome.new_findings().any(|finding| finding.severity() <= self.fail_on);
+        let standing = outcome.standing();
+        self.fails |= standing == Verdict::NotReady || standing != Verdict::Skipped && found();
+        self.unknown |= standing == Verdict::Unknown;
     }
 
     /// There are more, of which nothing is known.
     pub fn cut_short(&mut self) {
         self.unknown = true;
+        self.cut_short = true;
+    }
+
+    /// Whether there are more.
+    pub fn is_cut_short(self) -> bool {
+        self.cut_short
     }
 
     /// The code that they end with.

@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes a plan of the run, the plan is run, the exit code comes out.
 
 mod args;
+mod baseline;
 mod confirm;
 mod connection;
 mod exit;
@@ -232,9 +233,10 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
 }
 
 async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
-    let plan = resolve::check(typed).map_err(Stop::Usage)?;
+    let mut plan = resolve::check(typed).map_err(Stop::Usage)?;
     if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
-        return check_fleet(cli, typed, &plan, tags).await;
+        let tags = tags.clone();
+        return check_fleet(cli, typed, plan, &tags).await;
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
@@ -249,6 +251,7 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     if report.results.is_empty() {
         output::warning(NOTHING_SELECTED);
     }
+    report.results.iter_mut().for_each(|outcome| plan.baselines.take(outcome));
     let fail_on = typed.fail_on.severity();
     let selected = facts.subjects.iter().any(|subject| subject.from_selection);
     drop(facts);
@@ -262,6 +265,7 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     let fixes = selected.then(|| again.fixes());
     let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
+    plan.baselines.finish()?;
     Ok(exit)
 }
 
@@ -271,13 +275,13 @@ const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked
 async fn check_fleet(
     cli: &args::Cli,
     typed: &args::Check,
-    plan: &CheckPlan,
+    plan: CheckPlan,
     tags: &[(String, String)],
 ) -> Result<Exit, Stop> {
     let levels = gather::read_levels(&plan.levels).map_err(Stop::Usage)?;
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
-    let results = Results::new(&plan.output, Filter::of(typed), fail_on);
+    let results = Results::new(&plan.output, Filter::of(typed), fail_on, plan.baselines);
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
@@ -310,13 +314,16 @@ async fn check_fleet(
     if nothing {
         output::warning(NOTHING_SELECTED);
     }
-    let (report, tally) = results.finish()?;
+    let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
         let source = json::Source { kind: json::SourceKind::Live, file: None };
         let again = repeat_flags::of_check(typed);
         let fixes = Some(again.fixes());
         let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;
+    }
+    if !tally.is_cut_short() {
+        baselines.finish()?;
     }
     Ok(match tally.exit() {
         Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use tokio::sync::Notify;
 
+use super::baseline::Baselines;
 use super::output::Destinations;
 use super::{Stop, args, exit::Tally, output};
 use crate::render::json;
@@ -41,6 +42,7 @@ pub struct Results {
     at_once: bool,
     filter: Filter,
     kept: RefCell<Vec<Outcome>>,
+    baselines: RefCell<Baselines>,
     tally: RefCell<Tally>,
     count: Cell<usize>,
     failure: RefCell<Option<Stop>>,
@@ -50,11 +52,12 @@ pub struct Results {
 
 impl Results {
     /// None yet.
-    pub fn new(to: &Destinations, filter: Filter, fail_on: Severity) -> Results {
+    pub fn new(to: &Destinations, filter: Filter, fail_on: Severity, baselines: Baselines) -> Results {
         Results {
             at_once: to.stdout == args::Output::Ndjson && to.files.is_empty(),
             filter,
             kept: RefCell::default(),
+            baselines: RefCell::new(baselines),
             tally: RefCell::new(Tally::new(fail_on)),
             count: Cell::new(0),
             failure: RefCell::default(),
@@ -63,7 +66,8 @@ impl Results {
     }
 
     /// Takes the results that are known now.
-    pub fn take(&self, outcomes: Vec<Outcome>) {
+    pub fn take(&self, mut outcomes: Vec<Outcome>) {
+        outcomes.iter_mut().for_each(|outcome| self.baselines.borrow_mut().take(outcome));
         self.count.set(self.count.get() + outcomes.len());
         outcomes.iter().for_each(|outcome| self.tally.borrow_mut().add(outcome));
         if !self.at_once {
@@ -96,18 +100,18 @@ impl Results {
         self.count.get()
     }
 
-    /// The results that are still to be printed, by account, Region and target, and how the run ends.
+    /// The results that are still to be printed, by account, Region and target, how the run ends, and the baselines that have seen all.
     ///
     /// # Errors
     /// If results could not be written.
-    pub fn finish(self) -> Result<(Option<Report>, Tally), Stop> {
+    pub fn finish(self) -> Result<(Option<Report>, Tally, Baselines), Stop> {
         if let Some(stop) = self.failure.into_inner() {
             return Err(stop);
         }
         let mut results = self.kept.into_inner();
         results.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
         let report = (!self.at_once).then(|| Report::from(results).showing(|outcome| self.filter.shows(outcome)));
-        Ok((report, self.tally.into_inner()))
+        Ok((report, self.tally.into_inner(), self.baselines.into_inner()))
     }
 }
 

@@ -9,6 +9,7 @@ pub fn schema(format: args::Format) -> Result<Exit, Stop> {
         args::Format::Report => Format::Report,
         args::Format::Snapshot => Format::Snapshot,
         args::Format::Fix => Format::Fix,
+        args::Format::Baseline => Format::Baseline,
     };
     let schema = schema::of(format).map_err(|error| Stop::Failure(format!("cannot write the schema: {error}")))?;
     output::print(&schema)?;

@@ -38,6 +38,7 @@ pub(super) fn outcome_of(subject: &Subject, instance: Option<&Instance>) -> Outc
         simulation: Vec::new(),
         findings: Vec::new(),
         network: Default::default(),
+        known: Default::default(),
         not_checked: Default::default(),
     }
 }

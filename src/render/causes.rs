@@ -12,9 +12,9 @@ use std::fmt::Write as _;
 use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::text::{Detail, Layout};
-use super::words::Words;
+use super::words::{self, Words};
 use crate::command_line::Command;
-use crate::report::{Report, Summary, Verdict};
+use crate::report::{Known, Report, Summary, Verdict};
 
 use command::Mending;
 pub use grouping::{Blame, Cause, Caution, Ground, Kind, Member, causes, cautions};
@@ -136,9 +136,10 @@ impl Page<'_> {
     fn cause(&mut self, cause: &Cause<'_>) {
         self.text.push('\n');
         self.title(cause);
-        for Ground { finding, words: Words { message, remedy } } in &cause.grounds {
+        for Ground { finding, words: Words { message, remedy }, known } in &cause.grounds {
             self.line(2, &format!("{STRONG}{}{STRONG:#}: {}", word(&finding.code()), clean(message)));
             self.line(4, &format!("{DIM}remedy:{DIM:#} {}", clean(remedy)));
+            self.known(4, *known);
         }
         if !cause.undecided.is_empty() {
             let actions = cause.undecided.iter().map(|action| format!("`{}`", clean(action)));
@@ -154,13 +155,20 @@ impl Page<'_> {
         }
     }
 
+    fn known(&mut self, indent: usize, known: Option<&Known>) {
+        if let Some(known) = known {
+            self.line(indent, &format!("{DIM}known:{DIM:#} {}", clean(&words::known(known))));
+        }
+    }
+
     /// The verdict, on how many, and what is to blame.
     fn title(&mut self, cause: &Cause<'_>) {
         let (verdict, style) = match cause.verdict {
             Verdict::NotReady => ("not ready", BAD),
             _ => ("unknown", OPEN),
         };
-        let mut line = format!("{style}{verdict}{style:#}  {STRONG}{}{STRONG:#}", number_of(&cause.members));
+        let known = if cause.is_known() { " (known)" } else { "" };
+        let mut line = format!("{style}{verdict}{style:#}{known}  {STRONG}{}{STRONG:#}", number_of(&cause.members));
         let shown = |arn| match self.layout.detail {
             Detail::Verbose => Cow::Borrowed(arn),
             Detail::Quiet | Detail::Normal => grouping::name_of(arn),
@@ -220,6 +228,7 @@ impl Page<'_> {
                 2,
                 &format!("{number} ready {plural}: {OPEN}warning{OPEN:#} {STRONG}{code}{STRONG:#}: {message}"),
             );
+            self.known(4, ground.known);
             self.members(4, &members);
         }
     }
@@ -288,11 +297,14 @@ fn digits(number: usize) -> String {
 }
 
 fn summary(summary: Summary) -> String {
-    let Summary { checked, ready, not_ready, unknown, skipped } = summary;
+    let Summary { checked, ready, not_ready, unknown, skipped, known } = summary;
     let [checked, ready, not_ready, unknown] = [checked, ready, not_ready, unknown].map(digits);
     let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
     if skipped > 0 {
         let _ = write!(line, ", {} skipped", digits(skipped));
+    }
+    if known > 0 {
+        let _ = write!(line, "; {} known from the baseline", digits(known));
     }
     line
 }

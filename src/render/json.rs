@@ -125,7 +125,10 @@ impl<W: io::Write> io::Write for Escaping<'_, W> {
 }
 
 /// One indented JSON object with a newline at its end.
-pub(super) fn pretty(object: &impl Serialize) -> Result<String, serde_json::Error> {
+///
+/// # Errors
+/// Only if a value cannot be written as JSON.
+pub fn pretty(object: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(escape_unseen(&serde_json::to_string_pretty(object)?).into_owned() + "\n")
 }
 

@@ -6,14 +6,14 @@ use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, Test
 
 use super::sanitize::{word, xml};
 use super::words::{self, Place, Words};
-use crate::report::{Finding, Outcome, Report, Severity, Shared, Verdict};
+use crate::report::{Finding, Known, Outcome, Report, Severity, Verdict};
 
 const NAME: &str = "ssm-profile";
 
 /// The report as a JUnit document.
 ///
 /// A target that is not ready is a failure, an unknown one an error. With a `fail_on` of [`Severity::Warning`] a ready
-/// one with a warning is a failure too.
+/// one with a warning is a failure too. A target that is not ready for nothing but what a baseline knows is skipped.
 ///
 /// # Errors
 ///
@@ -27,54 +27,58 @@ pub fn render(report: &Report, fail_on: Severity) -> Result<String, SerializeErr
 }
 
 fn test_case(outcome: &Outcome, fail_on: Severity) -> TestCase {
-    let (decisive, others): (Vec<&Finding>, Vec<&Finding>) =
-        outcome.findings.iter().map(Shared::as_ref).partition(|finding: &&Finding| {
-            finding.severity() <= fail_on || (outcome.verdict == Verdict::Unknown && finding.leaves_unknown())
-        });
+    let standing = outcome.standing();
+    let (decisive, others): (Vec<Said<'_>>, Vec<Said<'_>>) = outcome.findings().partition(|(finding, known)| {
+        known.is_none() && (finding.severity() <= fail_on || (standing == Verdict::Unknown && finding.leaves_unknown()))
+    });
     let mut case = TestCase::new(name(outcome), status(outcome, &decisive));
     case.set_classname(class_name(outcome));
     // A skipped case says its reason in the attribute alone; a passed one has nothing decisive.
-    let others = if outcome.verdict == Verdict::Skipped {
-        outcome.findings.iter().map(Shared::as_ref).collect()
-    } else {
-        others
-    };
+    let others = if outcome.verdict == Verdict::Skipped { outcome.findings().collect() } else { others };
     if !others.is_empty() {
-        case.set_system_out(
-            others.into_iter().map(|finding| paragraph(outcome, finding)).collect::<Vec<_>>().join("\n"),
-        );
+        case.set_system_out(others.into_iter().map(|said| paragraph(outcome, said)).collect::<Vec<_>>().join("\n"));
     }
     case
 }
 
-fn status(outcome: &Outcome, decisive: &[&Finding]) -> TestCaseStatus {
-    let verdict = outcome.verdict;
+fn status(outcome: &Outcome, decisive: &[Said<'_>]) -> TestCaseStatus {
+    let verdict = outcome.standing();
     let (mut status, otherwise) = match verdict {
+        // Neither a success nor a failure: a build server shows it, and does not fail.
+        Verdict::Ready if decisive.is_empty() && outcome.is_known() => {
+            (TestCaseStatus::skipped(), "known from the baseline")
+        }
         Verdict::Ready if decisive.is_empty() => return TestCaseStatus::success(),
         Verdict::Skipped => (TestCaseStatus::skipped(), "a terminated instance"),
         Verdict::Ready | Verdict::NotReady => (TestCaseStatus::non_success(NonSuccessKind::Failure), "not ready"),
         Verdict::Unknown => (TestCaseStatus::non_success(NonSuccessKind::Error), "could not be determined"),
     };
     match decisive.first() {
-        Some(first) => {
+        Some((first, _)) => {
             let message = words::finding(first, &Place::of(outcome)).message;
             status.set_message(xml(&message)).set_type(word(&first.code()))
         }
         None => status.set_message(otherwise),
     };
     if verdict != Verdict::Skipped && !decisive.is_empty() {
-        status
-            .set_description(decisive.iter().map(|finding| paragraph(outcome, finding)).collect::<Vec<_>>().join("\n"));
+        status.set_description(decisive.iter().map(|said| paragraph(outcome, *said)).collect::<Vec<_>>().join("\n"));
     }
     status
 }
 
-fn paragraph(outcome: &Outcome, finding: &Finding) -> String {
+/// A finding, and whether it is known.
+type Said<'a> = (&'a Finding, Option<&'a Known>);
+
+fn paragraph(outcome: &Outcome, (finding, known): Said<'_>) -> String {
     let Words { message, remedy } = words::finding(finding, &Place::of(outcome));
     let mut text = format!("{} {}: {}", word(&finding.severity()), word(&finding.code()), xml(&message));
     if !remedy.is_empty() {
         text.push_str("\n  remedy: ");
         text.push_str(&xml(&remedy));
+    }
+    if let Some(known) = known {
+        text.push_str("\n  known: ");
+        text.push_str(&xml(&words::known(known)));
     }
     text
 }

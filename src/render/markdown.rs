@@ -3,7 +3,7 @@
 use super::page;
 use super::sanitize::{markdown, terminal, word};
 use super::words::{self, Place, Words};
-use crate::report::{DecidedBy, Finding, Outcome, Permission, Report, Severity, Shared, Verdict};
+use crate::report::{DecidedBy, Finding, Known, Outcome, Permission, Report, Severity, Shared, Verdict};
 
 /// GitHub refuses a comment of more characters. Bytes are counted, which errs on the safe side.
 const COMMENT_LIMIT: usize = 65_536;
@@ -85,6 +85,9 @@ fn summary_line(report: &Report) -> String {
             line.push_str(&format!(", {count} {what}"));
         }
     }
+    if summary.known > 0 {
+        line.push_str(&format!("; {} known from the baseline", summary.known));
+    }
     line.push('\n');
     line
 }
@@ -94,11 +97,15 @@ fn row(outcome: &Outcome) -> String {
     let reason = main_reason(outcome)
         .map(|finding| prose(&words::finding(finding, &Place::of(outcome)).message))
         .unwrap_or_default();
-    format!("| {} | {name} | {} | {reason} |\n", code(&outcome.target), label(outcome.verdict))
+    format!("| {} | {name} | {}{} | {reason} |\n", code(&outcome.target), label(outcome.verdict), known(outcome))
 }
 
 fn instance_name(outcome: &Outcome) -> Option<&str> {
     outcome.instance.as_ref()?.name.as_deref()
+}
+
+fn known(outcome: &Outcome) -> &'static str {
+    if outcome.is_known() { " (known)" } else { "" }
 }
 
 /// The finding that made the verdict; of a ready target, the worst that is more than a hint.
@@ -126,7 +133,7 @@ fn section(outcome: &Outcome) -> String {
     if let Some(name) = instance_name(outcome) {
         section.push_str(&format!(" ({})", markdown(name)));
     }
-    section.push_str(&format!(": {}\n", label(outcome.verdict)));
+    section.push_str(&format!(": {}{}\n", label(outcome.verdict), known(outcome)));
 
     let facts = facts(outcome);
     if !facts.is_empty() {
@@ -134,7 +141,7 @@ fn section(outcome: &Outcome) -> String {
     }
     if !outcome.findings.is_empty() {
         section.push('\n');
-        section.extend(outcome.findings.iter().map(|finding| item(outcome, finding)));
+        section.extend(outcome.findings().map(|(finding, known)| item(outcome, finding, known)));
     }
     if !outcome.permissions.is_empty() {
         section.push_str("\n<details><summary>Permissions</summary>\n\n");
@@ -162,11 +169,14 @@ fn facts(outcome: &Outcome) -> Vec<String> {
     .collect()
 }
 
-fn item(outcome: &Outcome, finding: &Finding) -> String {
+fn item(outcome: &Outcome, finding: &Finding, known: Option<&Known>) -> String {
     let Words { message, remedy } = words::finding(finding, &Place::of(outcome));
     let mut item = format!("- **{}** `{}`: {}", word(&finding.severity()), word(&finding.code()), prose(&message));
     if !remedy.is_empty() {
         item.push_str(&format!("<br>**Remedy:** {}", prose(&remedy)));
+    }
+    if let Some(known) = known {
+        item.push_str(&format!("<br>**Known:** {}", markdown(&words::known(known))));
     }
     item.push('\n');
     item

@@ -39,6 +39,7 @@ pub(crate) mod sample {
             simulation: Vec::new(),
             findings: findings.into_iter().map(Into::into).collect(),
             network: Default::default(),
+            known: Default::default(),
             not_checked: Default::default(),
         }
     }

@@ -10,8 +10,8 @@ use super::words::{self, Place, Words};
 use crate::facts::ConnectionStatus;
 use crate::facts::Origin;
 use crate::report::{
-    AgentSummary, Code, Difference, Finding, InstanceSummary, NetworkReport, Outcome, Permission, ProfileSummary,
-    RoleSummary, Severity, Shared, Trust, Verdict,
+    AgentSummary, Code, Difference, Finding, InstanceSummary, Known, NetworkReport, Outcome, Permission,
+    ProfileSummary, RoleSummary, Severity, Shared, Trust, Verdict,
 };
 
 /// An element of `results`, and a line of `-o ndjson`.
@@ -60,7 +60,9 @@ pub(super) struct ResultJson<'a> {
 
 impl<'a> ResultJson<'a> {
     pub(super) fn new(outcome: &'a Outcome) -> ResultJson<'a> {
-        let findings = outcome.findings.iter().map(|finding| FindingJson { finding, outcome });
+        let known = |index: usize| outcome.known.get(&index).map(AsRef::as_ref);
+        let findings = outcome.findings.iter().enumerate();
+        let findings = findings.map(|(index, finding)| FindingJson { finding, known: known(index), outcome });
         ResultJson {
             target: &outcome.target,
             account: outcome.account.as_deref(),
@@ -86,6 +88,7 @@ impl<'a> ResultJson<'a> {
 /// An element of `findings`.
 struct FindingJson<'a> {
     finding: &'a Shared<Finding>,
+    known: Option<&'a Known>,
     outcome: &'a Outcome,
 }
 
@@ -103,6 +106,16 @@ struct FindingFields<'a> {
     remedy: String,
     /// What the message says, as data.
     details: &'a Finding,
+    /// That a baseline knows the finding, so that it does not count for the exit code; not there if none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<&'a Known>,
+}
+
+impl<'a> FindingFields<'a> {
+    fn new(finding: &'a Finding, known: Option<&'a Known>, place: &Place<'_>) -> FindingFields<'a> {
+        let Words { message, remedy } = words::finding(finding, place);
+        FindingFields { code: finding.code(), severity: finding.severity(), message, remedy, details: finding, known }
+    }
 }
 
 impl JsonSchema for FindingJson<'_> {
@@ -117,12 +130,13 @@ impl JsonSchema for FindingJson<'_> {
 
 impl Serialize for FindingJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = Place::of(self.outcome);
+        if self.known.is_some() {
+            // Whoever shares the finding does not share that it is known.
+            return FindingFields::new(self.finding, self.known, &place).serialize(serializer);
+        }
         let json = self.finding.json(|finding| {
-            let place = Place::of(self.outcome);
-            let Words { message, remedy } = words::finding(finding, &place);
-            let (code, severity) = (finding.code(), finding.severity());
-            let json =
-                serde_json::value::to_raw_value(&FindingFields { code, severity, message, remedy, details: finding })?;
+            let json = serde_json::value::to_raw_value(&FindingFields::new(finding, None, &place))?;
             // Words that name this instance are not those of another.
             Ok((json, !place.was_named()))
         });

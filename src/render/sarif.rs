@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::sanitize::{terminal, word};
 use super::words::{self, Place, Words};
-use crate::report::{Code, Finding, Outcome, Report, Severity};
+use crate::report::{Code, Finding, Known, Outcome, Report, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -24,9 +24,8 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// Fails if the log cannot be written, which memory alone decides.
 pub fn render(report: &Report, version: &str) -> serde_json::Result<String> {
     let mut seen = BTreeMap::new();
-    let findings =
-        report.results.iter().flat_map(|outcome| outcome.findings.iter().map(move |finding| (outcome, finding)));
-    let results = findings.map(|(outcome, finding)| result(outcome, finding, &mut seen)).collect();
+    let findings = report.results.iter().flat_map(|outcome| outcome.findings().map(move |said| (outcome, said)));
+    let results = findings.map(|(outcome, (finding, known))| result(outcome, finding, known, &mut seen)).collect();
     let driver = Driver { name: "ssm-profile", version, rules: rules(report) };
     let log = Log { schema: SCHEMA, version: "2.1.0", runs: [Run { tool: Tool { driver }, results }] };
     let mut text = serde_json::to_string_pretty(&log)?;
@@ -83,6 +82,16 @@ struct LogResult {
     message: Text,
     locations: [Location; 1],
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressions: Option<[Suppression; 1]>,
+}
+
+/// That a baseline knows the finding.
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -169,7 +178,12 @@ fn rules(report: &Report) -> Vec<Rule> {
         .collect()
 }
 
-fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usize>) -> LogResult {
+fn result(
+    outcome: &Outcome,
+    finding: &Finding,
+    known: Option<&Known>,
+    seen: &mut BTreeMap<String, usize>,
+) -> LogResult {
     let place = place(outcome);
     let identity = format!("{}:{place}", word(&finding.code()));
     // Two findings of a code on one target, say of two actions, must not become one alert.
@@ -191,6 +205,10 @@ fn result(outcome: &Outcome, finding: &Finding, seen: &mut BTreeMap<String, usiz
         message: Text { text: message(outcome, finding) },
         locations: [Location { physical_location, logical_locations: [logical_location] }],
         partial_fingerprints,
+        suppressions: known.map(|known| {
+            let justification = terminal(&words::known(known)).into_owned();
+            [Suppression { kind: "external", status: "accepted", justification }]
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::changes_json::Run;
 use super::json::{Envelope, pretty};
+use crate::baseline;
 use crate::facts::snapshot;
 
 /// The machine formats.
@@ -18,19 +19,27 @@ pub enum Format {
     Snapshot,
     /// What `fix -o json` and `undo -o json` print.
     Fix,
+    /// What `check --baseline` reads.
+    Baseline,
 }
 
-/// The schema of a format: what this version writes, in JSON Schema 2020-12.
+/// The schema of a format, in JSON Schema 2020-12: what this version writes, of a baseline what it reads.
 ///
 /// # Errors
 /// Only if a value cannot be written as JSON.
 pub fn of(format: Format) -> Result<String, serde_json::Error> {
-    let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(RecursiveTransform(for_any_language));
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(for_any_language));
+    let settings = match format {
+        // People write it.
+        Format::Baseline => settings.for_deserialize(),
+        Format::Report | Format::Snapshot | Format::Fix => settings.for_serialize(),
+    };
     let generator = settings.into_generator();
     let (id, mut schema) = match format {
         Format::Report => ("urn:ssm-profile:schema:report:1", generator.into_root_schema_for::<Envelope>()),
         Format::Snapshot => ("urn:ssm-profile:schema:snapshot:3", snapshot::schema(generator)),
         Format::Fix => ("urn:ssm-profile:schema:fix:1", generator.into_root_schema_for::<Run>()),
+        Format::Baseline => ("urn:ssm-profile:schema:baseline:1", baseline::schema(generator)),
     };
     schema.insert("$id".to_owned(), id.into());
     pretty(&schema)

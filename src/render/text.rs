@@ -6,8 +6,8 @@ use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::words::{self, Place, Words};
 use crate::report::{
-    DecidedBy, Decision, Difference, Finding, NetworkPath, Outcome, PathDecision, Permission, PolicyKind, Report,
-    Severity, Shared, Summary, Trust, Verdict, Via,
+    DecidedBy, Decision, Difference, Finding, Known, NetworkPath, Outcome, PathDecision, Permission, PolicyKind,
+    Report, Severity, Shared, Summary, Trust, Verdict, Via,
 };
 use iam_eval::arn::Arn;
 
@@ -92,13 +92,13 @@ impl Page {
             self.heading("the policy simulator disagrees");
             outcome.simulation.iter().for_each(|difference| self.difference(difference));
         }
-        let telling = |finding: &&Finding| {
+        let telling = |(finding, _): &(&Finding, Option<&Known>)| {
             finding.severity() != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
         };
-        let findings: Vec<&Finding> = outcome.findings.iter().map(Shared::as_ref).filter(telling).collect();
+        let findings: Vec<(&Finding, Option<&Known>)> = outcome.findings().filter(telling).collect();
         if !findings.is_empty() {
             self.heading("findings");
-            findings.into_iter().for_each(|finding| self.finding(finding, &Place::of(outcome)));
+            findings.into_iter().for_each(|(finding, known)| self.finding(finding, known, &Place::of(outcome)));
         }
         if self.alone && !outcome.not_checked.is_empty() {
             self.heading("not checked");
@@ -128,7 +128,8 @@ impl Page {
             Verdict::Unknown => ("unknown", OPEN),
             Verdict::Skipped => ("skipped", DIM),
         };
-        let mut line = format!("{style}{word}{style:#}  {STRONG}{}{STRONG:#}", clean(&outcome.target));
+        let known = if outcome.is_known() { " (known)" } else { "" };
+        let mut line = format!("{style}{word}{style:#}{known}  {STRONG}{}{STRONG:#}", clean(&outcome.target));
         if let Some(name) = outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()) {
             let _ = write!(line, " ({})", clean(name));
         }
@@ -147,7 +148,8 @@ impl Page {
 
     /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
-        if let Some(finding) = outcome.findings.iter().find(|finding| finding.decides()) {
+        let new = outcome.new_findings().find(|finding| finding.decides());
+        if let Some(finding) = new.or(outcome.findings.iter().map(Shared::as_ref).find(|finding| finding.decides())) {
             let _ = write!(line, ": {}", clean(&words::finding(finding, &Place::of(outcome)).message));
         }
     }
@@ -230,7 +232,7 @@ impl Page {
         self.line(6, &clean(explanation));
     }
 
-    fn finding(&mut self, finding: &Finding, place: &Place<'_>) {
+    fn finding(&mut self, finding: &Finding, known: Option<&Known>, place: &Place<'_>) {
         let style = match finding.severity() {
             Severity::Error => BAD,
             Severity::Warning => OPEN,
@@ -241,6 +243,9 @@ impl Page {
         let Words { message, remedy } = words::finding(finding, place);
         self.line(4, &format!("{style}{severity}{style:#} {STRONG}{code}{STRONG:#}: {}", clean(&message)));
         self.line(6, &format!("{DIM}remedy:{DIM:#} {}", clean(&remedy)));
+        if let Some(known) = known {
+            self.line(6, &format!("{DIM}known:{DIM:#} {}", clean(&words::known(known))));
+        }
     }
 
     fn heading(&mut self, title: &str) {
@@ -322,10 +327,13 @@ fn decider(by: &DecidedBy, verbose: bool) -> String {
 }
 
 fn summary(summary: Summary) -> String {
-    let Summary { checked, ready, not_ready, unknown, skipped } = summary;
+    let Summary { checked, ready, not_ready, unknown, skipped, known } = summary;
     let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
     if skipped > 0 {
         let _ = write!(line, ", {skipped} skipped");
+    }
+    if known > 0 {
+        let _ = write!(line, "; {known} known from the baseline");
     }
     line
 }

@@ -1,13 +1,13 @@
 //! The stable finding codes.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Defines the codes, each with the sentence that describes it wherever codes are described.
 macro_rules! codes {
     ($(#[doc = $description:literal] $code:ident,)*) => {
         /// What kind of thing a finding is about.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "kebab-case")]
         pub enum Code {
             $(#[doc = $description] $code,)*

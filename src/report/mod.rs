@@ -4,6 +4,7 @@
 
 mod code;
 mod finding;
+mod known;
 mod network;
 mod not_checked;
 mod shared;
@@ -17,6 +18,7 @@ use crate::facts::Origin;
 pub use code::Code;
 pub use finding::*;
 pub use iam_eval::{Decision, PolicyKind};
+pub use known::{Known, KnownFindings};
 pub use network::{
     AclRule, Direction, DnsAttribute, FarSide, NetworkPath, NetworkReport, PathDecision, PathObstacle, PathUnknown,
     Service, Via,
@@ -46,12 +48,20 @@ pub struct Summary {
     pub unknown: usize,
     /// Terminated instances met in a selection.
     pub skipped: usize,
+    /// Those that are not ready, or unknown, for nothing but what a baseline knows; not there if there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub known: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Summary {
-    fn count(&mut self, verdict: Verdict) {
+    fn count(&mut self, outcome: &Outcome) {
         self.checked += 1;
-        match verdict {
+        self.known += usize::from(outcome.is_known());
+        match outcome.verdict {
             Verdict::Ready => self.ready += 1,
             Verdict::NotReady => self.not_ready += 1,
             Verdict::Unknown => self.unknown += 1,
@@ -70,14 +80,14 @@ impl Report {
     /// Counts the verdicts, those that are not shown too.
     pub fn summary(&self) -> Summary {
         let mut summary = self.not_shown;
-        self.results.iter().for_each(|outcome| summary.count(outcome.verdict));
+        self.results.iter().for_each(|outcome| summary.count(outcome));
         summary
     }
 
     /// The same report, of which only some results are shown.
     pub fn showing(mut self, is_shown: impl Fn(&Outcome) -> bool) -> Report {
         let (shown, hidden): (Vec<Outcome>, Vec<Outcome>) = self.results.into_iter().partition(is_shown);
-        hidden.iter().for_each(|outcome| self.not_shown.count(outcome.verdict));
+        hidden.iter().for_each(|outcome| self.not_shown.count(outcome));
         Report { results: shown, ..self }
     }
 }
@@ -119,6 +129,8 @@ pub struct Outcome {
     pub findings: Vec<Shared<Finding>>,
     /// The way from the instance to AWS, where anybody looked.
     pub network: Shared<NetworkReport>,
+    /// Which of them a baseline knows.
+    pub known: KnownFindings,
     /// What this verdict does not speak of, for a person.
     pub not_checked: Shared<Vec<NotChecked>>,
 }

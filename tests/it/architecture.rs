@@ -5,8 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// These rooms decide, and know nothing of the world.
-const PURE: [&str; 10] =
-    ["iam_eval", "needs", "network", "agent_context", "facts", "report", "diagnose", "fix", "emit", "command_line"];
+const PURE: [&str; 11] = [
+    "iam_eval",
+    "needs",
+    "network",
+    "agent_context",
+    "facts",
+    "report",
+    "baseline",
+    "diagnose",
+    "fix",
+    "emit",
+    "command_line",
+];
 const WORLD: [&str; 18] = [
     "aws_config",
     "aws_credential",

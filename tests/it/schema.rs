@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::command::Sandbox;
 use crate::support::schema::published;
 
-const FORMATS: [&str; 3] = ["report", "snapshot", "fix"];
+const FORMATS: [&str; 4] = ["report", "snapshot", "fix", "baseline"];
 
 /// Calls this with every object below, itself included.
 fn each_object<'a>(value: &'a Value, visit: &mut impl FnMut(&'a serde_json::Map<String, Value>)) {
@@ -31,7 +31,12 @@ fn each_says_what_it_is() {
     let ids = schemas.each_ref().map(|schema| schema["$id"].as_str().unwrap());
     assert_eq!(
         ids,
-        ["urn:ssm-profile:schema:report:1", "urn:ssm-profile:schema:snapshot:3", "urn:ssm-profile:schema:fix:1"]
+        [
+            "urn:ssm-profile:schema:report:1",
+            "urn:ssm-profile:schema:snapshot:3",
+            "urn:ssm-profile:schema:fix:1",
+            "urn:ssm-profile:schema:baseline:1"
+        ]
     );
 }
 
@@ -58,6 +63,7 @@ fn none_speaks_rust_or_closes_an_object() {
 fn what_is_promised_is_there() {
     let report = published("report");
     let fix = published("fix");
+    let baseline = published("baseline");
     let required = |schema: &Value| -> BTreeSet<String> { serde_json::from_value(schema["required"].clone()).unwrap() };
     for (schema, keys) in [
         (&report, "schema_version tool source summary results"),
@@ -78,6 +84,8 @@ fn what_is_promised_is_there() {
         (&report["$defs"]["Finding"], "code severity message remedy details"),
         (&fix, "schema_version tool command dry_run changes refusals warnings reach backup stopped next"),
         (&fix["$defs"]["Change"], "action target name region account before after mends status note"),
+        (&baseline, "baseline_version findings"),
+        (&baseline["$defs"]["Entry"], "target code"),
         (&fix["$defs"]["Refusal"], "target reason message remedy details"),
     ] {
         let promised: BTreeSet<String> = keys.split(' ').map(str::to_owned).collect();

@@ -145,6 +145,14 @@ pub struct Check {
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: FailOn,
 
+    /// Take the findings that this file names as known: they are shown, and do not count for the exit code
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub baseline: Option<OsString>,
+
+    /// Write a baseline of the present findings; keeps the reasons and end dates of one that is there
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub write_baseline: Option<OsString>,
+
     /// Show only targets with this verdict; the exit code and the summary cover all
     #[arg(long, value_enum, default_value_t = Show::All, value_name = "VERDICT", help_heading = "Output")]
     pub show: Show,
@@ -390,6 +398,8 @@ pub enum Format {
     Snapshot,
     /// What fix -o json and undo -o json print
     Fix,
+    /// What check --baseline reads and check --write-baseline writes
+    Baseline,
 }
 
 /// A form of a report, and the file that it goes to; standard output if none is named.

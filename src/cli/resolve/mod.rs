@@ -6,6 +6,7 @@ mod requirements;
 
 use std::ffi::{OsStr, OsString};
 
+use super::baseline::Baselines;
 use super::output::Destinations;
 use super::{args, files};
 use crate::limits;
@@ -119,6 +120,8 @@ pub struct CheckPlan {
     pub preferences: Preferred,
     /// Where the report goes.
     pub output: Destinations,
+    /// What is known.
+    pub baselines: Baselines,
 }
 
 /// A run of `snapshot`, resolved.
@@ -186,7 +189,12 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         mistakes.extend(found);
         Destinations { stdout: args::Output::Text, files: Vec::new() }
     });
-    finish(CheckPlan { source, levels, regions, reach, requirements, preferences, output }, mistakes)
+    match Baselines::open(typed, &output) {
+        Ok(baselines) => {
+            finish(CheckPlan { source, levels, regions, reach, requirements, preferences, output, baselines }, mistakes)
+        }
+        Err(found) => Err(mistakes.into_iter().chain(found).collect()),
+    }
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::render::words::{self, Place, Words};
-use crate::report::{Code, Decision, Finding, Outcome, Report, Severity, Verdict};
+use crate::report::{Code, Decision, Finding, Known, Outcome, Report, Severity, Verdict};
 use iam_eval::arn::{Arn, is_instance_id};
 
 /// What keeps some of the results from being ready, and which.
@@ -23,6 +23,13 @@ pub struct Cause<'a> {
     pub undecided: Vec<&'a str>,
     /// The results, by Region and id. There is at least one.
     pub members: Vec<Member<'a>>,
+}
+
+impl Cause<'_> {
+    /// Whether it is nothing but what a baseline knows.
+    pub fn is_known(&self) -> bool {
+        !self.grounds.is_empty() && self.grounds.iter().all(|ground| ground.known.is_some())
+    }
 }
 
 /// The thing to blame.
@@ -47,6 +54,8 @@ pub struct Ground<'a> {
     pub finding: Cow<'a, Finding>,
     /// What is the case, and what to do about it.
     pub words: Words,
+    /// That a baseline knows it.
+    pub known: Option<&'a Known>,
 }
 
 /// A result.
@@ -93,7 +102,7 @@ pub struct Caution<'a> {
     pub members: Vec<Member<'a>>,
 }
 
-/// The causes, worst first: what is not ready before what is unknown, then by the number of results, then by name.
+/// The causes, worst first: what is new before what is known, what is not ready before what is unknown, then by the number of results, then by name.
 pub fn causes(report: &Report) -> Vec<Cause<'_>> {
     let mut groups: BTreeMap<Key<'_>, Group<'_>> = BTreeMap::new();
     for outcome in &report.results {
@@ -103,39 +112,34 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
             Verdict::Ready | Verdict::Skipped => continue,
         };
         let member = member(outcome);
-        let mut findings: Vec<&Finding> = Vec::new();
-        for finding in &outcome.findings {
-            if finding.decides() {
-                findings.push(finding);
-            }
-        }
+        let (findings, known): (Vec<&Finding>, Vec<Option<&Known>>) =
+            outcome.findings().filter(|(finding, _)| finding.decides()).unzip();
         let grounds = findings.iter().map(|finding| finding.of_any_instance(member.region)).collect();
         let blame = if member.kind.is_unread() { Blame::NotRead } else { blame(outcome, &findings) };
         let undecided = if findings.is_empty() { undecided(outcome) } else { Vec::new() };
-        let key = Key { unknown, blame, account: outcome.account.as_deref(), grounds, undecided };
+        let key = Key { unknown, blame, account: outcome.account.as_deref(), grounds, undecided, known };
         groups.entry(key).or_default().add(member, outcome, &findings);
     }
     let mut causes: Vec<Cause<'_>> = groups.into_iter().map(|(key, group)| cause(key, group)).collect();
-    causes.sort_by_key(|cause| (cause.verdict == Verdict::Unknown, Reverse(cause.members.len())));
+    causes.sort_by_key(|cause| (cause.is_known(), cause.verdict == Verdict::Unknown, Reverse(cause.members.len())));
     causes
 }
 
 /// The warnings about what is ready, those of the most results first.
 pub fn cautions(report: &Report) -> Vec<Caution<'_>> {
-    let mut groups: BTreeMap<Cow<'_, Finding>, Group<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Cow<'_, Finding>, Option<&Known>), Group<'_>> = BTreeMap::new();
     for outcome in report.results.iter().filter(|outcome| outcome.verdict == Verdict::Ready) {
         let member = member(outcome);
-        for finding in &outcome.findings {
-            let finding: &Finding = finding;
+        for (finding, known) in outcome.findings() {
             if finding.severity() == Severity::Warning {
-                let key = finding.of_any_instance(member.region);
+                let key = (finding.of_any_instance(member.region), known);
                 groups.entry(key).or_default().add(member, outcome, &[finding]);
             }
         }
     }
     let mut cautions = Vec::with_capacity(groups.len());
-    for (key, group) in groups {
-        let (grounds, members) = group.finish(vec![key]);
+    for ((key, known), group) in groups {
+        let (grounds, members) = group.finish(vec![key], vec![known]);
         cautions.extend(grounds.into_iter().next().map(|ground| Caution { ground, members }));
     }
     cautions.sort_by_key(|caution| Reverse(caution.members.len()));
@@ -173,6 +177,8 @@ struct Key<'a> {
     account: Option<&'a str>,
     grounds: Vec<Cow<'a, Finding>>,
     undecided: Vec<&'a str>,
+    /// Which of the grounds are known.
+    known: Vec<Option<&'a Known>>,
 }
 
 /// The results under one key, and the first one with its findings in full.
@@ -194,7 +200,7 @@ impl<'a> Group<'a> {
     }
 
     /// `keys` are the findings without what one instance alone has.
-    fn finish(self, keys: Vec<Cow<'a, Finding>>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
+    fn finish(self, keys: Vec<Cow<'a, Finding>>, known: Vec<Option<&'a Known>>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
         let Group { mut members, first, same } = self;
         members.sort_unstable();
         let place = match (members.as_slice(), &first) {
@@ -202,9 +208,9 @@ impl<'a> Group<'a> {
             (members, _) => Place::of_several(one_region(members)),
         };
         let full = first.filter(|_| same).map(|(_, findings)| findings).unwrap_or_default();
-        let grounds = keys.into_iter().enumerate().map(|(index, finding)| {
+        let grounds = keys.into_iter().zip(known).enumerate().map(|(index, (finding, known))| {
             let words = words::finding(full.get(index).copied().unwrap_or(&finding), &place);
-            Ground { finding, words }
+            Ground { finding, words, known }
         });
         let grounds = grounds.collect();
         (grounds, members)
@@ -218,8 +224,8 @@ fn one_region<'a>(members: &[Member<'a>]) -> Option<&'a str> {
 }
 
 fn cause<'a>(key: Key<'a>, group: Group<'a>) -> Cause<'a> {
-    let Key { unknown, blame, account, grounds, undecided } = key;
-    let (grounds, members) = group.finish(grounds);
+    let Key { unknown, blame, account, grounds, undecided, known } = key;
+    let (grounds, members) = group.finish(grounds, known);
     let verdict = if unknown { Verdict::Unknown } else { Verdict::NotReady };
     Cause { verdict, blame, account, grounds, undecided, members }
 }

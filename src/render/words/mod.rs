@@ -5,6 +5,7 @@
 mod agent;
 mod chain;
 mod keys;
+mod known;
 mod logs;
 mod not_checked;
 mod permissions;
@@ -18,6 +19,7 @@ use std::cell::Cell;
 use crate::command_line::Command;
 use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
+pub use known::known;
 pub use not_checked::not_checked;
 pub use refusals::refusal;
 

@@ -18,6 +18,7 @@ pub enum Format {
     Result,
     Snapshot,
     Fix,
+    Baseline,
     /// SARIF 2.1.0, whose schema is not of this project.
     Sarif,
 }
@@ -28,6 +29,7 @@ struct Closed {
     result: SchemaIndex,
     snapshot: SchemaIndex,
     fix: SchemaIndex,
+    baseline: SchemaIndex,
     sarif: SchemaIndex,
 }
 
@@ -42,8 +44,9 @@ static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     };
     let (report, result) = (add(closed("report"), ""), add(closed("report"), "#/$defs/Result"));
     let (snapshot, fix) = (add(closed("snapshot"), ""), add(closed("fix"), ""));
+    let baseline = add(closed("baseline"), "");
     let sarif = add(parse(SARIF), "");
-    Closed { schemas, report, result, snapshot, fix, sarif }
+    Closed { schemas, report, result, snapshot, fix, baseline, sarif }
 });
 
 /// It is closed as it stands.
@@ -85,12 +88,13 @@ fn close(schema: &mut Value, covered: bool) {
 
 /// Why a value is not of a format, if so.
 pub fn mistake(format: Format, value: &Value) -> Option<String> {
-    let Closed { schemas, report, result, snapshot, fix, sarif } = &*CLOSED;
+    let Closed { schemas, report, result, snapshot, fix, baseline, sarif } = &*CLOSED;
     let schema = match format {
         Format::Report => report,
         Format::Result => result,
         Format::Snapshot => snapshot,
         Format::Fix => fix,
+        Format::Baseline => baseline,
         Format::Sarif => sarif,
     };
     schemas.validate(value, *schema).err().map(|error| format!("{error}"))
@@ -111,6 +115,8 @@ pub fn read_any(text: &str) -> Value {
         hold(if has("command") { Format::Fix } else { Format::Report }, &value);
     } else if has("snapshot_version") {
         hold(Format::Snapshot, &value);
+    } else if has("baseline_version") {
+        hold(Format::Baseline, &value);
     } else if has("runs") {
         hold(Format::Sarif, &value);
     }
