@@ -67,7 +67,14 @@ fn is_of_credentials(code: Code) -> bool {
         | Code::KmsKeyPolicy
         | Code::DhmcFallbackOff
         | Code::SessionLogs
-        | Code::AgentOffline => false,
+        | Code::AgentOffline
+        | Code::NoNetworkPath
+        | Code::SecurityGroupBlocks
+        | Code::NetworkAclBlocks
+        | Code::EndpointDns
+        | Code::EndpointPolicy
+        | Code::NetworkUnknown
+        | Code::NotConnected => false,
     }
 }
 

@@ -15,6 +15,7 @@ mod key_policy;
 mod library;
 mod memo;
 mod near_miss;
+pub mod network;
 mod path;
 mod permissions;
 mod planned;

@@ -5,7 +5,7 @@ use super::addresses::{Addresses, of_cidr};
 use super::leg::Leg;
 use super::{Place, read};
 use crate::facts::{AclEntry, NetworkAcl};
-use crate::report::{AclRule, Direction, PathObstacle, PathUnknown};
+use crate::report::{AclPeer, AclRule, Direction, PathObstacle, PathUnknown};
 
 const HTTPS: (u16, u16) = (443, 443);
 
@@ -16,11 +16,11 @@ const EPHEMERAL: (u16, u16) = (1024, 65535);
 /// The number of the last entry of each network ACL, which denies.
 const FINAL: i32 = 32767;
 
-/// Addresses with what they are called; the public addresses of AWS have no name.
-#[derive(Debug, Clone, Copy)]
+/// Addresses with what they are called.
+#[derive(Debug, Clone)]
 pub(super) struct OtherSide<'a> {
     pub(super) addresses: &'a Addresses,
-    pub(super) name: Option<&'a str>,
+    pub(super) name: AclPeer,
 }
 
 /// Whether connections from within the subnet to the other side, and the answers to them, pass its border.
@@ -46,7 +46,7 @@ fn crosses(place: &Place<'_>, subnet: &str, other: OtherSide<'_>, needed: [(Dire
             rule: denied.rule,
             direction,
             ports: denied.ports,
-            other_side: other.name.map(str::to_owned),
+            other_side: other.name.clone(),
         };
         match decide(acl, direction, other.addresses, ports) {
             Decided::Allowed => {}

@@ -8,7 +8,7 @@ use super::public::public_addresses;
 use super::routes::{Target, is_of_gateway_endpoint, routed, table_of, target, unknown_target};
 use super::{Decision, Place, Source, read};
 use crate::facts::VpcEndpoint;
-use crate::report::{Direction, FarSide, PathObstacle, PathUnknown, Via};
+use crate::report::{AclPeer, Direction, FarSide, PathObstacle, PathUnknown, Via};
 
 /// An interface endpoint with its id.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Endpoint<'_> {
 /// An interface of an endpoint: its subnet, and its address or those that it may have.
 struct Interface {
     subnet: String,
-    name: Option<String>,
+    name: String,
     addresses: Addresses,
     is_exact: bool,
 }
@@ -104,7 +104,7 @@ fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg 
         Allowed::Nothing | Allowed::Part => Leg::closed(PathObstacle::Ingress {
             endpoint: endpoint.id.to_owned(),
             groups: groups.to_vec(),
-            from: address.to_owned(),
+            from: Some(address.to_owned()),
             from_groups: own.clone(),
         }),
         Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
@@ -133,7 +133,7 @@ fn interfaces(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<Interface
     let exact = own.filter_map(|interface| {
         let name = interface.address.clone()?;
         let addresses = of_cidr(&name).ok().filter(|addresses| !addresses.is_empty())?;
-        Some(Interface { subnet: interface.subnet.clone(), name: Some(name), addresses, is_exact: true })
+        Some(Interface { subnet: interface.subnet.clone(), name, addresses, is_exact: true })
     });
     let mut interfaces: Vec<Interface> = exact.collect();
     let unlisted = |subnet: &&String| !interfaces.iter().any(|interface| interface.subnet == **subnet);
@@ -146,7 +146,7 @@ fn interfaces(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<Interface
         for id in rest {
             let cidr = subnets.and_then(|subnets| subnets.get(id)).and_then(|subnet| subnet.cidr.clone());
             let addresses = cidr.as_deref().and_then(|cidr| of_cidr(cidr).ok());
-            let (Some(addresses), name) = (addresses, cidr) else {
+            let (Some(addresses), Some(name)) = (addresses, cidr) else {
                 let api = "ec2:DescribeSubnets".to_owned();
                 return Err(vec![PathUnknown::NotSeen { id: id.clone(), api }]);
             };
@@ -162,10 +162,11 @@ fn between(place: &Place<'_>, interface: &Interface) -> Leg {
     if interface.subnet == *own_subnet {
         return Leg::default();
     }
-    let name = place.interface.private_ip.as_deref();
-    let own = name.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
-    let there = OtherSide { addresses: &interface.addresses, name: interface.name.as_deref() };
+    let address = place.interface.private_ip.as_deref();
+    let own = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+    let there = OtherSide { addresses: &interface.addresses, name: AclPeer::Addresses(interface.name.clone()) };
     let mut leg = lets_out(place, own_subnet, there);
+    let name = AclPeer::Instance(address.map(str::to_owned));
     leg.needs(lets_in(place, &interface.subnet, OtherSide { addresses: &own, name }));
     leg.needs(local_route(place, own_subnet, &interface.addresses, interface.is_exact));
     leg.needs(local_route(place, &interface.subnet, &own, true));
@@ -240,6 +241,10 @@ pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Opt
         }
         Allowed::Unknown(unknowns) => leg.unknowns.extend(unknowns),
     }
-    leg.needs(lets_out(place, &place.interface.subnet, OtherSide { addresses: &addresses, name: None }));
+    leg.needs(lets_out(
+        place,
+        &place.interface.subnet,
+        OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses },
+    ));
     Some(leg)
 }

@@ -7,12 +7,12 @@ use super::leg::{Leg, either};
 use super::routes::{Table, Target, routed, table_of, target, unknown_target};
 use super::{Place, Source, read};
 use crate::facts::{NatGateway, Route};
-use crate::report::{Direction, FarSide, PathObstacle, PathUnknown, Via};
+use crate::report::{AclPeer, Direction, FarSide, PathObstacle, PathUnknown, Via};
 
 /// The public way from the instance.
 pub(super) fn leg(place: &Place<'_>) -> Leg {
     let addresses = public_addresses(place);
-    let to = OtherSide { addresses: &addresses, name: None };
+    let to = OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses };
     let mut leg = by_routes(place, &addresses);
     leg.needs(egress(place, &addresses));
     leg.needs(lets_out(place, &place.interface.subnet, to));
@@ -80,7 +80,20 @@ fn blackhole(table: Table<'_>, subnet: &str, route: &Route) -> PathObstacle {
 }
 
 fn no_route(table: Table<'_>, subnet: &str) -> PathObstacle {
-    PathObstacle::NoRoute { table: table.id.to_owned(), subnet: subnet.to_owned() }
+    let (table, subnet) = (table.id.to_owned(), subnet.to_owned());
+    PathObstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None }
+}
+
+/// That the subnet of a NAT gateway has no route to an internet gateway; the VPC has one at most.
+fn no_way_out(place: &Place<'_>, table: Table<'_>, subnet: &str, nat: &str) -> PathObstacle {
+    let mut gateways = place.network.internet_gateways.known().into_iter().flatten();
+    let own = gateways.find(|(_, vpcs)| vpcs.iter().any(|vpc| vpc == place.vpc));
+    PathObstacle::NoRoute {
+        table: table.id.to_owned(),
+        subnet: subnet.to_owned(),
+        nat_gateway: Some(nat.to_owned()),
+        internet_gateway: own.map(|(id, _)| id.clone()),
+    }
 }
 
 /// An internet gateway translates for interfaces that have a public IPv4 address
@@ -171,22 +184,23 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
                 legs.push(out);
             }
             Target::Blackhole => legs.push(Leg::closed(blackhole(table, subnet, route))),
-            Target::EgressOnly => legs.push(Leg::closed(no_route(table, subnet))),
+            Target::EgressOnly => legs.push(Leg::closed(no_way_out(place, table, subnet, id))),
             // Its traffic would come back to itself.
-            Target::NatGateway(other) if other == id => legs.push(Leg::closed(no_route(table, subnet))),
+            Target::NatGateway(other) if other == id => legs.push(Leg::closed(no_way_out(place, table, subnet, id))),
             Target::NatGateway(_) | Target::Beyond => legs.push(Leg::unknown(unknown_target(table, route))),
         }
     }
     if routed.some_without || legs.is_empty() {
-        legs.push(Leg::closed(no_route(table, subnet)));
+        legs.push(Leg::closed(no_way_out(place, table, subnet, id)));
     }
     legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
     leg.through.extend(gateways);
     leg.needs(either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() }));
-    leg.needs(lets_out(place, subnet, OtherSide { addresses: &addresses, name: None }));
+    leg.needs(lets_out(place, subnet, OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses }));
     if subnet != place.interface.subnet {
-        let name = place.interface.private_ip.as_deref();
-        let own = name.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+        let address = place.interface.private_ip.as_deref();
+        let own = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+        let name = AclPeer::Instance(address.map(str::to_owned));
         leg.needs(lets_in(place, subnet, OtherSide { addresses: &own, name }));
     }
     leg.needs(public_access(place, &[&place.interface.subnet, subnet], Via::NatGateway));

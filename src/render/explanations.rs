@@ -37,6 +37,13 @@ pub fn page(code: Code) -> &'static str {
         Code::SessionLogs => of!("session-logs"),
         Code::AgentOffline => of!("agent-offline"),
         Code::AgentOutdated => of!("agent-outdated"),
+        Code::NoNetworkPath => of!("no-network-path"),
+        Code::SecurityGroupBlocks => of!("security-group-blocks"),
+        Code::NetworkAclBlocks => of!("network-acl-blocks"),
+        Code::EndpointDns => of!("endpoint-dns"),
+        Code::EndpointPolicy => of!("endpoint-policy"),
+        Code::NetworkUnknown => of!("network-unknown"),
+        Code::NotConnected => of!("not-connected"),
         Code::NotInPlan => of!("not-in-plan"),
     }
 }

@@ -48,9 +48,12 @@ pub fn of(format: Format) -> Result<String, serde_json::Error> {
 /// Takes out what belongs to Rust: the sizes of its integers, the links of its documentation, and its `None`. No object is
 /// closed, since later versions may add keys.
 fn for_any_language(schema: &mut Schema) {
-    for (key, of_rust) in
-        [("format", "uint".into()), ("format", "uint32".into()), ("additionalProperties", Value::Bool(false))]
-    {
+    for (key, of_rust) in [
+        ("format", "uint".into()),
+        ("format", "uint16".into()),
+        ("format", "uint32".into()),
+        ("additionalProperties", Value::Bool(false)),
+    ] {
         if schema.get(key) == Some(&of_rust) {
             schema.remove(key);
         }

@@ -80,6 +80,20 @@ codes! {
     AgentOffline,
     /// The agent is older than the version that is needed.
     AgentOutdated,
+    /// Nothing leads from the instance to a service that the agent calls.
+    NoNetworkPath,
+    /// A security group does not allow the agent's connections.
+    SecurityGroupBlocks,
+    /// A network ACL denies the agent's connections, or the answers to them.
+    NetworkAclBlocks,
+    /// The name of a service does not lead to the VPC endpoint that is there for it.
+    EndpointDns,
+    /// The policy of a VPC endpoint does not allow the agent's calls, or may not.
+    EndpointPolicy,
+    /// Whether the agent's connections get through is not known.
+    NetworkUnknown,
+    /// Systems Manager says something else than the verdict.
+    NotConnected,
     /// The plan or template does not say something that the check needs.
     NotInPlan,
 }

@@ -8,7 +8,7 @@ use iam_eval::{DocumentKind, NearMiss, PolicyKind, PolicySetKind, Resemblance, S
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Code;
+use super::{Code, PathObstacle, PathUnknown, PathWeight, Service};
 use crate::facts::{Unreadable, UnreadableKind};
 
 /// How bad a finding is. Only a certain obstacle is an error.
@@ -431,6 +431,24 @@ pub enum FindingKind {
     /// The agent may be too old for Default Host Management Configuration.
     AgentVersionUnknown { least: String },
 
+    /// `ssm:GetConnectionStatus` contradicts the verdict.
+    ConnectionContradicts { connected: bool },
+
+    // The network path.
+    /// Something closes the path to services.
+    PathClosed { obstacle: PathObstacle, services: Vec<Service>, weight: PathWeight },
+    /// Whether the path to services is open is not known. `required` says that the verdict must not pass over it.
+    PathNotKnown { why: PathUnknown, services: Vec<Service>, required: bool },
+    /// The policy of a VPC endpoint does not let the calls through: by a statement that denies, or without one that allows.
+    EndpointPolicyBlocks {
+        endpoint: String,
+        statement: Option<StatementReference>,
+        actions: Vec<String>,
+        weight: PathWeight,
+    },
+    /// Whether it does is not known.
+    EndpointPolicyUnknown { endpoint: String, actions: Vec<String>, depends_on: UnknownReason, leaves_unknown: bool },
+
     // Default Host Management Configuration.
     /// It lets the agent in.
     ManagedByHostManagement { role: String, because: ProfileUnused, lacks_more: bool },
@@ -538,6 +556,8 @@ impl Finding {
                 *association = None;
             }
             FindingKind::AgentOffline { last_seen: Some(seen), .. } => seen.since = None,
+            FindingKind::PathClosed { obstacle, .. } => obstacle.of_any_instance(),
+            FindingKind::PathNotKnown { why, .. } => why.of_any_instance(),
             FindingKind::MissingPermission { permissions, .. } => {
                 let Some(region) = region else { return Cow::Borrowed(self) };
                 for resource in permissions.iter_mut().filter_map(|permission| permission.resource.as_mut()) {
@@ -625,6 +645,12 @@ impl FindingKind {
             | FindingKind::EitherRole { .. }
             | FindingKind::FallbackUnknown { .. } => Code::ManagedByDhmc,
             FindingKind::FallbackOff { .. } => Code::DhmcFallbackOff,
+            FindingKind::ConnectionContradicts { .. } => Code::NotConnected,
+            FindingKind::PathClosed { obstacle, .. } => code_of_obstacle(obstacle),
+            FindingKind::PathNotKnown { .. } => Code::NetworkUnknown,
+            FindingKind::EndpointPolicyBlocks { .. } | FindingKind::EndpointPolicyUnknown { .. } => {
+                Code::EndpointPolicy
+            }
             #[cfg(test)]
             FindingKind::Sample { code, .. } => *code,
         }
@@ -656,6 +682,12 @@ impl FindingKind {
             | FindingKind::AgentOutdated { .. }
             | FindingKind::FallbackOff { .. }
             | FindingKind::HostRoleMissing { .. } => ERROR,
+            FindingKind::PathClosed { weight, .. } | FindingKind::EndpointPolicyBlocks { weight, .. } => match weight {
+                PathWeight::Sessions => ERROR,
+                PathWeight::Connected | PathWeight::Logs => WARNING,
+            },
+            FindingKind::PathNotKnown { required: true, .. } => UNKNOWN,
+            FindingKind::EndpointPolicyUnknown { leaves_unknown, .. } => unknown_if(*leaves_unknown),
             FindingKind::KeyNotResolved { by_preferences, .. } => {
                 if *by_preferences {
                     ERROR
@@ -717,8 +749,10 @@ impl FindingKind {
             | FindingKind::LogsUnknown { .. }
             | FindingKind::LogDestinationMissing { must_be_encrypted: false, .. }
             | FindingKind::BucketPolicyDenies { only_logs: true, .. }
-            | FindingKind::AgentOffline { .. } => WARNING,
+            | FindingKind::AgentOffline { .. }
+            | FindingKind::ConnectionContradicts { .. } => WARNING,
             FindingKind::NotRead { .. }
+            | FindingKind::PathNotKnown { required: false, .. }
             | FindingKind::OptionalPermission { .. }
             | FindingKind::KeyPolicyNotRead { other_account: None, .. }
             | FindingKind::ManagedByHostManagement { .. }
@@ -757,6 +791,23 @@ fn code_of(kind: UnreadableKind) -> Code {
         | UnreadableKind::Unsupported
         | UnreadableKind::Service
         | UnreadableKind::Other => Code::AwsError,
+    }
+}
+
+fn code_of_obstacle(obstacle: &PathObstacle) -> Code {
+    match obstacle {
+        PathObstacle::Egress { .. } | PathObstacle::Ingress { .. } => Code::SecurityGroupBlocks,
+        PathObstacle::NetworkAcl { .. } => Code::NetworkAclBlocks,
+        PathObstacle::NoPrivateDns { .. } | PathObstacle::VpcDns { endpoint: Some(_), .. } => Code::EndpointDns,
+        PathObstacle::NoRoute { .. }
+        | PathObstacle::Blackhole { .. }
+        | PathObstacle::NoPublicAddress { .. }
+        | PathObstacle::InternetGatewayDetached { .. }
+        | PathObstacle::NatGateway { .. }
+        | PathObstacle::PrivateNatGateway { .. }
+        | PathObstacle::EndpointState { .. }
+        | PathObstacle::VpcDns { endpoint: None, .. }
+        | PathObstacle::BlockPublicAccess { .. } => Code::NoNetworkPath,
     }
 }
 

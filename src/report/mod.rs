@@ -20,8 +20,8 @@ pub use finding::*;
 pub use iam_eval::{Decision, PolicyKind};
 pub use known::{Known, KnownFindings};
 pub use network::{
-    AclRule, Direction, DnsAttribute, FarSide, NetworkPath, NetworkReport, PathDecision, PathObstacle, PathUnknown,
-    Service, Via,
+    AclPeer, AclRule, Direction, DnsAttribute, FarSide, NetworkPath, NetworkReport, PathDecision, PathObstacle,
+    PathUnknown, PathWeight, Service, Via,
 };
 pub use not_checked::NotChecked;
 pub use shared::Shared;

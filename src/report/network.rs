@@ -119,8 +119,28 @@ pub struct AclRule {
     pub direction: Direction,
     /// The first and the last port that the traffic may have.
     pub ports: (u16, u16),
-    /// The addresses on the other side: a CIDR block, or `None` for the public addresses of AWS.
-    pub other_side: Option<String>,
+    /// The other side of the traffic.
+    pub other_side: AclPeer,
+}
+
+/// The other side of traffic that crosses the border of a subnet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AclPeer {
+    /// The public addresses of AWS.
+    PublicAddresses,
+    /// The instance, by its private address; `None` for several instances.
+    Instance(Option<String>),
+    /// An address or a CIDR block.
+    Addresses(String),
+}
+
+impl AclRule {
+    fn of_any_instance(&mut self) {
+        if let AclPeer::Instance(address) = &mut self.other_side {
+            *address = None;
+        }
+    }
 }
 
 /// An attribute of a VPC that decides on names.
@@ -135,17 +155,18 @@ pub enum DnsAttribute {
 
 /// What certainly closes a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(tag = "obstacle", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "a field is what its name says, of the thing that the variant names")]
 pub enum PathObstacle {
     /// No rule of the instance's security groups lets its connections out.
     Egress { groups: Vec<String>, to: FarSide, to_groups: Vec<String> },
     /// No rule of the endpoint's security groups lets them in.
-    Ingress { endpoint: String, groups: Vec<String>, from: String, from_groups: Vec<String> },
+    Ingress { endpoint: String, groups: Vec<String>, from: Option<String>, from_groups: Vec<String> },
     /// A network ACL does not let all of the traffic that is needed pass.
     NetworkAcl { rule: AclRule },
-    /// The route table of the subnet has no route that leads there.
-    NoRoute { table: String, subnet: String },
+    /// The route table of the subnet has no route that leads there. `nat_gateway` is the one that stands in the subnet and needs it,
+    /// `internet_gateway` the one that it could lead to.
+    NoRoute { table: String, subnet: String, nat_gateway: Option<String>, internet_gateway: Option<String> },
     /// What the route leads to is gone.
     Blackhole { table: String, subnet: String, destination: String, target: Option<String> },
     /// The route leads to an internet gateway, and the instance has no public address.
@@ -167,6 +188,15 @@ pub enum PathObstacle {
 }
 
 impl PathObstacle {
+    /// The same for several instances: without what one of them alone has.
+    pub fn of_any_instance(&mut self) {
+        match self {
+            PathObstacle::Ingress { from, .. } => *from = None,
+            PathObstacle::NetworkAcl { rule } => rule.of_any_instance(),
+            _ => {}
+        }
+    }
+
     /// The ids of what stands in the way.
     pub fn ids(&self) -> Vec<&str> {
         match self {
@@ -188,7 +218,7 @@ impl PathObstacle {
 
 /// What keeps a path from being decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(tag = "unknown", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "a field is what its name says, of the thing that the variant names")]
 pub enum PathUnknown {
     /// A call gave no answer.
@@ -231,4 +261,29 @@ pub enum PathUnknown {
     BlockPublicAccess { vpc: String, mode: String },
     /// AWS gave something that is no CIDR block.
     NotACidr { text: String },
+}
+
+impl PathUnknown {
+    /// The same for several instances: without what one of them alone has.
+    pub fn of_any_instance(&mut self) {
+        match self {
+            PathUnknown::NetworkAcl { rule } => rule.of_any_instance(),
+            PathUnknown::SomeOfEndpoint { closed_by, .. } => {
+                closed_by.iter_mut().for_each(PathObstacle::of_any_instance);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How much it matters that a path is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PathWeight {
+    /// Sessions fail.
+    Sessions,
+    /// The agent is connected all the same, by a way that cannot be seen from outside.
+    Connected,
+    /// Session logs are lost.
+    Logs,
 }

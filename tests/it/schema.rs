@@ -106,7 +106,8 @@ fn what_is_promised_is_there() {
             "no-instance-profile instance-profile-missing instance-profile-stale instance-profile-empty association-pending \
              role-missing trust-policy missing-permission explicit-deny blocked-by-boundary blocked-by-scp conditional-permission \
              invalid-policy metadata-disabled instance-not-running instance-terminated instance-not-found access-denied aws-error \
-             managed-by-dhmc dhmc-fallback-off kms-key-policy session-logs agent-offline agent-outdated blocked-by-rcp",
+             managed-by-dhmc dhmc-fallback-off kms-key-policy session-logs agent-offline agent-outdated blocked-by-rcp \
+             no-network-path security-group-blocks network-acl-blocks endpoint-dns endpoint-policy network-unknown not-connected",
         ),
     ] {
         let promised: BTreeSet<String> = promised.split(' ').map(str::to_owned).collect();

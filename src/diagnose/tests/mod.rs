@@ -5,6 +5,7 @@ mod conditional;
 mod host;
 mod key_policy;
 mod memo;
+mod network;
 mod organization;
 mod planned;
 mod preferences;

@@ -2,7 +2,7 @@
 
 use super::super::PathUnknown;
 use super::*;
-use crate::report::{AclRule, Direction};
+use crate::report::{AclPeer, AclRule, Direction};
 
 const ALL: &str = "0.0.0.0/0";
 
@@ -47,7 +47,7 @@ fn the_entry_that_denies_is_named() {
         rule: 7,
         direction: Direction::Outbound,
         ports: (443, 443),
-        other_side: None,
+        other_side: AclPeer::PublicAddresses,
     };
     assert_eq!(world.obstacle(), Obstacle::NetworkAcl { rule: rule.clone() });
     let part = World::with_nat().but(|world| {

@@ -113,7 +113,7 @@ fn the_endpoint_must_let_the_instance_in() {
     let expected = Obstacle::Ingress {
         endpoint: ENDPOINT.to_owned(),
         groups: vec![FAR_GROUP.to_owned()],
-        from: ADDRESS.to_owned(),
+        from: Some(ADDRESS.to_owned()),
         from_groups: vec![GROUP.to_owned()],
     };
     assert_eq!(closed.obstacle(), expected);

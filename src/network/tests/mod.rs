@@ -4,6 +4,7 @@ mod acls;
 mod endpoints;
 mod groups;
 mod names;
+mod properties;
 mod public;
 
 use std::collections::BTreeMap;

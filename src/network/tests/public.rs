@@ -4,16 +4,21 @@ use super::super::{Source, Via};
 use super::*;
 use crate::facts::BlockExclusion;
 
+fn no_route(table: &str) -> Obstacle {
+    let (table, subnet) = (table.to_owned(), SUBNET.to_owned());
+    Obstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None }
+}
+
 #[test]
 fn without_a_route_there_is_no_way() {
     let world = World::closed();
-    let expected = Obstacle::NoRoute { table: "rtb-a".to_owned(), subnet: SUBNET.to_owned() };
+    let expected = no_route("rtb-a");
     assert_eq!(world.obstacle(), expected);
     // A subnet without a table of its own has the main one.
     let main = world.but(|world| {
         known(&mut world.network.route_tables).remove("rtb-a");
     });
-    assert_eq!(main.obstacle(), Obstacle::NoRoute { table: "rtb-main".to_owned(), subnet: SUBNET.to_owned() });
+    assert_eq!(main.obstacle(), no_route("rtb-main"));
 }
 
 #[test]
@@ -59,7 +64,12 @@ fn a_nat_gateway_takes_a_way_of_its_own() {
 
 #[test]
 fn a_nat_gateway_in_a_subnet_without_a_way_out_leads_nowhere() {
-    let no_route = Obstacle::NoRoute { table: "rtb-outer".to_owned(), subnet: OUTER_SUBNET.to_owned() };
+    let no_route = Obstacle::NoRoute {
+        table: "rtb-outer".to_owned(),
+        subnet: OUTER_SUBNET.to_owned(),
+        nat_gateway: Some(NAT.to_owned()),
+        internet_gateway: Some(IGW.to_owned()),
+    };
     let world = World::with_nat().but(|world| world.routes("rtb-outer").truncate(1));
     assert_eq!(world.obstacle(), no_route);
     // It stands in a private subnet, whose route leads back to it.

@@ -276,6 +276,13 @@ fn is_about_role(code: Code) -> bool {
         | Code::AwsError
         | Code::NotInPlan
         | Code::AgentOffline
+        | Code::NoNetworkPath
+        | Code::SecurityGroupBlocks
+        | Code::NetworkAclBlocks
+        | Code::EndpointDns
+        | Code::EndpointPolicy
+        | Code::NetworkUnknown
+        | Code::NotConnected
         | Code::AgentOutdated => false,
     }
 }

@@ -441,6 +441,13 @@ fn no_command_where_it_cannot_help() {
         SessionLogs,
         AgentOffline,
         AgentOutdated,
+        NoNetworkPath,
+        SecurityGroupBlocks,
+        NetworkAclBlocks,
+        EndpointDns,
+        EndpointPolicy,
+        NetworkUnknown,
+        NotConnected,
     ] {
         assert_eq!((of(&[other]), of(&[MissingPermission, other])), (0, 0), "{other:?}");
     }

@@ -7,6 +7,7 @@ mod chain;
 mod keys;
 mod known;
 mod logs;
+mod network;
 mod not_checked;
 mod permissions;
 mod phrases;
@@ -217,6 +218,15 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         }
         Kind::AgentOutdated { version, least, feature } => agent::outdated(version, least, *feature),
         Kind::AgentVersionUnknown { least } => agent::version_unknown(least),
+        Kind::ConnectionContradicts { connected } => network::connection_contradicts(*connected, place),
+        Kind::PathClosed { obstacle, services, weight } => network::closed(obstacle, services, *weight, place),
+        Kind::PathNotKnown { why, services, .. } => network::not_known(why, services),
+        Kind::EndpointPolicyBlocks { endpoint, statement, actions, weight } => {
+            network::endpoint_policy_blocks(endpoint, statement.as_ref(), actions, *weight)
+        }
+        Kind::EndpointPolicyUnknown { endpoint, actions, depends_on, .. } => {
+            network::endpoint_policy_unknown(endpoint, actions, depends_on)
+        }
         Kind::ManagedByHostManagement { role, because, lacks_more } => agent::managed(role, *because, *lacks_more),
         Kind::EitherRole { role } => agent::either_role(role),
         Kind::FallbackUnknown { role, role_lets_agent_in } => agent::fallback_unknown(role, *role_lets_agent_in),

@@ -14,9 +14,10 @@ use super::{Place, Words, finding as in_words, not_checked, refusal as refusal_i
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::fix::{ChangedTo, MissingFact, RefusalKind, ThingKind, User};
 use crate::report::{
-    ActionOn, AgentFeature, AssumingService, ClosedPolicySet, DocumentName, Finding, FindingKind, Flag, LastSeen,
-    LogDestination, MetadataState, NotChecked, NotRead, Obstacle, OfflineCause, ProfileUnused, Reservation,
-    ResourceKind, RoleState, Settling, TargetKind, UnreadPolicy,
+    AclPeer, AclRule, ActionOn, AgentFeature, AssumingService, ClosedPolicySet, Direction, DnsAttribute, DocumentName,
+    FarSide, Finding, FindingKind, Flag, LastSeen, LogDestination, MetadataState, NotChecked, NotRead, Obstacle,
+    OfflineCause, PathObstacle, PathUnknown, PathWeight, ProfileUnused, Reservation, ResourceKind, RoleState, Service,
+    Settling, TargetKind, UnreadPolicy,
 };
 
 /// The names of all variants, and which one a value is. A variant that is added and not listed here does not compile; one that is
@@ -45,7 +46,8 @@ variants!(FINDINGS, name_of_finding, FindingKind:
     KeyPolicyDoesNotAllow KeyPolicyUnknown KeyPolicyNotRead
     LogsDenied LogsUnknown LogDestinationMissing BucketNotEncrypted LogGroupNotEncrypted BucketPolicyInvalid BucketPolicyDenies
     BucketPolicyUnknown
-    AgentOffline AgentOutdated AgentVersionUnknown
+    AgentOffline AgentOutdated AgentVersionUnknown ConnectionContradicts
+    PathClosed PathNotKnown EndpointPolicyBlocks EndpointPolicyUnknown
     ManagedByHostManagement EitherRole FallbackUnknown FallbackOff HostRoleElsewhere HostRoleMissing; not Sample);
 
 variants!(REFUSALS, name_of_refusal, RefusalKind:
@@ -57,6 +59,15 @@ variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
     TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
     RcpsOfOwner RcpsOfBucketOwner Starter BucketPolicy BucketEncryption LogGroup ResourcePolicies CredentialsOnInstance StillOnline
     HostManagement MetadataService ProfileId Agent ShippedPolicy);
+
+variants!(OBSTACLES, name_of_obstacle, PathObstacle:
+    Egress Ingress NetworkAcl NoRoute Blackhole NoPublicAddress InternetGatewayDetached NatGateway PrivateNatGateway EndpointState
+    NoPrivateDns VpcDns BlockPublicAccess);
+
+variants!(PATH_UNKNOWNS, name_of_path_unknown, PathUnknown:
+    Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only RegionalNatGateway NatGatewayPending EndpointState
+    SomeOfEndpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed NetworkAcl BlockPublicAccess
+    NotACidr);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
 
@@ -136,8 +147,19 @@ fn unread(of: ResourceKind, reason: Option<Unreadable>) -> UnreadPolicy {
 
 /// A sample for each variant, and for each value of a field that changes what is said.
 fn findings() -> Vec<Finding> {
-    let kinds =
-        [target(), chain(), reading(), documents(), trust(), permissions(), keys(), logs(), agent(), host_management()];
+    let kinds = [
+        target(),
+        chain(),
+        reading(),
+        documents(),
+        trust(),
+        permissions(),
+        keys(),
+        logs(),
+        agent(),
+        host_management(),
+        network(),
+    ];
     let mut samples: Vec<Finding> = kinds.into_iter().flatten().map(Finding::from).collect();
     let reserved = |kind, reservation| Finding { kind, host_management_role: None, reservation: Some(reservation) };
     samples.push(reserved(FindingKind::NoInstanceProfile, Reservation::MayNotMatter));
@@ -660,6 +682,154 @@ fn unchecked() -> Vec<NotChecked> {
     samples
 }
 
+const ENDPOINT: &str = "vpce-0123456789abcdef0";
+const VPC: &str = "vpc-0123456789abcdef0";
+const SUBNET: &str = "subnet-0123456789abcdef0";
+const TABLE: &str = "rtb-0123456789abcdef0";
+const NAT: &str = "nat-0123456789abcdef0";
+const GATEWAY: &str = "igw-0123456789abcdef0";
+
+fn acl_rule(rule: i32, direction: Direction, ports: (u16, u16), other_side: AclPeer) -> AclRule {
+    let acl = "acl-0123456789abcdef0".to_owned();
+    AclRule { acl, subnet: SUBNET.to_owned(), rule, direction, ports, other_side }
+}
+
+fn obstacles() -> Vec<PathObstacle> {
+    let (table, subnet, vpc, endpoint) =
+        (|| TABLE.to_owned(), || SUBNET.to_owned(), || VPC.to_owned(), || ENDPOINT.to_owned());
+    let (gateway, nat) = (|| GATEWAY.to_owned(), || NAT.to_owned());
+    let no_route = |nat_gateway, internet_gateway| PathObstacle::NoRoute {
+        table: table(),
+        subnet: subnet(),
+        nat_gateway,
+        internet_gateway,
+    };
+    let dns = |attribute, endpoint| PathObstacle::VpcDns { vpc: vpc(), attribute, endpoint };
+    let (instance, of_endpoint) = (owned(&["sg-0instance"]), owned(&["sg-0endpoint"]));
+    let ingress = |from| PathObstacle::Ingress {
+        endpoint: endpoint(),
+        groups: of_endpoint.clone(),
+        from,
+        from_groups: instance.clone(),
+    };
+    vec![
+        PathObstacle::Egress {
+            groups: owned(&["sg-0instance", "sg-0other"]),
+            to: FarSide::PublicAddresses,
+            to_groups: Vec::new(),
+        },
+        PathObstacle::Egress {
+            groups: instance.clone(),
+            to: FarSide::Endpoint(endpoint()),
+            to_groups: of_endpoint.clone(),
+        },
+        ingress(Some("10.0.1.5".to_owned())),
+        ingress(None),
+        PathObstacle::NetworkAcl { rule: acl_rule(7, Direction::Outbound, (443, 443), AclPeer::PublicAddresses) },
+        PathObstacle::NetworkAcl {
+            rule: acl_rule(32767, Direction::Inbound, (1024, 65535), AclPeer::Addresses("10.0.2.7".to_owned())),
+        },
+        PathObstacle::NetworkAcl {
+            rule: acl_rule(7, Direction::Inbound, (443, 443), AclPeer::Instance(Some("10.0.1.5".to_owned()))),
+        },
+        PathObstacle::NetworkAcl { rule: acl_rule(7, Direction::Inbound, (443, 443), AclPeer::Instance(None)) },
+        no_route(None, None),
+        no_route(Some(nat()), Some(gateway())),
+        no_route(Some(nat()), None),
+        PathObstacle::Blackhole {
+            table: table(),
+            subnet: subnet(),
+            destination: "0.0.0.0/0".to_owned(),
+            target: Some(nat()),
+        },
+        PathObstacle::Blackhole { table: table(), subnet: subnet(), destination: "0.0.0.0/0".to_owned(), target: None },
+        PathObstacle::NoPublicAddress { table: table(), gateway: gateway() },
+        PathObstacle::InternetGatewayDetached { gateway: gateway(), vpc: vpc() },
+        PathObstacle::NatGateway { gateway: nat(), state: Some("failed".to_owned()) },
+        PathObstacle::NatGateway { gateway: nat(), state: None },
+        PathObstacle::PrivateNatGateway { gateway: nat() },
+        PathObstacle::EndpointState { endpoint: endpoint(), state: "pending".to_owned() },
+        PathObstacle::NoPrivateDns { endpoint: endpoint() },
+        dns(DnsAttribute::Support, None),
+        dns(DnsAttribute::Support, Some(endpoint())),
+        dns(DnsAttribute::Hostnames, Some(endpoint())),
+        PathObstacle::BlockPublicAccess { vpc: vpc(), mode: "block-bidirectional".to_owned() },
+    ]
+}
+
+fn path_unknowns() -> Vec<PathUnknown> {
+    let (table, vpc, endpoint) = (|| TABLE.to_owned(), || VPC.to_owned(), || ENDPOINT.to_owned());
+    let groups = || owned(&["sg-0instance"]);
+    vec![
+        PathUnknown::Unreadable { reason: denied("ec2:DescribeRouteTables") },
+        PathUnknown::NotSeen { id: "sg-0instance".to_owned(), api: "ec2:DescribeSecurityGroups".to_owned() },
+        PathUnknown::Target {
+            table: table(),
+            destination: "0.0.0.0/0".to_owned(),
+            target: Some("tgw-0123456789abcdef0".to_owned()),
+        },
+        PathUnknown::Target { table: table(), destination: "0.0.0.0/0".to_owned(), target: None },
+        PathUnknown::SeveralRoutes { table: table() },
+        PathUnknown::OwnNameServers {
+            dhcp_options: "dopt-0123456789abcdef0".to_owned(),
+            name_servers: owned(&["10.0.0.53", "10.0.1.53"]),
+        },
+        PathUnknown::SharedSubnet { subnet: SUBNET.to_owned(), owner: "444455556666".to_owned() },
+        PathUnknown::Ipv6Only,
+        PathUnknown::RegionalNatGateway { gateway: NAT.to_owned() },
+        PathUnknown::NatGatewayPending { gateway: NAT.to_owned(), state: "pending".to_owned() },
+        PathUnknown::EndpointState { endpoint: endpoint(), state: "pending".to_owned() },
+        PathUnknown::SomeOfEndpoint {
+            endpoint: endpoint(),
+            closed_by: obstacles().into_iter().skip(1).take(1).collect(),
+        },
+        PathUnknown::EndpointAddresses { endpoint: endpoint() },
+        PathUnknown::EndpointOrNot { endpoint: endpoint() },
+        PathUnknown::PrivateZone { zone: "ssm.us-east-1.amazonaws.com".to_owned() },
+        PathUnknown::PrivateZones { vpc: vpc() },
+        PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Support },
+        PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Hostnames },
+        PathUnknown::PartlyAllowed { groups: groups(), to: FarSide::PublicAddresses, direction: Direction::Outbound },
+        PathUnknown::NetworkAcl { rule: acl_rule(32767, Direction::Inbound, (1024, 32767), AclPeer::PublicAddresses) },
+        PathUnknown::BlockPublicAccess { vpc: vpc(), mode: "block-bidirectional".to_owned() },
+        PathUnknown::NotACidr { text: "10.0.0.0/33".to_owned() },
+    ]
+}
+
+fn network() -> Vec<FindingKind> {
+    let services = || vec![Service::Ssm, Service::SsmMessages];
+    let closed = |obstacle, weight| FindingKind::PathClosed { obstacle, services: services(), weight };
+    let mut samples: Vec<FindingKind> =
+        obstacles().into_iter().map(|obstacle| closed(obstacle, PathWeight::Sessions)).collect();
+    let no_private_dns = || PathObstacle::NoPrivateDns { endpoint: ENDPOINT.to_owned() };
+    samples.push(closed(no_private_dns(), PathWeight::Connected));
+    samples.push(FindingKind::PathClosed {
+        obstacle: no_private_dns(),
+        services: vec![Service::Logs],
+        weight: PathWeight::Logs,
+    });
+    for required in [false, true] {
+        let unknowns = path_unknowns().into_iter().take(if required { 1 } else { usize::MAX });
+        samples.extend(unknowns.map(|why| FindingKind::PathNotKnown { why, services: services(), required }));
+    }
+    for by in [Some(inline()), None] {
+        samples.push(FindingKind::EndpointPolicyBlocks {
+            endpoint: ENDPOINT.to_owned(),
+            statement: by,
+            actions: channel(),
+            weight: PathWeight::Sessions,
+        });
+    }
+    samples.push(FindingKind::EndpointPolicyUnknown {
+        endpoint: ENDPOINT.to_owned(),
+        actions: channel(),
+        depends_on: UnknownReason::key("aws:PrincipalOrgID"),
+        leaves_unknown: true,
+    });
+    samples.extend([false, true].map(|connected| FindingKind::ConnectionContradicts { connected }));
+    samples
+}
+
 /// The stable word for a value, as reports write it.
 fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value).expect("it serializes") {
@@ -736,6 +906,8 @@ fn every_variant_has_a_sample() {
     let reservations: Vec<Reservation> = findings.iter().filter_map(|sample| sample.reservation.clone()).collect();
     let kinds: Vec<FindingKind> = findings.into_iter().map(|sample| sample.kind).collect();
     assert_covered(FINDINGS, &kinds, name_of_finding);
+    assert_covered(OBSTACLES, &obstacles(), name_of_obstacle);
+    assert_covered(PATH_UNKNOWNS, &path_unknowns(), name_of_path_unknown);
     assert_covered(RESERVATIONS, &reservations, name_of_reservation);
     assert_covered(REFUSALS, &refusals(), name_of_refusal);
     assert_covered(NOT_CHECKED, &unchecked(), name_of_not_checked);
@@ -752,7 +924,8 @@ fn sentences_are_written_alike() {
         assert!(!line.is_empty() && line.trim() == line, "{line:?}");
         assert!(!line.ends_with('.') || line.ends_with("..."), "{line}");
         assert_eq!(line.matches('`').count() % 2, 0, "{line}");
-        let names = ["Default Host Management", "AWS ", "EC2 ", "Systems Manager "];
+        let names =
+            ["Default Host Management", "AWS ", "EC2 ", "NAT gateway ", "Systems Manager ", "VPC Block Public Access "];
         let starts_small = line.starts_with(|first: char| first == '`' || first.is_lowercase());
         assert!(starts_small || names.iter().any(|name| line.starts_with(name)), "{line}");
         assert!(!line.contains("  "), "{line}");

@@ -238,6 +238,13 @@ pub enum Code {
     SessionLogs,
     AgentOffline,
     AgentOutdated,
+    NoNetworkPath,
+    SecurityGroupBlocks,
+    NetworkAclBlocks,
+    EndpointDns,
+    EndpointPolicy,
+    NetworkUnknown,
+    NotConnected,
     NotInPlan,
 }
 

@@ -1,0 +1,79 @@
+//! What the network path says beside a verdict: a finding for each cause, with the services that it concerns.
+
+use crate::network::{Decision, Path, PathUnknown, Service};
+use crate::report::{Finding, FindingKind, NetworkPath, NetworkReport, PathDecision, PathObstacle, PathWeight};
+
+/// What is asked of the network path.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demand<'a> {
+    /// Whether Systems Manager saw the agent as connected: its way is open, whatever it looks like.
+    pub online: bool,
+    /// Whether a path that is not known leaves the verdict unknown.
+    pub required: bool,
+    /// The services that sessions do without: without them logs are lost.
+    pub only_logs: &'a [Service],
+}
+
+impl Demand<'_> {
+    fn is_needed(&self, service: Service) -> bool {
+        !self.only_logs.contains(&service)
+    }
+}
+
+/// The paths as the report has them.
+pub fn report(paths: &[Path], demand: Demand<'_>) -> NetworkReport {
+    let needed = || paths.iter().filter(|path| demand.is_needed(path.service)).map(|path| path.decision);
+    let decision = if needed().any(|decision| decision == Decision::Closed) {
+        PathDecision::Closed
+    } else if needed().any(|decision| decision == Decision::Unknown) {
+        PathDecision::Unknown
+    } else if needed().next().is_some() {
+        PathDecision::Open
+    } else {
+        PathDecision::NotChecked
+    };
+    NetworkReport { decision, paths: paths.iter().map(NetworkPath::from).collect() }
+}
+
+/// One finding for each distinct cause.
+pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
+    let mut closed: Vec<(&PathObstacle, Vec<Service>)> = Vec::new();
+    let mut unknown: Vec<(&PathUnknown, Vec<Service>)> = Vec::new();
+    for path in paths {
+        match path.decision {
+            Decision::Open => {}
+            // Whatever else is not known does not matter.
+            Decision::Closed => path.obstacles.iter().for_each(|obstacle| add(&mut closed, obstacle, path.service)),
+            Decision::Unknown => path.unknowns.iter().for_each(|why| add(&mut unknown, why, path.service)),
+        }
+    }
+    let closed = closed.into_iter().map(|(obstacle, services)| {
+        let weight = weight(&services, demand);
+        FindingKind::PathClosed { obstacle: obstacle.clone(), services, weight }
+    });
+    let unknown = unknown.into_iter().map(|(why, services)| {
+        let required = demand.required && services.iter().any(|service| demand.is_needed(*service));
+        FindingKind::PathNotKnown { why: why.clone(), services, required }
+    });
+    closed.chain(unknown).map(Finding::from).collect()
+}
+
+fn add<'a, T: PartialEq>(causes: &mut Vec<(&'a T, Vec<Service>)>, cause: &'a T, service: Service) {
+    match causes.iter_mut().find(|(known, _)| *known == cause) {
+        Some((_, services)) => services.push(service),
+        None => causes.push((cause, vec![service])),
+    }
+}
+
+/// An agent that is connected proves the paths to the services that it needs for that, and with them that what seems to close those
+/// does not.
+fn weight(services: &[Service], demand: Demand<'_>) -> PathWeight {
+    let connects = |service: &Service| matches!(service, Service::Ssm | Service::SsmMessages);
+    if demand.online && services.iter().any(connects) {
+        PathWeight::Connected
+    } else if services.iter().any(|service| demand.is_needed(*service)) {
+        PathWeight::Sessions
+    } else {
+        PathWeight::Logs
+    }
+}

@@ -1,0 +1,111 @@
+//! Findings of the network path.
+
+use super::super::network::{Demand, findings, report};
+use crate::network::{Decision, Obstacle, Path, PathUnknown, Service, Source};
+use crate::report::{Code, Finding, FindingKind, PathDecision, Severity};
+
+fn path(service: Service, obstacles: Vec<Obstacle>, unknowns: Vec<PathUnknown>) -> Path {
+    let decision = match (obstacles.is_empty(), unknowns.is_empty()) {
+        (false, _) => Decision::Closed,
+        (true, false) => Decision::Unknown,
+        (true, true) => Decision::Open,
+    };
+    Path { service, decision, via: None, through: Vec::new(), obstacles, unknowns, source: Source::NotKnown }
+}
+
+fn no_dns(endpoint: &str) -> Obstacle {
+    Obstacle::NoPrivateDns { endpoint: endpoint.to_owned() }
+}
+
+fn no_route() -> Obstacle {
+    Obstacle::NoRoute {
+        table: "rtb-1".to_owned(),
+        subnet: "subnet-1".to_owned(),
+        nat_gateway: None,
+        internet_gateway: None,
+    }
+}
+
+fn said(findings: &[Finding]) -> Vec<(Code, Severity, bool)> {
+    findings.iter().map(|finding| (finding.code(), finding.severity(), finding.leaves_unknown())).collect()
+}
+
+#[test]
+fn a_cause_is_said_once_with_all_services_that_it_closes() {
+    let paths = [
+        path(Service::Ssm, vec![no_route(), no_dns("vpce-1")], vec![PathUnknown::Ipv6Only]),
+        path(Service::SsmMessages, vec![no_route()], Vec::new()),
+        path(Service::Kms, Vec::new(), Vec::new()),
+    ];
+    let found = findings(&paths, Demand::default());
+    let error = |code| (code, Severity::Error, false);
+    assert_eq!(said(&found), [error(Code::NoNetworkPath), error(Code::EndpointDns)]);
+    let services: Vec<&[Service]> = found
+        .iter()
+        .map(|finding| match &finding.kind {
+            FindingKind::PathClosed { services, .. } => services.as_slice(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(services, [&[Service::Ssm, Service::SsmMessages][..], &[Service::Ssm]]);
+    assert_eq!(report(&paths, Demand::default()).decision, PathDecision::Closed);
+    assert_eq!(report(&paths, Demand::default()).paths[0].blocked_by, ["rtb-1", "vpce-1"]);
+}
+
+/// A connected agent proves the paths that it needs for that, and no other.
+#[test]
+fn a_connected_agent_makes_a_closed_path_a_warning() {
+    let demand = Demand { online: true, ..Demand::default() };
+    for (services, severity) in [
+        (&[Service::Ssm][..], Severity::Warning),
+        (&[Service::SsmMessages], Severity::Warning),
+        (&[Service::Ssm, Service::Kms], Severity::Warning),
+        (&[Service::Kms], Severity::Error),
+    ] {
+        let paths: Vec<Path> = services.iter().map(|service| path(*service, vec![no_route()], Vec::new())).collect();
+        assert_eq!(said(&findings(&paths, demand)), [(Code::NoNetworkPath, severity, false)], "{services:?}");
+        assert_eq!(said(&findings(&paths, Demand::default())), [(Code::NoNetworkPath, Severity::Error, false)]);
+    }
+}
+
+#[test]
+fn what_is_not_known_is_an_info_unless_it_is_required() {
+    let paths = [path(Service::Ssm, Vec::new(), vec![PathUnknown::Ipv6Only])];
+    assert_eq!(said(&findings(&paths, Demand::default())), [(Code::NetworkUnknown, Severity::Info, false)]);
+    let required = Demand { required: true, ..Demand::default() };
+    assert_eq!(said(&findings(&paths, required)), [(Code::NetworkUnknown, Severity::Warning, true)]);
+    assert_eq!(report(&paths, required).decision, PathDecision::Unknown);
+}
+
+#[test]
+fn paths_of_logs_alone_decide_nothing() {
+    let demand = Demand { required: true, only_logs: &[Service::Logs, Service::S3], ..Demand::default() };
+    let open = path(Service::Ssm, Vec::new(), Vec::new());
+    let closed = [open.clone(), path(Service::Logs, vec![no_route()], Vec::new())];
+    assert_eq!(said(&findings(&closed, demand)), [(Code::NoNetworkPath, Severity::Warning, false)]);
+    assert_eq!(report(&closed, demand).decision, PathDecision::Open);
+    let unknown = [open, path(Service::S3, Vec::new(), vec![PathUnknown::Ipv6Only])];
+    assert_eq!(said(&findings(&unknown, demand)), [(Code::NetworkUnknown, Severity::Info, false)]);
+    // Where sessions end without them, they are needed as any other.
+    assert_eq!(said(&findings(&closed, Demand::default()))[0].1, Severity::Error);
+    assert_eq!(report(&closed, Demand::default()).decision, PathDecision::Closed);
+}
+
+#[test]
+fn without_paths_nothing_was_checked() {
+    assert_eq!(report(&[], Demand::default()).decision, PathDecision::NotChecked);
+    assert!(findings(&[], Demand::default()).is_empty());
+}
+
+/// Instances with the same cause share it, whatever their addresses are.
+#[test]
+fn a_cause_is_the_same_for_each_instance() {
+    let of = |address: &str| {
+        let from = Some(address.to_owned());
+        let (endpoint, groups, from_groups) = ("vpce-1".to_owned(), vec!["sg-1".to_owned()], vec!["sg-2".to_owned()]);
+        let obstacle = Obstacle::Ingress { endpoint, groups, from, from_groups };
+        findings(&[path(Service::Ssm, vec![obstacle], Vec::new())], Demand::default()).remove(0)
+    };
+    let (one, other) = (of("10.0.0.1"), of("10.0.0.2"));
+    assert!(one != other && one.of_any_instance(None) == other.of_any_instance(None));
+}

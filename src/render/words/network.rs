@@ -1,0 +1,445 @@
+//! The network path from the agent to the services that it calls.
+
+use iam_eval::{StatementReference, UnknownReason};
+
+use super::phrases::{actions as in_words, dependencies, listed, statements, unreadable};
+use super::{Place, Words};
+use crate::command_line::Command;
+use crate::report::{
+    AclPeer, AclRule, Direction, DnsAttribute, FarSide, PathObstacle, PathUnknown, PathWeight, Service,
+};
+
+/// The number of the last rule of each network ACL.
+const FINAL: i32 = 32767;
+
+const CONNECTED: &str = "; the agent is connected anyway, in a way that is not visible from outside the instance";
+const LOST: &str = "; sessions do not need it, but their logs are lost";
+
+pub(super) fn closed(obstacle: &PathObstacle, services: &[Service], weight: PathWeight, place: &Place<'_>) -> Words {
+    let Words { message, remedy } = of_obstacle(obstacle, &named(services), place);
+    Words::new(message + weighed(weight), remedy)
+}
+
+fn weighed(weight: PathWeight) -> &'static str {
+    match weight {
+        PathWeight::Sessions => "",
+        PathWeight::Connected => CONNECTED,
+        PathWeight::Logs => LOST,
+    }
+}
+
+/// The services, by the names of their endpoints.
+fn named(services: &[Service]) -> String {
+    listed(&services.iter().map(|service| format!("`{}`", service.name())).collect::<Vec<_>>())
+}
+
+fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Words {
+    match obstacle {
+        PathObstacle::Egress { groups, to, to_groups } => Words::new(
+            format!(
+                "{} of the instance {} not allow outbound TCP 443 to {} ({services})",
+                security_groups(groups),
+                does(groups),
+                far_side(to)
+            ),
+            allow_out(groups, to, to_groups, place),
+        ),
+        PathObstacle::Ingress { endpoint, groups, from, from_groups } => {
+            let from = from.as_ref().map(|address| format!(" `{address}`")).unwrap_or_default();
+            Words::new(
+                format!(
+                    "{} of endpoint `{endpoint}` ({services}) {} not allow inbound TCP 443 from the instance's address{from} or its \
+                     security groups",
+                    security_groups(groups),
+                    does(groups)
+                ),
+                allow_in(groups, from_groups, place),
+            )
+        }
+        PathObstacle::NetworkAcl { rule } => {
+            Words::new(format!("{} ({services})", denies(rule)), allow_in_acl(rule, place))
+        }
+        PathObstacle::NoRoute { table, subnet, nat_gateway: Some(nat), internet_gateway } => {
+            no_way_out(table, subnet, nat, internet_gateway.as_deref(), services, place)
+        }
+        PathObstacle::NoRoute { table, subnet, nat_gateway: None, .. } => Words::new(
+            format!(
+                "route table `{table}` of subnet `{subnet}` has no route to the public addresses of AWS, and no VPC endpoint serves {services}"
+            ),
+            format!(
+                "create interface endpoints with private DNS for {services}, or a route to a NAT gateway in a public subnet"
+            ),
+        ),
+        PathObstacle::Blackhole { table, subnet, destination, target } => {
+            let target = target.as_ref().map(|target| format!("`{target}`, ")).unwrap_or_default();
+            Words::new(
+                format!(
+                    "the route to `{destination}` in route table `{table}` of subnet `{subnet}` leads to {target}a target that no longer \
+                     exists ({services})"
+                ),
+                format!("point the route to a target that exists, or create interface endpoints for {services}"),
+            )
+        }
+        PathObstacle::NoPublicAddress { table, gateway } => Words::new(
+            format!(
+                "route table `{table}` leads to internet gateway `{gateway}`, but the instance has no public IPv4 address ({services})"
+            ),
+            format!(
+                "associate an Elastic IP address with the instance, route to a NAT gateway, or create interface endpoints for {services}"
+            ),
+        ),
+        PathObstacle::InternetGatewayDetached { gateway, vpc } => {
+            let command = Command::new("aws ec2 attach-internet-gateway")
+                .option("--internet-gateway-id", gateway)
+                .option("--vpc-id", vpc);
+            Words::new(
+                format!("internet gateway `{gateway}` is not attached to VPC `{vpc}` ({services})"),
+                format!("attach it with `{}`, or correct the route", place.in_region(command)),
+            )
+        }
+        PathObstacle::NatGateway { gateway, state } => {
+            let state = state.as_ref().map_or("does not exist".to_owned(), |state| format!("is `{state}`"));
+            Words::new(
+                format!("NAT gateway `{gateway}` {state} ({services})"),
+                "create a NAT gateway, and point the route to it",
+            )
+        }
+        PathObstacle::PrivateNatGateway { gateway } => Words::new(
+            format!("NAT gateway `{gateway}` is private, and an internet gateway drops its traffic ({services})"),
+            "point the route to a public NAT gateway",
+        ),
+        PathObstacle::EndpointState { endpoint, state } => Words::new(
+            format!("endpoint `{endpoint}` ({services}) is `{state}`, not `available`"),
+            "wait until the endpoint is available, or create it again",
+        ),
+        PathObstacle::NoPrivateDns { endpoint } => {
+            let command = Command::new("aws ec2 modify-vpc-endpoint").option("--vpc-endpoint-id", endpoint);
+            Words::new(
+                format!(
+                    "private DNS is disabled for endpoint `{endpoint}`, so the name of {services} does not lead to it"
+                ),
+                format!("run `{}`", place.in_region(command.and("--private-dns-enabled"))),
+            )
+        }
+        PathObstacle::VpcDns { vpc, attribute, endpoint } => {
+            of_dns(vpc, *attribute, endpoint.as_deref(), services, place)
+        }
+        PathObstacle::BlockPublicAccess { vpc, mode } => {
+            let command = Command::new("aws ec2 create-vpc-block-public-access-exclusion")
+                .option("--vpc-id", vpc)
+                .and("--internet-gateway-exclusion-mode allow-bidirectional");
+            Words::new(
+                format!("VPC Block Public Access is `{mode}`, and VPC `{vpc}` is not excluded ({services})"),
+                format!(
+                    "create interface endpoints for {services}, or exclude the VPC with `{}`",
+                    place.in_region(command)
+                ),
+            )
+        }
+    }
+}
+
+/// That the subnet of a NAT gateway leads to no internet gateway.
+fn no_way_out(table: &str, subnet: &str, nat: &str, gateway: Option<&str>, services: &str, place: &Place<'_>) -> Words {
+    let remedy = match gateway {
+        Some(gateway) => {
+            let command = Command::new("aws ec2 create-route")
+                .option("--route-table-id", table)
+                .and("--destination-cidr-block 0.0.0.0/0")
+                .option("--gateway-id", gateway);
+            format!("run `{}`, or move the NAT gateway to a public subnet", place.in_region(command))
+        }
+        None => "attach an internet gateway to the VPC, and route to it from the subnet of the NAT gateway".to_owned(),
+    };
+    Words::new(
+        format!(
+            "NAT gateway `{nat}` is in subnet `{subnet}`, whose route table `{table}` has no route to an internet gateway ({services})"
+        ),
+        remedy,
+    )
+}
+
+fn of_dns(vpc: &str, attribute: DnsAttribute, endpoint: Option<&str>, services: &str, place: &Place<'_>) -> Words {
+    let (name, flag) = match attribute {
+        DnsAttribute::Support => ("enableDnsSupport", "--enable-dns-support"),
+        DnsAttribute::Hostnames => ("enableDnsHostnames", "--enable-dns-hostnames"),
+    };
+    let effect = match endpoint {
+        Some(endpoint) => format!("the name of {services} does not lead to endpoint `{endpoint}`"),
+        None => format!("the Amazon DNS server does not resolve the name of {services}"),
+    };
+    let command = Command::new("aws ec2 modify-vpc-attribute").option("--vpc-id", vpc).and(flag);
+    Words::new(
+        format!("`{name}` is disabled in VPC `{vpc}`, so {effect}"),
+        format!("run `{}`", place.in_region(command)),
+    )
+}
+
+fn security_groups(groups: &[String]) -> String {
+    let kind = if groups.len() == 1 { "security group" } else { "security groups" };
+    format!("{kind} {}", listed(&groups.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>()))
+}
+
+fn does(groups: &[String]) -> &'static str {
+    if groups.len() == 1 { "does" } else { "do" }
+}
+
+fn far_side(side: &FarSide) -> String {
+    match side {
+        FarSide::Endpoint(id) => format!("endpoint `{id}`"),
+        FarSide::PublicAddresses => "the public addresses of AWS".to_owned(),
+    }
+}
+
+fn allow_out(groups: &[String], to: &FarSide, to_groups: &[String], place: &Place<'_>) -> String {
+    let (Some(group), enough) = (groups.first(), "; security groups are stateful, so that answers need no rule") else {
+        return "allow outbound TCP 443 in a security group of the instance".to_owned();
+    };
+    let permission = match (to, to_groups.first()) {
+        (FarSide::Endpoint(_), Some(other)) => {
+            format!("IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{{GroupId={other}}}]")
+        }
+        _ => "IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{CidrIp=0.0.0.0/0}]".to_owned(),
+    };
+    let command = Command::new("aws ec2 authorize-security-group-egress")
+        .option("--group-id", group)
+        .option("--ip-permissions", permission);
+    format!("run `{}`{enough}", place.in_region(command))
+}
+
+fn allow_in(groups: &[String], from_groups: &[String], place: &Place<'_>) -> String {
+    let (Some(group), Some(source)) = (groups.first(), from_groups.first()) else {
+        return "allow inbound TCP 443 from the instance in a security group of the endpoint".to_owned();
+    };
+    let command = Command::new("aws ec2 authorize-security-group-ingress")
+        .option("--group-id", group)
+        .and("--protocol tcp --port 443")
+        .option("--source-group", source);
+    format!("run `{}`", place.in_region(command))
+}
+
+/// What a rule of a network ACL does not let pass.
+fn denies(rule: &AclRule) -> String {
+    let AclRule { acl, subnet, rule: number, direction, ports, other_side } = rule;
+    let by = match *number {
+        FINAL => format!("no rule of network ACL `{acl}` of subnet `{subnet}` allows"),
+        number => format!("rule {number} of network ACL `{acl}` of subnet `{subnet}` denies"),
+    };
+    let peer = match other_side {
+        AclPeer::PublicAddresses => "the public addresses of AWS".to_owned(),
+        AclPeer::Instance(Some(address)) => format!("the instance's address `{address}`"),
+        AclPeer::Instance(None) => "the instance's address".to_owned(),
+        AclPeer::Addresses(addresses) => format!("`{addresses}`"),
+    };
+    let (word, preposition) = match direction {
+        Direction::Inbound => ("inbound", "from"),
+        Direction::Outbound => ("outbound", "to"),
+    };
+    format!("{by} {word} TCP {} {preposition} {peer}", port_range(*ports))
+}
+
+fn port_range((first, last): (u16, u16)) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
+}
+
+fn allow_in_acl(rule: &AclRule, place: &Place<'_>) -> String {
+    let ports = rule.ports;
+    let flag = match rule.direction {
+        Direction::Inbound => "--ingress",
+        Direction::Outbound => "--egress",
+    };
+    let cidr = match &rule.other_side {
+        AclPeer::PublicAddresses => "0.0.0.0/0".to_owned(),
+        AclPeer::Instance(Some(address)) => format!("{address}/32"),
+        AclPeer::Instance(None) => "CIDR_BLOCK".to_owned(),
+        AclPeer::Addresses(addresses) if addresses.contains('/') => addresses.clone(),
+        AclPeer::Addresses(address) => format!("{address}/32"),
+    };
+    let command = Command::new("aws ec2 create-network-acl-entry")
+        .option("--network-acl-id", &rule.acl)
+        .and(flag)
+        .and("--rule-number RULE_NUMBER --protocol tcp")
+        .option("--port-range", format!("From={},To={}", ports.0, ports.1))
+        .option("--cidr-block", cidr)
+        .and("--rule-action allow");
+    format!(
+        "run `{}` with a free number below {}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both \
+         need a rule",
+        place.in_region(command),
+        rule.rule
+    )
+}
+
+pub(super) fn not_known(why: &PathUnknown, services: &[Service]) -> Words {
+    let services = named(services);
+    let Words { message, remedy } = of_unknown(why, &services);
+    Words::new(format!("cannot determine whether the instance can reach {services}: {message}"), remedy)
+}
+
+fn of_unknown(why: &PathUnknown, services: &str) -> Words {
+    const TRY: &str = "test the connection from the instance";
+    match why {
+        PathUnknown::Unreadable { reason } => unreadable(reason),
+        PathUnknown::NotSeen { id, api } => Words::new(
+            format!("the answer to `{api}` does not contain what is needed for `{id}`"),
+            "check with credentials of the account that owns the VPC",
+        ),
+        PathUnknown::Target { table, destination, target } => {
+            let target = target.as_ref().map_or("an unnamed target".to_owned(), |target| format!("`{target}`"));
+            Words::new(
+                format!(
+                    "the route to `{destination}` in route table `{table}` leads to {target}, and what is behind it is not visible"
+                ),
+                TRY,
+            )
+        }
+        PathUnknown::SeveralRoutes { table } => Words::new(
+            format!(
+                "several routes of route table `{table}` lead to public addresses of AWS, and not all of them are open"
+            ),
+            format!("{TRY}, or create interface endpoints for {services}"),
+        ),
+        PathUnknown::OwnNameServers { dhcp_options, name_servers } => {
+            let servers = listed(&name_servers.iter().map(|server| format!("`{server}`")).collect::<Vec<_>>());
+            Words::new(
+                format!("DHCP options `{dhcp_options}` name the DNS servers {servers}, whose answers are not visible"),
+                "resolve the names on the instance",
+            )
+        }
+        PathUnknown::SharedSubnet { subnet, owner } => Words::new(
+            format!("subnet `{subnet}` is shared by account {owner}, and the endpoints of its VPC are not visible"),
+            "check with credentials of that account",
+        ),
+        PathUnknown::Ipv6Only => Words::new(
+            "the instance has no IPv4 address, and whether the agent uses dual-stack endpoints is not visible",
+            "set `UseDualStackEndpoint` in the agent's configuration, with agent 3.3.3270.0 or later",
+        ),
+        PathUnknown::RegionalNatGateway { gateway } => {
+            Words::new(format!("NAT gateway `{gateway}` has no subnet whose routes could be followed"), TRY)
+        }
+        PathUnknown::NatGatewayPending { gateway, state } => {
+            Words::new(format!("NAT gateway `{gateway}` is `{state}`"), "wait, and check again")
+        }
+        PathUnknown::EndpointState { endpoint, state } => {
+            Words::new(format!("endpoint `{endpoint}` is `{state}`, not `available`"), "wait, and check again")
+        }
+        PathUnknown::SomeOfEndpoint { endpoint, closed_by } => {
+            let ids: Vec<String> = closed_by.iter().flat_map(PathObstacle::ids).map(|id| format!("`{id}`")).collect();
+            Words::new(
+                format!(
+                    "only some network interfaces of endpoint `{endpoint}` can be reached, because of {}",
+                    listed(&ids)
+                ),
+                "allow TCP 443 to each subnet of the endpoint",
+            )
+        }
+        PathUnknown::EndpointAddresses { endpoint } => Words::new(
+            format!("the addresses of endpoint `{endpoint}` are not known"),
+            "allow the caller `ec2:DescribeNetworkInterfaces`",
+        ),
+        PathUnknown::EndpointOrNot { endpoint } => Words::new(
+            format!("the name may lead to endpoint `{endpoint}` or past it, and not all of these paths are open"),
+            "resolve the name on the instance",
+        ),
+        PathUnknown::PrivateZone { zone } => Words::new(
+            format!("the private hosted zone `{zone}` may lead the name elsewhere"),
+            "resolve the name on the instance",
+        ),
+        PathUnknown::PrivateZones { vpc } => Words::new(
+            format!("a private hosted zone of VPC `{vpc}` may lead the name elsewhere"),
+            "allow the caller `route53:ListHostedZonesByVPC`",
+        ),
+        PathUnknown::VpcDns { vpc, attribute } => {
+            let name = match attribute {
+                DnsAttribute::Support => "enableDnsSupport",
+                DnsAttribute::Hostnames => "enableDnsHostnames",
+            };
+            Words::new(
+                format!("`{name}` is disabled in VPC `{vpc}`, so what resolves the name is not known"),
+                format!("enable `{name}`"),
+            )
+        }
+        PathUnknown::PartlyAllowed { groups, to, direction } => {
+            let (word, preposition) = match direction {
+                Direction::Inbound => ("inbound", "from"),
+                Direction::Outbound => ("outbound", "to"),
+            };
+            let verb = if groups.len() == 1 { "allows" } else { "allow" };
+            Words::new(
+                format!(
+                    "{} {verb} {word} TCP 443 only {preposition} some of {}",
+                    security_groups(groups),
+                    match to {
+                        FarSide::Endpoint(id) => format!("the addresses of endpoint `{id}`"),
+                        FarSide::PublicAddresses => far_side(to),
+                    }
+                ),
+                format!("allow TCP 443 to all of them, or create interface endpoints for {services}"),
+            )
+        }
+        PathUnknown::NetworkAcl { rule } => Words::new(
+            format!("{}, which may be among the ports and addresses that are used", denies(rule)),
+            "allow TCP 443 and the ports 1024-65535 of the answers",
+        ),
+        PathUnknown::BlockPublicAccess { vpc, mode } => Words::new(
+            format!(
+                "VPC Block Public Access is `{mode}`, and AWS does not document what that means for this path in VPC `{vpc}`"
+            ),
+            TRY,
+        ),
+        PathUnknown::NotACidr { text } => Words::new(
+            format!("`{text}` is not a CIDR block"),
+            "see what AWS returned, and test the connection from the instance",
+        ),
+    }
+}
+
+pub(super) fn endpoint_policy_blocks(
+    endpoint: &str,
+    statement: Option<&StatementReference>,
+    actions: &[String],
+    weight: PathWeight,
+) -> Words {
+    let (actions, weight) = (in_words(actions), weighed(weight));
+    match statement {
+        Some(by) => Words::new(
+            format!(
+                "{} of the policy of endpoint `{endpoint}` denies {actions}{weight}",
+                statements(std::slice::from_ref(by))
+            ),
+            "narrow that statement",
+        ),
+        None => Words::new(
+            format!("the policy of endpoint `{endpoint}` does not allow {actions}{weight}"),
+            "allow these actions to the role in the endpoint policy",
+        ),
+    }
+}
+
+pub(super) fn endpoint_policy_unknown(endpoint: &str, actions: &[String], depends_on: &UnknownReason) -> Words {
+    Words::new(
+        format!(
+            "cannot determine whether the policy of endpoint `{endpoint}` allows {}: it depends on {}",
+            in_words(actions),
+            dependencies(depends_on)
+        ),
+        "allow these actions to the role in the endpoint policy, or pass the condition keys with `--context`",
+    )
+}
+
+pub(super) fn connection_contradicts(connected: bool, place: &Place<'_>) -> Words {
+    let command = Command::new("aws ssm get-connection-status").option("--target", place.instance());
+    let ask = format!("ask again with `{}`", place.in_region(command));
+    match connected {
+        false => Words::new(
+            "Systems Manager says that the agent is `notconnected`, although nothing was found that keeps it out",
+            format!(
+                "make sure that the agent is running and that its configuration names no other endpoint, and {ask}"
+            ),
+        ),
+        true => Words::new(
+            "Systems Manager says that the agent is `connected`, although something was found that keeps it out",
+            format!("{ask}: a connection outlives the credentials and rules that it began with"),
+        ),
+    }
+}
