@@ -96,6 +96,9 @@ pub const BACKUP_FILE_BYTES: u64 = 256 * MIB;
 /// The bytes of a snapshot, which has some 900 for each instance.
 pub const SNAPSHOT_FILE_BYTES: u64 = 4 * GIB;
 
+/// The bytes of a Terraform plan as JSON, which has some 10 KiB for each resource.
+pub const PLAN_FILE_BYTES: u64 = 128 * MIB;
+
 /// A number of bytes in words.
 pub fn in_words(bytes: u64) -> String {
     match bytes {

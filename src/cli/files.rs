@@ -11,15 +11,38 @@ use crate::apply::place;
 use crate::limits;
 use crate::sources::documents::Text;
 
+/// What stands for standard input in the place of a file.
+const STANDARD_INPUT: &str = "-";
+
 /// Reads a file of at most so many bytes as text. The error names the file and says what to do.
 ///
 /// # Errors
 /// If it cannot be read, is larger, or is not UTF-8.
 pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
-    if file != "-" {
+    if file != STANDARD_INPUT {
         return read_file(Path::new(file), most).map(|(text, _)| text);
     }
     text("-", most, read_at_most(std::io::stdin().lock(), most))
+}
+
+/// Reads a file of at most so many bytes, whatever they are; gives its name too.
+///
+/// # Errors
+/// If it cannot be read, or is larger.
+pub fn read_bytes(file: &OsStr, most: u64) -> Result<(String, Vec<u8>), String> {
+    let name = file.to_string_lossy().into_owned();
+    let bytes = match file == STANDARD_INPUT {
+        true => read_at_most(std::io::stdin().lock(), most),
+        false => open_and_read(Path::new(file), most),
+    };
+    let bytes = bytes.map_err(|error| cannot_read(&name, &error))?.ok_or_else(|| too_large(&name, most))?;
+    Ok((name, bytes))
+}
+
+/// What a file holds, unless it is more than so many bytes.
+fn open_and_read(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() > most { Ok(None) } else { read_at_most(file, most) }
 }
 
 /// The same, with what describes the file that was opened, which is not what stands at its path a moment later. `-` is a name
@@ -38,15 +61,15 @@ pub fn read_file(path: &Path, most: u64) -> Result<(Text, Metadata), String> {
 /// What was read, as text. There is nothing where it was too large.
 fn text(name: &str, most: u64, bytes: std::io::Result<Option<Vec<u8>>>) -> Result<Text, String> {
     let bytes = bytes.map_err(|error| cannot_read(name, &error))?;
-    let bytes = bytes.ok_or_else(|| {
-        format!(
-            "cannot read `{name}`: it is larger than {}, the limit for such a file; check the path",
-            limits::in_words(most)
-        )
-    })?;
+    let bytes = bytes.ok_or_else(|| too_large(name, most))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8"))?;
     Ok(Text { name: name.to_owned(), text })
+}
+
+fn too_large(name: &str, most: u64) -> String {
+    let limit = limits::in_words(most);
+    format!("cannot read `{name}`: it is larger than {limit}, the limit for such a file; check the path")
 }
 
 fn cannot_read(name: &str, error: &std::io::Error) -> String {

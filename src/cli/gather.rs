@@ -1,6 +1,7 @@
 //! From a resolved plan to facts, whatever their source.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use crate::facts::{Facts, Unreadable, snapshot};
 use crate::limits;
 use crate::redact;
 use crate::render::json;
-use crate::sources::documents::{self, DocumentSet, Levels};
+use crate::sources::documents::{self, DocumentSet, Levels, Text};
 use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
 use crate::sources::live::{self, From, Query, Selection};
 use crate::sources::snapshot::{Choice, choose, prefer};
+use crate::sources::terraform;
 use crate::target::{FORMS, Target, TargetKind};
 
 /// The facts of a check, and what names their source in the report.
@@ -39,6 +41,17 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
             (facts, levels, json::Source { kind: json::SourceKind::Snapshot, file: Some(file.name) })
         }
+        Source::Plan(file) => {
+            let (file, levels) = both(read_plan(file).map_err(|mistake| vec![mistake]), levels)?;
+            let preferences = plan.preferences.name();
+            let given = terraform::Given {
+                region: plan.regions.first().map(String::as_str),
+                preferences: preferences.as_deref(),
+            };
+            let facts = terraform::facts(&file, given, Timestamp::now())
+                .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
+            (facts, levels, json::Source { kind: json::SourceKind::TerraformPlan, file: Some(file.name) })
+        }
         Source::Live(wanted) => {
             let levels = levels.map_err(Stop::Usage)?;
             let query =
@@ -52,6 +65,13 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     // What was given wins over what a snapshot holds.
     facts.give_policies(levels.given());
     Ok((facts, source, connection))
+}
+
+/// A plan, which is no text where it is Terraform's own format.
+fn read_plan(file: &OsStr) -> Result<Text, String> {
+    let (name, bytes) = files::read_bytes(file, limits::PLAN_FILE_BYTES)?;
+    let text = terraform::text(bytes).map_err(|why| format!("cannot use `{name}`: {why}"))?;
+    Ok(Text { name, text })
 }
 
 /// The policies of the organization that were given.

@@ -249,7 +249,10 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
         }
     }
     if report.results.is_empty() {
-        output::warning(NOTHING_SELECTED);
+        output::warning(match plan.source {
+            Source::Plan(_) => "the plan contains no instance and nothing that launches one, so nothing was checked",
+            Source::Live(_) | Source::Snapshot { .. } | Source::Documents(_) => NOTHING_SELECTED,
+        });
     }
     report.results.iter_mut().for_each(|outcome| plan.baselines.take(outcome));
     let fail_on = typed.fail_on.severity();

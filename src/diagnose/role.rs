@@ -47,7 +47,7 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
         Fact::Absent => Some(BTreeMap::new()),
         Fact::Unreadable(reason) => {
             // Only a condition on a tag depends on them, and then names its key; the boundary comes by the same call.
-            if role.boundary.unreadable() != Some(reason) {
+            if role.boundary.unreadable() != Some(reason) && reason.kind != UnreadableKind::NotInPlan {
                 let unread = FindingKind::Unreadable { reason: reason.clone(), leaves_unknown: false };
                 judged.findings.push(unread.into());
             }

@@ -18,7 +18,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub struct Source {
     /// What it is.
     pub kind: SourceKind,
-    /// The snapshot's file name as typed.
+    /// The name of the snapshot or plan as typed.
     pub file: Option<String>,
 }
 
@@ -32,6 +32,8 @@ pub enum SourceKind {
     Snapshot,
     /// Bare policy documents.
     Documents,
+    /// A Terraform or OpenTofu plan.
+    TerraformPlan,
 }
 
 /// What every machine report starts with.

@@ -5,3 +5,4 @@ pub mod documents;
 pub mod live;
 pub mod managed_policies;
 pub mod snapshot;
+pub mod terraform;

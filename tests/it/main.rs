@@ -50,6 +50,7 @@ mod support_fleet;
 mod support_networks;
 mod support_works;
 mod support_writes;
+mod terraform_plans;
 mod undo_file;
 mod undo_tampered;
 mod unread_answers;

@@ -103,6 +103,7 @@ const CHECK_HELP: &str = targets_and!(
     "  ssm-profile check i-0123456789abcdef0
   ssm-profile check --all -o json
   ssm-profile check --policy role-policy.json --trust trust.json
+  ssm-profile check --terraform-plan plan.json
   ssm-profile snapshot --all > account.json
   ssm-profile check --snapshot account.json"
 );
@@ -162,7 +163,7 @@ pub struct Check {
     pub code: Vec<Code>,
 
     /// Also query the IAM policy simulator, and show where it disagrees, and why; the verdict stays the same
-    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan"])]
     pub simulate: bool,
 
     /// Also ask Session Manager whether each running instance that is named is connected, and show where it is not although it
@@ -303,6 +304,10 @@ pub struct Sources {
     /// A bare policy document of the role; repeatable
     #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "all", "tag"])]
     pub policy: Vec<OsString>,
+
+    /// A Terraform or OpenTofu plan as JSON: `terraform show -json tfplan > plan.json`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "all", "tag", "snapshot", "policy"])]
+    pub terraform_plan: Option<OsString>,
 
     /// The role's trust policy, with --policy
     #[arg(long, value_name = "FILE")]

@@ -33,6 +33,8 @@ pub enum Source {
     },
     /// Bare documents.
     Documents(DocumentFiles),
+    /// A plan of what will be.
+    Plan(OsString),
 }
 
 /// What to judge.
@@ -153,7 +155,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let sources = &typed.sources;
     let regions = regions(&typed.aws.region, &mut mistakes);
     let reach = reach::reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
-    if sources.snapshot.is_some() || !sources.policy.is_empty() {
+    if sources.snapshot.is_some() || sources.terraform_plan.is_some() || !sources.policy.is_empty() {
         reach::live_only(&typed.targets.selection, &mut mistakes);
     }
     if typed.simulate && reach.accounts.is_some() {
@@ -166,7 +168,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),
     };
-    let source = if sources.policy.is_empty() {
+    let source = if let Some(file) = &sources.terraform_plan {
+        documents_only(sources, &mut mistakes);
+        if regions.len() > 1 {
+            mistakes.push("`--region` says where a plan is applied that names no Region; give it once".to_owned());
+        }
+        Source::Plan(file.clone())
+    } else if sources.policy.is_empty() {
         documents_only(sources, &mut mistakes);
         if sources.snapshot.is_none() || matches!(wanted, TargetSelection::Targets(_)) {
             one_region_for_named(&wanted, &regions, &mut mistakes);
@@ -178,7 +186,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         }
         Source::Documents(documents(sources, &mut mistakes))
     };
-    let files = sources.snapshot.iter().chain(&sources.policy).chain(&sources.trust).chain(&sources.boundary);
+    let files = sources
+        .snapshot
+        .iter()
+        .chain(&sources.terraform_plan)
+        .chain(&sources.policy)
+        .chain(&sources.trust)
+        .chain(&sources.boundary);
     let levels = LevelFiles::of(&typed.levels);
     let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
     if files.chain(levels.iter()).filter(|file| *file == "-").count() + of_targets > 1 {

@@ -34,6 +34,7 @@ pub mod schema;
 pub mod served;
 pub mod stub;
 pub mod terminal;
+pub mod terraform;
 pub mod world;
 pub mod world_details;
 pub mod world_ec2;

@@ -32,6 +32,7 @@ pub enum SourceKind {
     Live,
     Snapshot,
     Documents,
+    TerraformPlan,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

@@ -1,0 +1,308 @@
+//! What a plan launches: instances, and the groups, templates and configurations that launch them.
+
+use serde_json::Value;
+
+use super::links::{Link, after_apply, outside};
+use super::plan::{Attribute, Plan, Resource};
+use super::roles::{ROLE_NAMES, arn_of, name_of};
+use super::whereabouts::Whereabouts;
+use crate::facts::{
+    Fact, Facts, InstanceProfile, MetadataOptions, Origin, PlannedInstance, Subject, SubjectKind, Unreadable,
+    UnreadableKind,
+};
+
+/// The types that are targets.
+const TARGETS: [&str; 5] = [
+    "aws_instance",
+    "aws_spot_instance_request",
+    "aws_launch_template",
+    "aws_launch_configuration",
+    "aws_autoscaling_group",
+];
+
+/// What a launch gives an instance.
+#[derive(Clone, PartialEq)]
+struct Launch {
+    profile: Fact<String>,
+    metadata: Fact<MetadataOptions>,
+}
+
+impl Launch {
+    fn nothing() -> Launch {
+        Launch { profile: Fact::Absent, metadata: Fact::Absent }
+    }
+
+    fn not_known(reason: Unreadable) -> Launch {
+        Launch { profile: Fact::Unreadable(reason), metadata: Fact::Absent }
+    }
+
+    /// What the instance says itself wins over its template.
+    fn or(self, template: Launch) -> Launch {
+        let profile = if self.profile == Fact::Absent { template.profile } else { self.profile };
+        let metadata = if self.metadata == Fact::Absent { template.metadata } else { self.metadata };
+        Launch { profile, metadata }
+    }
+}
+
+/// Adds a subject for everything in the plan that is or launches an instance. A group that launches from several templates has one
+/// for each that differs.
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    let targets = plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()));
+    for resource in targets {
+        let place = whereabouts.of_resource(resource);
+        for Launch { profile, metadata } in launches(plan, resource, whereabouts, facts) {
+            facts.subjects.push(Subject {
+                target: resource.address.clone(),
+                account: place.account.clone(),
+                region: place.region.clone(),
+                partition: place.partition.clone(),
+                from_selection: false,
+                origin: Some(Origin { file: plan.file.to_owned(), address: resource.address.clone(), line: None }),
+                kind: SubjectKind::Planned(Box::new(PlannedInstance { name: tag_name(resource), profile, metadata })),
+            });
+        }
+    }
+}
+
+fn tag_name(resource: &Resource<'_>) -> Option<String> {
+    // The tags of a group are a list of blocks.
+    let of_group = || {
+        let tags = resource.values.get("tag")?.as_array()?;
+        let tag = tags.iter().find(|tag| tag.get("key").and_then(Value::as_str) == Some("Name"))?;
+        tag.get("value")?.as_str()
+    };
+    resource.text("tags/Name").or_else(of_group).map(str::to_owned)
+}
+
+fn launches(plan: &Plan<'_>, resource: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+    match resource.kind.as_str() {
+        "aws_launch_template" => vec![of_template(plan, resource, whereabouts, facts)],
+        "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", whereabouts, facts)],
+        "aws_autoscaling_group" => of_group(plan, resource, whereabouts, facts),
+        _ => {
+            let own = own(plan, resource, "iam_instance_profile", whereabouts, facts);
+            let template = through_template(plan, resource, "launch_template/0", ["id", "name"], whereabouts, facts);
+            vec![own.or(template.unwrap_or_else(Launch::nothing))]
+        }
+    }
+}
+
+fn of_template(plan: &Plan<'_>, template: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
+    let by_name = own(plan, template, "iam_instance_profile/0/name", whereabouts, facts);
+    let by_arn = own(plan, template, "iam_instance_profile/0/arn", whereabouts, facts);
+    by_name.or(by_arn)
+}
+
+/// The templates that a group launches from, or its configuration.
+fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+    let mut paths = Vec::new();
+    if block_count(group, "launch_template") > 0 {
+        paths.push(("launch_template/0".to_owned(), ["id", "name"]));
+    }
+    let of_mixed = ["launch_template_id", "launch_template_name"];
+    let mixed = "mixed_instances_policy/0/launch_template/0";
+    if block_count(group, "mixed_instances_policy") > 0 {
+        paths.push((format!("{mixed}/launch_template_specification/0"), of_mixed));
+        for index in 0..block_count(group, &format!("{mixed}/override")) {
+            let specification = format!("{mixed}/override/{index}/launch_template_specification");
+            if block_count(group, &specification) > 0 {
+                paths.push((format!("{specification}/0"), of_mixed));
+            }
+        }
+    }
+    let mut launches: Vec<Launch> = Vec::new();
+    for (path, names) in paths {
+        let launch = through_template(plan, group, &path, names, whereabouts, facts).unwrap_or_else(Launch::nothing);
+        if !launches.contains(&launch) {
+            launches.push(launch);
+        }
+    }
+    let configuration = plan.link(group, "launch_configuration", "aws_launch_configuration", &["name", "id"]);
+    match configuration {
+        Link::To(configuration) => launches.push(own(plan, configuration, "iam_instance_profile", whereabouts, facts)),
+        Link::Outside(name) => {
+            launches.push(Launch::not_known(outside(group, "launch_configuration", "launch configuration", &name)));
+        }
+        Link::NotKnown if group.expression("launch_configuration").is_some() => {
+            launches.push(Launch::not_known(after_apply(group, "launch_configuration")));
+        }
+        Link::NotKnown | Link::Nothing => {}
+    }
+    if launches.is_empty() {
+        launches.push(Launch::not_known(after_apply(group, "launch_template")));
+    }
+    launches
+}
+
+/// How many blocks there are, or will be.
+fn block_count(resource: &Resource<'_>, path: &str) -> usize {
+    let pointer = format!("/{path}");
+    let of = |value: &Value| value.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
+    of(&resource.values).max(of(&resource.unknown))
+}
+
+/// What the template in a block of an instance or group gives; `None` where there is no such block.
+fn through_template(
+    plan: &Plan<'_>,
+    resource: &Resource<'_>,
+    path: &str,
+    names: [&str; 2],
+    whereabouts: &Whereabouts,
+    facts: &mut Facts,
+) -> Option<Launch> {
+    let block = path.strip_suffix("/0").unwrap_or(path);
+    if block_count(resource, block) == 0 {
+        return None;
+    }
+    let is_set = |name: &&&str| resource.expression(&format!("{path}/{name}")).is_some() || resource.config.is_none();
+    let [id, name] = names;
+    let mut link = (Link::Nothing, id);
+    // The one that the configuration sets says it; the other follows from it.
+    for argument in names.iter().filter(is_set).chain([&id, &name]) {
+        let found = plan.link(resource, &format!("{path}/{argument}"), "aws_launch_template", &["id", "name"]);
+        if matches!(link.0, Link::Nothing) || matches!((&link.0, &found), (Link::NotKnown, Link::To(_))) {
+            link = (found, argument);
+        }
+    }
+    let (link, argument) = link;
+    let at = format!("{path}/{argument}");
+    Some(match link {
+        Link::Nothing => return None,
+        Link::To(template) => match other_version(resource, path, template) {
+            Some(reason) => Launch::not_known(reason),
+            None => of_template(plan, template, whereabouts, facts),
+        },
+        Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
+        Link::NotKnown => Launch::not_known(after_apply(resource, &at)),
+    })
+}
+
+/// Whether another version of a template may be launched than the one that the plan shows, which is its newest.
+fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
+    if template.is_new {
+        return None;
+    }
+    let at = format!("{path}/version");
+    let newest =
+        template.values.get("latest_version").filter(|_| template.attribute("latest_version") != Attribute::Unknown);
+    let default =
+        template.values.get("default_version").filter(|_| template.attribute("default_version") != Attribute::Unknown);
+    let follows_newest = template.values.get("update_default_version") == Some(&Value::Bool(true));
+    let is_newest = match resource.attribute(&at) {
+        Attribute::Known(Value::String(version)) if version == "$Latest" => true,
+        Attribute::Known(Value::String(version)) if version != "$Default" => {
+            newest.and_then(Value::as_u64).is_some_and(|newest| version.parse() == Ok(newest))
+        }
+        // A version that is not known yet is one that this plan makes.
+        Attribute::Unknown => true,
+        Attribute::Known(_) | Attribute::Null => follows_newest || newest.is_some() && newest == default,
+    };
+    (!is_newest).then(|| {
+        let attribute = resource.attribute_address(if resource.text(&at).is_some() { at.as_str() } else { path });
+        let message = format!(
+            "`{attribute}` may launch another version of `{}` than its newest, and the plan shows that one only",
+            template.address
+        );
+        Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+    })
+}
+
+/// What a resource says itself of the profile and the metadata options.
+fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
+    let is_arn = path.ends_with("/arn");
+    let block = path.split('/').next().unwrap_or(path);
+    // Dynamic blocks are not in the configuration of a plan, but no provider fills in a block of a profile.
+    let is_set = path.contains('/') || resource.expression(block).is_some() || resource.config.is_none();
+    let names: &[&str] = if is_arn { &["arn"] } else { &["name", "id", "arn"] };
+    let profile = match resource.attribute(path) {
+        // The provider fills in what is left out: then there is none.
+        Attribute::Unknown if !is_set => Fact::Absent,
+        _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
+            Link::Nothing => Fact::Absent,
+            Link::To(profile) => Fact::Known(add_profile(plan, profile, whereabouts, facts)),
+            Link::Outside(name) => outside_profile(plan, resource, path, &name, whereabouts, facts),
+            Link::NotKnown => Fact::Unreadable(after_apply(resource, path)),
+        },
+    };
+    Launch { profile, metadata: metadata(resource) }
+}
+
+/// A profile that is named by an ARN of the plan's own account may be one of the plan, whose ARN is not known yet.
+fn outside_profile(
+    plan: &Plan<'_>,
+    resource: &Resource<'_>,
+    path: &str,
+    name: &str,
+    whereabouts: &Whereabouts,
+    facts: &mut Facts,
+) -> Fact<String> {
+    if name.starts_with("arn:") {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let own = plan.link_by_text(resource, path, last, "aws_iam_instance_profile", &["name"]);
+        if let Link::To(profile) = own {
+            return Fact::Known(add_profile(plan, profile, whereabouts, facts));
+        }
+    }
+    Fact::Unreadable(outside(resource, path, "instance profile", name))
+}
+
+/// See [metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
+fn metadata(resource: &Resource<'_>) -> Fact<MetadataOptions> {
+    let text = |name: &str| resource.text(&format!("metadata_options/0/{name}")).map(str::to_owned);
+    let endpoint = "metadata_options/0/http_endpoint";
+    let is_set = resource.expression("metadata_options").is_some();
+    match resource.attribute(endpoint) {
+        // What is left out is as the image and the account say, which is not in the plan.
+        Attribute::Unknown if is_set && resource.expression(endpoint).is_some() => {
+            Fact::Unreadable(after_apply(resource, endpoint))
+        }
+        Attribute::Unknown => Fact::Absent,
+        Attribute::Null if text("http_tokens").is_none() => Fact::Absent,
+        Attribute::Null | Attribute::Known(_) => Fact::Known(MetadataOptions {
+            http_endpoint: text("http_endpoint"),
+            http_tokens: text("http_tokens"),
+            state: None,
+        }),
+    }
+}
+
+/// Adds a profile, and gives its key.
+fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> String {
+    let key = profile.address.clone();
+    if facts.profiles.contains_key(&key) {
+        return key;
+    }
+    // The data source calls it otherwise, and before version 4 of the provider there was a list.
+    let path = match (profile.is_data, profile.attribute("role"), profile.attribute("roles/0")) {
+        (true, ..) => "role_name",
+        (false, Attribute::Null, Attribute::Known(_) | Attribute::Unknown) => "roles/0",
+        (false, ..) => "role",
+    };
+    let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
+        Link::Nothing => None,
+        Link::To(role) if !role.is_data => Some(role.address.clone()),
+        Link::To(role) => Some(not_made(facts, outside(profile, path, "role", &name_of(role)), name_of(role))),
+        Link::Outside(name) => Some(not_made(facts, outside(profile, path, "role", &name), name)),
+        Link::NotKnown => {
+            let reason = after_apply(profile, path);
+            let key = reason.api.clone();
+            Some(not_made(facts, reason, key))
+        }
+    };
+    let place = whereabouts.of_resource(profile);
+    let made = InstanceProfile {
+        arn: arn_of(profile, "instance-profile", &place).unwrap_or_default(),
+        id: profile.text("unique_id").unwrap_or_default().to_owned(),
+        name: name_of(profile),
+        role,
+        tags: None,
+    };
+    facts.profiles.insert(key.clone(), Fact::Known(made));
+    key
+}
+
+/// A role of which the plan says nothing but its name; gives its key.
+fn not_made(facts: &mut Facts, reason: Unreadable, key: String) -> String {
+    facts.roles.entry(key.clone()).or_insert(Fact::Unreadable(reason));
+    key
+}

@@ -1,0 +1,100 @@
+//! Which resource of the plan another one means: by a name that is known, or by what the configuration refers to.
+
+use std::collections::BTreeSet;
+
+use super::plan::{Attribute, Plan, Resource};
+use super::references::Leaf;
+use crate::facts::{Unreadable, UnreadableKind};
+
+/// What an argument leads to.
+pub(super) enum Link<'p, 'a> {
+    /// A resource of the plan.
+    To(&'p Resource<'a>),
+    /// Something of this name or ARN that the plan does not make.
+    Outside(String),
+    /// Nothing: the argument is left out.
+    Nothing,
+    /// It cannot be told before apply.
+    NotKnown,
+}
+
+impl<'a> Plan<'a> {
+    /// What an argument of a resource leads to, among the resources of a type. Their attribute `by` is what the argument holds.
+    pub(super) fn link(&self, from: &Resource<'a>, path: &str, kind: &str, by: &[&str]) -> Link<'_, 'a> {
+        match from.attribute(path) {
+            Attribute::Null => Link::Nothing,
+            Attribute::Known(value) => match value.as_str() {
+                None | Some("") => Link::Nothing,
+                Some(text) => self.link_by_text(from, path, text, kind, by),
+            },
+            Attribute::Unknown => self.link_by_reference(&self.leaves(from, path), kind, by),
+        }
+    }
+
+    /// IAM's names are unique in an account, whatever their case. A plan may have several accounts, each with a provider of its own.
+    pub(super) fn link_by_text(
+        &self,
+        from: &Resource<'a>,
+        path: &str,
+        text: &str,
+        kind: &str,
+        by: &[&str],
+    ) -> Link<'_, 'a> {
+        let has = |resource: &&Resource<'a>| {
+            by.iter().any(|attribute| resource.text(attribute).is_some_and(|own| own.eq_ignore_ascii_case(text)))
+        };
+        let named: Vec<_> =
+            self.called_so(text).into_iter().filter(|resource| resource.kind == kind).filter(has).collect();
+        let of_provider: Vec<_> =
+            named.iter().copied().filter(|resource| resource.provider_key() == from.provider_key()).collect();
+        match (of_provider.as_slice(), named.as_slice()) {
+            ([one], _) | ([], [one]) => Link::To(one),
+            ([], []) => Link::Outside(text.to_owned()),
+            _ => match from.expression(path) {
+                Some(_) => self.link_by_reference(&self.origins(from, path), kind, by),
+                None => Link::NotKnown,
+            },
+        }
+    }
+
+    pub(super) fn link_by_reference(&self, leaves: &BTreeSet<Leaf>, kind: &str, by: &[&str]) -> Link<'_, 'a> {
+        let mut leaves = leaves.iter();
+        let (Some(leaf), None) = (leaves.next(), leaves.next()) else { return Link::NotKnown };
+        let Leaf::Attribute { address, attribute } = leaf else { return Link::NotKnown };
+        let names_it = attribute.is_empty() || by.contains(&attribute.as_str());
+        if let Some(resource) = self.at(address).filter(|resource| resource.kind == kind) {
+            return if names_it { Link::To(resource) } else { Link::NotKnown };
+        }
+        let is_of_iam =
+            self.at(address).is_some_and(|of| matches!(of.kind.as_str(), "aws_iam_role" | "aws_iam_instance_profile"));
+        if !is_of_iam || !matches!(attribute.as_str(), "name" | "id") {
+            return Link::NotKnown;
+        }
+        // Both may take their name from a third: a profile that is called as its role.
+        let has_its_name = |resource: &&Resource<'a>| {
+            let mut of_name = self.leaves(resource, "name").into_iter();
+            resource.attribute("name") == Attribute::Unknown
+                && of_name.next().as_ref() == Some(leaf)
+                && of_name.next().is_none()
+        };
+        let mut called = self.of_kind(kind).into_iter().filter(has_its_name);
+        match (called.next(), called.next()) {
+            (Some(resource), None) => Link::To(resource),
+            _ => Link::NotKnown,
+        }
+    }
+}
+
+/// That an attribute is known only after apply.
+pub(super) fn after_apply(resource: &Resource<'_>, path: &str) -> Unreadable {
+    let attribute = resource.attribute_address(path);
+    let message = format!("`{attribute}` is known only after apply");
+    Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+}
+
+/// That what an attribute names is not made by the plan.
+pub(super) fn outside(resource: &Resource<'_>, path: &str, what: &str, name: &str) -> Unreadable {
+    let attribute = resource.attribute_address(path);
+    let message = format!("the {what} `{name}` of `{attribute}` is not in the plan");
+    Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+}

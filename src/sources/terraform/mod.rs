@@ -1,0 +1,48 @@
+//! Facts from a Terraform or OpenTofu plan: what its instances will be once it is applied. No account is asked.
+//!
+//! A value that is known only after apply is followed through the configuration to the resource that it comes from; where the plan
+//! does not tell that, what depends on it is unknown.
+
+mod address;
+mod format;
+mod instances;
+mod links;
+mod plan;
+mod references;
+mod roles;
+mod settings;
+mod whereabouts;
+
+use jiff::Timestamp;
+
+use super::documents::Text;
+use crate::facts::Facts;
+use plan::Plan;
+use whereabouts::Whereabouts;
+
+pub use format::text;
+
+/// What a person says of a plan beside it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The Region, where the plan says none.
+    pub region: Option<&'a str>,
+    /// The session preferences that count, by name; `None` for none.
+    pub preferences: Option<&'a str>,
+}
+
+/// The facts of a plan.
+///
+/// # Errors
+/// Why the text is no plan, and how the right file is made.
+pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Facts, String> {
+    let mut parsed = format::parse(&file.text)?;
+    let configuration = parsed.configuration.take().unwrap_or_default();
+    let plan = Plan::of(&file.name, &parsed, &configuration);
+    let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
+    let mut facts = Facts::new(now);
+    roles::add(&plan, &whereabouts, &mut facts);
+    instances::add(&plan, &whereabouts, &mut facts);
+    settings::add(&plan, &whereabouts, given.preferences, &mut facts);
+    Ok(facts)
+}

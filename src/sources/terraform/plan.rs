@@ -1,0 +1,329 @@
+//! A plan with its resources in reach: what each will be, what of it is not known yet, and where the configuration says why.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::address::{calls, within};
+use super::format::{
+    ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Variable,
+};
+
+/// The types of resources that are looked at.
+const KINDS: [&str; 20] = [
+    "aws_instance",
+    "aws_spot_instance_request",
+    "aws_launch_template",
+    "aws_launch_configuration",
+    "aws_autoscaling_group",
+    "aws_iam_instance_profile",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_iam_role_policy_attachment",
+    "aws_iam_policy_attachment",
+    "aws_iam_policy",
+    "aws_iam_role_policies_exclusive",
+    "aws_iam_role_policy_attachments_exclusive",
+    "aws_ssm_service_setting",
+    "aws_ssm_document",
+    "aws_kms_key",
+    "aws_kms_alias",
+    "aws_caller_identity",
+    "aws_region",
+    "aws_iam_policy_document",
+];
+
+/// The types that give a role policies: what they gave before matters too.
+const GIVES_POLICIES: [&str; 3] =
+    ["aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_policy_attachment"];
+
+/// A resource or data source, as it will be once the plan is applied.
+pub(super) struct Resource<'a> {
+    pub address: String,
+    /// The address of its module instance, empty at the root.
+    pub module: String,
+    pub kind: String,
+    /// Its index as an address writes it.
+    pub index: String,
+    pub is_data: bool,
+    pub values: Value,
+    /// What is not known yet: `true` in the place of each such value.
+    pub unknown: Value,
+    /// Whether it is made by this plan, so that nothing of it exists outside.
+    pub is_new: bool,
+    pub config: Option<&'a ConfigResource<'a>>,
+    /// What the configuration says of its arguments.
+    pub expressions: Value,
+}
+
+/// A resource as it was before, where the plan changes or deletes it.
+pub(super) struct Before {
+    pub address: String,
+    pub kind: String,
+    pub values: Value,
+}
+
+/// A plan.
+pub(super) struct Plan<'a> {
+    pub file: &'a str,
+    pub resources: Vec<Resource<'a>>,
+    pub before: Vec<Before>,
+    by_name: HashMap<(String, String), Vec<usize>>,
+    by_address: HashMap<String, usize>,
+    /// By what arguments call them: name, id or ARN, in lower case.
+    by_text: HashMap<String, Vec<usize>>,
+    by_kind: HashMap<String, Vec<usize>>,
+    /// The module instances that hold resources, and those above them.
+    modules: BTreeSet<String>,
+    configuration: &'a Configuration<'a>,
+    variables: Option<&'a BTreeMap<String, Variable>>,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attribute<'a> {
+    /// It is known.
+    Known(&'a Value),
+    /// It is left out, or null.
+    Null,
+    /// It is known only after apply.
+    Unknown,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn of(file: &'a str, parsed: &'a PlanFile<'a>, configuration: &'a Configuration<'a>) -> Plan<'a> {
+        let mut plan = Plan {
+            file,
+            resources: Vec::new(),
+            before: Vec::new(),
+            by_name: HashMap::new(),
+            by_address: HashMap::new(),
+            by_text: HashMap::new(),
+            by_kind: HashMap::new(),
+            modules: BTreeSet::from([String::new()]),
+            configuration,
+            variables: parsed.variables.as_ref(),
+        };
+        let mut unknown: HashMap<&str, (Value, bool)> = HashMap::new();
+        for change in parsed.resource_changes.iter().flatten() {
+            if !is_looked_at(&change.kind) || change.deposed.is_some() {
+                continue;
+            }
+            let is_new = change.change.actions.iter().any(|action| action == "create");
+            unknown.insert(&change.address, (value_of(change.change.after_unknown), is_new));
+            let changes = change.change.actions.iter().any(|action| !matches!(action.as_str(), "no-op" | "read"));
+            let values = value_of(change.change.before.filter(|_| changes && GIVES_POLICIES.contains(&&*change.kind)));
+            if values.is_object() {
+                let (address, kind) = (change.address.to_string(), change.kind.to_string());
+                plan.before.push(Before { address, kind, values });
+            }
+        }
+        let root = |values: &'a Option<super::format::Values<'a>>| values.as_ref()?.root_module.as_ref();
+        if let Some(module) = root(&parsed.planned_values) {
+            plan.add(module, &mut unknown, None);
+        }
+        let planned: HashSet<String> = plan.resources.iter().map(|resource| resource.address.clone()).collect();
+        // What data sources read stands in the state that the plan starts from.
+        if let Some(module) = parsed.prior_state.as_ref().and_then(|state| root(&state.values)) {
+            plan.add(module, &mut unknown, Some(&planned));
+        }
+        plan.index();
+        plan
+    }
+
+    fn index(&mut self) {
+        for (at, resource) in self.resources.iter().enumerate() {
+            self.by_address.insert(resource.address.clone(), at);
+            self.by_kind.entry(resource.kind.clone()).or_default().push(at);
+            let texts: BTreeSet<String> =
+                ["name", "id", "arn"].iter().filter_map(|it| resource.text(it)).map(str::to_ascii_lowercase).collect();
+            texts.into_iter().for_each(|text| self.by_text.entry(text).or_default().push(at));
+        }
+    }
+
+    /// Adds the resources of a module and of those below it; of a state the data sources alone, but for those that are planned.
+    fn add(
+        &mut self,
+        module: &'a Module<'a>,
+        unknown: &mut HashMap<&str, (Value, bool)>,
+        planned: Option<&HashSet<String>>,
+    ) {
+        self.modules.insert(module.address.clone());
+        let configured = self.config_module(&module.address).and_then(|module| module.resources.as_ref());
+        let configured: HashMap<&str, &ConfigResource<'_>> =
+            configured.into_iter().flatten().map(|config| (&*config.address, config)).collect();
+        for resource in module.resources.iter().flatten() {
+            let is_data = resource.mode == "data";
+            let is_left_out = |planned: &HashSet<String>| !is_data || planned.contains(&*resource.address);
+            if !is_looked_at(&resource.kind) || planned.is_some_and(is_left_out) {
+                continue;
+            }
+            let prefix = if is_data { "data." } else { "" };
+            let own = format!("{prefix}{}.{}", resource.kind, resource.name);
+            let config = configured.get(own.as_str()).copied();
+            let (unknown, is_new) = unknown.remove(&*resource.address).unwrap_or((Value::Null, true));
+            let key = (module.address.clone(), own);
+            self.by_name.entry(key).or_default().push(self.resources.len());
+            self.resources.push(Resource {
+                address: resource.address.to_string(),
+                module: module.address.clone(),
+                kind: resource.kind.to_string(),
+                index: resource.index.as_ref().map(|index| format!("[{index}]")).unwrap_or_default(),
+                is_data,
+                values: value_of(resource.values),
+                unknown,
+                is_new,
+                config,
+                expressions: value_of(config.and_then(|config| config.expressions)),
+            });
+        }
+        for child in module.child_modules.iter().flatten() {
+            self.add(child, unknown, planned);
+        }
+    }
+
+    /// The resources and data sources of a type.
+    pub(super) fn of_kind(&self, kind: &str) -> Vec<&Resource<'a>> {
+        self.all(self.by_kind.get(kind))
+    }
+
+    /// The resources of a type.
+    pub(super) fn managed(&self, kind: &str) -> Vec<&Resource<'a>> {
+        self.of_kind(kind).into_iter().filter(|resource| !resource.is_data).collect()
+    }
+
+    /// The resource of an address.
+    pub(super) fn at(&self, address: &str) -> Option<&Resource<'a>> {
+        self.resources.get(*self.by_address.get(address)?)
+    }
+
+    /// The resources that have a text for name, id or ARN, in any case.
+    pub(super) fn called_so(&self, text: &str) -> Vec<&Resource<'a>> {
+        self.all(self.by_text.get(&text.to_ascii_lowercase()))
+    }
+
+    fn all(&self, indexes: Option<&Vec<usize>>) -> Vec<&Resource<'a>> {
+        indexes.into_iter().flatten().filter_map(|at| self.resources.get(*at)).collect()
+    }
+
+    /// The resources of a name in a module instance, one for each index.
+    pub(super) fn named(&self, module: &str, own: &str) -> Vec<&Resource<'a>> {
+        let key = (module.to_owned(), own.to_owned());
+        self.all(self.by_name.get(&key))
+    }
+
+    /// The instances of a module that a module instance calls.
+    pub(super) fn called(&self, module: &str, call: &str) -> Vec<&str> {
+        let prefix = within(module, &format!("module.{call}"));
+        let is_one = |other: &&String| {
+            let rest = other.strip_prefix(&prefix);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with('[') && rest.find(']') == rest.len().checked_sub(1)
+            })
+        };
+        self.modules.iter().filter(is_one).map(String::as_str).collect()
+    }
+
+    /// The configuration of a module instance.
+    pub(super) fn config_module(&self, module: &str) -> Option<&'a ConfigModule<'a>> {
+        let mut found = &self.configuration.root_module;
+        for call in calls(module) {
+            found = found.module_calls.as_ref()?.get(call)?.module.as_ref()?;
+        }
+        Some(found)
+    }
+
+    /// The call that a module instance comes from.
+    pub(super) fn call(&self, parent: &str, call: &str) -> Option<&'a ModuleCall<'a>> {
+        self.config_module(parent)?.module_calls.as_ref()?.get(call)
+    }
+
+    /// The value of a variable of the root module.
+    pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
+        self.variables?.get(name)?.value.as_ref()
+    }
+
+    pub(super) fn provider(&self, key: &str) -> Option<&'a ProviderConfig> {
+        self.configuration.provider_config.as_ref()?.get(key)
+    }
+}
+
+impl<'a> Resource<'a> {
+    /// An attribute by the way to it, such as `iam_instance_profile/0/name`.
+    pub(super) fn attribute(&self, path: &str) -> Attribute<'_> {
+        if is_unknown(&self.unknown, path) {
+            return Attribute::Unknown;
+        }
+        match self.values.pointer(&format!("/{path}")) {
+            None | Some(Value::Null) => Attribute::Null,
+            Some(value) => Attribute::Known(value),
+        }
+    }
+
+    /// An attribute that is a text, where it is known.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        match self.attribute(path) {
+            Attribute::Known(value) => value.as_str().filter(|text| !text.is_empty()),
+            Attribute::Null | Attribute::Unknown => None,
+        }
+    }
+
+    /// What the configuration says of an argument: its expression, if it is set at all.
+    pub(super) fn expression(&self, path: &str) -> Option<&Value> {
+        self.expressions.pointer(&format!("/{path}"))
+    }
+
+    /// The key of its provider's configuration.
+    pub(super) fn provider_key(&self) -> Option<&'a str> {
+        self.config?.provider_config_key.as_deref()
+    }
+
+    /// An attribute's address, for a person.
+    pub(super) fn attribute_address(&self, path: &str) -> String {
+        let mut address = self.address.clone();
+        for part in path.split('/') {
+            match part.parse::<usize>() {
+                Ok(index) => address.push_str(&format!("[{index}]")),
+                Err(_) => address.push_str(&format!(".{part}")),
+            }
+        }
+        address
+    }
+}
+
+/// Whether something on the way to a value, or in it, is not known yet.
+fn is_unknown(unknown: &Value, path: &str) -> bool {
+    let mut at = unknown;
+    for part in path.split('/') {
+        let next = match at {
+            Value::Bool(true) => return true,
+            Value::Object(object) => object.get(part),
+            Value::Array(array) => part.parse::<usize>().ok().and_then(|index| array.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    holds_unknown(at)
+}
+
+fn holds_unknown(unknown: &Value) -> bool {
+    match unknown {
+        Value::Bool(unknown) => *unknown,
+        Value::Array(array) => array.iter().any(holds_unknown),
+        Value::Object(object) => object.values().any(holds_unknown),
+        _ => false,
+    }
+}
+
+fn is_looked_at(kind: &str) -> bool {
+    KINDS.contains(&kind)
+}
+
+/// What Terraform wrote was JSON when the file was read.
+fn value_of(raw: Option<&RawValue>) -> Value {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}

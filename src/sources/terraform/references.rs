@@ -1,0 +1,237 @@
+//! What a value that is not known yet comes from: the attributes that the configuration refers to, through modules.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::address::{Step, longest, parent, steps, within};
+use super::plan::{Attribute, Plan, Resource};
+
+/// As deep as modules and outputs are followed: a configuration is a tree, and no person nests it deeper.
+const DEEPEST: usize = 64;
+
+/// Something that is not known before apply.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Leaf {
+    /// An attribute of a resource; the attribute is empty where several are meant.
+    Attribute {
+        /// The address of the resource.
+        address: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// What the plan does not say the origin of: a local value, for one.
+    Untold(String),
+}
+
+/// Where an expression stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    module: &'a str,
+    /// The index of the resource or module that the expression is of.
+    index: &'a str,
+    for_each: Option<&'a Value>,
+    depth: usize,
+    /// Whether attributes that are known are origins too.
+    with_known: bool,
+}
+
+impl Plan<'_> {
+    /// What an argument of a resource comes from, as far as that is not known.
+    pub(super) fn leaves(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
+        self.references(resource, path, false)
+    }
+
+    /// Every attribute of a resource that goes into an argument, known or not.
+    pub(super) fn origins(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
+        self.references(resource, path, true)
+    }
+
+    fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool) -> BTreeSet<Leaf> {
+        let mut leaves = BTreeSet::new();
+        let place = Place {
+            module: &resource.module,
+            index: &resource.index,
+            for_each: resource.config.and_then(|config| config.for_each_expression.as_ref()),
+            depth: 0,
+            with_known,
+        };
+        match resource.expression(path) {
+            Some(expression) => self.follow(expression, place, &mut leaves),
+            // A dynamic block is one expression for all that it makes.
+            None => {
+                let block = path.split('/').next().unwrap_or(path);
+                match resource.expression(block) {
+                    Some(expression) => self.follow(expression, place, &mut leaves),
+                    None => {
+                        leaves.insert(Leaf::Untold(resource.attribute_address(path)));
+                    }
+                }
+            }
+        }
+        leaves
+    }
+
+    /// Follows every reference in an expression.
+    fn follow(&self, expression: &Value, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
+        if place.depth > DEEPEST {
+            leaves.insert(Leaf::Untold("module".to_owned()));
+            return;
+        }
+        let mut references = Vec::new();
+        collect(expression, &mut references);
+        let references = longest(&references);
+        // Which of several is meant is said by the index only where nothing else goes into it.
+        let by_index = references.iter().any(|it| matches!(it.as_str(), "each.key" | "each.value" | "count.index"));
+        for reference in &references {
+            self.follow_one(reference, by_index, place, leaves);
+        }
+    }
+
+    fn follow_one(&self, reference: &str, by_index: bool, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
+        let all = steps(reference);
+        let deeper = Place { depth: place.depth + 1, ..place };
+        match all.as_slice() {
+            [Step { name: "path" | "terraform" | "count", .. }, ..]
+            | [Step { name: "each", .. }, Step { name: "key", .. }] => {}
+            [Step { name: "each", .. }, value, rest @ ..] if value.name == "value" => {
+                let Some(for_each) = place.for_each else { return };
+                let mut found = BTreeSet::new();
+                self.follow(for_each, Place { for_each: None, ..deeper }, &mut found);
+                let attribute = rest.first().map(|step| step.name).unwrap_or_default();
+                for leaf in found {
+                    match leaf {
+                        // The elements of a resource with `for_each` have its keys.
+                        Leaf::Attribute { address, attribute: none } if none.is_empty() => {
+                            let is_own = place.index.is_empty() || address.ends_with(place.index);
+                            if is_own {
+                                leaves.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
+                            }
+                        }
+                        other => {
+                            leaves.insert(other);
+                        }
+                    }
+                }
+            }
+            [Step { name: "var", .. }, variable, ..] => self.follow_variable(variable.name, deeper, leaves),
+            [Step { name: "module", .. }, call, rest @ ..] => {
+                self.follow_module(call, rest.first(), by_index, deeper, leaves);
+            }
+            [Step { name: "local" | "self", .. }, ..] => {
+                _ = leaves.insert(Leaf::Untold(within(place.module, reference)))
+            }
+            [Step { name: "data", .. }, kind, name, rest @ ..] => {
+                let own = format!("data.{}.{}", kind.name, name.name);
+                self.follow_resource(&own, name.index, rest.first(), by_index, place, leaves);
+            }
+            [kind, name, rest @ ..] => {
+                let own = format!("{}.{}", kind.name, name.name);
+                self.follow_resource(&own, name.index, rest.first(), by_index, place, leaves);
+            }
+            _ => {
+                leaves.insert(Leaf::Untold(within(place.module, reference)));
+            }
+        }
+    }
+
+    /// A variable of the root module is known; one of a module is what its call gives it.
+    fn follow_variable(&self, name: &str, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
+        let Some((parent, call)) = parent(place.module) else { return };
+        let Some(calling) = self.call(&parent, call.name) else { return };
+        // Without an argument its default holds.
+        let Some(expression) = calling.expressions.as_ref().and_then(|given| given.get(name)) else { return };
+        let for_each = calling.for_each_expression.as_ref();
+        self.follow(expression, Place { module: &parent, index: call.index, for_each, ..place }, leaves);
+    }
+
+    fn follow_module(
+        &self,
+        call: &Step<'_>,
+        output: Option<&Step<'_>>,
+        by_index: bool,
+        place: Place<'_>,
+        leaves: &mut BTreeSet<Leaf>,
+    ) {
+        let untold = || Leaf::Untold(within(place.module, &format!("module.{}", call.name)));
+        let Some(output) = output else {
+            leaves.insert(untold());
+            return;
+        };
+        let instances = self.called(place.module, call.name);
+        let chosen = narrowed(instances, |module| module, call.index, by_index, place.index);
+        if chosen.is_empty() {
+            leaves.insert(untold());
+        }
+        for module in chosen {
+            let outputs = self.config_module(module).and_then(|config| config.outputs.as_ref());
+            match outputs.and_then(|outputs| outputs.get(output.name)?.expression.as_ref()) {
+                Some(expression) => {
+                    self.follow(expression, Place { module, index: "", for_each: None, ..place }, leaves);
+                }
+                None => {
+                    leaves.insert(untold());
+                }
+            }
+        }
+    }
+
+    fn follow_resource(
+        &self,
+        own: &str,
+        index: &str,
+        attribute: Option<&Step<'_>>,
+        by_index: bool,
+        place: Place<'_>,
+        leaves: &mut BTreeSet<Leaf>,
+    ) {
+        let candidates = self.named(place.module, own);
+        let attribute = attribute.map(|step| step.name).unwrap_or_default();
+        let chosen = narrowed(candidates, |resource| &resource.address, index, by_index, place.index);
+        if chosen.is_empty() {
+            // Of another type than those that are looked at, or with no instance.
+            let address = within(place.module, &format!("{own}{index}"));
+            leaves.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
+        }
+        for resource in chosen {
+            let is_known = !attribute.is_empty() && resource.attribute(attribute) != Attribute::Unknown;
+            if !is_known || place.with_known {
+                leaves.insert(Leaf::Attribute { address: resource.address.clone(), attribute: attribute.to_owned() });
+            }
+        }
+    }
+}
+
+/// The one with the index that is written, or with that of the place where the reference stands; else all.
+fn narrowed<'b, T: Copy>(
+    all: Vec<T>,
+    address: impl Fn(T) -> &'b str,
+    written: &str,
+    by_index: bool,
+    here: &str,
+) -> Vec<T> {
+    let with = |index: &str| all.iter().copied().find(|it| address(*it).ends_with(index));
+    if !written.is_empty() {
+        return with(written).into_iter().collect();
+    }
+    if all.len() > 1
+        && by_index
+        && !here.is_empty()
+        && let Some(one) = with(here)
+    {
+        return vec![one];
+    }
+    all
+}
+
+/// Every reference in an expression, which may be nested blocks.
+fn collect<'v>(expression: &'v Value, references: &mut Vec<&'v str>) {
+    match expression {
+        Value::Object(object) => match object.get("references") {
+            Some(Value::Array(listed)) => references.extend(listed.iter().filter_map(Value::as_str)),
+            _ => object.values().for_each(|value| collect(value, references)),
+        },
+        Value::Array(array) => array.iter().for_each(|value| collect(value, references)),
+        _ => {}
+    }
+}

@@ -1,0 +1,395 @@
+//! The roles of a plan, with the policies that the plan gives them or leaves them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::links::{Link, after_apply, outside};
+use super::plan::{Attribute, Plan, Resource};
+use super::whereabouts::{Whereabout, Whereabouts};
+use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
+use crate::sources::managed_policies;
+
+/// What a role is called by in arguments.
+pub(super) const ROLE_NAMES: [&str; 2] = ["name", "id"];
+
+/// A role that is being put together.
+#[derive(Default)]
+struct Policies {
+    /// Documents by the name of the policy, and of a name that is not known by the address.
+    inline: BTreeMap<String, Fact<PolicyText>>,
+    /// Keys of managed policies.
+    attached: BTreeSet<String>,
+    /// Why there may be more.
+    unread: Vec<Unreadable>,
+}
+
+/// Adds the facts of every role that the plan makes or keeps.
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    let mut policies: BTreeMap<&str, Policies> = BTreeMap::new();
+    for role in plan.managed("aws_iam_role") {
+        policies.insert(&role.address, of_role(plan, role, facts));
+    }
+    add_inline(plan, &mut policies);
+    add_attachments(plan, &mut policies, facts);
+    keep_exclusive(plan, &mut policies, facts);
+    for resource in plan.managed("aws_iam_role") {
+        let Policies { inline, attached, mut unread } = policies.remove(resource.address.as_str()).unwrap_or_default();
+        let place = whereabouts.of_resource(resource);
+        let mut inline: Vec<InlinePolicy> =
+            inline.into_iter().map(|(name, document)| InlinePolicy { name, document }).collect();
+        // Policies that cannot be listed are unknown as a whole; the documents that are known are no less so.
+        if let Some(reason) = unread.pop() {
+            let document = Fact::Unreadable(reason.clone());
+            inline.push(InlinePolicy { name: reason.api, document });
+        }
+        inline.extend(unread.into_iter().map(|reason| {
+            let name = reason.api.clone();
+            InlinePolicy { name, document: Fact::Unreadable(reason) }
+        }));
+        let role = Role {
+            arn: arn_of(resource, "role", &place),
+            id: resource.text("unique_id").map(str::to_owned),
+            name: name_of(resource),
+            trust: document_of(resource, "assume_role_policy"),
+            boundary: boundary(plan, resource, facts),
+            tags: tags(resource),
+            inline: Fact::Known(inline),
+            attached: Fact::Known(attached.into_iter().collect()),
+        };
+        facts.roles.insert(resource.address.clone(), Fact::Known(role));
+    }
+}
+
+/// The name of a resource; its address where the name is known only after apply.
+pub(super) fn name_of(resource: &Resource<'_>) -> String {
+    resource.text("name").unwrap_or(&resource.address).to_owned()
+}
+
+/// The ARN of a role or profile, which account, path and name give before it is made.
+pub(super) fn arn_of(resource: &Resource<'_>, what: &str, place: &Whereabout) -> Option<String> {
+    if let Some(arn) = resource.text("arn") {
+        return Some(arn.to_owned());
+    }
+    let (account, partition, name) = (place.account.as_ref()?, place.partition.as_ref()?, resource.text("name")?);
+    let path = match resource.attribute("path") {
+        Attribute::Known(path) => path.as_str()?,
+        Attribute::Null => "/",
+        Attribute::Unknown => return None,
+    };
+    Some(format!("arn:{partition}:iam::{account}:{what}{path}{name}"))
+}
+
+/// A document in an attribute.
+fn document_of(resource: &Resource<'_>, path: &str) -> Fact<PolicyText> {
+    match resource.attribute(path) {
+        Attribute::Known(Value::String(text)) => Fact::Known(PolicyText::new(text)),
+        Attribute::Known(_) | Attribute::Null => Fact::Known(PolicyText::new("")),
+        Attribute::Unknown => Fact::Unreadable(after_apply(resource, path)),
+    }
+}
+
+fn tags(resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
+    let path = match resource.attribute("tags_all") {
+        Attribute::Unknown => return Fact::Unreadable(after_apply(resource, "tags_all")),
+        Attribute::Known(_) => "tags_all",
+        Attribute::Null => "tags",
+    };
+    match resource.attribute(path) {
+        Attribute::Unknown => Fact::Unreadable(after_apply(resource, path)),
+        Attribute::Null => Fact::Known(BTreeMap::new()),
+        Attribute::Known(tags) => {
+            let tags = tags.as_object().into_iter().flatten();
+            Fact::Known(tags.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect())
+        }
+    }
+}
+
+fn boundary<'a>(plan: &Plan<'a>, role: &Resource<'a>, facts: &mut Facts) -> Fact<String> {
+    match policy_key(plan, role, "permissions_boundary", facts) {
+        Some(key) => Fact::Known(key),
+        None => Fact::Absent,
+    }
+}
+
+/// The policies in the arguments of the role itself. A role that exists has those that Terraform found there.
+fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies {
+    let mut policies = Policies::default();
+    let is_set = |argument: &str| role.expression(argument).is_some();
+    // The provider fills in what a new role leaves out: then there is none. A dynamic block is not in the configuration, but known in
+    // part.
+    let may_be_set = |argument: &str| {
+        let in_part = role.unknown.get(argument).is_some_and(|unknown| !unknown.is_boolean());
+        is_set(argument) || in_part || !role.is_new || role.config.is_none()
+    };
+    match role.attribute("managed_policy_arns") {
+        Attribute::Known(arns) => {
+            for arn in arns.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                policies.attached.insert(key_of_arn(plan, role, "managed_policy_arns", arn, facts));
+            }
+        }
+        Attribute::Unknown if may_be_set("managed_policy_arns") => {
+            policies.unread.push(after_apply(role, "managed_policy_arns"));
+        }
+        Attribute::Unknown | Attribute::Null => {}
+    }
+    match role.attribute("inline_policy") {
+        Attribute::Known(blocks) => {
+            for index in 0..blocks.as_array().map_or(0, Vec::len) {
+                let path = format!("inline_policy/{index}/policy");
+                let name = role.text(&format!("inline_policy/{index}/name"));
+                // An empty block says that there is none.
+                let is_empty = name.is_none() && role.attribute(&path) == Attribute::Null;
+                if !is_empty {
+                    let name = name.map_or_else(|| role.attribute_address(&path), str::to_owned);
+                    policies.inline.insert(name, document_of(role, &path));
+                }
+            }
+        }
+        Attribute::Unknown if may_be_set("inline_policy") => add_blocks_in_part(role, &mut policies),
+        Attribute::Unknown | Attribute::Null => {}
+    }
+    // What is taken away from a role that exists; where an argument says all that it has, that argument holds.
+    for before in &plan.before {
+        let of_role = |value: &Value| value.as_str().is_some_and(|name| role.text("name") == Some(name));
+        let roles = before.values.get("roles").and_then(Value::as_array);
+        let is_of_it =
+            before.values.get("role").is_some_and(of_role) || roles.is_some_and(|roles| roles.iter().any(of_role));
+        if !is_of_it {
+            continue;
+        }
+        let text = |name: &str| before.values.get(name).and_then(Value::as_str);
+        match before.kind.as_str() {
+            "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment" if !is_set("managed_policy_arns") => {
+                let Some(arn) = text("policy_arn") else { continue };
+                policies.attached.remove(&key_of_arn(plan, role, "managed_policy_arns", arn, facts));
+            }
+            "aws_iam_role_policy" if !is_set("inline_policy") => {
+                policies.inline.remove(text("name").unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    policies
+}
+
+/// Inline policies of which some are not known yet: each block by itself, if they can be told apart.
+fn add_blocks_in_part(role: &Resource<'_>, policies: &mut Policies) {
+    let blocks = role.values.get("inline_policy").and_then(Value::as_array);
+    let unknown = role.unknown.get("inline_policy").and_then(Value::as_array);
+    let (Some(blocks), Some(unknown)) = (blocks, unknown) else {
+        policies.unread.push(after_apply(role, "inline_policy"));
+        return;
+    };
+    for index in 0..blocks.len().max(unknown.len()) {
+        let path = format!("inline_policy/{index}/policy");
+        let name = role.text(&format!("inline_policy/{index}/name"));
+        let name = name.map_or_else(|| role.attribute_address(&path), str::to_owned);
+        policies.inline.insert(name, document_of(role, &path));
+    }
+}
+
+/// What a policy is given to.
+enum Holders<'p> {
+    /// Roles of the plan, by their addresses, and perhaps others.
+    These(Vec<&'p str>),
+    /// It cannot be told, and may be any.
+    NotKnown(Unreadable),
+}
+
+fn holder<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>, path: &str) -> Holders<'p> {
+    match plan.link(resource, path, "aws_iam_role", &ROLE_NAMES) {
+        Link::To(role) => Holders::These(vec![&role.address]),
+        Link::Outside(_) | Link::Nothing => Holders::These(Vec::new()),
+        Link::NotKnown => Holders::NotKnown(after_apply(resource, path)),
+    }
+}
+
+/// Changes the policies of each holder. Where it cannot be told which those are, every role may have one more.
+fn each(policies: &mut BTreeMap<&str, Policies>, holders: Holders<'_>, change: impl Fn(&mut Policies)) {
+    match holders {
+        Holders::These(roles) => {
+            for role in roles {
+                policies.get_mut(role).into_iter().for_each(&change);
+            }
+        }
+        Holders::NotKnown(reason) => {
+            policies.values_mut().for_each(|policies| policies.unread.push(reason.clone()));
+        }
+    }
+}
+
+fn add_inline(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>) {
+    for resource in plan.managed("aws_iam_role_policy") {
+        let document = document_of(resource, "policy");
+        each(policies, holder(plan, resource, "role"), |role| {
+            role.inline.insert(name_of(resource), document.clone());
+        });
+    }
+}
+
+fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
+    for resource in plan.managed("aws_iam_role_policy_attachment") {
+        add_attachment(plan, resource, holder(plan, resource, "role"), policies, facts);
+    }
+    for resource in plan.managed("aws_iam_policy_attachment") {
+        let roles = match resource.attribute("roles") {
+            Attribute::Null => Holders::These(Vec::new()),
+            Attribute::Known(names) => {
+                let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+                let links = names.map(|name| plan.link_by_text(resource, "roles", name, "aws_iam_role", &ROLE_NAMES));
+                let mut found = Vec::new();
+                let mut open = false;
+                for link in links {
+                    match link {
+                        Link::To(role) => found.push(role.address.as_str()),
+                        Link::Outside(_) | Link::Nothing => {}
+                        Link::NotKnown => open = true,
+                    }
+                }
+                if open { Holders::NotKnown(after_apply(resource, "roles")) } else { Holders::These(found) }
+            }
+            Attribute::Unknown => several(plan, resource),
+        };
+        add_attachment(plan, resource, roles, policies, facts);
+    }
+}
+
+/// The roles that a list refers to, some of which have no name yet.
+fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
+    let mut found = Vec::new();
+    for leaf in plan.origins(resource, "roles") {
+        match plan.link_by_reference(&BTreeSet::from([leaf]), "aws_iam_role", &ROLE_NAMES) {
+            Link::To(role) => found.push(role.address.as_str()),
+            _ => return Holders::NotKnown(after_apply(resource, "roles")),
+        }
+    }
+    Holders::These(found)
+}
+
+fn add_attachment<'a>(
+    plan: &Plan<'a>,
+    resource: &Resource<'a>,
+    holders: Holders<'_>,
+    policies: &mut BTreeMap<&str, Policies>,
+    facts: &mut Facts,
+) {
+    let Some(mut key) = policy_key(plan, resource, "policy_arn", facts) else { return };
+    // Where one attachment goes and another of the same policy comes, the one that is deleted may be so last.
+    if let Some(going) = deleted_elsewhere(plan, resource) {
+        key = resource.attribute_address("policy_arn");
+        let message = format!(
+            "`{}` attaches a policy that the deletion of `{going}` detaches from the same role: which comes last is not known",
+            resource.address
+        );
+        let reason = Unreadable { api: resource.address.clone(), kind: UnreadableKind::NotInPlan, message };
+        facts.policies.insert(key.clone(), Fact::Unreadable(reason));
+    }
+    each(policies, holders, |role| {
+        role.attached.insert(key.clone());
+    });
+}
+
+/// An attachment of the same policy to the same role that the plan deletes.
+fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
+    let (role, policy) = (resource.text("role")?, resource.text("policy_arn")?);
+    let is_going = |before: &&super::plan::Before| {
+        before.kind == resource.kind
+            && before.address != resource.address
+            && plan.at(&before.address).is_none()
+            && before.values.get("role").and_then(Value::as_str) == Some(role)
+            && before.values.get("policy_arn").and_then(Value::as_str) == Some(policy)
+    };
+    plan.before.iter().find(is_going).map(|before| before.address.as_str())
+}
+
+/// The resources that say which policies a role has, and no others.
+fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
+    for resource in plan.managed("aws_iam_role_policy_attachments_exclusive") {
+        let holders = holder(plan, resource, "role_name");
+        let keys: Option<BTreeSet<String>> = match resource.attribute("policy_arns") {
+            Attribute::Known(arns) => Some(
+                arns.as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(|arn| key_of_arn(plan, resource, "policy_arns", arn, facts))
+                    .collect(),
+            ),
+            Attribute::Null => Some(BTreeSet::new()),
+            // It lists the policies that attachments beside it attach.
+            Attribute::Unknown => None,
+        };
+        each(policies, holders, |role| match &keys {
+            Some(keys) => role.attached.clone_from(keys),
+            None => role.unread.push(after_apply(resource, "policy_arns")),
+        });
+    }
+    for resource in plan.managed("aws_iam_role_policies_exclusive") {
+        let holders = holder(plan, resource, "role_name");
+        let names = match resource.attribute("policy_names") {
+            Attribute::Known(names) => names.as_array().map(Vec::as_slice).unwrap_or_default(),
+            Attribute::Null => &[],
+            // Those that are known have their names in it.
+            Attribute::Unknown => continue,
+        };
+        let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name));
+        each(policies, holders, |role| {
+            // A policy whose name is not known yet has its address here; it may be one that is kept.
+            role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+            for name in names.iter().filter_map(Value::as_str) {
+                let not_made = || Fact::Unreadable(outside(resource, "policy_names", "inline policy", name));
+                role.inline.entry(name.to_owned()).or_insert_with(not_made);
+            }
+        });
+    }
+}
+
+/// The key of the managed policy that an argument names, whose document is added to the facts; `None` if it names none.
+fn policy_key<'a>(plan: &Plan<'a>, resource: &Resource<'a>, path: &str, facts: &mut Facts) -> Option<String> {
+    match resource.attribute(path) {
+        Attribute::Null => None,
+        Attribute::Known(value) => {
+            let arn = value.as_str().filter(|arn| !arn.is_empty())?;
+            Some(key_of_arn(plan, resource, path, arn, facts))
+        }
+        Attribute::Unknown => match plan.link(resource, path, "aws_iam_policy", &["arn", "id"]) {
+            Link::To(policy) => Some(key_of_policy(policy, facts)),
+            _ => {
+                let reason = after_apply(resource, path);
+                let key = reason.api.clone();
+                facts.policies.insert(key.clone(), Fact::Unreadable(reason));
+                Some(key)
+            }
+        },
+    }
+}
+
+fn key_of_policy(policy: &Resource<'_>, facts: &mut Facts) -> String {
+    let key = policy.text("arn").unwrap_or(&policy.address).to_owned();
+    let fact = match document_of(policy, "policy") {
+        Fact::Known(document) => Fact::Known(ManagedPolicy { version: String::new(), document, shipped: None }),
+        Fact::Unreadable(reason) => Fact::Unreadable(reason),
+        Fact::Absent => Fact::Absent,
+    };
+    facts.policies.insert(key.clone(), fact);
+    key
+}
+
+fn key_of_arn(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, arn: &str, facts: &mut Facts) -> String {
+    if facts.policies.contains_key(arn) {
+        return arn.to_owned();
+    }
+    // The policy may be made or changed by the plan, or be read by it.
+    let has = |policy: &&Resource<'_>| policy.kind == "aws_iam_policy" && policy.text("arn") == Some(arn);
+    let own = plan.called_so(arn).into_iter().find(has);
+    if let Some(policy) = own {
+        return key_of_policy(policy, facts);
+    }
+    let fact = match managed_policies::shipped(arn) {
+        Some(policy) => Fact::Known(policy),
+        None => Fact::Unreadable(outside(resource, path, "managed policy", arn)),
+    };
+    facts.policies.insert(arn.to_owned(), fact);
+    arn.to_owned()
+}

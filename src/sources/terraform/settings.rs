@@ -1,0 +1,106 @@
+//! The settings of Systems Manager that a plan makes: Default Host Management Configuration and session preferences.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::links::after_apply;
+use super::plan::{Attribute, Plan, Resource};
+use super::whereabouts::Whereabouts;
+use crate::facts::{Fact, Facts, PolicyText, Settings, Unreadable, UnreadableKind};
+use crate::preferences::DEFAULT_NAME;
+
+/// See [UpdateServiceSetting](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateServiceSetting.html).
+const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";
+
+/// Adds the settings of every Region that a subject is in. `preferences` is the name of the session preferences that count.
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Option<&str>, facts: &mut Facts) {
+    let regions: BTreeSet<String> =
+        facts.subjects.iter().map(|subject| subject.region.clone().unwrap_or_default()).collect();
+    let mut all = BTreeMap::new();
+    for region in regions {
+        let host_management =
+            match in_region(plan, whereabouts, "aws_ssm_service_setting", &region).into_iter().find(|it| sets_host(it))
+            {
+                None => Fact::Unreadable(outside("ssm:GetServiceSetting")),
+                Some(setting) => match setting.attribute("setting_value") {
+                    Attribute::Known(value) => match value.as_str() {
+                        None | Some("" | "$None") => Fact::Absent,
+                        Some(role) => Fact::Known(role.to_owned()),
+                    },
+                    Attribute::Null => Fact::Absent,
+                    Attribute::Unknown => Fact::Unreadable(after_apply(setting, "setting_value")),
+                },
+            };
+        let document = preferences.and_then(|name| {
+            in_region(plan, whereabouts, "aws_ssm_document", &region)
+                .into_iter()
+                .find(|it| it.text("name") == Some(name))
+        });
+        let preferences_of_region = match (preferences, document) {
+            (None, _) => Fact::Absent,
+            (Some(_), Some(document)) => content(document),
+            (Some(DEFAULT_NAME), None) => Fact::Unreadable(outside("ssm:GetDocument")),
+            (Some(name), None) => {
+                let message = format!("the session preferences `{name}` are not in the plan");
+                Fact::Unreadable(Unreadable {
+                    api: "ssm:GetDocument".to_owned(),
+                    kind: UnreadableKind::NotInPlan,
+                    message,
+                })
+            }
+        };
+        let settings = Settings {
+            host_management,
+            preferences_name: preferences.map(str::to_owned),
+            preferences: preferences_of_region,
+        };
+        all.insert(region, settings);
+    }
+    for settings in all.values() {
+        add_host_role(settings, facts);
+    }
+    facts.settings = all;
+}
+
+/// The resources of a type in a Region; those of which no Region is known count for each.
+fn in_region<'p, 'a>(plan: &'p Plan<'a>, whereabouts: &Whereabouts, kind: &str, region: &str) -> Vec<&'p Resource<'a>> {
+    let is_there = |resource: &&Resource<'a>| {
+        let own = whereabouts.of_resource(resource).region;
+        own.is_none_or(|own| own == region || region.is_empty())
+    };
+    plan.managed(kind).into_iter().filter(is_there).collect()
+}
+
+fn sets_host(setting: &Resource<'_>) -> bool {
+    setting.text("setting_id").is_some_and(|id| id.ends_with(HOST_MANAGEMENT))
+}
+
+fn content(document: &Resource<'_>) -> Fact<PolicyText> {
+    match document.attribute("content") {
+        Attribute::Unknown => Fact::Unreadable(after_apply(document, "content")),
+        Attribute::Null => Fact::Known(PolicyText::new("")),
+        Attribute::Known(_) if document.text("document_format").is_some_and(|format| format != "JSON") => {
+            let api = document.attribute_address("content");
+            let message = format!("`{api}` is not JSON, and session preferences are read as JSON only");
+            Fact::Unreadable(Unreadable { api, kind: UnreadableKind::NotInPlan, message })
+        }
+        Attribute::Known(text) => Fact::Known(PolicyText::new(text.as_str().unwrap_or_default())),
+    }
+}
+
+/// The role of host management is looked for by its name.
+fn add_host_role(settings: &Settings, facts: &mut Facts) {
+    let Fact::Known(setting) = &settings.host_management else { return };
+    let name = setting.rsplit('/').next().unwrap_or(setting);
+    let own = facts.roles.values().find(|role| role.known().is_some_and(|role| role.name == name)).cloned();
+    let role = own.unwrap_or_else(|| {
+        let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
+        Fact::Unreadable(Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message })
+    });
+    facts.roles.entry(name.to_owned()).or_insert(role);
+}
+
+/// What a plan says nothing of.
+fn outside(api: &str) -> Unreadable {
+    let message = format!("the answer to `{api}` is not in a plan");
+    Unreadable { api: api.to_owned(), kind: UnreadableKind::NotInSnapshot, message }
+}

@@ -1,0 +1,716 @@
+//! Plans, each with the verdict that AWS's rules give it once it is applied.
+
+use serde_json::{Value, json};
+
+use crate::support::command::Sandbox;
+use crate::support::model::CORE;
+use crate::support::report::{Code, Outcome, Severity, Verdict};
+use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
+
+const MANAGED: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+
+fn policy(effect: &str, actions: &[&str]) -> String {
+    let statement = json!({ "Effect": effect, "Action": actions, "Resource": "*" });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn core() -> String {
+    policy("Allow", &CORE)
+}
+
+fn trust(service: &str) -> String {
+    let statement = json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn role_values() -> Value {
+    json!({ "name": "web", "path": "/", "assume_role_policy": trust("ec2.amazonaws.com"), "permissions_boundary": null, "tags": null })
+}
+
+/// A role as the provider plans a new one: what it leaves out is filled in at apply.
+fn role() -> Resource {
+    role_with(json!({}))
+}
+
+fn role_with(more: Value) -> Resource {
+    let unknown = json!({
+        "arn": true, "create_date": true, "id": true, "inline_policy": true, "managed_policy_arns": true, "tags_all": true,
+        "unique_id": true,
+    });
+    made("aws_iam_role.web", with(role_values(), more)).unknown(unknown)
+}
+
+/// The same object with more, or other, members.
+fn with(mut object: Value, more: Value) -> Value {
+    for (key, value) in more.as_object().unwrap() {
+        object[key] = value.clone();
+    }
+    object
+}
+
+fn profile() -> Resource {
+    made("aws_iam_instance_profile.web", json!({ "name": "web", "path": "/", "role": "web" }))
+        .unknown(json!({ "arn": true, "id": true, "unique_id": true }))
+}
+
+fn instance() -> Resource {
+    instance_with(json!({}))
+}
+
+fn instance_with(more: Value) -> Resource {
+    made("aws_instance.web", with(json!({ "ami": "ami-1", "iam_instance_profile": "web" }), more))
+        .unknown(json!({ "arn": true, "id": true, "metadata_options": true }))
+}
+
+fn inline() -> Resource {
+    made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": core() }))
+}
+
+fn attachment(arn: &str) -> Resource {
+    made("aws_iam_role_policy_attachment.core", json!({ "role": "web", "policy_arn": arn }))
+}
+
+/// An instance with its profile, its role, and these.
+fn chain(more: Vec<Resource>) -> Value {
+    plan([vec![instance(), profile(), role()], more].into_iter().flatten().collect())
+}
+
+fn check(plan: &Value) -> Vec<Outcome> {
+    let sandbox = Sandbox::new();
+    sandbox.file("plan.json", plan);
+    let output = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]);
+    output.report().results
+}
+
+fn only(plan: &Value) -> Outcome {
+    let mut results = check(plan);
+    assert_eq!(results.len(), 1, "{results:?}");
+    results.remove(0)
+}
+
+/// What the verdict turns on: errors, and what is not known.
+fn grounds(outcome: &Outcome) -> Vec<Code> {
+    let mut codes: Vec<Code> = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error || finding.code == Code::NotInPlan)
+        .map(|finding| finding.code)
+        .collect();
+    codes.dedup();
+    codes
+}
+
+#[track_caller]
+fn holds(name: &str, plan: &Value, verdict: Verdict, codes: &[Code]) {
+    let outcome = only(plan);
+    assert_eq!((outcome.verdict, grounds(&outcome).as_slice()), (verdict, codes), "{name}: {:?}", outcome.findings);
+}
+
+#[test]
+fn a_chain_whose_names_are_known() {
+    for (name, more, verdict, codes) in [
+        ("an inline policy", vec![inline()], Verdict::Ready, vec![]),
+        ("an AWS managed policy", vec![attachment(MANAGED)], Verdict::Ready, vec![]),
+        ("no policy", vec![], Verdict::NotReady, vec![Code::MissingPermission]),
+        (
+            "a policy that is not built in",
+            vec![attachment("arn:aws:iam::aws:policy/ReadOnlyAccess")],
+            Verdict::Unknown,
+            vec![Code::NotInPlan],
+        ),
+        (
+            "a policy of another role",
+            vec![made("aws_iam_role_policy.x", json!({ "name": "x", "role": "other", "policy": core() }))],
+            Verdict::NotReady,
+            vec![Code::MissingPermission],
+        ),
+        (
+            "an explicit deny",
+            vec![
+                inline(),
+                made(
+                    "aws_iam_role_policy.deny",
+                    json!({ "name": "deny", "role": "web", "policy": policy("Deny", &["ssmmessages:*"]) }),
+                ),
+            ],
+            Verdict::NotReady,
+            vec![Code::ExplicitDeny],
+        ),
+        (
+            "an attachment to several roles",
+            vec![made(
+                "aws_iam_policy_attachment.core",
+                json!({ "name": "x", "roles": ["other", "WEB"], "policy_arn": MANAGED }),
+            )],
+            Verdict::Ready,
+            vec![],
+        ),
+    ] {
+        holds(name, &chain(more), verdict, &codes);
+    }
+}
+
+#[test]
+fn what_the_role_says_itself() {
+    let inline_block = json!([{ "name": "core", "policy": core() }]);
+    for (name, values, verdict, codes) in [
+        ("managed_policy_arns", json!({ "managed_policy_arns": [MANAGED] }), Verdict::Ready, vec![]),
+        ("inline_policy", json!({ "inline_policy": inline_block }), Verdict::Ready, vec![]),
+        (
+            "an empty inline_policy block",
+            json!({ "inline_policy": [{ "name": null, "policy": null }] }),
+            Verdict::NotReady,
+            vec![Code::MissingPermission],
+        ),
+        (
+            "another trust",
+            json!({ "inline_policy": inline_block, "assume_role_policy": trust("lambda.amazonaws.com") }),
+            Verdict::NotReady,
+            vec![Code::TrustPolicy],
+        ),
+        (
+            "a boundary that AWS manages",
+            json!({ "inline_policy": inline_block, "permissions_boundary": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" }),
+            Verdict::NotReady,
+            vec![Code::BlockedByBoundary],
+        ),
+        (
+            "a boundary that is not in the plan",
+            json!({ "inline_policy": inline_block, "permissions_boundary": "arn:aws:iam::111122223333:policy/b" }),
+            Verdict::Unknown,
+            vec![Code::NotInPlan],
+        ),
+    ] {
+        let role = made("aws_iam_role.web", with(role_values(), values));
+        holds(name, &plan(vec![instance(), profile(), role]), verdict, &codes);
+    }
+}
+
+#[test]
+fn names_that_are_known_only_after_apply_are_followed_through_the_configuration() {
+    let role = || role_with(json!({ "name": null })).unknown(json!({ "name": true, "arn": true, "id": true }));
+    let named_later =
+        |address: &str| made(address, json!({ "path": "/" })).unknown(json!({ "name": true, "arn": true, "id": true }));
+    let profile = || {
+        named_later("aws_iam_instance_profile.web")
+            .refers("role", "aws_iam_role.web.name")
+            .merge_unknown(json!({ "name": true }))
+    };
+    let instance =
+        || made("aws_instance.web", json!({})).refers("iam_instance_profile", "aws_iam_instance_profile.web.name");
+    let inline = || made("aws_iam_role_policy.core", json!({ "policy": core() })).refers("role", "aws_iam_role.web.id");
+    let custom = || {
+        made("aws_iam_policy.core", json!({ "name": "core", "policy": core() }))
+            .unknown(json!({ "arn": true, "id": true }))
+    };
+    let attach = || {
+        made("aws_iam_role_policy_attachment.core", json!({}))
+            .refers("role", "aws_iam_role.web.name")
+            .refers("policy_arn", "aws_iam_policy.core.arn")
+    };
+    holds("inline", &plan(vec![instance(), profile(), role(), inline()]), Verdict::Ready, &[]);
+    holds("managed", &plan(vec![instance(), profile(), role(), custom(), attach()]), Verdict::Ready, &[]);
+    holds("nothing", &plan(vec![instance(), profile(), role()]), Verdict::NotReady, &[Code::MissingPermission]);
+
+    // The policy holds an ARN that is made in the same run.
+    let later = made("aws_iam_role_policy.core", json!({}))
+        .refers("role", "aws_iam_role.web.id")
+        .refers("policy", "aws_s3_bucket.b.arn");
+    let outcome = only(&plan(vec![instance(), profile(), role(), later]));
+    assert_eq!((outcome.verdict, grounds(&outcome)), (Verdict::Unknown, vec![Code::NotInPlan]));
+    let message = &outcome.finding(Code::NotInPlan).message;
+    assert_eq!(message, "`aws_iam_role_policy.core.policy` is known only after apply");
+
+    // A local value is not in a plan, so the attachment may be of any role.
+    let local = made("aws_iam_role_policy.core", json!({ "policy": core() })).refers("role", "local.role");
+    holds("local", &plan(vec![instance(), profile(), role(), local]), Verdict::Unknown, &[Code::NotInPlan]);
+
+    let trust_later =
+        role_with(json!({ "name": "web", "assume_role_policy": null })).refers("assume_role_policy", "local.trust");
+    let by_name = made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" }));
+    let plan_of = plan(vec![instance_with(json!({})), by_name, trust_later, attachment(MANAGED)]);
+    holds("trust", &plan_of, Verdict::Unknown, &[Code::NotInPlan]);
+}
+
+#[test]
+fn an_instance_without_a_profile() {
+    let bare = || {
+        made("aws_instance.web", json!({ "ami": "ami-1" })).unknown(json!({ "iam_instance_profile": true, "id": true }))
+    };
+    holds("the provider fills it in", &plan(vec![bare()]), Verdict::NotReady, &[Code::NoInstanceProfile]);
+    let null = made("aws_instance.web", json!({ "iam_instance_profile": null }));
+    holds("null", &plan(vec![null]), Verdict::NotReady, &[Code::NoInstanceProfile]);
+    let empty = made("aws_instance.web", json!({ "iam_instance_profile": "" }));
+    holds("empty", &plan(vec![empty]), Verdict::NotReady, &[Code::NoInstanceProfile]);
+    let mut without_configuration = plan(vec![bare()]);
+    without_configuration.as_object_mut().unwrap().remove("configuration");
+    holds("no configuration", &without_configuration, Verdict::Unknown, &[Code::NotInPlan]);
+    let from_local = made("aws_instance.web", json!({})).refers("iam_instance_profile", "local.profile");
+    holds("a local value", &plan(vec![from_local]), Verdict::Unknown, &[Code::NotInPlan]);
+    let outcome = only(&plan(vec![instance()]));
+    assert_eq!(outcome.verdict, Verdict::Unknown);
+    let message = &outcome.finding(Code::NotInPlan).message;
+    assert_eq!(message, "the instance profile `web` of `aws_instance.web.iam_instance_profile` is not in the plan");
+}
+
+#[test]
+fn a_profile_without_a_role_and_one_whose_role_is_elsewhere() {
+    let empty = made("aws_iam_instance_profile.web", json!({ "name": "web", "role": null }));
+    holds("empty", &plan(vec![instance(), empty]), Verdict::NotReady, &[Code::InstanceProfileEmpty]);
+    holds("elsewhere", &plan(vec![instance(), profile()]), Verdict::Unknown, &[Code::NotInPlan]);
+    let old = made("aws_iam_instance_profile.web", json!({ "name": "web", "roles": ["web"] }));
+    holds("a list, as in old providers", &plan(vec![instance(), old, role(), inline()]), Verdict::Ready, &[]);
+    let read = made("data.aws_iam_instance_profile.web", json!({ "name": "web", "role_name": "web" }));
+    holds("a profile that was read", &plan(vec![instance(), read, role(), inline()]), Verdict::Ready, &[]);
+    let read = made(
+        "data.aws_iam_role.web",
+        json!({ "name": "web", "id": "web", "assume_role_policy": trust("ec2.amazonaws.com") }),
+    );
+    holds(
+        "a role that was read",
+        &plan(vec![instance(), profile(), read, inline()]),
+        Verdict::Unknown,
+        &[Code::NotInPlan],
+    );
+}
+
+#[test]
+fn what_exists_and_what_goes() {
+    let existing = |more| {
+        kept(
+            "aws_iam_role.web",
+            with(
+                with(
+                    role_values(),
+                    json!({ "arn": "arn:aws:iam::111122223333:role/web", "id": "web", "inline_policy": [], "managed_policy_arns": [] }),
+                ),
+                more,
+            ),
+        )
+    };
+    let on = |role, more| plan([vec![instance(), profile(), role], more].into_iter().flatten().collect());
+    let attached = json!({ "role": "web", "policy_arn": MANAGED });
+    let by_hand = existing(json!({ "managed_policy_arns": [MANAGED] }));
+    holds("attached outside of the plan", &on(by_hand, vec![]), Verdict::Ready, &[]);
+    let has = || existing(json!({ "managed_policy_arns": [MANAGED] }));
+    let going = || deleted("aws_iam_role_policy_attachment.old", attached.clone());
+    holds("an attachment that goes", &on(has(), vec![going()]), Verdict::NotReady, &[Code::MissingPermission]);
+    holds(
+        "one goes and one comes",
+        &on(has(), vec![going(), attachment(MANAGED)]),
+        Verdict::Unknown,
+        &[Code::NotInPlan],
+    );
+    let stays = kept("aws_iam_role_policy_attachment.core", attached.clone());
+    holds("an attachment that stays", &on(has(), vec![stays]), Verdict::Ready, &[]);
+    let inline_now = existing(json!({ "inline_policy": [{ "name": "core", "policy": core() }] }));
+    let gone = deleted("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": core() }));
+    holds("an inline policy that goes", &on(inline_now, vec![gone]), Verdict::NotReady, &[Code::MissingPermission]);
+    let inline_now = existing(json!({ "inline_policy": [{ "name": "core", "policy": core() }] }));
+    let narrowed = changed(
+        "aws_iam_role_policy.core",
+        json!({ "name": "core", "role": "web", "policy": core() }),
+        json!({ "name": "core", "role": "web", "policy": policy("Allow", &["s3:GetObject"]) }),
+    );
+    holds(
+        "an inline policy that changes",
+        &on(inline_now, vec![narrowed]),
+        Verdict::NotReady,
+        &[Code::MissingPermission],
+    );
+    let replaced = role().actions(&["delete", "create"]);
+    holds("a role that is replaced", &on(replaced, vec![inline()]), Verdict::Ready, &[]);
+    let hidden = kept("aws_iam_role.web", role_values()).unknown(json!({ "managed_policy_arns": true }));
+    holds("a role whose policies are not known", &on(hidden, vec![]), Verdict::Unknown, &[Code::NotInPlan]);
+    let only_going = plan(vec![deleted("aws_instance.web", json!({ "iam_instance_profile": "web" }))]);
+    assert_eq!(check(&only_going), vec![]);
+}
+
+#[test]
+fn exclusive_resources_take_away_what_they_do_not_list() {
+    let arns = |arns: Value| {
+        made("aws_iam_role_policy_attachments_exclusive.web", json!({ "role_name": "web", "policy_arns": arns }))
+    };
+    let names = |names: Value| {
+        made("aws_iam_role_policies_exclusive.web", json!({ "role_name": "web", "policy_names": names }))
+    };
+    let missing = [Code::MissingPermission];
+    holds("listed", &chain(vec![attachment(MANAGED), arns(json!([MANAGED]))]), Verdict::Ready, &[]);
+    holds("attached by it", &chain(vec![arns(json!([MANAGED]))]), Verdict::Ready, &[]);
+    holds("not listed", &chain(vec![attachment(MANAGED), arns(json!([]))]), Verdict::NotReady, &missing);
+    holds("an inline policy listed", &chain(vec![inline(), names(json!(["core"]))]), Verdict::Ready, &[]);
+    holds("an inline policy not listed", &chain(vec![inline(), names(json!([]))]), Verdict::NotReady, &missing);
+    holds("one that is elsewhere", &chain(vec![names(json!(["core"]))]), Verdict::Unknown, &[Code::NotInPlan]);
+}
+
+#[test]
+fn metadata_options() {
+    let options = |options: Value| {
+        let instance = instance_with(json!({ "metadata_options": [options] })).unknown(json!({ "id": true }));
+        plan(vec![instance, profile(), role(), inline()])
+    };
+    holds("disabled", &options(json!({ "http_endpoint": "disabled" })), Verdict::NotReady, &[Code::MetadataDisabled]);
+    holds("enabled", &options(json!({ "http_endpoint": "enabled", "http_tokens": "required" })), Verdict::Ready, &[]);
+    let later = instance()
+        .unknown(json!({ "metadata_options": [{ "http_endpoint": true }] }))
+        .expressions(json!({ "metadata_options": [{ "http_endpoint": references(&["local.endpoint"]) }] }));
+    holds("not known", &plan(vec![later, profile(), role(), inline()]), Verdict::Unknown, &[Code::NotInPlan]);
+}
+
+#[test]
+fn everything_that_launches_instances_is_a_target() {
+    let name = json!([{ "name": "web" }]);
+    let template = || {
+        made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": name.clone() }))
+            .unknown(json!({ "id": true, "latest_version": true, "metadata_options": true }))
+    };
+    let base = || vec![profile(), role(), inline()];
+    let all = |more: Vec<Resource>| check(&plan([more, base()].into_iter().flatten().collect()));
+    let verdicts = |results: Vec<Outcome>| -> Vec<(String, Verdict)> {
+        results.into_iter().map(|outcome| (outcome.target, outcome.verdict)).collect()
+    };
+    let ready = |address: &str| (address.to_owned(), Verdict::Ready);
+    let unready = |address: &str| (address.to_owned(), Verdict::NotReady);
+    assert_eq!(verdicts(all(vec![template()])), [ready("aws_launch_template.web")]);
+    let bare = made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [] }));
+    assert_eq!(verdicts(all(vec![bare])), [unready("aws_launch_template.web")]);
+    let by_arn = made(
+        "aws_launch_template.web",
+        json!({ "name": "web", "iam_instance_profile": [{ "arn": "arn:aws:iam::111122223333:instance-profile/web" }] }),
+    );
+    assert_eq!(verdicts(all(vec![by_arn])), [ready("aws_launch_template.web")]);
+    let later = made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [{}] }))
+        .unknown(json!({ "iam_instance_profile": [{ "arn": true }] }))
+        .expressions(json!({ "iam_instance_profile": [{ "arn": references(&["aws_iam_instance_profile.web.arn"]) }] }));
+    assert_eq!(verdicts(all(vec![later])), [ready("aws_launch_template.web")]);
+    let dynamic = made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [{}] }))
+        .unknown(json!({ "iam_instance_profile": [{ "arn": true }] }));
+    assert_eq!(verdicts(all(vec![dynamic])), [("aws_launch_template.web".to_owned(), Verdict::Unknown)]);
+    let configuration =
+        || made("aws_launch_configuration.web", json!({ "name": "web", "iam_instance_profile": "web" }));
+    assert_eq!(verdicts(all(vec![configuration()])), [ready("aws_launch_configuration.web")]);
+    let spot = made("aws_spot_instance_request.web", json!({ "iam_instance_profile": "web" }));
+    assert_eq!(verdicts(all(vec![spot])), [ready("aws_spot_instance_request.web")]);
+
+    let group = || made("aws_autoscaling_group.web", json!({ "tag": [{ "key": "Name", "value": "web" }] }));
+    let both = [ready("aws_autoscaling_group.web"), ready("aws_launch_template.web")];
+    let of_template = made("aws_autoscaling_group.web", json!({ "launch_template": [{ "version": "$Latest" }] }))
+        .unknown(json!({ "launch_template": [{ "id": true, "name": true }] }))
+        .expressions(json!({ "launch_template": [{ "id": references(&["aws_launch_template.web.id"]) }] }));
+    assert_eq!(verdicts(all(vec![of_template, template()])), both);
+    let by_name =
+        made("aws_autoscaling_group.web", json!({ "launch_template": [{ "name": "web", "version": "$Latest" }] }))
+            .unknown(json!({ "launch_template": [{ "id": true }] }));
+    assert_eq!(verdicts(all(vec![by_name, template()])), both);
+    let of_configuration = made("aws_autoscaling_group.web", json!({ "launch_configuration": "web" }));
+    let results = all(vec![of_configuration, configuration()]);
+    assert_eq!(verdicts(results), [ready("aws_autoscaling_group.web"), ready("aws_launch_configuration.web")]);
+    let outside =
+        made("aws_autoscaling_group.web", json!({ "launch_template": [{ "id": "lt-1", "version": "$Latest" }] }));
+    assert_eq!(verdicts(all(vec![outside])), [("aws_autoscaling_group.web".to_owned(), Verdict::Unknown)]);
+    assert_eq!(verdicts(all(vec![group()])), [("aws_autoscaling_group.web".to_owned(), Verdict::Unknown)]);
+
+    // Mixed instances: each template that is launched counts.
+    let other = made("aws_launch_template.other", json!({ "name": "other", "iam_instance_profile": [] }));
+    let mixed = made(
+        "aws_autoscaling_group.web",
+        json!({ "mixed_instances_policy": [{ "launch_template": [{
+        "launch_template_specification": [{ "launch_template_name": "web", "version": "$Latest" }],
+        "override": [{ "instance_type": "m5.large" }, { "launch_template_specification": [{ "launch_template_name": "other", "version": "$Latest" }] }],
+    }] }] }),
+    );
+    let results = verdicts(all(vec![mixed, template(), other]));
+    assert_eq!(
+        results,
+        [
+            ready("aws_autoscaling_group.web"),
+            unready("aws_autoscaling_group.web"),
+            ready("aws_launch_template.web"),
+            unready("aws_launch_template.other")
+        ]
+    );
+
+    // An instance takes from its template what it does not say itself.
+    let through = made("aws_instance.web", json!({ "launch_template": [{ "name": "web", "version": "$Latest" }] }))
+        .unknown(json!({ "iam_instance_profile": true, "launch_template": [{ "id": true }] }));
+    let results = verdicts(all(vec![through, template()]));
+    assert_eq!(results, [ready("aws_instance.web"), ready("aws_launch_template.web")]);
+}
+
+/// `$Default` of a template that exists stays at its version unless the plan moves it.
+#[test]
+fn a_version_that_the_plan_does_not_show_is_unknown() {
+    let template = |more| {
+        let before = json!({ "name": "web", "id": "lt-1", "iam_instance_profile": [], "latest_version": 3, "default_version": 1 });
+        changed("aws_launch_template.web", before, with(json!({ "name": "web", "id": "lt-1", "iam_instance_profile": [{ "name": "web" }], "default_version": 1 }), more))
+            .unknown(json!({ "latest_version": true }))
+    };
+    let group = |version: Value| {
+        made("aws_autoscaling_group.web", json!({ "launch_template": [{ "id": "lt-1", "version": version }] }))
+    };
+    let verdict = |version: Value, more: Value| {
+        let results = check(&plan(vec![group(version), template(more), profile(), role(), inline()]));
+        results[0].verdict
+    };
+    assert_eq!(verdict(json!("$Latest"), json!({})), Verdict::Ready);
+    assert_eq!(verdict(json!("$Default"), json!({})), Verdict::Unknown);
+    assert_eq!(verdict(Value::Null, json!({})), Verdict::Unknown);
+    assert_eq!(verdict(json!("$Default"), json!({ "update_default_version": true })), Verdict::Ready);
+    assert_eq!(verdict(json!("2"), json!({})), Verdict::Unknown);
+}
+
+#[test]
+fn count_and_for_each_lead_to_the_element_of_the_same_key() {
+    let policies = [core(), policy("Allow", &["s3:GetObject"])];
+    let mut resources = Vec::new();
+    for (index, document) in policies.iter().enumerate() {
+        let key = ["a", "b"][index];
+        let at = |kind: &str| format!("{kind}.web[\"{key}\"]");
+        let both = |address: &str| json!({ "references": [address, "each.key"] });
+        resources.push(
+            made(&at("aws_instance"), json!({}))
+                .unknown(json!({ "iam_instance_profile": true }))
+                .expressions(json!({ "iam_instance_profile": both("aws_iam_instance_profile.web") })),
+        );
+        resources.push(
+            made(&at("aws_iam_instance_profile"), json!({}))
+                .unknown(json!({ "name": true, "role": true, "id": true }))
+                .expressions(json!({ "role": { "references": ["each.value.name", "each.value"] } }))
+                .config(json!({ "for_each_expression": { "references": ["aws_iam_role.web"] } })),
+        );
+        let role = made(
+            &at("aws_iam_role"),
+            json!({ "assume_role_policy": trust("ec2.amazonaws.com"), "inline_policy": [{ "name": "p", "policy": document }] }),
+        );
+        resources.push(role.unknown(json!({ "name": true, "id": true, "arn": true })));
+    }
+    let verdicts: Vec<_> =
+        check(&plan(resources)).into_iter().map(|outcome| (outcome.target, outcome.verdict)).collect();
+    let expected = [
+        ("aws_instance.web[\"a\"]".to_owned(), Verdict::Ready),
+        ("aws_instance.web[\"b\"]".to_owned(), Verdict::NotReady),
+    ];
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn which_of_several_is_not_guessed() {
+    let role = |index: usize, document: &str| {
+        made(&format!("aws_iam_role.web[{index}]"), json!({ "assume_role_policy": trust("ec2.amazonaws.com"), "inline_policy": [{ "name": "p", "policy": document }] }))
+            .unknown(json!({ "name": true, "id": true }))
+    };
+    let picks = |references: Value| {
+        let profile = made("aws_iam_instance_profile.web", json!({ "name": "web" }))
+            .unknown(json!({ "role": true }))
+            .expressions(json!({ "role": { "references": references } }));
+        only(&plan(vec![instance(), profile, role(0, &core()), role(1, &policy("Allow", &["s3:GetObject"]))])).verdict
+    };
+    assert_eq!(picks(json!(["aws_iam_role.web[0].name", "aws_iam_role.web[0]", "aws_iam_role.web"])), Verdict::Ready);
+    assert_eq!(
+        picks(json!(["aws_iam_role.web[1].name", "aws_iam_role.web[1]", "aws_iam_role.web"])),
+        Verdict::NotReady
+    );
+    assert_eq!(picks(json!(["aws_iam_role.web", "local.index"])), Verdict::Unknown);
+    assert_eq!(picks(json!(["aws_iam_role.web"])), Verdict::Unknown);
+}
+
+#[test]
+fn references_go_through_modules() {
+    let iam = |address: &str| format!("module.iam[0].{address}");
+    let role = made(
+        &iam("aws_iam_role.this[0]"),
+        json!({ "assume_role_policy": trust("ec2.amazonaws.com"), "managed_policy_arns": [MANAGED] }),
+    )
+    .unknown(json!({ "name": true, "id": true }));
+    let profile = made(&iam("aws_iam_instance_profile.this[0]"), json!({}))
+        .unknown(json!({ "name": true, "id": true }))
+        .refers("role", "aws_iam_role.this[0].name")
+        .merge_unknown(json!({ "name": true }));
+    // As the module `terraform-aws-modules/ec2-instance` writes it.
+    let instance = made("module.web.aws_instance.this[0]", json!({}))
+        .unknown(json!({ "iam_instance_profile": true }))
+        .expressions(json!({ "iam_instance_profile": { "references": [
+            "var.create_iam_instance_profile", "aws_iam_instance_profile.this[0].name", "aws_iam_instance_profile.this[0]",
+            "aws_iam_instance_profile.this", "var.iam_instance_profile",
+        ] } }));
+    let mut whole = plan(vec![role, profile, instance]);
+    let config = &mut whole["configuration"]["root_module"]["module_calls"];
+    config["iam"]["module"]["outputs"]["name"] =
+        json!({ "expression": references(&["aws_iam_instance_profile.this[0].name"]) });
+    config["iam"]["expressions"] = json!({});
+    config["web"]["expressions"] = json!({
+        "create_iam_instance_profile": { "constant_value": false },
+        "iam_instance_profile": references(&["module.iam[0].name"]),
+    });
+    // Within `web` there is no profile: only what its caller gives it can be meant.
+    let outcome = only(&whole);
+    assert_eq!(outcome.target, "module.web.aws_instance.this[0]");
+    assert_eq!(
+        (outcome.verdict, grounds(&outcome)),
+        (Verdict::Unknown, vec![Code::NotInPlan]),
+        "two origins are possible"
+    );
+    whole["configuration"]["root_module"]["module_calls"]["web"]["module"]["resources"][0]["expressions"]["iam_instance_profile"] =
+        references(&["var.iam_instance_profile"]);
+    let outcome = only(&whole);
+    assert_eq!((outcome.verdict, grounds(&outcome)), (Verdict::Ready, vec![]), "{:?}", outcome.findings);
+    let source = outcome.source.unwrap();
+    assert_eq!(
+        (source.file.as_str(), source.address.as_str(), source.line),
+        ("plan.json", "module.web.aws_instance.this[0]", None)
+    );
+}
+
+#[test]
+fn account_and_region_as_far_as_the_plan_tells() {
+    let caller = made("data.aws_caller_identity.current", json!({ "account_id": "111122223333" }));
+    let outcome = only(&chain(vec![inline(), caller]));
+    assert_eq!((outcome.account.as_deref(), outcome.region.as_deref()), (Some("111122223333"), Some("us-east-1")));
+    assert_eq!(outcome.role.unwrap().arn.as_deref(), Some("arn:aws:iam::111122223333:role/web"));
+    assert_eq!(outcome.instance.unwrap().id, None);
+
+    let mut of_variable = chain(vec![inline()]);
+    of_variable["configuration"]["provider_config"]["aws"]["expressions"]["region"] =
+        json!({ "references": ["var.region"] });
+    of_variable["variables"] = json!({ "region": { "value": "eu-west-1" } });
+    let outcome = only(&of_variable);
+    assert_eq!((outcome.account.as_deref(), outcome.region.as_deref()), (None, Some("eu-west-1")));
+
+    let mut nowhere = chain(vec![inline()]);
+    nowhere["configuration"]["provider_config"]["aws"]["expressions"] = json!({});
+    let outcome = only(&nowhere);
+    assert_eq!((outcome.verdict, outcome.region.as_deref()), (Verdict::Ready, None));
+    let sandbox = Sandbox::new();
+    sandbox.file("plan.json", &nowhere);
+    let given = ["check", "--terraform-plan", "plan.json", "--region", "ap-south-1", "-o", "json"];
+    assert_eq!(sandbox.run(&given).expect(0).report().only().region.as_deref(), Some("ap-south-1"));
+    let v6 = instance_with(json!({ "region": "eu-north-1" }));
+    let outcome = only(&plan(vec![v6, profile(), role(), inline()]));
+    assert_eq!(outcome.region.as_deref(), Some("eu-north-1"));
+}
+
+#[test]
+fn the_account_s_settings_in_the_plan() {
+    let host = |value: Value| {
+        made(
+            "aws_ssm_service_setting.dhmc",
+            json!({ "setting_id": "/ssm/managed-instance/default-ec2-instance-management-role", "setting_value": value }),
+        )
+    };
+    // The agent may fall back to another role, of which the plan says nothing.
+    let outcome = only(&chain(vec![host(json!("service-role/Host"))]));
+    assert_eq!(outcome.verdict, Verdict::Unknown, "{:?}", outcome.findings);
+    assert_eq!(only(&chain(vec![host(json!("$None"))])).verdict, Verdict::NotReady);
+    let document = |content: Value| {
+        made(
+            "aws_ssm_document.preferences",
+            json!({ "name": "SSM-SessionManagerRunShell", "document_format": "JSON", "content": content.to_string() }),
+        )
+    };
+    let encrypting = json!({ "schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": { "kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/k" } });
+    let outcome = only(&chain(vec![inline(), document(encrypting)]));
+    assert!(
+        outcome.permissions.iter().any(|permission| permission.action == "kms:Decrypt"),
+        "{:?}",
+        outcome.permissions
+    );
+    assert_eq!(outcome.verdict, Verdict::Unknown, "the key's own policy may allow it: {:?}", outcome.findings);
+    let plain = json!({ "schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {} });
+    assert_eq!(only(&chain(vec![inline(), document(plain)])).verdict, Verdict::Ready);
+    let later = made(
+        "aws_ssm_document.preferences",
+        json!({ "name": "SSM-SessionManagerRunShell", "document_format": "JSON" }),
+    )
+    .refers("content", "aws_kms_key.k.arn");
+    assert_eq!(only(&chain(vec![inline(), later])).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn old_and_new_formats_are_read_and_no_call_is_made() {
+    for version in ["0.1", "0.2", "1.0", "1.2", "1.99"] {
+        let mut plan = chain(vec![attachment(MANAGED)]);
+        plan["format_version"] = json!(version);
+        let outcome = only(&plan);
+        assert_eq!(outcome.verdict, Verdict::Ready, "{version}");
+        let said = "whether AWS has changed the managed policy `arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore`: judged by its version \
+                    v2 of 2019-05-23";
+        assert!(outcome.not_checked.iter().any(|item| item.starts_with(said)), "{:?}", outcome.not_checked);
+    }
+}
+
+#[test]
+fn standard_input_exit_codes_and_empty_plans() {
+    let sandbox = Sandbox::new();
+    let from_stdin = ["check", "--terraform-plan", "-", "-o", "json"];
+    let ready = chain(vec![inline()]).to_string();
+    let report = sandbox.run_with_input(&from_stdin, &ready).expect(0).report();
+    assert_eq!(report.source.file.as_deref(), Some("-"));
+    sandbox.run_with_input(&from_stdin, chain(vec![]).to_string()).expect(1);
+    sandbox.run_with_input(&from_stdin, plan(vec![instance()]).to_string()).expect(3);
+    let empty = plan(vec![role()]).to_string();
+    let output = sandbox.run_with_input(&from_stdin, &empty).expect(3);
+    assert!(output.stderr.contains("nothing that launches one"), "{}", output.stderr);
+    sandbox.run_with_input(&["check", "--terraform-plan", "-", "--allow-empty"], &empty).expect(0);
+    for more in [
+        &["i-0123456789abcdef0"][..],
+        &["--all"],
+        &["--snapshot", "x"],
+        &["--policy", "x"],
+        &["--trust", "x"],
+        &["--simulate"],
+        &["--all-regions"],
+    ] {
+        sandbox.run_with_input(&[&from_stdin[..3], more].concat(), &ready).expect(2);
+    }
+}
+
+#[test]
+fn what_is_no_plan_is_refused_with_the_command_that_makes_one() {
+    let plan_of = chain(vec![inline()]);
+    let cut = plan_of.to_string()[..900].to_owned();
+    let other = |version: &str| with(plan_of.clone(), json!({ "format_version": version })).to_string();
+    for (name, bytes, said) in [
+        ("empty", b"".to_vec(), "it is empty"),
+        ("a saved plan", b"PK\x03\x04\x14\x00rest".to_vec(), "`terraform show -json FILE > plan.json`"),
+        ("UTF-16", b"\xff\xfe{\x00".to_vec(), "UTF-16"),
+        ("not UTF-8", b"{\n\"a\": \"\xff\"}".to_vec(), "line 2: it is not UTF-8"),
+        ("cut off", cut.into_bytes(), "line 1, column 900: the text ends here"),
+        ("text for people", b"Terraform will perform the following actions:\n".to_vec(), "looks like the text"),
+        (
+            "the log",
+            b"{\"@level\":\"info\",\"type\":\"version\"}\n{\"@level\":\"info\"}\n".to_vec(),
+            "log of `terraform plan -json`",
+        ),
+        ("a state file", br#"{"version": 4, "serial": 3, "lineage": "x", "resources": []}"#.to_vec(), "a state file"),
+        ("a shown state", br#"{"format_version": "1.0", "values": {"root_module": {}}}"#.to_vec(), "JSON of a state"),
+        ("schemas", br#"{"format_version": "1.0", "provider_schemas": {}}"#.to_vec(), "schemas of providers"),
+        ("something else", br#"{"a": 1}"#.to_vec(), "`format_version` is missing"),
+        ("an array", b"[1]".to_vec(), "JSON array"),
+        ("a later format", other("2.0").into_bytes(), "format version `2.0`"),
+        ("an earlier format", other("0.3").into_bytes(), "format version `0.3`"),
+        (
+            "a failed plan",
+            with(plan_of.clone(), json!({ "errored": true })).to_string().into_bytes(),
+            "ended with an error",
+        ),
+        ("another type", br#"{"format_version": "1.2", "planned_values": 7}"#.to_vec(), "wrong type"),
+    ] {
+        let sandbox = Sandbox::new();
+        std::fs::write(sandbox.path().join("plan.json"), &bytes).unwrap();
+        let output = sandbox.run(&["check", "--terraform-plan", "plan.json"]).expect(2);
+        assert!(output.stderr.contains("`plan.json`") && output.stderr.contains(said), "{name}: {}", output.stderr);
+        assert!(output.stderr.contains("erraform"), "{name}: {}", output.stderr);
+        let piped = Sandbox::new().run_with_input(&["check", "--terraform-plan", "-"], &bytes).expect(2);
+        assert!(piped.stderr.contains("`-`") && piped.stderr.contains(said), "{name}: {}", piped.stderr);
+    }
+}
+
+/// A file of 200 MB takes no space on the disk here, and is not read.
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let sandbox = Sandbox::new();
+    let file = std::fs::File::create(sandbox.path().join("plan.json")).unwrap();
+    file.set_len(200 << 20).unwrap();
+    let output = sandbox.run(&["check", "--terraform-plan", "plan.json"]).expect(2);
+    assert!(output.stderr.contains("larger than 128 MiB"), "{}", output.stderr);
+}
