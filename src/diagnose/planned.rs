@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Fact, Instance, MetadataOptions, PlannedInstance, Subject, Unreadable, UnreadableKind};
+use crate::needs::NetworkCheck;
 use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, Shared};
 
 use super::{Diagnosis, RoleInView, chain, explain, not_in_snapshot, settle, shared};
@@ -23,6 +24,12 @@ impl Diagnosis<'_> {
         let mut outcome = self.of_agent(outcome, findings, &role, subject, &instance);
         if let Some(reason) = planned.metadata.unreadable() {
             settle(&mut outcome, vec![explain::unreadable(reason).into()]);
+        }
+        if self.requirements.network == NetworkCheck::Require {
+            let api = "ec2:DescribeSubnets".to_owned();
+            let message = "the network path of the instance is not determined from a plan".to_owned();
+            let reason = Unreadable { api, kind: UnreadableKind::NotInPlan, message };
+            settle(&mut outcome, vec![explain::unreadable(&reason).into()]);
         }
         let shipped = self.shipped_policies(&role);
         if !shipped.is_empty() {

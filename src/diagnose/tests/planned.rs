@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::{MetadataOptions, Origin, PlannedInstance, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::needs::NetworkCheck;
 use crate::render::words::{Place, Said as _, finding};
 use crate::report::NotChecked;
 
@@ -60,6 +61,20 @@ fn the_profile_decides_where_the_plan_sets_no_host_management() {
         assert_eq!(outcome.source.as_ref().unwrap().address, ADDRESS);
         let said: Vec<_> = outcome.findings.iter().map(|found| finding(found, &Place::of(&outcome)).remedy).collect();
         assert!(!said.iter().any(|remedy| remedy.contains("ssm-profile fix")), "{said:?}");
+    }
+}
+
+/// Whoever requires the network path to be open does not get `ready` from a plan, in which it is not looked for.
+#[test]
+fn a_network_path_that_is_required_is_unknown() {
+    let account = plan(ready, web());
+    for (network, verdict) in [
+        (NetworkCheck::Auto, Verdict::Ready),
+        (NetworkCheck::Off, Verdict::Ready),
+        (NetworkCheck::Require, Verdict::Unknown),
+    ] {
+        let requirements = Requirements { network, ..Requirements::default() };
+        assert_eq!(diagnose(&account.facts, &requirements, now()).results[0].verdict, verdict, "{network:?}");
     }
 }
 
