@@ -65,7 +65,12 @@ impl Place {
 
     /// A VPC with both DNS attributes, as endpoints with private DNS need them.
     pub fn vpc(&self) -> Vpc<'_> {
-        let id = id_of(now(self.ec2.create_vpc().cidr_block(VPC_CIDR).send()).vpc, |vpc| vpc.vpc_id);
+        self.vpc_of(VPC_CIDR)
+    }
+
+    /// The same with another CIDR block.
+    pub fn vpc_of(&self, cidr: &str) -> Vpc<'_> {
+        let id = id_of(now(self.ec2.create_vpc().cidr_block(cidr).send()).vpc, |vpc| vpc.vpc_id);
         let vpc = Vpc { place: self, id };
         vpc.dns_hostnames(true);
         vpc
@@ -77,6 +82,10 @@ impl Place {
         let request = self.ec2.create_managed_prefix_list().prefix_list_name("of-a-test").address_family("IPv4");
         let request = request.max_entries(10).set_entries(Some(entries.collect()));
         id_of(now(request.send()).prefix_list, |list| list.prefix_list_id)
+    }
+
+    pub fn transit_gateway(&self) -> String {
+        id_of(now(self.ec2.create_transit_gateway().send()).transit_gateway, |gateway| gateway.transit_gateway_id)
     }
 
     /// Sets VPC Block Public Access of the Region.
@@ -216,10 +225,6 @@ impl Vpc<'_> {
         id_of(now(request.send()).nat_gateway, |gateway| gateway.nat_gateway_id)
     }
 
-    pub fn transit_gateway(&self) -> String {
-        id_of(now(self.ec2().create_transit_gateway().send()).transit_gateway, |gateway| gateway.transit_gateway_id)
-    }
-
     /// A peering with another VPC, which has accepted it.
     pub fn peering(&self, other: &Vpc<'_>) -> String {
         let request = self.ec2().create_vpc_peering_connection().vpc_id(&self.id).peer_vpc_id(&other.id);
@@ -243,6 +248,14 @@ impl Vpc<'_> {
         let request = self.ec2().authorize_security_group_egress().group_id(&id);
         now(request.ip_permissions(permission("-1", &[Side::Cidr(ANYWHERE)])).send());
         id
+    }
+
+    /// The group that the VPC came with.
+    pub fn default_group(&self) -> String {
+        let of_vpc = sdk::Filter::builder().name("vpc-id").values(&self.id).build();
+        let default = sdk::Filter::builder().name("group-name").values("default").build();
+        let groups = now(self.ec2().describe_security_groups().filters(of_vpc).filters(default).send()).security_groups;
+        id_of(groups.unwrap_or_default().pop(), |group| group.group_id)
     }
 
     /// Lets HTTPS into a security group.

@@ -78,6 +78,7 @@ pub struct Outcome {
     #[serde(default)]
     pub simulation: Vec<Difference>,
     pub findings: Vec<Finding>,
+    pub network: Network,
     pub not_checked: Vec<String>,
     /// Plans and templates only.
     #[serde(default)]
@@ -136,6 +137,39 @@ pub struct Permission {
     pub depends_on: Vec<String>,
     /// Whether sessions fail without it; else only their logs are lost.
     pub required: bool,
+}
+
+/// The way from an instance to AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Network {
+    pub decision: PathDecision,
+    pub paths: Vec<Path>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Path {
+    pub service: String,
+    pub decision: PathDecision,
+    pub via: Option<Via>,
+    pub through: Vec<String>,
+    pub blocked_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathDecision {
+    Open,
+    Closed,
+    Unknown,
+    NotChecked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    VpcEndpoint,
+    InternetGateway,
+    NatGateway,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -202,7 +236,7 @@ pub struct Finding {
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Error,
@@ -210,7 +244,7 @@ pub enum Severity {
     Info,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     NoInstanceProfile,
