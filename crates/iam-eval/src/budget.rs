@@ -82,7 +82,8 @@ fn steps(statement: &Statement, action: u64, resource: u64, context: &Context) -
     let actions = actions.iter().map(ActionPattern::size).map(|size| size.steps(action));
     let resources = statement.resource.patterns().iter().map(|pattern| pattern.size(context).steps(resource));
     let values = statement.condition.sizes(context).map(|(key, size)| size.steps(length_of(context.get(key))));
-    let problems = (statement.problems.len() as u64).saturating_mul(PROBLEM);
+    let problems = (statement.problems.len() + statement.open.len()) as u64;
+    let problems = problems.saturating_mul(PROBLEM);
     actions.chain(resources).chain(values).fold(PART.saturating_add(problems), u64::saturating_add)
 }
 

@@ -32,6 +32,10 @@ pub enum DocumentKind {
     ResourceControl,
 }
 
+/// An element that no policy of AWS has: what a source that knows a statement only in part writes into it, as a string that says
+/// what is not known. The statement then never certainly applies. IAM refuses it in a policy, so that nobody can have it there.
+pub const OPEN_ELEMENT: &str = "ssm-profile:NotKnown";
+
 /// A parsed policy document.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -65,6 +69,8 @@ pub struct Statement {
     /// Why IAM refuses to store it, conditions apart. Where that leaves open what the statement means, its parts are unknown by
     /// themselves.
     pub refusals: Vec<String>,
+    /// What its source does not know of it ([`OPEN_ELEMENT`]): no fault of the document, and it keeps the answer from being certain.
+    pub open: Vec<String>,
 }
 
 /// A statement's effect.
@@ -189,8 +195,13 @@ impl Statement {
         let single = ["NotAction", "NotResource", "Condition", "Principal", "NotPrincipal"];
         let twice = single.into_iter().filter(|name| repeated.contains(name));
         problems.extend(twice.map(|name| format!("`{name}` stands twice")));
-        for (name, _) in members {
+        let mut open = Vec::new();
+        for (name, value) in members {
             match (name.as_str(), kind) {
+                (OPEN_ELEMENT, _) => open.push(match value {
+                    Json::String(what) => what.clone(),
+                    _ => "it is not known in full".to_owned(),
+                }),
                 ("Sid" | "Effect" | "Action" | "NotAction" | "Condition", _)
                 | (
                     "Resource" | "NotResource",
@@ -231,7 +242,7 @@ impl Statement {
         let aws_principals = AwsPrincipals::parse(members);
         let condition = members.iter().find(|(name, _)| name == "Condition" && !repeated.contains("Condition"));
         let condition = condition.map(|(_, json)| Condition::parse(json, variables_live)).unwrap_or_default();
-        Statement { sid, effect, principal, aws_principals, action, resource, condition, problems, refusals }
+        Statement { sid, effect, principal, aws_principals, action, resource, condition, problems, refusals, open }
     }
 }
 

@@ -449,6 +449,6 @@ pub(super) fn action_applies(statement: &Statement, action: &str) -> Truth {
 
 /// True for a statement that was understood in full.
 pub(super) fn soundness(document: &Document, statement: &Statement) -> Truth {
-    let problems = document.problems.iter().chain(&statement.problems);
+    let problems = document.problems.iter().chain(&statement.problems).chain(&statement.open);
     problems.map(|problem| Truth::Unknown(UnknownReason::note(problem))).fold(Truth::True, Truth::and)
 }

@@ -105,7 +105,7 @@ mod truth;
 pub use action::action_matches;
 pub use condition::FailedKey;
 pub use context::{Context, Value};
-pub use document::{Document, DocumentKind, Effect, Statement};
+pub use document::{Document, DocumentKind, Effect, OPEN_ELEMENT, Statement};
 pub use evaluate::{
     Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
     StatementReference, evaluate,

@@ -258,3 +258,26 @@ fn common_policies() {
         assert_eq!(decide(factors, context(&[("aws:MultiFactorAuthPresent", present)])), expected);
     }
 }
+
+/// A source that knows a statement only in part marks it: it settles nothing, rules nothing out that it does not speak of, and is no
+/// fault of the document.
+#[test]
+fn a_statement_that_is_not_known_in_full_makes_nothing_certain() {
+    let open = |effect: &str, action: &str| {
+        format!(
+            r#"{{"Statement": [{{"Sid": "allows", ALLOW}}, {{"Effect": "{effect}", "Action": "{action}", "Resource": "*", "{OPEN_ELEMENT}": "the stage"}}]}}"#
+        )
+    };
+    for (text, expected) in [
+        (open("Deny", "*"), Unknown),
+        (open("Deny", "sqs:*"), Allowed),
+        (open("Allow", "*"), Allowed),
+        (open("Allow", "*").replace(r#"{"Sid": "allows", ALLOW}, "#, ""), Unknown),
+        (open("Allow", "sqs:*").replace(r#"{"Sid": "allows", ALLOW}, "#, ""), ImplicitDeny),
+    ] {
+        let answer = answer(&[&text]);
+        assert_eq!(answer.decision, expected, "{text}");
+        assert_eq!(answer.doubt.notes.contains("the stage"), expected == Unknown, "{text}");
+        assert_eq!(parse(&text).all_problems(), [""; 0]);
+    }
+}
