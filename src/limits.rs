@@ -99,6 +99,19 @@ pub const SNAPSHOT_FILE_BYTES: u64 = 4 * GIB;
 /// The bytes of a Terraform plan as JSON, which has some 10 KiB for each resource.
 pub const PLAN_FILE_BYTES: u64 = 128 * MIB;
 
+/// The bytes of a CloudFormation template, which can have up to 1 MB
+/// ([quotas](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)).
+pub const TEMPLATE_FILE_BYTES: u64 = 4 * MIB;
+
+/// The values in a template, each alias counted as what it stands for: 500 resources with 1000 values each are as many.
+pub const TEMPLATE_VALUES: usize = 500_000;
+
+/// The levels of a template. Policies with functions in them have some 20.
+pub const TEMPLATE_DEPTH: usize = 100;
+
+/// The characters that the functions of a template may produce, all together.
+pub const TEMPLATE_CHARACTERS: u64 = 16 * MIB;
+
 /// A number of bytes in words.
 pub fn in_words(bytes: u64) -> String {
     match bytes {

@@ -17,6 +17,7 @@ use crate::facts::{Facts, Unreadable, snapshot};
 use crate::limits;
 use crate::redact;
 use crate::render::json;
+use crate::sources::cloudformation;
 use crate::sources::documents::{self, DocumentSet, Levels, Text};
 use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
@@ -34,6 +35,18 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let (set, levels) = both(read_documents(typed, plan), levels)?;
             let facts = documents::facts(DocumentSet { levels, ..set }, Timestamp::now());
             return Ok((facts, json::Source { kind: json::SourceKind::Documents, file: None }, None));
+        }
+        Source::CloudFormation(typed) => {
+            let read = files::read(&typed.file, limits::TEMPLATE_FILE_BYTES).map_err(|mistake| vec![mistake]);
+            let (file, levels) = both(read, levels)?;
+            let given = cloudformation::Given {
+                parameters: typed.parameters.clone(),
+                account: typed.account.clone(),
+                region: plan.regions.first().cloned(),
+                preferences: plan.preferences.name(),
+            };
+            let facts = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
+            (facts, levels, json::Source { kind: json::SourceKind::Cloudformation, file: Some(file.name) })
         }
         Source::Snapshot { file, wanted } => {
             let (file, levels) =

@@ -251,6 +251,9 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     if report.results.is_empty() {
         output::warning(match plan.source {
             Source::Plan(_) => "the plan contains no instance and nothing that launches one, so nothing was checked",
+            Source::CloudFormation(_) => {
+                "the template contains no instance and nothing that launches one, so nothing was checked"
+            }
             Source::Live(_) | Source::Snapshot { .. } | Source::Documents(_) => NOTHING_SELECTED,
         });
     }

@@ -103,7 +103,7 @@ impl Names<'_> {
             self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
         );
         let beyond = match routes::table_of(self.place, &self.place.interface.subnet) {
-            Ok(table) => routes::beyond(self.place, table),
+            Ok(table) => routes::beyond(table),
             Err(unknown) => Some(unknown),
         };
         // Something of that name in a network that is connected to this one.

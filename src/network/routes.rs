@@ -46,7 +46,7 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
         let destination = route.destination.as_str();
         if !destination.starts_with("pl-") {
             blocks.push((destination, route));
-        } else if !is_of_gateway_endpoint(place, route) {
+        } else if !is_of_gateway_endpoint(route) {
             match prefix_list(place.network, destination) {
                 Ok(list) => blocks.extend(list.iter().map(|cidr| (cidr.as_str(), route))),
                 Err(unknown) => routed.unknowns.push(unknown),
@@ -71,12 +71,9 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
     routed
 }
 
-/// Whether it is the route that a gateway endpoint puts into a table. An endpoint of a Gateway Load Balancer may be behind a prefix
-/// list too.
-pub(super) fn is_of_gateway_endpoint(place: &Place<'_>, route: &Route) -> bool {
-    let endpoints = place.network.endpoints.known();
-    let target = route.target.as_ref().and_then(|target| endpoints?.get(target));
-    route.destination.starts_with("pl-") && target.is_some_and(|target| target.kind.eq_ignore_ascii_case("Gateway"))
+/// Whether it is the route that a gateway endpoint puts into a table.
+pub(super) fn is_of_gateway_endpoint(route: &Route) -> bool {
+    route.destination.starts_with("pl-") && route.target.as_deref().is_some_and(|target| target.starts_with("vpce-"))
 }
 
 /// What a route leads to, by the prefix of its id.
@@ -104,12 +101,9 @@ pub(super) fn target(route: &Route) -> Target<'_> {
 }
 
 /// Routes to networks that cannot be seen from here, where a name may lead to.
-pub(super) fn beyond(place: &Place<'_>, table: Table<'_>) -> Option<PathUnknown> {
-    let route = table
-        .table
-        .routes
-        .iter()
-        .find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(place, route))?;
+pub(super) fn beyond(table: Table<'_>) -> Option<PathUnknown> {
+    let route =
+        table.table.routes.iter().find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(route))?;
     Some(unknown_target(table, route))
 }
 

@@ -18,7 +18,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub struct Source {
     /// What it is.
     pub kind: SourceKind,
-    /// The name of the snapshot or plan as typed.
+    /// The name of the snapshot, plan or template as typed.
     pub file: Option<String>,
 }
 
@@ -34,6 +34,8 @@ pub enum SourceKind {
     Documents,
     /// A Terraform or OpenTofu plan.
     TerraformPlan,
+    /// A CloudFormation template.
+    Cloudformation,
 }
 
 /// What every machine report starts with.

@@ -1,6 +1,7 @@
 //! Where facts come from. Every source yields the same [`Facts`](crate::facts::Facts).
 
 mod cli_answer;
+pub mod cloudformation;
 pub mod documents;
 pub mod live;
 pub mod managed_policies;

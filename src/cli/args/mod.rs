@@ -104,6 +104,7 @@ const CHECK_HELP: &str = targets_and!(
   ssm-profile check --all -o json
   ssm-profile check --policy role-policy.json --trust trust.json
   ssm-profile check --terraform-plan plan.json
+  ssm-profile check --cloudformation template.yaml --parameter Stage=prod
   ssm-profile snapshot --all > account.json
   ssm-profile check --snapshot account.json"
 );
@@ -163,7 +164,7 @@ pub struct Check {
     pub code: Vec<Code>,
 
     /// Also query the IAM policy simulator, and show where it disagrees, and why; the verdict stays the same
-    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan"])]
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "cloudformation"])]
     pub simulate: bool,
 
     /// Also ask Session Manager whether each running instance that is named is connected, and show where it is not although it
@@ -294,7 +295,7 @@ pub enum Network {
 }
 
 /// Sources other than a live account, which make no AWS call; `-` is standard input.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
 pub struct Sources {
     /// A snapshot
@@ -317,7 +318,16 @@ pub struct Sources {
     #[arg(long, value_name = "FILE")]
     pub boundary: Option<OsString>,
 
-    /// The account that bare documents are for
+    /// A CloudFormation template, YAML or JSON, before it is deployed: its instances, launch templates, launch configurations and Auto
+    /// Scaling groups are the targets
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "targets", "all", "tag"])]
+    pub cloudformation: Option<OsString>,
+
+    /// The value of a parameter of the template; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub parameter: Vec<String>,
+
+    /// The account that bare documents or a template are for
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,
 
@@ -379,8 +389,6 @@ pub enum Output {
     Sarif,
     /// For a pull request
     Markdown,
-    /// One page for a browser, with filters
-    Html,
 }
 
 /// The targets that are shown.

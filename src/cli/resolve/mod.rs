@@ -35,6 +35,19 @@ pub enum Source {
     Documents(DocumentFiles),
     /// A plan of what will be.
     Plan(OsString),
+    /// A CloudFormation template.
+    CloudFormation(TemplateFile),
+}
+
+/// A template, and what a person says of its deployment.
+#[derive(Debug)]
+pub struct TemplateFile {
+    /// The file.
+    pub file: OsString,
+    /// The values of parameters.
+    pub parameters: Vec<(String, String)>,
+    /// The account.
+    pub account: Option<String>,
 }
 
 /// What to judge.
@@ -155,7 +168,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let sources = &typed.sources;
     let regions = regions(&typed.aws.region, &mut mistakes);
     let reach = reach::reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
-    if sources.snapshot.is_some() || sources.terraform_plan.is_some() || !sources.policy.is_empty() {
+    let is_file = sources.snapshot.is_some() || sources.terraform_plan.is_some() || sources.cloudformation.is_some();
+    if is_file || !sources.policy.is_empty() {
         reach::live_only(&typed.targets.selection, &mut mistakes);
     }
     if typed.simulate && reach.accounts.is_some() {
@@ -168,12 +182,17 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),
     };
+    if sources.cloudformation.is_none() && !sources.parameter.is_empty() {
+        mistakes.push("`--parameter` is for a template only; give it with `--cloudformation`".to_owned());
+    }
     let source = if let Some(file) = &sources.terraform_plan {
         documents_only(sources, &mut mistakes);
         if regions.len() > 1 {
             mistakes.push("`--region` says where a plan is applied that names no Region; give it once".to_owned());
         }
         Source::Plan(file.clone())
+    } else if let Some(file) = &sources.cloudformation {
+        Source::CloudFormation(template_file(file, sources, &regions, &mut mistakes))
     } else if sources.policy.is_empty() {
         documents_only(sources, &mut mistakes);
         if sources.snapshot.is_none() || matches!(wanted, TargetSelection::Targets(_)) {
@@ -190,6 +209,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         .snapshot
         .iter()
         .chain(&sources.terraform_plan)
+        .chain(&sources.cloudformation)
         .chain(&sources.policy)
         .chain(&sources.trust)
         .chain(&sources.boundary);
@@ -209,6 +229,22 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         }
         Err(found) => Err(mistakes.into_iter().chain(found).collect()),
     }
+}
+
+fn template_file(file: &OsStr, typed: &args::Sources, regions: &[String], mistakes: &mut Mistakes) -> TemplateFile {
+    documents_only(&args::Sources { account: None, ..typed.clone() }, mistakes);
+    if regions.len() > 1 {
+        mistakes.push("a template is checked for one Region; give `--region` once".to_owned());
+    }
+    let parameters = typed.parameter.iter().filter_map(|text| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
+        _ => {
+            mistakes.push(format!("`{text}` is not NAME=VALUE; write `--parameter Stage=prod`"));
+            None
+        }
+    });
+    let parameters = parameters.collect();
+    TemplateFile { file: file.to_owned(), parameters, account: noted_account(typed, mistakes) }
 }
 
 /// What only bare documents can have. Not clap's `requires`, which is silent where a target rules `--policy` out.
@@ -331,9 +367,7 @@ fn regions(typed: &[String], mistakes: &mut Mistakes) -> Vec<String> {
 }
 
 fn documents(typed: &args::Sources, mistakes: &mut Mistakes) -> DocumentFiles {
-    if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
-        mistakes.push(format!("`{account}` is not an account id of 12 digits"));
-    }
+    let account = noted_account(typed, mistakes);
     if let Some(id) = typed.instance_id.as_deref().filter(|id| !is_instance_id(id)) {
         mistakes.push(format!("`{id}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"));
     }
@@ -341,9 +375,16 @@ fn documents(typed: &args::Sources, mistakes: &mut Mistakes) -> DocumentFiles {
         policies: typed.policy.clone(),
         trust: typed.trust.clone(),
         boundary: typed.boundary.clone(),
-        account: typed.account.clone(),
+        account,
         instance_id: typed.instance_id.clone(),
     }
+}
+
+fn noted_account(typed: &args::Sources, mistakes: &mut Mistakes) -> Option<String> {
+    if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
+        mistakes.push(format!("`{account}` is not an account id of 12 digits"));
+    }
+    typed.account.clone()
 }
 
 fn key_and_value(flag: &str, text: &str) -> Result<(String, String), String> {

@@ -33,6 +33,7 @@ pub enum SourceKind {
     Snapshot,
     Documents,
     TerraformPlan,
+    Cloudformation,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

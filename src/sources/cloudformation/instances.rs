@@ -1,0 +1,293 @@
+//! What a template makes that Session Manager is to reach: instances, and what launches instances.
+
+use super::evaluate::Evaluator;
+use super::roles::{Found, find, tags, unknown};
+use super::template::Resource;
+use super::value::{Attribute, Holds, Text, Value, Why};
+use crate::facts::{Fact, MetadataOptions, PlannedInstance};
+
+/// The types that are targets.
+const TARGETS: [&str; 4] =
+    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION];
+
+const LAUNCH_TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
+const LAUNCH_CONFIGURATION: &str = "AWS::AutoScaling::LaunchConfiguration";
+
+/// Whether a type is a target.
+pub fn is_target(kind: &str) -> bool {
+    TARGETS.contains(&kind)
+}
+
+/// What a launch says of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Launch {
+    name: Option<String>,
+    profile: Fact<String>,
+    metadata: Fact<MetadataOptions>,
+}
+
+impl Launch {
+    /// Nothing of it is known.
+    fn unknown(attribute: &str, why: &Why) -> Launch {
+        Launch { name: None, profile: Fact::Unreadable(unknown(attribute, why)), metadata: Fact::Absent }
+    }
+}
+
+/// What a resource makes of an instance; `None` if it is not created.
+pub fn planned(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<PlannedInstance> {
+    let launch = match evaluator.exists(resource) {
+        Holds::No => return None,
+        Holds::Unknown(why) => Launch::unknown(&resource.id, &why),
+        Holds::Yes => launch(evaluator, resource),
+    };
+    let Launch { name, profile, metadata } = launch;
+    Some(PlannedInstance { name, profile, metadata })
+}
+
+/// Whether a resource is a launch template without a profile that instances of the template use. Those say themselves which profile
+/// they have, and are targets.
+pub fn is_part_of_instances(evaluator: &Evaluator<'_>, resource: &Resource, planned: &PlannedInstance) -> bool {
+    let uses = |instance: &&Resource| {
+        let specification = evaluator.property(instance, "LaunchTemplate");
+        let is_it = || matches!(named(evaluator, &specification), Found::Here(template) if template.id == resource.id);
+        instance.kind == "AWS::EC2::Instance" && specification != Value::Nothing && is_it()
+    };
+    resource.kind == LAUNCH_TEMPLATE
+        && planned.profile == Fact::Absent
+        && evaluator.template.resources.iter().any(|other| uses(&other))
+}
+
+fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
+    let property = |name: &str| evaluator.property(resource, name);
+    match resource.kind.as_str() {
+        LAUNCH_TEMPLATE => of_data(evaluator, resource, &property("LaunchTemplateData")),
+        LAUNCH_CONFIGURATION => {
+            let metadata = options(&property("MetadataOptions"), &attribute(resource, "MetadataOptions"));
+            let profile =
+                profile(evaluator, &property("IamInstanceProfile"), &attribute(resource, "IamInstanceProfile"));
+            Launch { name: None, profile, metadata }
+        }
+        "AWS::AutoScaling::AutoScalingGroup" => of_group(evaluator, resource),
+        _ => of_instance(evaluator, resource),
+    }
+}
+
+fn attribute(resource: &Resource, property: &str) -> String {
+    format!("{}.{property}", resource.id)
+}
+
+fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
+    let property = |name: &str| evaluator.property(resource, name);
+    let own = Launch {
+        name: tags(&property("Tags")).ok().and_then(|mut tags| tags.remove("Name")),
+        profile: profile(evaluator, &property("IamInstanceProfile"), &attribute(resource, "IamInstanceProfile")),
+        metadata: options(&property("MetadataOptions"), &attribute(resource, "MetadataOptions")),
+    };
+    match property("LaunchTemplate") {
+        Value::Nothing => own,
+        value => {
+            let template = of_template(evaluator, &value, &attribute(resource, "LaunchTemplate"));
+            Launch {
+                name: own.name.or(template.name),
+                profile: if own.profile == Fact::Absent { template.profile } else { own.profile },
+                metadata: over(own.metadata, template.metadata),
+            }
+        }
+    }
+}
+
+/// What an instance says of its own wins over what its launch template says, option by option.
+fn over(own: Fact<MetadataOptions>, template: Fact<MetadataOptions>) -> Fact<MetadataOptions> {
+    match (own, template) {
+        (Fact::Absent, template) => template,
+        (Fact::Known(own), Fact::Known(template)) => Fact::Known(MetadataOptions {
+            http_endpoint: own.http_endpoint.or(template.http_endpoint),
+            http_tokens: own.http_tokens.or(template.http_tokens),
+            state: None,
+        }),
+        (Fact::Known(own), Fact::Unreadable(_)) if own.http_endpoint.is_some() => Fact::Known(own),
+        (Fact::Known(_), Fact::Unreadable(reason)) => Fact::Unreadable(reason),
+        (own, _) => own,
+    }
+}
+
+fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Launch {
+    if let Value::Unknown(why) = data {
+        return Launch::unknown(&attribute(resource, "LaunchTemplateData"), why);
+    }
+    let of = |name: &str| attribute(resource, &format!("LaunchTemplateData.{name}"));
+    let reference = match data.get("IamInstanceProfile") {
+        Value::Map(members) => {
+            let members = Value::Map(members);
+            match members.get("Arn") {
+                Value::Nothing => members.get("Name"),
+                arn => arn,
+            }
+        }
+        other => other,
+    };
+    let name = data.get("TagSpecifications").items().ok().and_then(|specifications| {
+        let of_instances = |specification: &&&Value| specification.get("ResourceType") == Value::known("instance");
+        let specification = specifications.iter().find(of_instances)?;
+        tags(&specification.get("Tags")).ok()?.remove("Name")
+    });
+    Launch {
+        name,
+        profile: profile(evaluator, &reference, &of("IamInstanceProfile")),
+        metadata: options(&data.get("MetadataOptions"), &of("MetadataOptions")),
+    }
+}
+
+/// What the launch template says that an instance or a group names.
+fn of_template(evaluator: &Evaluator<'_>, specification: &Value, attribute: &str) -> Launch {
+    if let Value::Unknown(why) = specification {
+        return Launch::unknown(attribute, why);
+    }
+    match named(evaluator, specification) {
+        Found::Here(template) => match (evaluator.exists(template), is_latest(template, &specification.get("Version")))
+        {
+            (Holds::Unknown(why), _) | (_, Err(why)) => Launch::unknown(attribute, &why),
+            (Holds::No, _) => {
+                let what = format!("the launch template `{}` is not created", template.id);
+                Launch::unknown(attribute, &Why::new(template.line, what))
+            }
+            (Holds::Yes, Ok(())) => of_data(evaluator, template, &evaluator.property(template, "LaunchTemplateData")),
+        },
+        Found::Elsewhere(name) => {
+            let what = format!("the launch template `{name}` is not in the template");
+            Launch::unknown(attribute, &Why::new(0, what))
+        }
+        Found::NotKnown(why) => Launch::unknown(attribute, &why),
+    }
+}
+
+/// The launch template that a specification names, by its reference or its name.
+fn named<'a>(evaluator: &'a Evaluator<'_>, specification: &Value) -> Found<'a> {
+    let reference = &match specification.get("LaunchTemplateId") {
+        Value::Nothing => specification.get("LaunchTemplateName"),
+        id => id,
+    };
+    let name = reference.to_text();
+    let name = name.as_ref().and_then(Text::as_known);
+    let named = evaluator.template.resources.iter().find(|resource| {
+        let own = evaluator.property(resource, "LaunchTemplateName").to_text();
+        resource.kind == LAUNCH_TEMPLATE && name.is_some() && own.as_ref().and_then(Text::as_known) == name
+    });
+    named.map_or_else(|| find(evaluator, LAUNCH_TEMPLATE, reference), Found::Here)
+}
+
+/// Whether a version is what the template holds. An earlier one may be of an earlier deployment.
+fn is_latest(template: &Resource, version: &Value) -> Result<(), Why> {
+    let text = version.to_text();
+    let of_template = |attribute: &Attribute| {
+        attribute.resource == template.id && attribute.name.as_deref() == Some("LatestVersionNumber")
+    };
+    let is_latest = text
+        .as_ref()
+        .is_some_and(|text| text.as_known() == Some("$Latest") || text.as_attribute().is_some_and(of_template));
+    match is_latest {
+        true => Ok(()),
+        false => Err(Why::new(
+            template.line,
+            format!(
+                "the version of the launch template `{}` may be of an earlier deployment; name `!GetAtt {}.LatestVersionNumber`",
+                template.id, template.id
+            ),
+        )),
+    }
+}
+
+fn of_group(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
+    let property = |name: &str| evaluator.property(resource, name);
+    let specification = property("LaunchTemplate");
+    if specification != Value::Nothing {
+        return of_template(evaluator, &specification, &attribute(resource, "LaunchTemplate"));
+    }
+    let configuration = property("LaunchConfigurationName");
+    if configuration != Value::Nothing {
+        let attribute = attribute(resource, "LaunchConfigurationName");
+        return match find(evaluator, LAUNCH_CONFIGURATION, &configuration) {
+            Found::Here(configuration) => match evaluator.exists(configuration) {
+                Holds::Yes => launch(evaluator, configuration),
+                Holds::Unknown(why) => Launch::unknown(&attribute, &why),
+                Holds::No => {
+                    let what = format!("the launch configuration `{}` is not created", configuration.id);
+                    Launch::unknown(&attribute, &Why::new(configuration.line, what))
+                }
+            },
+            Found::Elsewhere(name) => {
+                let what = format!("the launch configuration `{name}` is not in the template");
+                Launch::unknown(&attribute, &Why::new(resource.line, what))
+            }
+            Found::NotKnown(why) => Launch::unknown(&attribute, &why),
+        };
+    }
+    match property("MixedInstancesPolicy") {
+        Value::Nothing => {
+            let what = "it names no launch template and no launch configuration";
+            Launch::unknown(&resource.id, &Why::new(resource.line, what))
+        }
+        mixed => of_mixed(evaluator, resource, &mixed.get("LaunchTemplate")),
+    }
+}
+
+/// A group whose instances may be launched from several templates is judged where all of them say the same.
+fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) -> Launch {
+    let attribute = attribute(resource, "MixedInstancesPolicy");
+    let first = of_template(evaluator, &template.get("LaunchTemplateSpecification"), &attribute);
+    let overrides = template.get("Overrides");
+    let items = match overrides.items() {
+        Ok(items) => items,
+        Err(why) => return Launch::unknown(&attribute, &why),
+    };
+    for item in items {
+        let other = match item.get("LaunchTemplateSpecification") {
+            Value::Nothing => continue,
+            specification => of_template(evaluator, &specification, &attribute),
+        };
+        if (&other.profile, &other.metadata) != (&first.profile, &first.metadata) {
+            let what =
+                "its overrides name launch templates with other profiles or metadata options; check each of them";
+            return Launch::unknown(&attribute, &Why::new(resource.line, what));
+        }
+    }
+    first
+}
+
+/// The key of the profile that a value names; absent where there is none.
+fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<String> {
+    if *value == Value::Nothing {
+        return Fact::Absent;
+    }
+    match find(evaluator, "AWS::IAM::InstanceProfile", value) {
+        Found::Here(profile) => Fact::Known(profile.id.clone()),
+        Found::NotKnown(why) => Fact::Unreadable(unknown(attribute, &why)),
+        Found::Elsewhere(name) => {
+            let what = format!("the instance profile `{name}` is not in the template");
+            Fact::Unreadable(unknown(attribute, &Why::new(0, what)))
+        }
+    }
+}
+
+fn options(value: &Value, attribute: &str) -> Fact<MetadataOptions> {
+    if *value == Value::Nothing {
+        return Fact::Absent;
+    }
+    let known = |name: &str| match value.get(name) {
+        Value::Nothing => Ok(None),
+        value => match value.to_text() {
+            Some(text) => match (text.as_known(), text.why()) {
+                (Some(known), _) => Ok(Some(known.to_owned())),
+                (None, why) => Err(why.unwrap_or_else(|| Why::new(0, "it is not known"))),
+            },
+            None => Err(value.why().unwrap_or_else(|| Why::new(0, "it is not a string"))),
+        },
+    };
+    match (known("HttpEndpoint"), known("HttpTokens")) {
+        // Only conditions on how credentials were delivered look at the tokens.
+        (Ok(http_endpoint), http_tokens) => {
+            Fact::Known(MetadataOptions { http_endpoint, http_tokens: http_tokens.ok().flatten(), state: None })
+        }
+        (Err(why), _) => Fact::Unreadable(unknown(attribute, &why)),
+    }
+}

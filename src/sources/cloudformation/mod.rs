@@ -1,0 +1,150 @@
+//! Facts from a CloudFormation template, before it is deployed: no account, no AWS call.
+//!
+//! What is known only after deployment, or lives elsewhere, is unknown with its place. A reference to a resource of the template is
+//! followed, whatever name CloudFormation will give it.
+
+mod attributes;
+mod evaluate;
+mod instances;
+mod json;
+mod node;
+mod parameters;
+mod policy;
+mod roles;
+mod template;
+mod value;
+mod yaml;
+
+use jiff::Timestamp;
+
+use super::documents::Text;
+use crate::facts::{
+    Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
+};
+use evaluate::{Evaluator, Place};
+use node::{Content, Node};
+use template::Template;
+use value::{Text as TemplateText, Value, Why};
+
+/// What to judge of a template, and where it is going to be deployed.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The values of parameters.
+    pub parameters: Vec<(String, String)>,
+    /// The account.
+    pub account: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// The name of the session preferences that are asked for; `None` if none shall be.
+    pub preferences: Option<String>,
+}
+
+/// The facts of a template.
+///
+/// # Errors
+/// Every mistake that was found, each a message that names the file.
+pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<String>> {
+    let in_file = |error: String| format!("cannot use `{}`: {error}", file.name);
+    let template = Template::parse(&file.text).map_err(|error| vec![in_file(error)])?;
+    let place = Place::new(given.account, given.region, partition_named(&file.text));
+    let evaluator = Evaluator::new(&template, &given.parameters, place)
+        .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())?;
+    let mut facts = Facts::new(now);
+    let loops = template.generated.iter().filter(|(_, node)| mentions(node, &|kind| !is_harmless(kind)));
+    let loops = loops
+        .map(|(name, node)| Why::new(node.line, format!("`{name}` makes resources when the template is deployed")));
+    let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
+    roles::add(&mut facts, &evaluator, &rewritten);
+    if let Some(preferences) = given.preferences {
+        add_preferences(&mut facts, &evaluator, preferences);
+    }
+    let subject = |address: &str, line: usize, planned: PlannedInstance| Subject {
+        target: address.to_owned(),
+        account: evaluator.place.account.clone(),
+        region: evaluator.place.region.clone(),
+        partition: evaluator.place.partition.clone(),
+        from_selection: false,
+        kind: SubjectKind::Planned(Box::new(planned)),
+        origin: Some(Origin { file: file.name.clone(), address: address.to_owned(), line: Some(line) }),
+    };
+    for resource in template.resources.iter().filter(|resource| instances::is_target(&resource.kind)) {
+        let Some(mut planned) = instances::planned(&evaluator, resource) else { continue };
+        if instances::is_part_of_instances(&evaluator, resource, &planned) {
+            continue;
+        }
+        if let Some(why) = template.transforms.first() {
+            planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
+        }
+        facts.subjects.push(subject(&resource.id, resource.line, planned));
+    }
+    for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
+        let why = Why::new(node.line, format!("`{name}` makes resources when the template is deployed"));
+        let profile = Fact::Unreadable(roles::unknown(name, &why));
+        facts.subjects.push(subject(name, node.line, PlannedInstance { name: None, profile, metadata: Fact::Absent }));
+    }
+    Ok(facts)
+}
+
+/// The partition of a template that no Region is given for: `aws`, unless the text names another one.
+fn partition_named(text: &str) -> Option<String> {
+    let names_another = text.contains("arn:aws-") || text.contains(".amazonaws.com.cn");
+    (!names_another).then(|| "aws".to_owned())
+}
+
+/// Whether a type or anything else in a loop is of this kind.
+fn mentions(node: &Node, is: &dyn Fn(&str) -> bool) -> bool {
+    match &node.content {
+        Content::List(items) => items.iter().any(|item| mentions(item, is)),
+        Content::Map(members) => members.iter().any(|member| match (&*member.name, member.value.text()) {
+            ("Type", Some(kind)) => is(kind),
+            ("Type", None) => true,
+            ("Fn::Transform", _) => true,
+            _ => mentions(&member.value, is),
+        }),
+        _ => false,
+    }
+}
+
+/// Whether a resource of this type changes nothing of a role.
+fn is_harmless(kind: &str) -> bool {
+    kind.starts_with("AWS::") && !kind.starts_with("AWS::IAM::") && !kind.starts_with("AWS::CloudFormation::")
+}
+
+/// The session preferences, if the template makes them.
+///
+/// Source: [Create a Session Manager preferences document](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-preferences-cli.html).
+fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
+    let documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
+    let is_it = |document: &&template::Resource| {
+        let own = evaluator.property(document, "Name").to_text();
+        own.as_ref().and_then(TemplateText::as_known) == Some(name.as_str())
+    };
+    let Some(document) = documents.filter(|document| evaluator.exists(document) != value::Holds::No).find(is_it) else {
+        return;
+    };
+    let attribute = format!("{}.Content", document.id);
+    let content = match evaluator.exists(document) {
+        value::Holds::Unknown(why) => Err(why),
+        value::Holds::Yes | value::Holds::No => match evaluator.property(document, "Content") {
+            Value::Text(text) => text
+                .as_known()
+                .map(str::to_owned)
+                .ok_or_else(|| text.why().unwrap_or_else(|| Why::new(document.line, "it is not known"))),
+            content => policy::to_json(&content).map(|json| json.to_string()),
+        },
+    };
+    let preferences = match content {
+        Ok(text) => Fact::Known(PolicyText::new(&text)),
+        Err(why) => Fact::Unreadable(roles::unknown(&attribute, &why)),
+    };
+    let outside = Unreadable {
+        api: "ssm:GetServiceSetting".to_owned(),
+        kind: UnreadableKind::NotInSnapshot,
+        message: "the template does not say whether Default Host Management Configuration is on".to_owned(),
+    };
+    let settings = Settings { host_management: Fact::Unreadable(outside), preferences_name: Some(name), preferences };
+    facts.settings.insert(evaluator.place.region.clone().unwrap_or_default(), settings);
+}
+
+#[cfg(test)]
+mod tests;

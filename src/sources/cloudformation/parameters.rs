@@ -1,0 +1,129 @@
+//! The values of a template's parameters: what was given, else the default.
+//!
+//! Source: [Parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html).
+
+use std::collections::BTreeMap;
+
+use super::node::{Content, Node};
+use super::template::Template;
+use super::value::{Part, Text, Value, Why};
+
+/// The values of all parameters.
+///
+/// # Errors
+/// A message for each value that was given and that the template does not take.
+pub fn values(template: &Template, given: &[(String, String)]) -> Result<BTreeMap<String, Value>, Vec<String>> {
+    let mut mistakes = Vec::new();
+    let mut by_name: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, value) in given {
+        match template.parameters.get(name) {
+            None => mistakes.push(no_such(name, template)),
+            Some(_) if by_name.contains_key(name.as_str()) => {
+                mistakes.push(format!("`--parameter {name}` is given twice"));
+            }
+            Some(parameter) => {
+                mistakes.extend(refused(name, value, parameter));
+                by_name.insert(name, value);
+            }
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let value = |(name, parameter): (&String, &Node)| {
+        (name.clone(), value_of(name, parameter, by_name.get(name.as_str()).copied()))
+    };
+    Ok(template.parameters.iter().map(value).collect())
+}
+
+fn no_such(name: &str, template: &Template) -> String {
+    let near = template.parameters.keys().map(|known| (strsim::jaro_winkler(name, known), known));
+    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = match nearest {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None if template.parameters.is_empty() => "it has none; omit `--parameter`".to_owned(),
+        None => {
+            let names: Vec<String> = template.parameters.keys().take(10).map(|name| format!("`{name}`")).collect();
+            format!("it has {}", names.join(", "))
+        }
+    };
+    format!("the template has no parameter `{name}`; {hint}")
+}
+
+/// Why the template does not take a value, if so. A list is held against the allowed values item by item.
+fn refused(name: &str, value: &str, parameter: &Node) -> Option<String> {
+    let allowed = match &parameter.get("AllowedValues")?.content {
+        Content::List(items) => items.iter().map(text_of).collect::<Option<Vec<&str>>>()?,
+        _ => return None,
+    };
+    let items: Vec<&str> = match is_list(parameter) {
+        true => value.split(',').map(str::trim).collect(),
+        false => vec![value],
+    };
+    let odd = items.into_iter().find(|item| !allowed.contains(item))?;
+    let names: Vec<String> = allowed.iter().take(10).map(|value| format!("`{value}`")).collect();
+    Some(format!("`{odd}` is not an allowed value of the parameter `{name}`; give one of {}", names.join(", ")))
+}
+
+/// The text of a scalar that reads the same in every YAML.
+fn text_of(node: &Node) -> Option<&str> {
+    match &node.content {
+        Content::Text(text) | Content::Number(text) => Some(text),
+        Content::Bool(true) => Some("true"),
+        Content::Bool(false) => Some("false"),
+        Content::Null | Content::Ambiguous(_) | Content::List(_) | Content::Map(_) => None,
+    }
+}
+
+fn kind(parameter: &Node) -> &str {
+    parameter.get("Type").and_then(Node::text).unwrap_or("String")
+}
+
+fn is_list(parameter: &Node) -> bool {
+    kind(parameter) == "CommaDelimitedList" || kind(parameter).starts_with("List<")
+}
+
+fn value_of(name: &str, parameter: &Node, given: Option<&str>) -> Value {
+    let line = parameter.line;
+    let of_systems_manager = kind(parameter).starts_with("AWS::SSM::Parameter::Value<");
+    let default = parameter.get("Default");
+    let text = match (given, default) {
+        _ if of_systems_manager => {
+            let what =
+                format!("the parameter `{name}` takes its value from Parameter Store when the template is deployed");
+            return Value::Unknown(Why::new(line, what));
+        }
+        (Some(given), _) => given,
+        (None, None) => {
+            let what = format!("the parameter `{name}` has no default; give it with `--parameter {name}=VALUE`");
+            return Value::Unknown(Why::new(line, what));
+        }
+        (None, Some(default)) => match text_of(default) {
+            Some(text) => text,
+            None => {
+                let what = format!("the default of the parameter `{name}` is not a plain string; quote it");
+                return Value::Unknown(Why::new(default.line, what));
+            }
+        },
+    };
+    let item = |text: &str| Value::Text(resolvable(text, line));
+    match is_list(parameter) {
+        true => Value::List(text.split(',').map(str::trim).map(item).collect()),
+        false => item(text),
+    }
+}
+
+/// A string, unless it holds a
+/// [dynamic reference](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html).
+pub fn resolvable(text: &str, line: usize) -> Text {
+    match text.find("{{resolve:") {
+        None => Text::known(text),
+        Some(at) => {
+            let reference = text.get(at..).unwrap_or_default();
+            let end = reference.find("}}").map_or(reference.len(), |end| end + 2);
+            let shown: String = reference.get(..end).unwrap_or_default().chars().take(80).collect();
+            let what = format!("the dynamic reference `{shown}` is resolved when the template is deployed");
+            Text(vec![Part::Unknown(Why::new(line, what))])
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Instance profiles, roles and their policies, as a template makes them.
+//!
+//! Profiles and roles are known by their logical ids: most of their names are generated, and a reference names the resource.
+
+use std::collections::BTreeMap;
+
+use super::evaluate::Evaluator;
+use super::policy::{self, Kind};
+use super::template::Resource;
+use super::value::{Attribute, Holds, Text, Value, Why};
+use crate::facts::{
+    Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
+};
+use crate::sources::managed_policies::shipped;
+
+/// What a reference leads to.
+pub enum Found<'a> {
+    /// A resource of the template.
+    Here(&'a Resource),
+    /// Something of this name that the template does not hold.
+    Elsewhere(String),
+    /// It is not known.
+    NotKnown(Why),
+}
+
+/// Why something is unknown, as the attribute of a resource.
+pub fn unknown(attribute: &str, why: &Why) -> Unreadable {
+    Unreadable { api: attribute.to_owned(), kind: UnreadableKind::NotInPlan, message: why.to_string() }
+}
+
+/// Finds the resource of a type that a value refers to, by its reference, its name or its ARN.
+pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Found<'a> {
+    let Some(text) = value.to_text() else {
+        return Found::NotKnown(value.why().unwrap_or_else(|| Why::new(0, "a name or an ARN is expected")));
+    };
+    let resources = || evaluator.template.resources.iter().filter(|resource| resource.kind == kind);
+    // The reference may stand at the end of an ARN that is put together.
+    if let Some(super::value::Part::Of(attribute)) = text.0.last() {
+        return match resources().find(|resource| resource.id == attribute.resource) {
+            Some(resource) => Found::Here(resource),
+            None => Found::NotKnown(text.why().unwrap_or_else(|| Why::new(attribute.line, attribute.to_string()))),
+        };
+    }
+    let Some(known) = text.as_known() else {
+        return Found::NotKnown(text.why().unwrap_or_else(|| Why::new(0, "it is not known")));
+    };
+    let gives = |resource: &&Resource, name: Option<&str>| {
+        let attribute = Attribute { resource: resource.id.clone(), name: name.map(str::to_owned), line: resource.line };
+        evaluator.exists(resource) != Holds::No && evaluator.shape(&attribute).as_known() == Some(known)
+    };
+    let name = known.rsplit('/').next().unwrap_or(known);
+    let by_name = |resource: &&Resource| {
+        let attribute = Attribute { resource: resource.id.clone(), name: None, line: resource.line };
+        let own = evaluator.shape(&attribute);
+        known.starts_with("arn:") && kind != MANAGED_POLICY && own.as_known() == Some(name)
+    };
+    let found = resources().find(|resource| {
+        gives(resource, None)
+            || gives(resource, Some("Arn"))
+            || evaluator.exists(resource) != Holds::No && by_name(resource)
+    });
+    found.map_or_else(|| Found::Elsewhere(known.to_owned()), Found::Here)
+}
+
+/// The type of a managed policy.
+const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
+
+/// Adds the profiles, roles and policies of a template. `rewritten` is why there may be more of them than it shows.
+pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
+    let mut roles = BTreeMap::new();
+    for resource in &evaluator.template.resources {
+        let existing = evaluator.exists(resource);
+        match (resource.kind.as_str(), existing) {
+            (_, Holds::No) => {}
+            ("AWS::IAM::Role", Holds::Yes) => {
+                roles.insert(resource.id.clone(), role(facts, evaluator, resource));
+            }
+            ("AWS::IAM::Role", Holds::Unknown(why)) => {
+                facts.roles.insert(resource.id.clone(), Fact::Unreadable(unknown(&resource.id, &why)));
+            }
+            _ => {}
+        }
+    }
+    for resource in &evaluator.template.resources {
+        attach(facts, evaluator, resource, &mut roles);
+    }
+    for (id, mut role) in roles {
+        let more = rewritten.iter().map(|why| InlinePolicy {
+            name: format!("{id}.Policies"),
+            document: Fact::Unreadable(unknown(&format!("{id}.Policies"), why)),
+        });
+        if let Fact::Known(inline) = &mut role.inline {
+            inline.extend(more);
+        }
+        facts.roles.insert(id, Fact::Known(role));
+    }
+    for resource in evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::IAM::InstanceProfile")
+    {
+        match evaluator.exists(resource) {
+            Holds::No => {}
+            Holds::Unknown(why) => {
+                facts.profiles.insert(resource.id.clone(), Fact::Unreadable(unknown(&resource.id, &why)));
+            }
+            Holds::Yes => {
+                let profile = profile(facts, evaluator, resource);
+                facts.profiles.insert(resource.id.clone(), profile);
+            }
+        }
+    }
+}
+
+/// What a resource gives, if it is known.
+fn known(evaluator: &Evaluator<'_>, resource: &Resource, attribute: Option<&str>) -> Option<String> {
+    let attribute =
+        Attribute { resource: resource.id.clone(), name: attribute.map(str::to_owned), line: resource.line };
+    evaluator.shape(&attribute).as_known().map(str::to_owned)
+}
+
+fn profile(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<InstanceProfile> {
+    let attribute = format!("{}.Roles", resource.id);
+    let roles = evaluator.property(resource, "Roles");
+    let role = match roles.items() {
+        Err(why) => return Fact::Unreadable(unknown(&attribute, &why)),
+        Ok(items) => items.first().map(|item| find(evaluator, "AWS::IAM::Role", item)),
+    };
+    let role = match role {
+        None => None,
+        Some(Found::Here(role)) => Some(role.id.clone()),
+        Some(Found::NotKnown(why)) => return Fact::Unreadable(unknown(&attribute, &why)),
+        Some(Found::Elsewhere(name)) => {
+            let why = Why::new(resource.line, format!("the role `{name}` is not in the template"));
+            let key = name.rsplit('/').next().unwrap_or_default().to_owned();
+            // Its key must not be the logical id of another role.
+            let key = format!("{}/{key}", resource.id);
+            facts.roles.insert(key.clone(), Fact::Unreadable(unknown(&attribute, &why)));
+            Some(key)
+        }
+    };
+    Fact::Known(InstanceProfile {
+        arn: known(evaluator, resource, Some("Arn")).unwrap_or_default(),
+        id: String::new(),
+        name: known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone()),
+        role,
+        tags: None,
+    })
+}
+
+fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Role {
+    let attribute = |name: &str| format!("{}.{name}", resource.id);
+    let property = |name: &str| evaluator.property(resource, name);
+    let trust = match property("AssumeRolePolicyDocument") {
+        Value::Nothing => Fact::Absent,
+        value => document(evaluator, &value, Kind::Trust, &attribute("AssumeRolePolicyDocument"), None),
+    };
+    let boundary = match property("PermissionsBoundary") {
+        Value::Nothing => Fact::Absent,
+        value => Fact::Known(managed(facts, evaluator, &value, &attribute("PermissionsBoundary"))),
+    };
+    let inline = match property("Policies").items() {
+        Err(why) => Fact::Unreadable(unknown(&attribute("Policies"), &why)),
+        Ok(policies) => Fact::Known(
+            policies
+                .iter()
+                .enumerate()
+                .map(|(index, policy)| {
+                    let place = attribute(&format!("Policies[{index}]"));
+                    InlinePolicy {
+                        name: policy
+                            .get("PolicyName")
+                            .to_text()
+                            .and_then(|name| name.as_known().map(str::to_owned))
+                            .unwrap_or_else(|| place.clone()),
+                        document: document(evaluator, &policy.get("PolicyDocument"), Kind::Identity, &place, None),
+                    }
+                })
+                .collect(),
+        ),
+    };
+    let attached = match property("ManagedPolicyArns").items() {
+        Err(why) => Fact::Unreadable(unknown(&attribute("ManagedPolicyArns"), &why)),
+        Ok(arns) => Fact::Known(
+            arns.iter()
+                .enumerate()
+                .map(|(index, arn)| managed(facts, evaluator, arn, &attribute(&format!("ManagedPolicyArns[{index}]"))))
+                .collect(),
+        ),
+    };
+    Role {
+        arn: known(evaluator, resource, Some("Arn")),
+        id: None,
+        name: known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone()),
+        trust,
+        boundary,
+        tags: tags(&property("Tags"))
+            .map_or_else(|why| Fact::Unreadable(unknown(&attribute("Tags"), &why)), Fact::Known),
+        inline,
+        attached,
+    }
+}
+
+/// Tags as a map.
+///
+/// # Errors
+/// Why they are not known.
+pub fn tags(value: &Value) -> Result<BTreeMap<String, String>, Why> {
+    let text = |value: Value| match value.to_text() {
+        Some(text) => text
+            .as_known()
+            .map(str::to_owned)
+            .ok_or_else(|| text.why().unwrap_or_else(|| Why::new(0, "a tag is not known"))),
+        None => Err(value.why().unwrap_or_else(|| Why::new(0, "a tag is not a string"))),
+    };
+    value.items()?.into_iter().map(|tag| Ok((text(tag.get("Key"))?, text(tag.get("Value"))?))).collect()
+}
+
+fn document(
+    evaluator: &Evaluator<'_>,
+    value: &Value,
+    kind: Kind,
+    attribute: &str,
+    perhaps: Option<&Why>,
+) -> Fact<PolicyText> {
+    match policy::document(evaluator, value, kind, perhaps) {
+        Ok(text) => Fact::Known(text),
+        Err(why) => Fact::Unreadable(unknown(attribute, &why)),
+    }
+}
+
+/// The key of a managed policy among the facts, where its document is put: its ARN, or what stands for it.
+fn managed(facts: &mut Facts, evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> String {
+    match find(evaluator, MANAGED_POLICY, value) {
+        Found::Here(resource) => managed_here(facts, evaluator, resource, None),
+        Found::Elsewhere(arn) => {
+            // Of another partition it cannot be attached.
+            let partition = evaluator.place.partition.as_deref();
+            let fits = |arn: &String| partition.is_none_or(|partition| arn.starts_with(&format!("arn:{partition}:")));
+            let policy = Some(&arn).filter(|arn| fits(arn)).and_then(|arn| shipped(arn)).map_or_else(
+                || {
+                    let what = format!("the managed policy `{arn}` is not in the template");
+                    Fact::Unreadable(unknown(attribute, &Why::new(0, what)))
+                },
+                Fact::Known,
+            );
+            facts.policies.insert(arn.clone(), policy);
+            arn
+        }
+        Found::NotKnown(why) => {
+            facts.policies.insert(attribute.to_owned(), Fact::Unreadable(unknown(attribute, &why)));
+            attribute.to_owned()
+        }
+    }
+}
+
+/// Puts a managed policy of the template among the facts. `perhaps` is why it may not be attached.
+fn managed_here(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, perhaps: Option<&Why>) -> String {
+    let conditional = match evaluator.exists(resource) {
+        Holds::Unknown(why) => Some(why),
+        Holds::Yes | Holds::No => None,
+    };
+    let perhaps = perhaps.or(conditional.as_ref());
+    let key = known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone());
+    // The same policy may be attached to one role for certain, and perhaps to another.
+    let key = if perhaps.is_some() { format!("{key} ({})", resource.id) } else { key };
+    let attribute = format!("{}.PolicyDocument", resource.id);
+    let value = evaluator.property(resource, "PolicyDocument");
+    let policy = match document(evaluator, &value, Kind::Identity, &attribute, perhaps) {
+        Fact::Known(document) => Fact::Known(ManagedPolicy { version: "v1".to_owned(), document, shipped: None }),
+        Fact::Absent => Fact::Absent,
+        Fact::Unreadable(reason) => Fact::Unreadable(reason),
+    };
+    facts.policies.insert(key.clone(), policy);
+    key
+}
+
+/// Attaches a policy that names its roles itself.
+fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, roles: &mut BTreeMap<String, Role>) {
+    let named = match resource.kind.as_str() {
+        "AWS::IAM::Policy" | MANAGED_POLICY => evaluator.property(resource, "Roles"),
+        "AWS::IAM::RolePolicy" => evaluator.property(resource, "RoleName"),
+        _ => return,
+    };
+    let perhaps = match evaluator.exists(resource) {
+        Holds::No => return,
+        Holds::Yes => None,
+        Holds::Unknown(why) => Some(why),
+    };
+    let mut targets: BTreeMap<String, Option<Why>> = BTreeMap::new();
+    let mut everywhere = |why: &Why| {
+        for id in roles.keys() {
+            targets.entry(id.clone()).or_insert_with(|| Some(why.clone()));
+        }
+    };
+    match named.items() {
+        Err(why) => everywhere(&why),
+        Ok(items) => {
+            let found: Vec<Found<'_>> = items.into_iter().map(|item| find(evaluator, "AWS::IAM::Role", item)).collect();
+            for target in &found {
+                if let Found::NotKnown(why) = target {
+                    everywhere(why);
+                }
+            }
+            for target in found {
+                if let Found::Here(role) = target {
+                    targets.insert(role.id.clone(), perhaps.clone());
+                }
+            }
+        }
+    }
+    for (id, why) in targets {
+        let Some(role) = roles.get_mut(&id) else { continue };
+        let why = why.as_ref().or(perhaps.as_ref());
+        if resource.kind == MANAGED_POLICY {
+            let key = managed_here(facts, evaluator, resource, why);
+            match &mut role.attached {
+                Fact::Known(attached) if attached.contains(&key) => {}
+                Fact::Known(attached) => attached.push(key),
+                Fact::Absent | Fact::Unreadable(_) => {}
+            }
+            continue;
+        }
+        let attribute = format!("{}.PolicyDocument", resource.id);
+        let value = evaluator.property(resource, "PolicyDocument");
+        let name =
+            evaluator.property(resource, "PolicyName").to_text().as_ref().and_then(Text::as_known).map(str::to_owned);
+        let policy = InlinePolicy {
+            name: name.unwrap_or_else(|| resource.id.clone()),
+            document: document(evaluator, &value, Kind::Identity, &attribute, why),
+        };
+        if let Fact::Known(inline) = &mut role.inline {
+            inline.push(policy);
+        }
+    }
+}

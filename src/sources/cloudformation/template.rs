@@ -1,0 +1,185 @@
+//! The sections of a template.
+//!
+//! Source: [Template sections](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::node::{Content, Node, ReadError};
+use super::value::Why;
+use super::{json, yaml};
+
+/// A template, its sections told apart.
+#[derive(Debug)]
+pub struct Template {
+    /// Its parameters, by name.
+    pub parameters: BTreeMap<String, Node>,
+    /// Its mappings, by name.
+    pub mappings: BTreeMap<String, Node>,
+    /// Its conditions, by name.
+    pub conditions: BTreeMap<String, Node>,
+    /// Its resources, in order.
+    pub resources: Vec<Resource>,
+    /// Where they stand among them, by logical id.
+    by_id: BTreeMap<String, usize>,
+    /// The loops of `Resources` (`Fn::ForEach`), and transforms in it.
+    pub generated: Vec<(String, Node)>,
+    /// What rewrites the template before it is deployed, so that what it holds is not all there is.
+    pub transforms: Vec<Why>,
+}
+
+/// A resource.
+#[derive(Debug)]
+pub struct Resource {
+    /// Its logical id.
+    pub id: String,
+    /// The line of its logical id.
+    pub line: usize,
+    /// Its type, for example `AWS::IAM::Role`.
+    pub kind: String,
+    /// Its properties.
+    pub properties: Option<Node>,
+    /// The name of the condition under which it is created.
+    pub condition: Option<String>,
+}
+
+/// The transform that adds functions, all of which are evaluated here or known to be unknown
+/// ([AWS::LanguageExtensions](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html)).
+const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// The sections whose members have names that templates choose.
+const SECTIONS: [&str; 3] = ["Parameters", "Mappings", "Conditions"];
+
+impl Template {
+    /// Reads a template from the text of a file. The error says what the text is instead, where that can be told, and what to do.
+    ///
+    /// # Errors
+    /// If it is no template.
+    pub fn parse(text: &str) -> Result<Template, String> {
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim().is_empty() {
+            return Err("it is empty; a template has a `Resources` section".to_owned());
+        }
+        let root = read(text).map_err(|error| error.to_string())?;
+        Template::of(&root).map_err(|error| match another_kind(&root) {
+            Some(other) => other.to_owned(),
+            None => error.to_string(),
+        })
+    }
+
+    fn of(root: &Node) -> Result<Template, ReadError> {
+        if !matches!(root.content, Content::Map(_)) {
+            let message = format!("it is {}, and a template is a mapping with a `Resources` section", root.kind());
+            return Err(ReadError::at(root.line, message));
+        }
+        let Some(resources) = root.get("Resources") else {
+            return Err(ReadError::at(root.line, "it has no `Resources` section, which every template has"));
+        };
+        for section in SECTIONS {
+            root.get(section).map(|node| mapping(node, section)).transpose()?;
+        }
+        mapping(resources, "Resources")?;
+        let section = |name: &str| {
+            let members = root.get(name).into_iter().flat_map(Node::members);
+            members.map(|member| (member.name.to_string(), member.value.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let mut template = Template {
+            parameters: section("Parameters"),
+            mappings: section("Mappings"),
+            conditions: section("Conditions"),
+            resources: Vec::new(),
+            by_id: BTreeMap::new(),
+            generated: Vec::new(),
+            transforms: transforms(root),
+        };
+        for member in resources.members() {
+            match member.name.starts_with("Fn::") {
+                true => template.generated.push((member.name.to_string(), member.value.clone())),
+                false => {
+                    template.by_id.insert(member.name.to_string(), template.resources.len());
+                    template.resources.push(Resource::of(&member.name, member.line, &member.value)?);
+                }
+            }
+        }
+        Ok(template)
+    }
+
+    /// The resource of this logical id.
+    pub fn resource(&self, id: &str) -> Option<&Resource> {
+        self.by_id.get(id).and_then(|index| self.resources.get(*index))
+    }
+}
+
+impl Resource {
+    fn of(id: &str, line: usize, node: &Node) -> Result<Resource, ReadError> {
+        mapping(node, id)?;
+        let Some(kind) = node.get("Type").and_then(Node::text) else {
+            return Err(ReadError::at(line, format!("the resource `{id}` has no `Type`")));
+        };
+        Ok(Resource {
+            id: id.to_owned(),
+            line,
+            kind: kind.to_owned(),
+            properties: node.get("Properties").cloned(),
+            condition: node.get("Condition").and_then(Node::text).map(str::to_owned),
+        })
+    }
+}
+
+fn mapping(node: &Node, name: &str) -> Result<(), ReadError> {
+    match node.content {
+        Content::Map(_) => Ok(()),
+        _ => Err(ReadError::at(node.line, format!("`{name}` is {}, and a mapping is expected", node.kind()))),
+    }
+}
+
+/// JSON begins with a brace, and so may YAML.
+fn read(text: &str) -> Result<Node, ReadError> {
+    if !text.trim_start().starts_with('{') {
+        return yaml::read(text);
+    }
+    json::read(text).or_else(|of_json| yaml::read(text).map_err(|_| of_json))
+}
+
+fn transforms(root: &Node) -> Vec<Why> {
+    let declared = root.get("Transform").into_iter().flat_map(|node| match &node.content {
+        Content::List(items) => items.iter().collect(),
+        _ => vec![node],
+    });
+    let mut found: BTreeSet<Why> = declared.filter_map(transform).collect();
+    found.extend(
+        root.get("Fn::Transform")
+            .map(|node| Why::new(node.line, "`Fn::Transform` changes the template before it is deployed")),
+    );
+    found.into_iter().collect()
+}
+
+fn transform(node: &Node) -> Option<Why> {
+    let name = node.text().or_else(|| node.get("Name").and_then(Node::text));
+    match name {
+        Some(LANGUAGE_EXTENSIONS) => None,
+        Some(name) => Some(Why::new(
+            node.line,
+            format!(
+                "the transform `{name}` changes the template before it is deployed; check the processed template (`aws cloudformation \
+                 get-template --template-stage Processed`)"
+            ),
+        )),
+        None => Some(Why::new(node.line, "a transform changes the template before it is deployed")),
+    }
+}
+
+/// What else a file may be that was given as a template, and what to do with it.
+fn another_kind(root: &Node) -> Option<&'static str> {
+    let has = |name: &str| root.get(name).is_some();
+    match () {
+        () if has("planned_values") || has("resource_changes") || has("terraform_version") => {
+            Some("it is a Terraform plan, not a template; pass it with `--terraform-plan`")
+        }
+        () if has("artifacts") && has("version") => {
+            Some("it is the manifest of an AWS CDK cloud assembly; pass one of the `*.template.json` files beside it")
+        }
+        () if has("snapshot_version") => Some("it is a snapshot, not a template; pass it with `--snapshot`"),
+        () if has("Statement") => Some("it is a policy document, not a template; pass it with `--policy`"),
+        () => None,
+    }
+}

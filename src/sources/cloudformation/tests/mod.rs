@@ -1,0 +1,8 @@
+mod evaluate;
+mod read;
+
+use super::template::Template;
+
+pub fn template(text: &str) -> Template {
+    Template::parse(text).unwrap()
+}

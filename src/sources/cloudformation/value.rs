@@ -1,0 +1,230 @@
+//! What a value of a template comes to: known, known in part, or not known for a reason that has a place.
+
+use std::fmt;
+
+/// Why something is not known before the template is deployed: lower case, no trailing period, with its line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Why {
+    /// The line that it hangs on; 0 where the attribute that is not known says the place.
+    pub line: usize,
+    /// What is not known, and what settles it.
+    pub what: String,
+}
+
+impl Why {
+    /// A reason on a line.
+    pub fn new(line: usize, what: impl Into<String>) -> Why {
+        Why { line, what: what.into() }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.what),
+            line => write!(f, "{} (line {line})", self.what),
+        }
+    }
+}
+
+/// What a value comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `AWS::NoValue`: the property or item is left out.
+    Nothing,
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as it is written.
+    Number(String),
+    /// A string.
+    Text(Text),
+    /// A list.
+    List(Vec<Value>),
+    /// A mapping.
+    Map(Vec<(String, Value)>),
+    /// It may be anything.
+    Unknown(Why),
+}
+
+/// A string, some parts of which may be known only when the template is deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text(pub Vec<Part>);
+
+/// A part of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// These characters.
+    Known(String),
+    /// What AWS gives to a resource of the template: `Ref`, or `Fn::GetAtt` of an attribute.
+    Of(Attribute),
+    /// Any characters.
+    Unknown(Why),
+}
+
+/// An attribute of a resource; `None` for what `Ref` gives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attribute {
+    /// The resource's logical id.
+    pub resource: String,
+    /// The attribute's name.
+    pub name: Option<String>,
+    /// The line of the reference.
+    pub line: usize,
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "`{name}` of the resource `{}`", self.resource),
+            None => write!(f, "the name or id of the resource `{}`", self.resource),
+        }
+    }
+}
+
+impl Text {
+    /// A string that is known.
+    pub fn known(text: impl Into<String>) -> Text {
+        Text(vec![Part::Known(text.into())])
+    }
+
+    /// Adds parts at the end.
+    pub fn push(&mut self, more: Text) {
+        for part in more.0 {
+            match (part, self.0.last_mut()) {
+                (Part::Known(more), Some(Part::Known(known))) => known.push_str(&more),
+                (Part::Known(more), _) if more.is_empty() => {}
+                (part, _) => self.0.push(part),
+            }
+        }
+    }
+
+    /// The whole string, if it is known.
+    pub fn as_known(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Part::Known(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The attribute that it is, if it is one and nothing else.
+    pub fn as_attribute(&self) -> Option<&Attribute> {
+        match self.0.as_slice() {
+            [Part::Of(attribute)] => Some(attribute),
+            _ => None,
+        }
+    }
+
+    /// Why it is not known, if it is not.
+    pub fn why(&self) -> Option<Why> {
+        self.0.iter().find_map(|part| match part {
+            Part::Known(_) => None,
+            Part::Of(attribute) => {
+                Some(Why::new(attribute.line, format!("{attribute} is known only after deployment")))
+            }
+            Part::Unknown(why) => Some(why.clone()),
+        })
+    }
+
+    /// How many characters of it are known.
+    pub fn length(&self) -> usize {
+        self.0.iter().map(|part| if let Part::Known(text) = part { text.len() } else { 1 }).sum()
+    }
+}
+
+impl Value {
+    /// A string that is known.
+    pub fn known(text: impl Into<String>) -> Value {
+        Value::Text(Text::known(text))
+    }
+
+    /// The value as a string, as CloudFormation makes one of a number or a Boolean.
+    pub fn to_text(&self) -> Option<Text> {
+        match self {
+            Value::Text(text) => Some(text.clone()),
+            Value::Number(number) => Some(Text::known(number)),
+            Value::Bool(value) => Some(Text::known(value.to_string())),
+            Value::Unknown(why) => Some(Text(vec![Part::Unknown(why.clone())])),
+            Value::Nothing | Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// A member of a mapping; nothing where it has none.
+    pub fn get(&self, name: &str) -> Value {
+        match self {
+            Value::Map(members) => {
+                members.iter().find(|(known, _)| known == name).map_or(Value::Nothing, |(_, value)| value.clone())
+            }
+            Value::Unknown(why) => Value::Unknown(why.clone()),
+            _ => Value::Nothing,
+        }
+    }
+
+    /// The items of a list, or the one value in the place of one; why it is not known, if so.
+    pub fn items(&self) -> Result<Vec<&Value>, Why> {
+        match self {
+            Value::Nothing | Value::Null => Ok(Vec::new()),
+            Value::List(items) => Ok(items.iter().collect()),
+            Value::Unknown(why) => Err(why.clone()),
+            one => Ok(vec![one]),
+        }
+    }
+
+    /// Why it, or something in it, is not known.
+    pub fn why(&self) -> Option<Why> {
+        match self {
+            Value::Unknown(why) => Some(why.clone()),
+            Value::Text(text) => text.why(),
+            Value::List(items) => items.iter().find_map(Value::why),
+            Value::Map(members) => members.iter().find_map(|(_, value)| value.why()),
+            Value::Nothing | Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It cannot be decided before the template is deployed.
+    Unknown(Why),
+}
+
+impl From<bool> for Holds {
+    fn from(value: bool) -> Holds {
+        if value { Holds::Yes } else { Holds::No }
+    }
+}
+
+impl Holds {
+    /// No if one of both is no, else unknown if one is unknown.
+    pub fn and(self, other: Holds) -> Holds {
+        match (self, other) {
+            (Holds::No, _) | (_, Holds::No) => Holds::No,
+            (Holds::Unknown(why), _) | (_, Holds::Unknown(why)) => Holds::Unknown(why),
+            (Holds::Yes, Holds::Yes) => Holds::Yes,
+        }
+    }
+
+    /// Yes if one of both is yes, else unknown if one is unknown.
+    pub fn or(self, other: Holds) -> Holds {
+        !(!self).and(!other)
+    }
+}
+
+impl std::ops::Not for Holds {
+    type Output = Holds;
+
+    fn not(self) -> Holds {
+        match self {
+            Holds::Yes => Holds::No,
+            Holds::No => Holds::Yes,
+            Holds::Unknown(why) => Holds::Unknown(why),
+        }
+    }
+}

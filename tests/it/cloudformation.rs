@@ -1,0 +1,608 @@
+//! Templates before they are deployed: what `check --cloudformation` decides, and from what.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::command::{Output, Sandbox};
+use crate::support::report::{Code, Severity, SourceKind, Verdict};
+use crate::support::stub::{Stub, unknown};
+
+use Verdict::{NotReady, Ready, Unknown};
+
+/// Checks a template; no call is ever made for one.
+fn check(template: &str, arguments: &[&str]) -> Output {
+    let stub = Stub::answering(unknown);
+    let sandbox = Sandbox::at(&stub);
+    sandbox.file("template.yaml", template);
+    let output = sandbox.run(&[&["check", "--cloudformation", "template.yaml", "-o", "json"], arguments].concat());
+    assert!(stub.calls().is_empty(), "a template needs no AWS call: {:?}", stub.actions());
+    output
+}
+
+/// The verdict on one target of a template, the findings that are no mere information, and all that is said.
+fn judge(template: &str, target: &str, arguments: &[&str]) -> (Verdict, Vec<Code>, String) {
+    let output = check(template, arguments);
+    let report = output.report();
+    assert_eq!(
+        (report.source.kind, report.source.file.as_deref()),
+        (SourceKind::Cloudformation, Some("template.yaml"))
+    );
+    let outcome = report.of(target);
+    let origin = outcome.source.as_ref().unwrap();
+    let line = template.lines().nth(origin.line.unwrap() - 1).unwrap();
+    assert!(line.contains(target), "line {:?} of {target} is `{line}`", origin.line);
+    assert_eq!((origin.file.as_str(), origin.address.as_str()), ("template.yaml", target));
+    assert_eq!(outcome.instance.as_ref().unwrap().id, None);
+    let findings = outcome.findings.iter().filter(|finding| finding.severity != Severity::Info);
+    let codes = findings.clone().map(|finding| finding.code).collect();
+    let said = findings.map(|finding| format!("{}\n{}\n", finding.message, finding.remedy)).collect();
+    (outcome.verdict, codes, said)
+}
+
+/// The resources that these tests add to those of `cloudformation/main.yaml`.
+fn with(resources: &str) -> String {
+    format!("{}{resources}\n", include_str!("cloudformation/main.yaml"))
+}
+
+/// A role `Own` with these properties, its profile, and an instance `Web` that has it.
+fn role(properties: &str) -> String {
+    with(&format!(
+        "  Own:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: *trust
+      {properties}
+  OwnProfile: {{Type: AWS::IAM::InstanceProfile, Properties: {{Roles: [!Ref Own]}}}}
+  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref OwnProfile}}}}"
+    ))
+}
+
+/// A role `Own` with one inline policy with these statements.
+fn inline(statements: &str) -> String {
+    role(&format!(
+        "Policies: [{{PolicyName: core, PolicyDocument: {{Version: '2012-10-17', Statement: [{statements}]}}}}]"
+    ))
+}
+
+/// An instance `Web` with these properties.
+fn instance(properties: &str) -> String {
+    with(&format!("  Web:\n    Type: AWS::EC2::Instance\n    Properties: {properties}"))
+}
+
+const CORE: &str = "Action: ['ssm:UpdateInstanceInformation', 'ssmmessages:*']";
+
+struct Case {
+    what: &'static str,
+    template: String,
+    arguments: &'static [&'static str],
+    verdict: Verdict,
+    codes: &'static [Code],
+    /// What is said of it.
+    said: &'static str,
+}
+
+fn case(what: &'static str, template: String, verdict: Verdict, codes: &'static [Code], said: &'static str) -> Case {
+    Case { what, template, arguments: &[], verdict, codes, said }
+}
+
+fn given(arguments: &'static [&'static str], case: Case) -> Case {
+    Case { arguments, ..case }
+}
+
+fn hold(cases: Vec<Case>) {
+    for Case { what, template, arguments, verdict, codes, said } in cases {
+        let (found, found_codes, words) = judge(&template, "Web", arguments);
+        assert_eq!((found, found_codes.as_slice()), (verdict, codes), "{what} {arguments:?}: {words}");
+        assert!(words.contains(said), "{what}: {words}");
+    }
+}
+
+#[test]
+fn the_profile_of_an_instance_is_found_however_it_is_named() {
+    let missing: &[Code] = &[Code::MissingPermission];
+    hold(vec![
+        case("a reference", instance("{IamInstanceProfile: !Ref Profile}"), Ready, &[], ""),
+        case("one without policies", instance("{IamInstanceProfile: !Ref EmptyProfile}"), NotReady, missing, "role `Empty`"),
+        case("none", instance("{ImageId: ami-1}"), NotReady, &[Code::NoInstanceProfile], "no instance profile"),
+        case("no value", instance("{IamInstanceProfile: !Ref 'AWS::NoValue'}"), NotReady, &[Code::NoInstanceProfile], ""),
+        case("elsewhere", instance("{IamInstanceProfile: web}"), Unknown, &[Code::NotInPlan], "`web` is not in the template"),
+        case("a parameter", instance("{IamInstanceProfile: !Ref ProfileName}"), Unknown, &[Code::NotInPlan], "`web-profile`"),
+        case(
+            "a parameter without a value",
+            instance("{IamInstanceProfile: !Ref RoleName}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "give it with `--parameter RoleName=VALUE`",
+        ),
+        case("an import", instance("{IamInstanceProfile: !ImportValue shared}"), Unknown, &[Code::NotInPlan], "`shared` is exported"),
+        case(
+            "a name that the template gives",
+            with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {InstanceProfileName: web-profile, Roles: [!Ref Role]}}
+  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref ProfileName}}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case("a condition that holds", instance("{IamInstanceProfile: !If [Always, !Ref Profile, !Ref EmptyProfile]}"), Ready, &[], ""),
+        case("one that does not", instance("{IamInstanceProfile: !If [Never, !Ref Profile, !Ref EmptyProfile]}"), NotReady, missing, ""),
+        case(
+            "an open one",
+            instance("{IamInstanceProfile: !If [IsProd, !Ref Profile, !Ref EmptyProfile]}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "the condition `IsProd` cannot be decided",
+        ),
+        given(
+            &["--parameter", "Stage=prod"],
+            case("given", instance("{IamInstanceProfile: !If [IsProd, !Ref Profile, !Ref EmptyProfile]}"), Ready, &[], ""),
+        ),
+        given(
+            &["--parameter", "Stage=test"],
+            case("given", instance("{IamInstanceProfile: !If [IsProd, !Ref Profile, !Ref EmptyProfile]}"), NotReady, missing, ""),
+        ),
+        case(
+            "a profile without a role",
+            with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {Roles: []}}\n  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Own}}"),
+            NotReady,
+            &[Code::InstanceProfileEmpty],
+            "",
+        ),
+        case(
+            "a profile whose role is elsewhere",
+            with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {Roles: [shared]}}\n  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Own}}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "the role `shared` is not in the template",
+        ),
+        case(
+            "a resource under an open condition",
+            with("  Web: {Type: AWS::EC2::Instance, Condition: IsProd, Properties: {IamInstanceProfile: !Ref Profile}}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "`IsProd` cannot be decided",
+        ),
+    ]);
+}
+
+#[test]
+fn policies_count_wherever_the_template_attaches_them() {
+    let policy = |kind: &str, properties: &str| {
+        with(&format!(
+            "  More:
+    Type: AWS::IAM::{kind}
+    Properties:
+      {properties}
+      PolicyDocument: {{Version: '2012-10-17', Statement: {{Effect: Allow, {CORE}, Resource: '*'}}}}
+  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref EmptyProfile}}}}"
+        ))
+    };
+    let conditional = |template: String| template.replace("  More:\n", "  More:\n    Condition: IsProd\n");
+    let missing: &[Code] = &[Code::MissingPermission];
+    let open: &[Code] = &[Code::ConditionalPermission];
+    hold(vec![
+        case("a policy", policy("Policy", "PolicyName: more\n      Roles: [!Ref Empty]"), Ready, &[], ""),
+        case("of another role", policy("Policy", "PolicyName: more\n      Roles: [!Ref Role]"), NotReady, missing, ""),
+        case("of a role elsewhere", policy("Policy", "PolicyName: more\n      Roles: [other]"), NotReady, missing, ""),
+        case(
+            "of a role that is not known",
+            policy("Policy", "PolicyName: more\n      Roles: [!Ref RoleName]"),
+            Unknown,
+            open,
+            "`RoleName`",
+        ),
+        case(
+            "under an open condition",
+            conditional(policy("Policy", "PolicyName: more\n      Roles: [!Ref Empty]")),
+            Unknown,
+            open,
+            "`IsProd`",
+        ),
+        given(
+            &["--parameter", "Stage=prod"],
+            case(
+                "under one that holds",
+                conditional(policy("Policy", "PolicyName: more\n      Roles: [!Ref Empty]")),
+                Ready,
+                &[],
+                "",
+            ),
+        ),
+        case(
+            "a policy of a role",
+            policy("RolePolicy", "PolicyName: more\n      RoleName: !Ref Empty"),
+            Ready,
+            &[],
+            "",
+        ),
+        case("a managed policy", policy("ManagedPolicy", "Roles: [!Ref Empty]"), Ready, &[], ""),
+        case("a managed policy of nobody", policy("ManagedPolicy", "Description: none"), NotReady, missing, ""),
+        case("inline", inline(&format!("{{Effect: Allow, {CORE}, Resource: '*'}}")), Ready, &[], ""),
+        case(
+            "a policy of AWS",
+            role("ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']"),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a policy elsewhere",
+            role("ManagedPolicyArns: ['arn:aws:iam::111122223333:policy/own']"),
+            Unknown,
+            &[Code::NotInPlan],
+            "policy/own",
+        ),
+        case(
+            "a policy that is not known",
+            role("ManagedPolicyArns: [!Ref RoleName]"),
+            Unknown,
+            &[Code::NotInPlan],
+            "`RoleName`",
+        ),
+        case(
+            "a dynamic reference",
+            role("ManagedPolicyArns: ['{{resolve:ssm:/arn}}']"),
+            Unknown,
+            &[Code::NotInPlan],
+            "{{resolve:ssm:/arn}}",
+        ),
+        case(
+            "from Parameter Store",
+            role("ManagedPolicyArns: [!Ref Key]"),
+            Unknown,
+            &[Code::NotInPlan],
+            "Parameter Store",
+        ),
+        case(
+            "a boundary elsewhere",
+            role(
+                "ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']\n      PermissionsBoundary: 'arn:aws:iam::111122223333:policy/edge'",
+            ),
+            Unknown,
+            &[Code::NotInPlan],
+            "policy/edge",
+        ),
+        case(
+            "a boundary that is left out",
+            role(
+                "ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']\n      PermissionsBoundary: !If [HasBoundary, !Ref Boundary, !Ref 'AWS::NoValue']",
+            ),
+            Ready,
+            &[],
+            "",
+        ),
+    ]);
+}
+
+/// What is not known of a statement matters only where it can change the answer, and then it is named.
+#[test]
+fn statements_that_are_known_in_part_settle_what_they_can() {
+    let allow = format!("{{Effect: Allow, {CORE}, Resource: '*'}}");
+    let and = |more: &str| inline(&format!("{allow}, {more}"));
+    let open: &[Code] = &[Code::ConditionalPermission];
+    hold(vec![
+        case(
+            "an allow of a bucket",
+            and("{Effect: Allow, Action: 's3:PutObject', Resource: !Sub '${Logs.Arn}/*'}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case("a deny of a bucket", and("{Effect: Deny, Action: '*', Resource: !Sub '${Logs.Arn}/*'}"), Ready, &[], ""),
+        case(
+            "a deny of an action",
+            and("{Effect: Deny, Action: !Ref RoleName, Resource: '*'}"),
+            Unknown,
+            open,
+            "`RoleName`",
+        ),
+        case(
+            "a deny of a known service",
+            and("{Effect: Deny, Action: !Sub 's3:${RoleName}', Resource: '*'}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a deny of all but",
+            and("{Effect: Deny, NotAction: ['ssm:*', 'ssmmessages:*', !Ref RoleName], Resource: '*'}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a deny of all but what is not known",
+            and("{Effect: Deny, NotAction: !Ref RoleName, Resource: '*'}"),
+            Unknown,
+            open,
+            "",
+        ),
+        case(
+            "a condition",
+            and(
+                "{Effect: Deny, Action: '*', Resource: '*', Condition: {StringEquals: {'aws:PrincipalTag/x': !Ref RoleName}}}",
+            ),
+            Unknown,
+            open,
+            "",
+        ),
+        case("an effect", and("{Effect: !Ref RoleName, Action: 'ssmmessages:*', Resource: '*'}"), Unknown, open, ""),
+        case(
+            "a whole statement",
+            and("!If [IsProd, {Effect: Deny, Action: '*', Resource: '*'}, !Ref 'AWS::NoValue']"),
+            Unknown,
+            open,
+            "`IsProd`",
+        ),
+        given(
+            &["--parameter", "Stage=test"],
+            case(
+                "one that is left out",
+                and("!If [IsProd, {Effect: Deny, Action: '*', Resource: '*'}, !Ref 'AWS::NoValue']"),
+                Ready,
+                &[],
+                "",
+            ),
+        ),
+        given(
+            &["--parameter", "Stage=prod"],
+            case(
+                "one that is not",
+                and("!If [IsProd, {Effect: Deny, Action: 'ssmmessages:*', Resource: '*'}, !Ref 'AWS::NoValue']"),
+                NotReady,
+                &[Code::ExplicitDeny],
+                "",
+            ),
+        ),
+        case(
+            "what only an unknown action could allow",
+            inline("{Effect: Allow, Action: ['ssmmessages:*', !Ref RoleName], Resource: '*'}"),
+            Unknown,
+            open,
+            "`RoleName`",
+        ),
+        case(
+            "variables of a policy",
+            inline(&format!(
+                "{{Effect: Allow, {CORE}, Resource: '*'}}, {{Effect: Deny, Action: '*', Resource: !Sub 'arn:aws:s3:::${{!aws:PrincipalTag/x}}'}}"
+            )),
+            Ready,
+            &[],
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn trust_policies_are_judged_as_they_will_stand() {
+    let trust = |statement: &str| {
+        role("ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']").replace(
+            "AssumeRolePolicyDocument: *trust\n      Managed",
+            &format!("AssumeRolePolicyDocument: {{Version: '2012-10-17', Statement: [{statement}]}}\n      Managed"),
+        )
+    };
+    let of = |principal: &str| trust(&format!("{{Effect: Allow, Principal: {principal}, Action: 'sts:AssumeRole'}}"));
+    hold(vec![
+        case("EC2", of("{Service: ec2.amazonaws.com}"), Ready, &[], ""),
+        case("Lambda", of("{Service: lambda.amazonaws.com}"), NotReady, &[Code::TrustPolicy], ""),
+        case(
+            "EC2 and a role of the template",
+            of("{Service: ec2.amazonaws.com, AWS: !GetAtt Empty.Arn}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case("only a role of the template", of("{AWS: !GetAtt Empty.Arn}"), NotReady, &[Code::TrustPolicy], ""),
+        case("somebody", of("{AWS: !Ref RoleName}"), Unknown, &[Code::TrustPolicy], "`RoleName`"),
+        case(
+            "a service that is not known",
+            of("{Service: !Ref RoleName}"),
+            Unknown,
+            &[Code::TrustPolicy],
+            "`RoleName`",
+        ),
+        given(
+            &["--region", "cn-north-1"],
+            case(
+                "in China",
+                of("{Service: !Sub 'ec2.${AWS::URLSuffix}'}"),
+                Unknown,
+                &[Code::NotInPlan],
+                "AmazonSSMManagedInstanceCore",
+            ),
+        ),
+    ]);
+}
+
+#[test]
+fn what_launches_instances_is_a_target() {
+    let launch = |data: &str| {
+        format!(
+            "  Template:\n    Type: AWS::EC2::LaunchTemplate\n    Properties: {{LaunchTemplateName: web, LaunchTemplateData: {data}}}\n"
+        )
+    };
+    let good = "{IamInstanceProfile: {Arn: !GetAtt Profile.Arn}}";
+    let group = |data: &str, properties: &str| {
+        with(&format!(
+            "{}  Web:\n    Type: AWS::AutoScaling::AutoScalingGroup\n    Properties: {properties}",
+            launch(data)
+        ))
+    };
+    let latest = "{LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}}";
+    let own = |data: &str, properties: &str| {
+        with(&format!("{}  Web:\n    Type: AWS::EC2::Instance\n    Properties: {properties}", launch(data)))
+    };
+    let named = "{LaunchTemplate: {LaunchTemplateName: web, Version: $Latest}}";
+    hold(vec![
+        case("a launch template", with(&launch(good).replace("Template:\n", "Web:\n")), Ready, &[], ""),
+        case("one by name", with(&launch("{IamInstanceProfile: {Name: !Ref EmptyProfile}}").replace("Template:\n", "Web:\n")), NotReady, &[Code::MissingPermission], ""),
+        case("one without a profile", with(&launch("{ImageId: ami-1}").replace("Template:\n", "Web:\n")), NotReady, &[Code::NoInstanceProfile], ""),
+        case("no metadata service", with(&launch("{IamInstanceProfile: {Name: !Ref Profile}, MetadataOptions: {HttpEndpoint: disabled}}").replace("Template:\n", "Web:\n")), NotReady, &[Code::MetadataDisabled], ""),
+        case("a group", group(good, latest), Ready, &[], ""),
+        case("a group of nothing", group("{ImageId: ami-1}", latest), NotReady, &[Code::NoInstanceProfile], ""),
+        case("a group with a version of its own", group(good, "{LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: '1'}}"), Unknown, &[Code::NotInPlan], "earlier deployment"),
+        case("a group of a template elsewhere", group(good, "{LaunchTemplate: {LaunchTemplateId: lt-0a1b, Version: '1'}}"), Unknown, &[Code::NotInPlan], "`lt-0a1b` is not in the template"),
+        case(
+            "a mixed group",
+            group(good, "{MixedInstancesPolicy: {LaunchTemplate: {LaunchTemplateSpecification: {LaunchTemplateName: web, Version: $Latest}, Overrides: [{InstanceType: t3.micro}]}}}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a mixed group of several templates",
+            group(good, "{MixedInstancesPolicy: {LaunchTemplate: {LaunchTemplateSpecification: {LaunchTemplateName: web, Version: $Latest}, Overrides: [{LaunchTemplateSpecification: {LaunchTemplateId: lt-2, Version: '1'}}]}}}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "overrides",
+        ),
+        case(
+            "a launch configuration",
+            with("  Web: {Type: AWS::AutoScaling::LaunchConfiguration, Properties: {IamInstanceProfile: !GetAtt Profile.Arn}}"),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a group of a launch configuration",
+            with("  Configuration: {Type: AWS::AutoScaling::LaunchConfiguration, Properties: {IamInstanceProfile: !Ref EmptyProfile}}
+  Web: {Type: AWS::AutoScaling::AutoScalingGroup, Properties: {LaunchConfigurationName: !Ref Configuration}}"),
+            NotReady,
+            &[Code::MissingPermission],
+            "",
+        ),
+        case("an instance of a template", own(good, named), Ready, &[], ""),
+        case("whose own profile wins", own(good, &named.replace("{Launch", "{IamInstanceProfile: !Ref EmptyProfile, Launch")), NotReady, &[Code::MissingPermission], ""),
+        case("and its own profile alone", own("{ImageId: ami-1}", &named.replacen("{Launch", "{IamInstanceProfile: !Ref Profile, Launch", 1)), Ready, &[], ""),
+        case("a loop of metadata", own("{MetadataOptions: {HttpEndpoint: !Ref RoleName}}", &named.replacen("{Launch", "{IamInstanceProfile: !Ref Profile, Launch", 1)), Unknown, &[Code::NotInPlan], "`RoleName`"),
+    ]);
+}
+
+#[test]
+fn what_rewrites_a_template_leaves_it_open() {
+    let plain = instance("{IamInstanceProfile: !Ref Profile}");
+    let transformed = |transform: &str| format!("Transform: {transform}\n{plain}");
+    let looped =
+        |body: &str| format!("{plain}  Fn::ForEach::Each:\n    - Name\n    - [a, b]\n    - 'More${{Name}}': {body}\n");
+    hold(vec![
+        case("functions alone", transformed("AWS::LanguageExtensions"), Ready, &[], ""),
+        case(
+            "a macro",
+            transformed("[AWS::LanguageExtensions, Own]"),
+            Unknown,
+            &[Code::NotInPlan],
+            "the transform `Own`",
+        ),
+        case(
+            "SAM",
+            transformed("AWS::Serverless-2016-10-31"),
+            Unknown,
+            &[Code::NotInPlan],
+            "AWS::Serverless-2016-10-31",
+        ),
+        case(
+            "a loop of policies",
+            looped("{Type: AWS::IAM::Policy}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "`Fn::ForEach::Each`",
+        ),
+        case("a loop of queues", looped("{Type: AWS::SQS::Queue}"), Ready, &[], ""),
+    ]);
+    let instances = looped("{Type: AWS::EC2::Instance}");
+    let report = check(&instances, &[]).report();
+    assert_eq!(report.of("Fn::ForEach::Each").verdict, Unknown);
+}
+
+/// The AWS CDK's own templates, made by `cloudformation/cdk/app.js`.
+#[test]
+fn templates_of_the_cdk() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cloudformation/cdk");
+    let missing: &[Code] = &[Code::MissingPermission];
+    let prod: &[&str] = &["--parameter", "Stage=prod"];
+    let test: &[&str] = &["--parameter", "Stage=test"];
+    for (name, arguments, target, verdict, codes) in [
+        ("bastion", &[] as &[&str], "Bastion6045F255", Ready, &[] as &[Code]),
+        ("instance_with_sessions", &[], "Web3C8945DB", Ready, &[]),
+        ("instance_without_sessions", &[], "Web3C8945DB", NotReady, missing),
+        ("group_with_role", &[], "FleetASG3971DFE5", Ready, &[]),
+        ("group_without_policies", &[], "FleetASG3971DFE5", NotReady, missing),
+        ("launch_template", &[], "Template576A9730", Ready, &[]),
+        ("imported_role", &[], "Web3C8945DB", Unknown, &[Code::NotInPlan]),
+        ("role_with_grants", &[], "Web3C8945DB", Ready, &[]),
+        ("boundary", &[], "Web3C8945DB", NotReady, &[Code::BlockedByBoundary]),
+        ("stage_parameter", &[], "Web3C8945DB", Unknown, &[Code::ConditionalPermission]),
+        ("stage_parameter", prod, "Web3C8945DB", Ready, &[]),
+        ("stage_parameter", test, "Web3C8945DB", NotReady, missing),
+    ] {
+        let template = fs::read_to_string(directory.join(format!("{name}.json"))).unwrap();
+        let (found, found_codes, words) = judge(&template, target, arguments);
+        assert_eq!((found, found_codes.as_slice()), (verdict, codes), "{name} {arguments:?}: {words}");
+    }
+    let made = fs::read_dir(&directory)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json"));
+    assert_eq!(made.count(), 10);
+    // The launch template of an instance that has a profile of its own only says how metadata is reached.
+    let sessions = fs::read_to_string(directory.join("instance_with_sessions.json")).unwrap();
+    assert_eq!(check(&sessions, &[]).expect(0).report().summary.checked, 1);
+}
+
+#[test]
+fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
+    let plain = instance("{IamInstanceProfile: !Ref Profile}");
+    for (template, arguments, said) in [
+        ("", &[] as &[&str], "cannot use `template.yaml`: it is empty"),
+        ("Resources:\n  Web: {Type: 'AWS::EC2", &[], "cannot use `template.yaml`: line "),
+        ("Resources:\n\tWeb: x", &[], "cannot use `template.yaml`: line 2, column "),
+        ("{\"format_version\": \"1.2\", \"planned_values\": {}}", &[], "pass it with `--terraform-plan`"),
+        (&plain, &["--parameter", "Stge=prod"], "the template has no parameter `Stge`; did you mean `Stage`?"),
+        (
+            &plain,
+            &["--parameter", "Stage=dev"],
+            "`dev` is not an allowed value of the parameter `Stage`; give one of `test`, `prod`",
+        ),
+        (&plain, &["--parameter", "Stage"], "`Stage` is not NAME=VALUE"),
+        (&plain, &["--account", "12"], "`12` is not an account id of 12 digits"),
+        (&plain, &["--trust", "trust.json"], "`--trust` is for bare documents only"),
+        (&plain, &["--region", "us-east-1,us-west-2"], "a template is checked for one Region"),
+        (&plain, &["--snapshot", "a.json"], "cannot be used with"),
+        (&plain, &["i-0123456789abcdef0"], "cannot be used with"),
+    ] {
+        let output = check(template, arguments).expect(2);
+        assert!(output.stderr.contains(said), "{arguments:?}: {}", output.stderr);
+    }
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["check", "--parameter", "Stage=prod", "role/web"]).expect(2);
+    assert!(output.stderr.contains("`--parameter` is for a template only"), "{}", output.stderr);
+}
+
+#[test]
+fn a_template_without_targets_is_an_empty_selection() {
+    let template = "Resources: {Logs: {Type: AWS::S3::Bucket}}\n";
+    check(template, &[]).expect(3);
+    check(template, &["--allow-empty"]).expect(0);
+    let unbuilt = with("  Web: {Type: AWS::EC2::Instance, Condition: Never}");
+    check(&unbuilt, &[]).expect(3);
+}
+
+#[test]
+fn session_preferences_in_a_template_count() {
+    let preferences = |inputs: &str| {
+        format!(
+            "{}  Preferences:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: SSM-SessionManagerRunShell
+      Content: {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {inputs}}}\n",
+            instance("{IamInstanceProfile: !Ref Profile}")
+        )
+    };
+    let key = "{kmsKeyId: 'arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555'}";
+    let place: &[&str] = &["--region", "us-east-1", "--account", "111122223333"];
+    let (verdict, _, words) = judge(&preferences("{}"), "Web", place);
+    assert_eq!(verdict, Ready, "{words}");
+    let (verdict, _, words) = judge(&preferences(key), "Web", place);
+    assert!(verdict != Ready && words.contains("kms:Decrypt"), "{words}");
+    let (verdict, _, words) = judge(&preferences("{kmsKeyId: !Ref Key}"), "Web", place);
+    assert_eq!(verdict, Unknown, "{words}");
+}
