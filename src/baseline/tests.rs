@@ -82,6 +82,8 @@ fn what_differs_from_run_to_run_does_not_make_a_finding_new() {
             cause: crate::report::OfflineCause::Certain,
             not_ready: false,
             scps_unseen: false,
+            network_open: false,
+            started: None,
         }
         .into()
     };

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use crate::apply::Interrupt;
 use crate::aws::Connection;
 use crate::command_line::Command;
+use crate::diagnose;
 use crate::facts::ConnectionStatus;
 use crate::limits;
 use crate::report::{Outcome, Report, Verdict};
@@ -47,7 +48,7 @@ pub async fn confirm(connection: &Connection, report: &mut Report, all: bool) {
     let mut failures = std::collections::BTreeSet::new();
     for (index, answer) in answers {
         match (answer, report.results.get_mut(index)) {
-            (Ok(status), Some(outcome)) => outcome.connection = Some(status),
+            (Ok(status), Some(outcome)) => diagnose::confirm(outcome, status),
             (Ok(_), None) => {}
             (Err(reason), _) => drop(failures.insert(format!("`{}`: {}", reason.api, reason.message))),
         }

@@ -131,12 +131,13 @@ fn usage(mistake: String) -> Stop {
 }
 
 fn read_documents(typed: &DocumentFiles, plan: &CheckPlan) -> Result<DocumentSet, Vec<String>> {
-    let all = typed.policies.iter().chain(&typed.trust).chain(&typed.boundary);
+    let all = typed.policies.iter().chain(&typed.trust).chain(&typed.boundary).chain(&typed.endpoint_policy);
     let mut texts = files::read_all(all)?.into_iter();
     Ok(DocumentSet {
         policies: texts.by_ref().take(typed.policies.len()).collect(),
         trust: typed.trust.as_ref().and_then(|_| texts.next()),
         boundary: typed.boundary.as_ref().and_then(|_| texts.next()),
+        endpoint_policy: typed.endpoint_policy.as_ref().and_then(|_| texts.next()),
         account: typed.account.clone(),
         region: plan.regions.first().cloned(),
         instance_id: typed.instance_id.clone(),

@@ -7,7 +7,8 @@
 
 use crate::facts::{Agent, Fact, Instance};
 use crate::report::{
-    AgentFeature, Code, Finding, FindingKind, LastSeen, NeededFor, NotRead, OfflineCause, Outcome, Severity, Verdict,
+    AgentFeature, Code, Finding, FindingKind, LastSeen, NeededFor, NotRead, OfflineCause, Outcome, PathDecision,
+    Severity, Verdict,
 };
 use iam_eval::Decision;
 
@@ -86,6 +87,8 @@ pub(super) fn findings(instance: &Instance, outcome: &Outcome, encrypted: bool, 
             cause: cause_of_being_offline(outcome),
             not_ready: outcome.verdict == Verdict::NotReady,
             scps_unseen,
+            network_open: outcome.network.decision == PathDecision::Open,
+            started: instance.agent_started.known().cloned(),
         })
     };
     let agent = match &instance.agent {

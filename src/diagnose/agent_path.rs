@@ -9,8 +9,7 @@ use ipnet::Ipv4Net;
 use crate::agent_context::RequestSource;
 use crate::facts::{Facts, Instance, Network, PrimaryInterface, Subject};
 use crate::needs::NetworkCheck;
-use crate::network::{self, Decision, Path, Place, Service, Source, Via};
-use crate::report::{NetworkPath, NetworkReport, PathDecision};
+use crate::network::{Decision, Path, Place, Service, Source, Via, path};
 use iam_eval::arn::partition_of_region;
 
 use super::Diagnosis;
@@ -81,7 +80,7 @@ impl Diagnosis<'_> {
         }
         let partition = subject.partition.as_deref().unwrap_or_else(|| partition_of_region(region));
         let place = Place { network, vpc, interface, account: subject.account.as_deref(), region, partition };
-        let paths: Vec<Path> = key.services.iter().map(|service| network::path(&place, *service)).collect();
+        let paths: Vec<Path> = key.services.iter().map(|service| path(&place, *service)).collect();
         let judged = Rc::new(AgentPaths { sources: sources(&paths, vpc), paths });
         // What closes a path, or leaves it unknown, may name the instance's address.
         if judged.paths.iter().all(|path| path.decision == Decision::Open) {
@@ -104,20 +103,6 @@ impl AgentPaths {
             sources.insert(path.service.name(), own.clone());
         }
         Rc::new(AgentPaths { sources, paths: self.paths.clone() })
-    }
-
-    /// The report on them.
-    pub(super) fn report(&self) -> NetworkReport {
-        let has =
-            |decision: Decision| self.paths.iter().any(|path| path.decision == decision && is_needed(path.service));
-        NetworkReport {
-            decision: match () {
-                () if has(Decision::Closed) => PathDecision::Closed,
-                () if has(Decision::Unknown) => PathDecision::Unknown,
-                () => PathDecision::Open,
-            },
-            paths: self.paths.iter().map(NetworkPath::from).collect(),
-        }
     }
 }
 
@@ -159,13 +144,8 @@ fn services(demand: NeedFlags) -> Vec<Service> {
     services
 }
 
-/// Whether no session opens without it. Logs are written beside sessions.
-pub(super) fn is_needed(service: Service) -> bool {
-    match service {
-        Service::Ssm | Service::SsmMessages | Service::Kms => true,
-        Service::Logs | Service::S3 => false,
-    }
-}
+/// The services that sessions do without: logs are written beside them.
+pub(super) const ONLY_LOGS: [Service; 2] = [Service::Logs, Service::S3];
 
 /// What requests carry of a path, where it is certain that they get through.
 fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {

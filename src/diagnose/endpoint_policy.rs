@@ -2,13 +2,16 @@
 //!
 //! Source: [Control access to VPC endpoints using endpoint policies](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
 
+use std::collections::BTreeMap;
+
 use crate::agent_context::{self, Caller, RequestSource};
-use crate::facts::{Facts, PolicyText, VpcEndpoint};
-use crate::needs::{Need, Requirements};
+use crate::facts::{Facts, NamedDocument, PolicyText, VpcEndpoint};
+use crate::needs::{Cost, Need, Requirements};
+use crate::report::{Finding, FindingKind, PathWeight};
 use iam_eval::arn::Arn;
 use iam_eval::{
-    Document, DocumentKind, PolicySetKind, Request, ResourceAnswer, Response, RoleSession, evaluate_resource_policy,
-    limited_by,
+    AwsPrincipals, Decision, Document, DocumentKind, PolicySetKind, Request, ResourceAnswer, Response, RoleSession,
+    StatementReference, Truth, UnknownReason, evaluate_resource_policy, limited_by,
 };
 
 use super::role::JudgedRole;
@@ -17,6 +20,8 @@ use super::role::JudgedRole;
 pub(super) struct EndpointPolicies<'a> {
     /// What was read.
     pub facts: &'a Facts,
+    /// The policy that was given with bare documents, for the calls to Systems Manager.
+    pub given: Option<&'a NamedDocument>,
     /// The role.
     pub judged: &'a JudgedRole,
     /// Its session.
@@ -31,12 +36,19 @@ pub(super) enum EndpointAnswer {
     Said(Box<ResourceAnswer>),
     /// It is no policy.
     NotAPolicy,
+    /// It names a role or an account, and the documents are of none.
+    OfNoRole,
 }
 
 impl EndpointPolicies<'_> {
     /// What the policy of the endpoint that a call goes through says to it, with the endpoint's id. None where no endpoint is
     /// certain, or it has no policy.
     pub(super) fn answer_to(&self, need: &Need) -> Option<(&str, EndpointAnswer)> {
+        if let Some(given) = self.given {
+            let of_systems_manager = ["ssm:", "ssmmessages:"].iter().any(|service| need.action.starts_with(service));
+            let answer = self.answer(&given.name, &given.document, need).filter(|_| of_systems_manager)?;
+            return Some((given.name.as_str(), answer));
+        }
         let RequestSource::Endpoint { id, .. } = agent_context::source_of(self.caller, need)? else { return None };
         let policy = self.endpoint(id)?.policy.as_ref()?;
         Some((id, self.answer(id, policy, need)?))
@@ -46,24 +58,88 @@ impl EndpointPolicies<'_> {
     pub(super) fn limit(&self, need: &Need, response: Response) -> Response {
         match self.answer_to(need) {
             Some((id, EndpointAnswer::Said(answer))) => limited_by(response, id, &answer, true),
-            Some((_, EndpointAnswer::NotAPolicy)) | None => response,
+            Some((_, EndpointAnswer::NotAPolicy | EndpointAnswer::OfNoRole)) | None => response,
         }
+    }
+
+    /// What is found about the endpoints: what they do not let through, and what may not get through, each with the calls.
+    ///
+    /// `answers` are those of the role's side and of resources; what is denied there already says nothing of an endpoint.
+    pub(super) fn findings(&self, answers: &[(Need, Response)]) -> Vec<Finding> {
+        let mut blocked: BTreeMap<(String, Option<StatementReference>, PathWeight), Vec<String>> = BTreeMap::new();
+        let mut open: BTreeMap<(String, UnknownReason, bool), Vec<String>> = BTreeMap::new();
+        for (need, response) in answers {
+            let Some((id, answer)) = self.answer_to(need) else { continue };
+            let leaves_unknown = need.cost != Cost::Logs;
+            // That the agent is online proves a path, and not that its other calls are allowed.
+            let weight = if leaves_unknown { PathWeight::Sessions } else { PathWeight::Logs };
+            let unsaid = match &answer {
+                EndpointAnswer::Said(_) => None,
+                EndpointAnswer::NotAPolicy => Some("its policy could not be parsed"),
+                EndpointAnswer::OfNoRole => Some("its policy names accounts or roles, and the documents are of none"),
+            };
+            let EndpointAnswer::Said(answer) = answer else {
+                let why = UnknownReason::note(unsaid.unwrap_or_default());
+                open.entry((id.to_owned(), why, leaves_unknown)).or_default().push(need.action.clone());
+                continue;
+            };
+            match (&answer.denies.truth, answer.allows()) {
+                (Truth::True, _) => {
+                    let statement = answer.denies.statements.first().cloned();
+                    blocked.entry((id.to_owned(), statement, weight)).or_default().push(need.action.clone());
+                }
+                (_, Truth::False) => {
+                    blocked.entry((id.to_owned(), None, weight)).or_default().push(need.action.clone());
+                }
+                (Truth::False, Truth::True) => {}
+                (denies, allows) => {
+                    if matches!(response.decision, Decision::Allowed | Decision::Unknown) {
+                        let why = denies.doubt().merge(allows.doubt());
+                        open.entry((id.to_owned(), why, leaves_unknown)).or_default().push(need.action.clone());
+                    }
+                }
+            }
+        }
+        let blocked = blocked.into_iter().map(|((endpoint, statement, weight), actions)| {
+            FindingKind::EndpointPolicyBlocks { endpoint, statement, actions, weight }.into()
+        });
+        let open = open.into_iter().map(|((endpoint, depends_on, leaves_unknown), actions)| {
+            FindingKind::EndpointPolicyUnknown { endpoint, actions, depends_on, leaves_unknown }.into()
+        });
+        blocked.chain(open).collect()
     }
 
     fn endpoint(&self, id: &str) -> Option<&VpcEndpoint> {
         self.facts.networks.get(self.caller.place.region?)?.endpoints.known()?.get(id)
     }
 
+    /// Whether principals are named beside the account of the documents and everybody.
+    fn names_others(&self, principals: &AwsPrincipals) -> bool {
+        let root = self.caller.place.account.map(|account| format!(":iam::{account}:root"));
+        let is_own = |name: &String| {
+            Some(name.as_str()) == self.caller.place.account || root.as_ref().is_some_and(|root| name.ends_with(root))
+        };
+        principals.names().iter().any(|name| !is_own(name))
+    }
+
     fn answer(&self, id: &str, policy: &PolicyText, need: &Need) -> Option<EndpointAnswer> {
         let Ok(document) = Document::parse(policy.as_str(), DocumentKind::Resource) else {
             return Some(EndpointAnswer::NotAPolicy);
         };
-        let role_arn = self.caller.role_arn?;
-        let role = Arn::parse(role_arn)?;
+        // Of bare documents there is no role: nothing is said of a policy that names any.
+        let role_arn = match self.caller.role_arn {
+            Some(role_arn) => role_arn,
+            None if document.statements.iter().any(|statement| self.names_others(&statement.aws_principals)) => {
+                return Some(EndpointAnswer::OfNoRole);
+            }
+            None => "",
+        };
+        let role = Arn::parse(role_arn);
+        let account = role.as_ref().map(|role| role.account.as_str()).or(self.caller.place.account);
         let session = RoleSession {
-            account: &role.account,
+            account: account.unwrap_or_default(),
             role_arn,
-            role_name: role.name(),
+            role_name: role.as_ref().map(Arn::name).unwrap_or_default(),
             role_id: self.caller.role_id,
             name: self.caller.place.instance_id,
             has_boundary: self.judged.gates.iter().any(|gate| gate.kind == PolicySetKind::Boundary),

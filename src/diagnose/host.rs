@@ -7,15 +7,19 @@
 //! and the source of the SSM Agent.
 
 use crate::facts::{Fact, Instance, Role, Subject, SubjectKind, Unreadable};
+use crate::needs::NetworkCheck;
 use crate::report::{
-    Code, Finding, FindingKind, NotRead, OfflineCause, Outcome, ProfileUnused, RoleState, Severity, Shared,
+    Code, Finding, FindingKind, NetworkReport, NotChecked, NotRead, OfflineCause, Outcome, PathDecision, PathUnknown,
+    ProfileUnused, RoleState, Service, Severity, Shared,
 };
 use iam_eval::arn::Arn;
 use iam_eval::{ServicePrincipal, Truth, UnknownReason};
 
 use super::path::Path;
 use super::resolved_needs::{self, settings_of};
-use super::{Diagnosis, RoleInView, agent, chain, explain, not_in_snapshot, planned, settle, shared};
+use super::{
+    Diagnosis, RoleInView, agent, agent_path, chain, explain, network, not_in_snapshot, planned, settle, shared,
+};
 
 /// What is known of the configuration, for one instance.
 enum Host {
@@ -52,15 +56,32 @@ impl Diagnosis<'_> {
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
         if let Some(paths) = self.agent_paths(subject, instance, demand) {
-            outcome.network = Shared::from(paths.report());
+            let of_network = network::Demand {
+                online: agent::is_online(instance),
+                required: self.requirements.network == NetworkCheck::Require,
+                only_logs: &agent_path::ONLY_LOGS,
+            };
+            outcome.network = Shared::from(network::report(&paths.paths, of_network));
+            outcome.findings.extend(network::findings(&paths.paths, of_network).into_iter().map(Shared::from));
+        } else if self.requirements.network == NetworkCheck::Require && instance.state == "running" {
+            let reason = not_in_snapshot("ec2:DescribeInstances");
+            let services = vec![Service::Ssm, Service::SsmMessages];
+            let why = PathUnknown::Unreadable { reason };
+            outcome.network = Shared::from(NetworkReport { decision: PathDecision::Unknown, paths: Vec::new() });
+            outcome.findings.push(shared(FindingKind::PathNotKnown { why, services, required: true }));
         }
         settle(&mut outcome, Vec::new());
         let still_online =
             agent::is_online(instance) && agent::cause_of_being_offline(&outcome) == OfflineCause::Certain;
         let unseen @ [metadata, profile_id, agent] = explain::unseen(instance);
-        let traits = [known, metadata, profile_id, agent, still_online];
+        let path_judged = outcome.network.decision != PathDecision::NotChecked;
+        let traits = [known, metadata, profile_id, agent, still_online, path_judged];
         outcome.not_checked = self.memo.not_checked(subject, true, traits, || {
             let mut items = explain::not_checked(self.facts, subject, demand);
+            if path_judged {
+                items.retain(|item| !matches!(item, NotChecked::NetworkPath | NotChecked::NetworkPathOfLogs { .. }));
+                items.push(NotChecked::NetworkOnHost);
+            }
             items.extend(explain::not_checked_of_instance(unseen, known, still_online));
             items
         });

@@ -56,7 +56,7 @@ struct Judged {
 }
 
 /// What decides of an instance what its verdict does not speak of.
-type Traits = [bool; 5];
+type Traits = [bool; 6];
 
 /// The number of a role, none where nothing is known of it, and whether Systems Manager assumes it.
 type Who = (Option<usize>, bool);

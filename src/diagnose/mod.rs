@@ -8,6 +8,7 @@ mod agent_path;
 mod answers;
 mod chain;
 mod conditional;
+mod endpoint_policy;
 mod explain;
 mod host;
 mod key;
@@ -32,7 +33,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::agent_context::{Caller, Organization};
-use crate::facts::{Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
+use crate::facts::{ConnectionStatus, Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
 use crate::needs::{Place, Requirements};
 use crate::report::{Finding, FindingKind, Outcome, Permission, Report, Severity, Shared, TargetKind, Verdict};
 use iam_eval::arn::Arn;
@@ -49,6 +50,20 @@ use role::JudgedRole;
 pub fn diagnose(facts: &Facts, requirements: &Requirements, now: Timestamp) -> Report {
     let judge = Judge::new(requirements, now);
     Report::from(facts.subjects.iter().map(|subject| judge.judge(facts, subject)).collect::<Vec<_>>())
+}
+
+/// Adds to an outcome what Session Manager says of its connection, and where that contradicts the verdict, which stays.
+pub fn confirm(outcome: &mut Outcome, status: ConnectionStatus) {
+    outcome.connection = Some(status);
+    let connected = status == ConnectionStatus::Connected;
+    let contradicts = match outcome.verdict {
+        Verdict::Ready => !connected,
+        Verdict::NotReady => connected,
+        Verdict::Unknown | Verdict::Skipped => false,
+    };
+    if contradicts {
+        settle(outcome, vec![shared(FindingKind::ConnectionContradicts { connected })]);
+    }
 }
 
 /// Judges the subjects of one account one by one, and remembers what it found of their roles.

@@ -43,7 +43,7 @@ pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
         match path.decision {
             Decision::Open => {}
             // Whatever else is not known does not matter.
-            Decision::Closed => path.obstacles.iter().for_each(|obstacle| add(&mut closed, obstacle, path.service)),
+            Decision::Closed => causes(path).for_each(|obstacle| add(&mut closed, obstacle, path.service)),
             Decision::Unknown => path.unknowns.iter().for_each(|why| add(&mut unknown, why, path.service)),
         }
     }
@@ -56,6 +56,18 @@ pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
         FindingKind::PathNotKnown { why: why.clone(), services, required }
     });
     closed.chain(unknown).map(Finding::from).collect()
+}
+
+/// What closes a path, but for the lack of a public way where an endpoint is there: whoever made that wants none.
+fn causes(path: &Path) -> impl Iterator<Item = &PathObstacle> {
+    let is_dns = |obstacle: &PathObstacle| {
+        matches!(obstacle, PathObstacle::NoPrivateDns { .. } | PathObstacle::VpcDns { endpoint: Some(_), .. })
+    };
+    let lacks_way = |obstacle: &PathObstacle| {
+        matches!(obstacle, PathObstacle::NoRoute { .. } | PathObstacle::NoPublicAddress { .. })
+    };
+    let has_endpoint = path.obstacles.iter().any(is_dns);
+    path.obstacles.iter().filter(move |obstacle| !has_endpoint || !lacks_way(obstacle))
 }
 
 fn add<'a, T: PartialEq>(causes: &mut Vec<(&'a T, Vec<Service>)>, cause: &'a T, service: Service) {

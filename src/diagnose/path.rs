@@ -12,6 +12,7 @@ use iam_eval::{
     Context, Decision, Document, Request, Response, ServicePrincipal, Truth, UnknownReason, evaluate, evaluate_trust,
 };
 
+use super::endpoint_policy::EndpointPolicies;
 use super::memo::Way;
 use super::rcps::GovernedBy;
 use super::resolved_needs::{self, ResolvedNeeds};
@@ -194,10 +195,22 @@ impl Diagnosis<'_> {
             let unread = judged.rcps_unread.iter().cloned();
             findings.extend(unread.map(|reason| FindingKind::Unreadable { reason, leaves_unknown }.into()));
         }
-        let permissions: Vec<Shared<Permission>> = answers
-            .iter()
-            .map(|(need, response)| permissions::permission(need, &policies.limit(need, response.clone())).into())
-            .collect();
+        let endpoints = EndpointPolicies {
+            facts: self.facts,
+            given: match &subject.kind {
+                SubjectKind::Documents(documents) => documents.endpoint_policy.as_ref(),
+                _ => None,
+            },
+            judged,
+            caller: &caller,
+            requirements: self.requirements,
+        };
+        let permission = |(need, response): &(Need, Response)| {
+            let response = policies.limit(need, response.clone());
+            permissions::permission(need, &endpoints.limit(need, response)).into()
+        };
+        let permissions: Vec<Shared<Permission>> = answers.iter().map(permission).collect();
+        findings.extend(endpoints.findings(&answers));
         findings.extend(key_policy::findings(&policies, &answers));
         findings.extend(session_logs::findings(&policies, &answers));
         let mut role = None;

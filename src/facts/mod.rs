@@ -378,6 +378,9 @@ pub struct Documents {
     pub trust: Option<NamedDocument>,
     /// The permissions boundary, if given.
     pub boundary: Option<NamedDocument>,
+    /// The policy of the VPC endpoints that calls to Systems Manager go through, if given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_policy: Option<NamedDocument>,
     /// The instance id, if given.
     pub instance_id: Option<String>,
 }

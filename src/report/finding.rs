@@ -425,7 +425,14 @@ pub enum FindingKind {
 
     // The agent.
     /// Systems Manager does not see the agent.
-    AgentOffline { last_seen: Option<LastSeen>, cause: OfflineCause, not_ready: bool, scps_unseen: bool },
+    AgentOffline {
+        last_seen: Option<LastSeen>,
+        cause: OfflineCause,
+        not_ready: bool,
+        scps_unseen: bool,
+        network_open: bool,
+        started: Option<String>,
+    },
     /// The agent is too old.
     AgentOutdated { version: String, least: String, feature: AgentFeature },
     /// The agent may be too old for Default Host Management Configuration.

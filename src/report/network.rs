@@ -118,6 +118,7 @@ pub struct AclRule {
     /// The direction of the traffic.
     pub direction: Direction,
     /// The first and the last port that the traffic may have.
+    #[schemars(with = "(i32, i32)")]
     pub ports: (u16, u16),
     /// The other side of the traffic.
     pub other_side: AclPeer,

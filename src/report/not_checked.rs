@@ -22,6 +22,8 @@ pub enum NotChecked {
         /// To CloudWatch Logs.
         cloudwatch: bool,
     },
+    /// What of the way only the host knows.
+    NetworkOnHost,
     /// The session preferences.
     SessionPreferences,
     /// Service control policies that are not visible; why, if they were asked for.

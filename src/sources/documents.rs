@@ -26,6 +26,8 @@ pub struct DocumentSet {
     pub trust: Option<Text>,
     /// The permissions boundary.
     pub boundary: Option<Text>,
+    /// The policy of the VPC endpoints that calls to Systems Manager go through.
+    pub endpoint_policy: Option<Text>,
     /// Policies of the organization.
     pub levels: Levels,
     /// The account.
@@ -72,6 +74,7 @@ pub fn facts(set: DocumentSet, now: Timestamp) -> Facts {
             policies: set.policies.into_iter().map(named).collect(),
             trust: set.trust.map(named),
             boundary: set.boundary.map(named),
+            endpoint_policy: set.endpoint_policy.map(named),
             instance_id: set.instance_id,
         })),
     });

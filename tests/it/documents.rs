@@ -307,3 +307,65 @@ fn the_trust_policy_must_admit_ec2() {
         assert_eq!(judged.depends_on, if hangs { vec!["aws:SourceAccount"] } else { vec![] }, "{trust}");
     }
 }
+
+/// The policy of an endpoint is a gate for the calls to Systems Manager, and for no others.
+#[test]
+fn an_endpoint_policy_limits_what_the_role_is_allowed() {
+    let sandbox = Sandbox::new();
+    let allow = |action: Value, principal: Value| {
+        json!({"Statement": {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}}).to_string()
+    };
+    sandbox.file(
+        "role.json",
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#,
+    );
+    sandbox.file("all.json", allow(json!("*"), json!("*")));
+    sandbox.file("own.json", allow(json!("*"), json!({"AWS": "111122223333"})));
+    sandbox.file("other.json", allow(json!("*"), json!({"AWS": "arn:aws:iam::111122223333:role/web"})));
+    sandbox.file("ssm.json", allow(json!("ssm:*"), json!("*")));
+    sandbox.file("agent.json", allow(json!(["ssm:*", "ssmmessages:*"]), json!("*")));
+    sandbox.file(
+        "deny.json",
+        json!({"Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+            {"Sid": "NoShell", "Effect": "Deny", "Principal": "*", "Action": "ssmmessages:OpenDataChannel", "Resource": "*"},
+        ]})
+        .to_string(),
+    );
+    sandbox.file("broken.json", "[]");
+    let check = |file: &str| {
+        let typed = [
+            "check",
+            "--policy",
+            "role.json",
+            "--account",
+            "111122223333",
+            "--region",
+            "us-east-1",
+            "--endpoint-policy",
+        ];
+        sandbox.run(&[&typed[..], &[file, "--require", "kms:ListKeys", "-o", "json"]].concat()).report().only().clone()
+    };
+    for (file, verdict) in [
+        ("all.json", Verdict::Ready),
+        ("own.json", Verdict::Ready),
+        // Whose documents they are is not known.
+        ("other.json", Verdict::Unknown),
+        ("ssm.json", Verdict::NotReady),
+        // A policy for endpoints of Systems Manager says nothing of KMS.
+        ("agent.json", Verdict::Ready),
+        ("deny.json", Verdict::NotReady),
+        ("broken.json", Verdict::Unknown),
+    ] {
+        let outcome = check(file);
+        assert_eq!(outcome.verdict, verdict, "{file}: {:?}", outcome.findings);
+        if verdict == Verdict::NotReady {
+            let finding = outcome.finding(Code::EndpointPolicy);
+            assert!(finding.message.contains(file), "{finding:?}");
+        }
+    }
+    let denied = check("deny.json");
+    assert!(denied.finding(Code::EndpointPolicy).message.contains("NoShell"), "{denied:?}");
+    let alone = sandbox.run(&["check", "i-0123456789abcdef0", "--endpoint-policy", "all.json"]).expect(2);
+    assert!(alone.stderr.contains("`--endpoint-policy`"), "{alone:?}");
+}

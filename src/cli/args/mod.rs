@@ -327,6 +327,10 @@ pub struct Sources {
     #[arg(long, value_name = "NAME=VALUE")]
     pub parameter: Vec<String>,
 
+    /// The policy of the VPC endpoints that calls to Systems Manager go through, with --policy
+    #[arg(long, value_name = "FILE")]
+    pub endpoint_policy: Option<OsString>,
+
     /// The account that bare documents or a template are for
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,

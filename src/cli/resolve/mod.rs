@@ -92,6 +92,8 @@ pub struct DocumentFiles {
     pub trust: Option<OsString>,
     /// The permissions boundary.
     pub boundary: Option<OsString>,
+    /// The policy of the VPC endpoints.
+    pub endpoint_policy: Option<OsString>,
     /// The account.
     pub account: Option<String>,
     /// The instance.
@@ -213,6 +215,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         .chain(&sources.policy)
         .chain(&sources.trust)
         .chain(&sources.boundary);
+    let files = files.chain(&sources.endpoint_policy);
     let levels = LevelFiles::of(&typed.levels);
     let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
     if files.chain(levels.iter()).filter(|file| *file == "-").count() + of_targets > 1 {
@@ -252,6 +255,7 @@ fn documents_only(sources: &args::Sources, mistakes: &mut Mistakes) {
     for (flag, given) in [
         ("--trust", sources.trust.is_some()),
         ("--boundary", sources.boundary.is_some()),
+        ("--endpoint-policy", sources.endpoint_policy.is_some()),
         ("--account", sources.account.is_some()),
         ("--instance-id", sources.instance_id.is_some()),
     ] {
@@ -376,6 +380,7 @@ fn documents(typed: &args::Sources, mistakes: &mut Mistakes) -> DocumentFiles {
         trust: typed.trust.clone(),
         boundary: typed.boundary.clone(),
         account,
+        endpoint_policy: typed.endpoint_policy.clone(),
         instance_id: typed.instance_id.clone(),
     }
 }

@@ -252,8 +252,14 @@ fn stale(number: usize) -> Outcome {
 
 fn offline(number: usize, time: &str) -> Outcome {
     let last_seen = Some(LastSeen { ping: "Inactive".to_owned(), since: Some(time.to_owned()) });
-    let kind =
-        FindingKind::AgentOffline { last_seen, cause: OfflineCause::Possible, not_ready: false, scps_unseen: false };
+    let kind = FindingKind::AgentOffline {
+        last_seen,
+        cause: OfflineCause::Possible,
+        not_ready: false,
+        scps_unseen: false,
+        network_open: false,
+        started: None,
+    };
     of_kind(number, Verdict::Ready, kind)
 }
 

@@ -7,8 +7,21 @@ use crate::report::{AgentFeature, LastSeen, OfflineCause, ProfileUnused, RoleSta
 
 const HOST_MANAGEMENT: &str = "Default Host Management Configuration";
 
-pub(super) fn offline(last_seen: Option<&LastSeen>, cause: OfflineCause, not_ready: bool, scps_unseen: bool) -> Words {
-    let what = match last_seen {
+/// What was seen of an agent that is offline.
+pub(super) struct Seen<'a> {
+    /// By Systems Manager.
+    pub last: Option<&'a LastSeen>,
+    /// The version that started, by the console output.
+    pub started: Option<&'a str>,
+}
+
+pub(super) fn offline(
+    seen: &Seen<'_>,
+    cause: OfflineCause,
+    not_ready: bool,
+    (scps_unseen, network_open): (bool, bool),
+) -> Words {
+    let what = match seen.last {
         None => "was never seen by Systems Manager".to_owned(),
         Some(LastSeen { ping, since }) => {
             let since = since.as_ref().map(|time| format!(" since {time}")).unwrap_or_default();
@@ -29,6 +42,17 @@ pub(super) fn offline(last_seen: Option<&LastSeen>, cause: OfflineCause, not_rea
             let errors = if not_ready { "the errors above do not explain it; " } else { "" };
             let policies =
                 if scps_unseen { ", a service control policy that is not visible to these credentials" } else { "" };
+            if network_open {
+                return Words::new(
+                    format!(
+                        "the agent {what}: {errors}the visible permissions to connect are in place and the network path is open, so the \
+                         cause is a firewall or proxy on the host{policies}, or the agent itself (a denied agent retries only after up \
+                         to 30 minutes){}",
+                        started(seen)
+                    ),
+                    "make sure that the agent is running, then restart it",
+                );
+            }
             (
                 format!(
                     "{errors}the visible permissions to connect are in place, so the cause is the network path to the Systems \
@@ -39,7 +63,12 @@ pub(super) fn offline(last_seen: Option<&LastSeen>, cause: OfflineCause, not_rea
             )
         }
     };
-    Words::new(format!("the agent {what}: {why}"), remedy)
+    Words::new(format!("the agent {what}: {why}{}", started(seen)), remedy)
+}
+
+fn started(seen: &Seen<'_>) -> String {
+    let version = |version| format!("; the console output shows that SSM Agent {version} started");
+    seen.started.map(version).unwrap_or_default()
 }
 
 pub(super) fn outdated(version: &str, least: &str, feature: AgentFeature) -> Words {

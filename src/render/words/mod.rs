@@ -213,8 +213,9 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::BucketPolicyUnknown { bucket, action, depends_on, only_logs } => {
             logs::bucket_policy_unknown(bucket, action, depends_on, *only_logs)
         }
-        Kind::AgentOffline { last_seen, cause, not_ready, scps_unseen } => {
-            agent::offline(last_seen.as_ref(), *cause, *not_ready, *scps_unseen)
+        Kind::AgentOffline { last_seen, cause, not_ready, scps_unseen, network_open, started } => {
+            let seen = agent::Seen { last: last_seen.as_ref(), started: started.as_deref() };
+            agent::offline(&seen, *cause, *not_ready, (*scps_unseen, *network_open))
         }
         Kind::AgentOutdated { version, least, feature } => agent::outdated(version, least, *feature),
         Kind::AgentVersionUnknown { least } => agent::version_unknown(least),

@@ -17,6 +17,9 @@ pub fn not_checked(item: &NotChecked) -> String {
              Systems Manager"
         }
         NotChecked::NetworkPath => "the network path to the Systems Manager endpoints, and VPC endpoint policies",
+        NotChecked::NetworkOnHost => {
+            "a firewall or proxy on the host, and endpoints that the agent's configuration names"
+        }
         NotChecked::NetworkPathOfLogs { s3, cloudwatch } => {
             let endpoints = match (s3, cloudwatch) {
                 (true, true) => "the endpoints of S3 and CloudWatch Logs",

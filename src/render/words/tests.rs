@@ -56,7 +56,7 @@ variants!(REFUSALS, name_of_refusal, RefusalKind:
     ProfileNotDeleted; not Sample);
 
 variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
-    TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
+    TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkOnHost NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
     RcpsOfOwner RcpsOfBucketOwner Starter BucketPolicy BucketEncryption LogGroup ResourcePolicies CredentialsOnInstance StillOnline
     HostManagement MetadataService ProfileId Agent ShippedPolicy);
 
@@ -524,7 +524,10 @@ fn agent() -> Vec<FindingKind> {
         (Some(seen()), OfflineCause::NotFound, false, false),
         (Some(LastSeen { since: None, ..seen() }), OfflineCause::NotFound, true, true),
     ] {
-        samples.push(FindingKind::AgentOffline { last_seen, cause, not_ready, scps_unseen });
+        for (network_open, started) in [(false, None), (true, Some("3.3.551.0".to_owned()))] {
+            let last_seen = last_seen.clone();
+            samples.push(FindingKind::AgentOffline { last_seen, cause, not_ready, scps_unseen, network_open, started });
+        }
     }
     for (least, feature) in [
         ("2.3.68.0", AgentFeature::Sessions),
@@ -647,6 +650,7 @@ fn unchecked() -> Vec<NotChecked> {
         NotChecked::Partition(None),
         NotChecked::OutsideDocuments,
         NotChecked::NetworkPath,
+        NotChecked::NetworkOnHost,
     ];
     samples.extend(
         [(true, true), (true, false), (false, true)]

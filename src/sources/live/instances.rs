@@ -82,9 +82,6 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
     let mut vpc = None;
     let mut private_ip = None;
     let mut tags = BTreeMap::new();
-    let mut subnet = None;
-    let mut public_ip = None;
-    let mut groups = Vec::new();
     let mut primary = None;
     children(xml, |xml, tag| {
         match tag.local_name().as_ref() {
@@ -101,10 +98,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
                 metadata = Some(MetadataOptions { http_endpoint, http_tokens, state });
             }
             b"vpcId" => vpc = Some(text(xml, tag)?),
-            b"subnetId" => subnet = Some(text(xml, tag)?),
             b"privateIpAddress" => private_ip = Some(text(xml, tag)?),
-            b"ipAddress" => public_ip = Some(text(xml, tag)?),
-            b"groupSet" => groups = group_ids(xml)?,
             b"networkInterfaceSet" => items(xml, |xml| {
                 if let Some(found) = primary_interface(xml)? {
                     primary = Some(found);
@@ -129,16 +123,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
         profile,
         association: Fact::Absent,
         metadata,
-        // EC2 shows of the primary interface what it shows of the instance; some emulators show only that.
-        interface: primary.or_else(|| {
-            Some(PrimaryInterface {
-                subnet: subnet?,
-                security_groups: groups,
-                private_ip: private_ip.clone(),
-                public_ip: public_ip.filter(|address| !address.is_empty()),
-                has_ipv6: false,
-            })
-        }),
+        interface: primary,
         vpc,
         private_ip,
         tags,

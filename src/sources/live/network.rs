@@ -13,7 +13,7 @@ use futures::future::{join, join_all};
 use super::reader::Reader;
 use crate::aws::Failure;
 use crate::aws::pages::pages;
-use crate::facts::{BlockPublicAccess, Fact, Instance, Network, Unreadable, UnreadableKind, VpcDns, VpcEndpoint};
+use crate::facts::{BlockPublicAccess, Fact, Instance, Network, Unreadable, UnreadableKind, VpcDns};
 use iam_eval::arn::partition_of_region;
 
 const VPC_ATTRIBUTE: &str = "ec2:DescribeVpcAttribute";
@@ -198,21 +198,18 @@ async fn read(reader: &Reader<'_>, region: &str, vpcs: Option<&BTreeSet<String>>
     let names = async { futures::join!(vpc_list, dhcp_options, block_public_access(reader, region)) };
     // What these name is read while the rest is still on its way.
     let filters = async {
-        let (security_groups, route_tables, network_acls) = futures::join!(security_groups, route_tables, network_acls);
-        let named = model::prefix_lists(security_groups.known(), route_tables.known());
-        (prefix_lists(reader, region, named).await, security_groups, route_tables, network_acls)
+        let (security_groups, route_tables, network_acls, endpoints) =
+            futures::join!(security_groups, route_tables, network_acls, endpoints);
+        let lists = model::prefix_lists(security_groups.known(), route_tables.known());
+        let vpcs = model::vpcs_with_private_zones(endpoints.known(), route_tables.known());
+        let (lists, zones) = join(prefix_lists(reader, region, lists), private_zones(reader, region, vpcs)).await;
+        (lists, security_groups, route_tables, network_acls, endpoints, zones)
     };
-    let endpoints = async {
-        let endpoints = endpoints.await;
-        let zones = private_zones(reader, region, endpoints.known()).await;
-        (endpoints, zones)
-    };
-    let (subnets, endpoint_interfaces, gateways, names, filters, endpoints) =
-        futures::join!(subnets, endpoint_interfaces, gateways, names, filters, endpoints);
+    let (subnets, endpoint_interfaces, gateways, names, filters) =
+        futures::join!(subnets, endpoint_interfaces, gateways, names, filters);
     let (nat_gateways, internet_gateways) = gateways;
     let (vpcs, dhcp_options, block_public_access) = names;
-    let (prefix_lists, security_groups, route_tables, network_acls) = filters;
-    let (endpoints, private_zones) = endpoints;
+    let (prefix_lists, security_groups, route_tables, network_acls, endpoints, private_zones) = filters;
     Network {
         vpcs,
         dns: BTreeMap::new(),
@@ -281,19 +278,15 @@ async fn prefix_lists(reader: &Reader<'_>, region: &str, ids: BTreeSet<String>) 
     join_all(lists).await.into_iter().collect()
 }
 
-/// The private hosted zones of the VPCs that have an interface endpoint without private DNS: one made by hand may lead its name
-/// to it all the same ([private DNS](https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html)).
+/// The private hosted zones of VPCs: one may lead the name of a service elsewhere than AWS does.
 async fn private_zones(
     reader: &Reader<'_>,
     region: &str,
-    endpoints: Option<&BTreeMap<String, (VpcEndpoint, Vec<String>)>>,
+    vpcs: BTreeSet<String>,
 ) -> BTreeMap<String, Fact<Vec<String>>> {
-    let without_private_dns = |endpoint: &&VpcEndpoint| endpoint.kind == "Interface" && !endpoint.private_dns;
-    let endpoints = endpoints.into_iter().flat_map(BTreeMap::values).map(|(endpoint, _)| endpoint);
-    let vpcs: BTreeSet<&String> = endpoints.filter(without_private_dns).map(|endpoint| &endpoint.vpc).collect();
     let route53 = reader.connection.route53(partition_of_region(region));
     let zones = vpcs.into_iter().map(async |vpc| {
-        let request = route53.list_hosted_zones_by_vpc().vpc_id(vpc).vpc_region(region.into());
+        let request = route53.list_hosted_zones_by_vpc().vpc_id(&vpc).vpc_region(region.into());
         let ask = async |token| reader.call(HOSTED_ZONES, request.clone().set_next_token(token).send()).await;
         let mut names = Vec::new();
         let read = pages(HOSTED_ZONES, ask, |page| {
@@ -304,7 +297,7 @@ async fn private_zones(
             Ok(()) => Fact::Known(names),
             Err(failure) => Fact::Unreadable(failure.into_unreadable()),
         };
-        (vpc.clone(), fact)
+        (vpc, fact)
     });
     join_all(zones).await.into_iter().collect()
 }

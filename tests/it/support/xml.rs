@@ -94,9 +94,12 @@ pub fn reservation(owner: &str, instance: &Instance, profile: Option<(&str, &str
         + &optional("privateIpAddress", instance.private_ip.as_deref());
     if let Some(vpc) = &instance.vpc {
         let group = within("item", element("groupId", of_vpc("sg", vpc)));
-        inner += &element("subnetId", of_vpc("subnet", vpc));
-        inner += &element("ipAddress", "198.51.100.10");
-        inner += &within("groupSet", group);
+        let interface = within("attachment", element("deviceIndex", 0) + &element("networkCardIndex", 0))
+            + &element("subnetId", of_vpc("subnet", vpc))
+            + &optional("privateIpAddress", instance.private_ip.as_deref())
+            + &within("association", element("publicIp", "198.51.100.10"))
+            + &within("groupSet", group);
+        inner += &within("networkInterfaceSet", within("item", interface));
     }
     if let Some((arn, id)) = profile {
         inner += &within("iamInstanceProfile", element("arn", arn) + &element("id", id));

@@ -208,6 +208,24 @@ pub(super) fn block_exclusion(
     Some((exclusion.exclusion_id?, in_force.then_some(BlockExclusion { resource, mode })))
 }
 
+/// The VPCs in which a private hosted zone that was made by hand can matter: those with an interface endpoint without private DNS,
+/// and those with routes into other networks, where an endpoint may be
+/// ([private DNS](https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html)).
+pub(super) fn vpcs_with_private_zones(
+    endpoints: Option<&ById<(VpcEndpoint, Vec<String>)>>,
+    tables: Option<&ById<RouteTable>>,
+) -> BTreeSet<String> {
+    const OUTWARD: [&str; 6] = ["local", "igw-", "nat-", "eigw-", "vpce-", "cagw-"];
+    let endpoints = endpoints.into_iter().flat_map(BTreeMap::values).map(|(endpoint, _)| endpoint);
+    let bare = endpoints.filter(|endpoint| endpoint.kind == "Interface" && !endpoint.private_dns);
+    let leads_on = |route: &Route| {
+        route.target.as_ref().is_some_and(|target| !OUTWARD.iter().any(|prefix| target.starts_with(prefix)))
+    };
+    let tables = tables.into_iter().flat_map(BTreeMap::values);
+    let connected = tables.filter(|table| table.routes.iter().any(leads_on)).map(|table| &table.vpc);
+    bare.map(|endpoint| &endpoint.vpc).chain(connected).cloned().collect()
+}
+
 /// The prefix lists that rules and routes name. Those of gateway endpoints are of S3 and DynamoDB, and their routes say so.
 pub(super) fn prefix_lists(
     groups: Option<&ById<SecurityGroup>>,
