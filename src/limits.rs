@@ -84,6 +84,9 @@ pub const WAITS: RangeInclusive<u64> = 0..=1440;
 /// ([quotas](https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html)).
 pub const POLICY_FILE_BYTES: u64 = 4 * MIB;
 
+/// The bytes of a configuration file: each flag once for each command is below 10 KiB.
+pub const CONFIG_FILE_BYTES: u64 = MIB;
+
 /// The bytes of a file of accounts: 50,000 lines, and 300 bytes for each.
 pub const ACCOUNTS_FILE_BYTES: u64 = 16 * MIB;
 

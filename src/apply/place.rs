@@ -58,6 +58,15 @@ pub fn doubts(file: &Path, opened: &fs::Metadata) -> Vec<String> {
     doubts.all
 }
 
+/// Whether a file that was opened belongs to neither the user nor the administrator.
+#[cfg(unix)]
+pub fn is_of_another(opened: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let owner = opened.uid();
+    owner != 0 && effective_user() != Some(owner)
+}
+
 /// What is found on the way to a file.
 #[cfg(unix)]
 struct Doubts {

@@ -9,17 +9,21 @@ use clap_mangen::roff::{Roff, roman};
 use super::{Exit, Stop, args, output};
 
 /// What all commands share; the sections of each page after those of its own.
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, ...", "what the AWS SDK reads, as the AWS CLI does"),
     ("AWS_CA_BUNDLE, HTTPS_PROXY, NO_PROXY", "how to connect to AWS"),
     ("AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SERVICE", "custom endpoint URLs"),
     ("AWS_MAX_ATTEMPTS", "how often a call is attempted, 5 by default"),
+    ("SSM_PROFILE_FLAG", "the default of a flag, for example SSM_PROFILE_KMS_KEY of --kms-key; lists with commas"),
     ("NO_COLOR", "no colors, whatever the output is"),
+    ("XDG_CONFIG_HOME", "below it, in ssm-profile/config.toml, defaults of flags"),
     ("XDG_STATE_HOME", "below it, in ssm-profile, fix keeps its backups"),
 ];
 
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 4] = [
     ("~/.aws/config, ~/.aws/credentials", "profiles, as in the AWS CLI"),
+    (".ssm-profile.toml", "defaults of flags, in the working directory or above it; see ssm-profile config"),
+    ("~/.config/ssm-profile/config.toml", "defaults of flags, for all directories"),
     ("~/.local/state/ssm-profile/*.json", "the backups of fix, for undo"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod config;
 mod confirm;
 mod connection;
 mod exit;
@@ -44,6 +45,7 @@ use crate::simulation::compare;
 use crate::sources::live::{Query, ScpReader, Selection, simulate};
 use crate::target::{Target, TargetKind};
 
+use config::{Line, Refusal};
 pub use exit::Exit;
 use fleet::{Fleet, Visit};
 use output::Showing;
@@ -70,9 +72,13 @@ enum Stop {
 
 /// Runs the tool on this process's arguments.
 pub fn run() -> Exit {
-    let cli = match args::Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let line = match config::complete(std::env::args_os().collect()) {
+        Ok(line) => line,
+        Err(Refusal::Settings(typed, mistakes)) => {
+            output::set_color(typed.color);
+            return end_of(Stop::Usage(mistakes), Some(&typed.command));
+        }
+        Err(Refusal::Typed(error)) => {
             // Help and version come this way too, and are no errors.
             if !error.use_stderr() {
                 let printed = error.print().and_then(|()| std::io::stdout().flush());
@@ -84,7 +90,13 @@ pub fn run() -> Exit {
             return Exit::Usage;
         }
     };
+    let cli = &line.cli;
     output::set_color(cli.color);
+    line.warnings.iter().for_each(|warning| output::warning(warning));
+    // Others may have chosen what a file says that lies here, and a change follows it.
+    if cli.verbose || (line.found && writes(&cli.command)) {
+        tell_settings(&line);
+    }
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -94,7 +106,7 @@ pub fn run() -> Exit {
     };
     let ended = runtime.block_on(async {
         let interrupt = Interrupt::default();
-        let mut command = std::pin::pin!(command(&cli, &interrupt));
+        let mut command = std::pin::pin!(command(&line, &interrupt));
         // Until it waits for something, Control-C keeps its default meaning.
         if let Poll::Ready(ended) = futures::poll!(command.as_mut()) {
             return ended;
@@ -117,7 +129,21 @@ pub fn run() -> Exit {
     });
     // A picker or a lookup that still waits must not hold up the end.
     runtime.shutdown_background();
-    ended.unwrap_or_else(|stop| end_of(stop, Some(&cli.command)))
+    ended.unwrap_or_else(|stop| {
+        // What nobody typed may be what is wrong.
+        if matches!(stop, Stop::Usage(_)) && !cli.verbose {
+            tell_settings(&line);
+        }
+        end_of(stop, Some(&cli.command))
+    })
+}
+
+/// Names the settings that hold and were not typed.
+fn tell_settings(line: &Line) {
+    if !line.settings.is_empty() {
+        let settings = sanitize::terminal(&redact::secrets(&line.settings.join(", "))).into_owned();
+        output::note(&format!("settings that were not typed: {settings}; `--config none` ignores files\n"));
+    }
 }
 
 /// Says why a run ended before there was a report.
@@ -129,6 +155,7 @@ fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
                 Some(args::Command::Check(_)) => "check ",
                 Some(args::Command::Fix(_)) => "fix ",
                 Some(args::Command::Undo(_)) => "undo ",
+                Some(args::Command::Config(_)) => "config ",
                 Some(args::Command::Policy(_)) => "policy ",
                 Some(args::Command::Snapshot(_)) => "snapshot ",
                 Some(args::Command::Explain { .. }) => "explain ",
@@ -211,11 +238,13 @@ fn propose_check(error: &clap::Error) {
     output::hint(&format!("did you mean `{meant}`?"));
 }
 
-async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
+async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
+    let cli = &line.cli;
     match &cli.command {
-        args::Command::Check(typed) => check(cli, typed).await,
+        args::Command::Check(typed) => check(line, typed).await,
         args::Command::Fix(typed) => fix::fix(cli, typed, interrupt).await,
         args::Command::Undo(typed) => undo::undo(cli, typed, interrupt).await,
+        args::Command::Config(typed) => config::show(cli, typed),
         args::Command::Policy(typed) => policy::policy(typed),
         args::Command::Snapshot(typed) => save(typed).await,
         args::Command::Explain { code } => explain::explain(*code),
@@ -232,11 +261,11 @@ async fn command(cli: &args::Cli, interrupt: &Interrupt) -> Result<Exit, Stop> {
     }
 }
 
-async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
+async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let mut plan = resolve::check(typed).map_err(Stop::Usage)?;
     if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
         let tags = tags.clone();
-        return check_fleet(cli, typed, plan, &tags).await;
+        return check_fleet(line, typed, plan, &tags).await;
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
@@ -267,9 +296,9 @@ async fn check(cli: &args::Cli, typed: &args::Check) -> Result<Exit, Stop> {
     };
     let filter = Filter::of(typed);
     let report = report.showing(|outcome| filter.shows(outcome));
-    let again = repeat_flags::of_check(typed);
+    let again = repeat_flags::of(&line.repeat);
     let fixes = selected.then(|| again.fixes());
-    let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
+    let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
     plan.baselines.finish()?;
     Ok(exit)
@@ -279,7 +308,7 @@ const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked
 
 /// Checks the instances of accounts and Regions, each as soon as what concerns it is known.
 async fn check_fleet(
-    cli: &args::Cli,
+    line: &Line,
     typed: &args::Check,
     plan: CheckPlan,
     tags: &[(String, String)],
@@ -323,9 +352,9 @@ async fn check_fleet(
     let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
         let source = json::Source { kind: json::SourceKind::Live, file: None };
-        let again = repeat_flags::of_check(typed);
+        let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
-        let showing = Showing { source: &source, detail: output::detail(cli), fail_on, fixes };
+        let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;
     }
     if !tally.is_cut_short() {

@@ -20,14 +20,22 @@ impl RepeatFlags {
 }
 
 /// Of a check: what it looked at, how it reached AWS, and what it asked for.
-pub fn of_check(typed: &args::Check) -> RepeatFlags {
+pub fn of(cli: &args::Cli) -> RepeatFlags {
+    let flags = Command::default().options("--config", &cli.config);
+    match &cli.command {
+        args::Command::Check(typed) => of_check(typed, flags),
+        _ => RepeatFlags { selection: Command::default(), flags, several_accounts: false },
+    }
+}
+
+fn of_check(typed: &args::Check, flags: Command) -> RepeatFlags {
     let args::Targets { tag, selection, .. } = &typed.targets;
     let all = if tag.is_empty() { Command::new("--all") } else { Command::default().options("--tag", tag) };
     let regions = all.options("--region", &typed.aws.region);
     let regions = if selection.all_regions { regions.and("--all-regions") } else { regions };
     let selected = regions.options("--accounts", &selection.accounts).options("--assume-role", &selection.assume_role);
 
-    let flags = Command::default()
+    let flags = flags
         .options("--profile", &typed.aws.profile)
         .options("--endpoint-url", typed.aws.endpoint_url.as_deref().map(|url| redact::url(url).into_owned()))
         .options("--kms-key", &typed.needs.kms_key)

@@ -10,6 +10,7 @@ pub fn schema(format: args::Format) -> Result<Exit, Stop> {
         args::Format::Snapshot => Format::Snapshot,
         args::Format::Fix => Format::Fix,
         args::Format::Baseline => Format::Baseline,
+        args::Format::Config => Format::Config,
     };
     let schema = schema::of(format).map_err(|error| Stop::Failure(format!("cannot write the schema: {error}")))?;
     output::print(&schema)?;

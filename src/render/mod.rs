@@ -13,6 +13,7 @@ mod result_json;
 pub mod sanitize;
 pub mod sarif;
 pub mod schema;
+pub mod settings;
 pub mod text;
 pub mod words;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::changes_json::Run;
 use super::json::{Envelope, pretty};
+use super::settings::Settings;
 use crate::baseline;
 use crate::facts::snapshot;
 
@@ -21,6 +22,8 @@ pub enum Format {
     Fix,
     /// What `check --baseline` reads.
     Baseline,
+    /// What `config -o json` prints.
+    Config,
 }
 
 /// The schema of a format, in JSON Schema 2020-12: what this version writes, of a baseline what it reads.
@@ -32,7 +35,7 @@ pub fn of(format: Format) -> Result<String, serde_json::Error> {
     let settings = match format {
         // People write it.
         Format::Baseline => settings.for_deserialize(),
-        Format::Report | Format::Snapshot | Format::Fix => settings.for_serialize(),
+        Format::Report | Format::Snapshot | Format::Fix | Format::Config => settings.for_serialize(),
     };
     let generator = settings.into_generator();
     let (id, mut schema) = match format {
@@ -40,6 +43,7 @@ pub fn of(format: Format) -> Result<String, serde_json::Error> {
         Format::Snapshot => ("urn:ssm-profile:schema:snapshot:3", snapshot::schema(generator)),
         Format::Fix => ("urn:ssm-profile:schema:fix:1", generator.into_root_schema_for::<Run>()),
         Format::Baseline => ("urn:ssm-profile:schema:baseline:1", baseline::schema(generator)),
+        Format::Config => ("urn:ssm-profile:schema:config:1", generator.into_root_schema_for::<Settings>()),
     };
     schema.insert("$id".to_owned(), id.into());
     pretty(&schema)

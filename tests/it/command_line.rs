@@ -417,10 +417,18 @@ fn each_command_has_a_manual_page() {
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| sandbox.run(&[&["man"], arguments].concat()).expect(0).stdout;
     let of_tool = page(&[]);
-    for part in [".TH ssm-profile 1", "ssm\\-profile\\-check(1)", ".SH ENVIRONMENT", "NO_COLOR", ".SH FILES"] {
+    for part in [
+        ".TH ssm-profile 1",
+        "ssm\\-profile\\-check(1)",
+        ".SH ENVIRONMENT",
+        "NO_COLOR",
+        ".SH FILES",
+        ".ssm\\-profile.toml",
+        "SSM_PROFILE_FLAG",
+    ] {
         assert!(of_tool.contains(part), "{part}: {of_tool}");
     }
-    for command in ["check", "fix", "undo", "explain", "policy", "snapshot", "man", "completions"] {
+    for command in ["check", "fix", "undo", "config", "explain", "policy", "snapshot", "man", "completions"] {
         let page = page(&[command]);
         assert!(page.contains(&format!(".TH ssm-profile-{command} 1")) && page.contains(".SH FILES"), "{page}");
     }

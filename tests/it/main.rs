@@ -8,6 +8,7 @@ mod baseline;
 mod bounds;
 mod cloudformation;
 mod command_line;
+mod config;
 mod connection;
 mod document_files;
 mod document_needs;

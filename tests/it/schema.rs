@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::command::Sandbox;
 use crate::support::schema::published;
 
-const FORMATS: [&str; 4] = ["report", "snapshot", "fix", "baseline"];
+const FORMATS: [&str; 5] = ["report", "snapshot", "fix", "baseline", "config"];
 
 /// Calls this with every object below, itself included.
 fn each_object<'a>(value: &'a Value, visit: &mut impl FnMut(&'a serde_json::Map<String, Value>)) {
@@ -35,7 +35,8 @@ fn each_says_what_it_is() {
             "urn:ssm-profile:schema:report:1",
             "urn:ssm-profile:schema:snapshot:3",
             "urn:ssm-profile:schema:fix:1",
-            "urn:ssm-profile:schema:baseline:1"
+            "urn:ssm-profile:schema:baseline:1",
+            "urn:ssm-profile:schema:config:1"
         ]
     );
 }
@@ -64,6 +65,7 @@ fn what_is_promised_is_there() {
     let report = published("report");
     let fix = published("fix");
     let baseline = published("baseline");
+    let config = published("config");
     let required = |schema: &Value| -> BTreeSet<String> { serde_json::from_value(schema["required"].clone()).unwrap() };
     for (schema, keys) in [
         (&report, "schema_version tool source summary results"),
@@ -84,6 +86,10 @@ fn what_is_promised_is_there() {
         (&report["$defs"]["Finding"], "code severity message remedy details"),
         (&fix, "schema_version tool command dry_run changes refusals warnings reach backup stopped next"),
         (&fix["$defs"]["Change"], "action target name region account before after mends status note"),
+        (&config, "schema_version tool files settings"),
+        (&config["$defs"]["File"], "kind path"),
+        (&config["$defs"]["Setting"], "key commands value source"),
+        (&config["$defs"]["Source"], "kind variable file line"),
         (&baseline, "baseline_version findings"),
         (&baseline["$defs"]["Entry"], "target code"),
         (&fix["$defs"]["Refusal"], "target reason message remedy details"),

@@ -36,6 +36,10 @@ pub struct Cli {
     /// Show less: one line for each target
     #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
+
+    /// Read this configuration file and no other, or `none`; see `ssm-profile config`
+    #[arg(long, global = true, value_name = "FILE|none")]
+    pub config: Option<OsString>,
 }
 
 /// The commands.
@@ -50,6 +54,9 @@ pub enum Command {
     /// Undo what a fix changed
     #[command(after_help = UNDO_HELP)]
     Undo(Undo),
+    /// Show the settings that hold, and where each comes from
+    #[command(after_help = CONFIG_HELP)]
+    Config(Config),
     /// Print the policy that an instance role needs, or that the caller of check or fix needs
     #[command(after_help = POLICY_HELP)]
     Policy(Box<Policy>),
@@ -122,6 +129,34 @@ may add some. A line of check -o ndjson is `#/$defs/Result` of the report.
 Examples:
   ssm-profile schema report > report.schema.json
   check-jsonschema --schemafile report.schema.json report.json";
+
+const CONFIG_HELP: &str = "\
+The long name of a flag is a key; a table such as [check] is for one command. \
+Makes no AWS call.
+
+What wins, first to last:
+  1. the flag that is typed
+  2. the environment: SSM_PROFILE_KMS_KEY for --kms-key, lists with commas
+  3. .ssm-profile.toml in the working directory, or the nearest above it
+  4. ~/.config/ssm-profile/config.toml
+  5. the default
+
+Examples:
+  ssm-profile config
+  ssm-profile config fix -o json
+  ssm-profile check --all --config none";
+
+/// `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// Only the settings of this command
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = RecordOutput::Text, value_name = "FORM")]
+    pub output: RecordOutput,
+}
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -419,6 +454,8 @@ pub enum Format {
     Fix,
     /// What check --baseline reads and check --write-baseline writes
     Baseline,
+    /// What config -o json prints
+    Config,
 }
 
 /// A form of a report, and the file that it goes to; standard output if none is named.

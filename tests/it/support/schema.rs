@@ -19,6 +19,7 @@ pub enum Format {
     Snapshot,
     Fix,
     Baseline,
+    Config,
     /// SARIF 2.1.0, whose schema is not of this project.
     Sarif,
 }
@@ -30,6 +31,7 @@ struct Closed {
     snapshot: SchemaIndex,
     fix: SchemaIndex,
     baseline: SchemaIndex,
+    config: SchemaIndex,
     sarif: SchemaIndex,
 }
 
@@ -44,9 +46,9 @@ static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     };
     let (report, result) = (add(closed("report"), ""), add(closed("report"), "#/$defs/Result"));
     let (snapshot, fix) = (add(closed("snapshot"), ""), add(closed("fix"), ""));
-    let baseline = add(closed("baseline"), "");
+    let (baseline, config) = (add(closed("baseline"), ""), add(closed("config"), ""));
     let sarif = add(parse(SARIF), "");
-    Closed { schemas, report, result, snapshot, fix, baseline, sarif }
+    Closed { schemas, report, result, snapshot, fix, baseline, config, sarif }
 });
 
 /// It is closed as it stands.
@@ -88,13 +90,14 @@ fn close(schema: &mut Value, covered: bool) {
 
 /// Why a value is not of a format, if so.
 pub fn mistake(format: Format, value: &Value) -> Option<String> {
-    let Closed { schemas, report, result, snapshot, fix, baseline, sarif } = &*CLOSED;
+    let Closed { schemas, report, result, snapshot, fix, baseline, config, sarif } = &*CLOSED;
     let schema = match format {
         Format::Report => report,
         Format::Result => result,
         Format::Snapshot => snapshot,
         Format::Fix => fix,
         Format::Baseline => baseline,
+        Format::Config => config,
         Format::Sarif => sarif,
     };
     schemas.validate(value, *schema).err().map(|error| format!("{error}"))
@@ -112,7 +115,12 @@ pub fn read_any(text: &str) -> Value {
     let value = parse(text);
     let has = |key: &str| value.get(key).is_some();
     if has("schema_version") {
-        hold(if has("command") { Format::Fix } else { Format::Report }, &value);
+        let format = match (has("command"), has("settings")) {
+            (true, _) => Format::Fix,
+            (false, true) => Format::Config,
+            (false, false) => Format::Report,
+        };
+        hold(format, &value);
     } else if has("snapshot_version") {
         hold(Format::Snapshot, &value);
     } else if has("baseline_version") {
