@@ -63,8 +63,13 @@ pub fn doubts(file: &Path, opened: &fs::Metadata) -> Vec<String> {
 pub fn is_of_another(opened: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
-    let owner = opened.uid();
-    owner != 0 && effective_user() != Some(owner)
+    is_another(opened.uid(), effective_user())
+}
+
+/// Whether an owner is neither the administrator nor this user. Where the user is not known, everybody is another one.
+#[cfg(unix)]
+fn is_another(owner: u32, user: Option<u32>) -> bool {
+    owner != 0 && user != Some(owner)
 }
 
 /// What is found on the way to a file.
@@ -180,3 +185,22 @@ pub(super) fn keep_access(new: &fs::File, old: &Path) {
 /// On other systems a file has the access that its directory gives it.
 #[cfg(not(unix))]
 pub(super) fn keep_access(_: &fs::File, _: &Path) {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::is_another;
+
+    #[test]
+    fn the_user_and_the_administrator_are_trusted() {
+        for (owner, user, expected) in [
+            (1000, Some(1000), false),
+            (0, Some(1000), false),
+            (0, None, false),
+            (1001, Some(1000), true),
+            (1000, Some(0), true),
+            (1000, None, true),
+        ] {
+            assert_eq!(is_another(owner, user), expected, "{owner} {user:?}");
+        }
+    }
+}

@@ -94,7 +94,8 @@ pub fn run() -> Exit {
     output::set_color(cli.color);
     line.warnings.iter().for_each(|warning| output::warning(warning));
     // Others may have chosen what a file says that lies here, and a change follows it.
-    if cli.verbose || (line.found && writes(&cli.command)) {
+    let told = cli.verbose || (line.found && writes(&cli.command));
+    if told {
         tell_settings(&line);
     }
     let runtime = match runtime(&cli.command) {
@@ -131,7 +132,7 @@ pub fn run() -> Exit {
     runtime.shutdown_background();
     ended.unwrap_or_else(|stop| {
         // What nobody typed may be what is wrong.
-        if matches!(stop, Stop::Usage(_)) && !cli.verbose {
+        if matches!(stop, Stop::Usage(_)) && !told {
             tell_settings(&line);
         }
         end_of(stop, Some(&cli.command))

@@ -347,6 +347,14 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
     let foreign = Sandbox::new();
     fs::write(foreign.path().join(PROJECT), b"kms-key = \"\xff\"").unwrap();
     assert_says(&mistake(foreign, &["check", INSTANCE]), &["not UTF-8"]);
+    // Only an administrator can stage it; what decides has a test of its own.
+    let planted = with(&[(PROJECT, "quiet = true\n")]);
+    if std::os::unix::fs::chown(planted.path().join(PROJECT), Some(54_321), None).is_ok() {
+        assert_says(
+            &mistake(planted, &["check", INSTANCE]),
+            &["`.ssm-profile.toml` belongs to another user", "`--config`"],
+        );
+    }
     // A link is followed, and what it leads to was found all the same.
     let linked = with(&[("elsewhere.toml", "debug = true\n")]);
     symlink("elsewhere.toml", linked.path().join(PROJECT)).unwrap();
@@ -399,8 +407,10 @@ fn a_fix_names_the_settings_of_a_file_that_was_found() {
     let stub = World::ready().serve();
     let sandbox = Sandbox::at(&stub);
     sandbox.file(PROJECT, "policy-name = \"Team\"\n");
-    let said = sandbox.run(&["fix", INSTANCE, "--dry-run"]).stderr;
-    assert_says(&said, &["`policy-name` (.ssm-profile.toml:1)"]);
+    for arguments in [&["fix", INSTANCE, "--dry-run"][..], &["fix", "role/"]] {
+        let said = sandbox.run(arguments).stderr;
+        assert_eq!(said.matches("`policy-name` (.ssm-profile.toml:1)").count(), 1, "{said}");
+    }
     let said = sandbox.run(&["fix", INSTANCE, "--dry-run", "--config", "none"]).stderr;
     assert!(!said.contains("policy-name"), "{said}");
 }

@@ -60,6 +60,8 @@ fn run(command: &str) -> (i32, String) {
         .env("PATH", std::env::join_paths(path).unwrap())
         .env("HOME", home.path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        // Nobody's file above the repository gets in.
+        .env("SSM_PROFILE_CONFIG", "none")
         .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
