@@ -100,6 +100,17 @@ fn the_nearest_source_wins() {
     assert_eq!(setting(&set, "check", "kms-key"), (Value::Null, built_in()));
 }
 
+/// A variable is for all commands that can use it.
+#[test]
+fn a_variable_of_other_commands_is_none_of_this_one() {
+    let set = Sandbox::new().env("SSM_PROFILE_REGION", "us-east-1,eu-west-1").env("SSM_PROFILE_OUTPUT", "junit");
+    assert_eq!(setting(&set, "check", "region").0, json!(["us-east-1", "eu-west-1"]));
+    assert_eq!(setting(&set, "policy", "region"), (Value::Null, built_in()));
+    assert_eq!(setting(&set, "policy", "output"), (json!("json"), built_in()));
+    set.run(&["policy"]).expect(0);
+    assert_eq!(setting(&Sandbox::new().env("SSM_PROFILE_REGION", "eu-west-1"), "policy", "region").0, "eu-west-1");
+}
+
 /// The same in what a check does, and the flag before all.
 #[test]
 fn a_setting_does_what_the_flag_does() {

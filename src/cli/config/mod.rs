@@ -17,7 +17,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use super::args;
 use crate::render::settings::{Source, SourceKind};
 use find::ConfigFile;
-use keys::{Flag, Keys};
+use keys::{Flag, Keys, Takes};
 use value::Value;
 
 pub use show::show;
@@ -138,11 +138,17 @@ impl Settings {
         let Some(value) = Value::in_variable(flag, text) else {
             return Err(format!("`--{}` takes {}, and this is `{text}`", flag.key, flag.takes.in_variable()));
         };
+        // There is one variable for all commands, and several Regions, say, are none where one is taken.
+        let is_several =
+            |flag: &Flag| matches!(Value::in_variable(flag, text), Some(Value::List(all)) if all.len() > 1);
+        if flag.takes == Takes::Text && self.keys.iter().filter_map(|keys| keys.flag(&flag.key)).any(is_several) {
+            return Ok(None);
+        }
         let words = match mistakes::accept(command, &flag.key, &value) {
             Ok(()) => return Ok(Some(value)),
             Err(words) => words,
         };
-        // There is one variable for all commands, and a form of a report, say, is none of a policy.
+        // Nor is a form of a report one of a policy.
         let others = self.keys.iter().filter(|keys| keys.command != command);
         let of_another =
             others.filter_map(|keys| Some((&keys.command, keys.flag(&flag.key)?))).any(|(command, flag)| {

@@ -23,6 +23,7 @@ impl Value {
     pub fn in_file(flag: &Flag, written: &Written, directory: &Path) -> Option<Value> {
         let text = |text: &String| match flag.is_file {
             true if text == "-" || text.is_empty() || flag.words.contains(text) => text.clone(),
+            true if directory == Path::new(".") => text.clone(),
             true => directory.join(text).to_string_lossy().into_owned(),
             false => text.clone(),
         };
