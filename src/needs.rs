@@ -220,7 +220,12 @@ impl Place<'_> {
 
     /// The ARN of a key of which only the id is known, if that.
     pub fn key_arn(&self, id: Option<&str>) -> Text {
-        self.arn("kms", &[Part::from("key/"), id.map_or(Part::NAME, Part::from)])
+        self.kms_arn(&[Part::from("key/"), id.map_or(Part::NAME, Part::from)])
+    }
+
+    /// The ARN of something of KMS.
+    pub fn kms_arn(&self, resource: &[Part]) -> Text {
+        self.arn("kms", resource)
     }
 
     /// The ARN of a role of which nothing but its place is known.

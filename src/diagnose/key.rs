@@ -1,10 +1,10 @@
 //! The session key: from what is given to the ARN that policies speak of.
 
-use crate::facts::{Fact, Facts, KmsKey, kms_key};
+use crate::facts::{Fact, Facts, KmsKey, kms_key, planned_key_id};
 use crate::needs::{KeyArn, Place};
 use crate::report::{Finding, FindingKind};
-use iam_eval::Text;
 use iam_eval::arn::Arn;
+use iam_eval::{Part, Text};
 
 use super::explain;
 
@@ -32,7 +32,7 @@ pub(super) fn resolve<'a>(
     let region = arn.as_ref().and_then(Arn::region).or(place.region);
     let fact = facts.kms_keys.get(&kms_key(region, given));
     if arn.as_ref().is_some_and(|arn| arn.resource_type() == "key") {
-        return (KeyArn::Resolved(Text::known(given)), fact, None);
+        return (KeyArn::Resolved(text_of(given)), fact, None);
     }
     let is_alias = arn.is_some() || given.starts_with("alias/");
     // A key is of its alias's own partition, account and Region.
@@ -42,7 +42,7 @@ pub(super) fn resolve<'a>(
     };
     let unresolved = KeyArn::Unresolved(of_key.key_arn(if is_alias { None } else { Some(given) }));
     match fact {
-        Some(Fact::Known(key)) => (KeyArn::Resolved(Text::known(&key.arn)), fact, None),
+        Some(Fact::Known(key)) => (KeyArn::Resolved(text_of(&key.arn)), fact, None),
         Some(Fact::Absent) => {
             // In the account itself nothing hides a key, so that no session can be encrypted with this one.
             let by_preferences = by_preferences && of_key.account == place.account;
@@ -54,4 +54,16 @@ pub(super) fn resolve<'a>(
         None if !is_alias => (KeyArn::Resolved(place.key_arn(Some(given))), fact, None),
         None => (unresolved, fact, Some(FindingKind::AliasNotResolved { alias: given.to_owned() }.into())),
     }
+}
+
+/// A key's ARN. Where the key is not made yet, a placeholder stands for its id, and its account or Region may be left out.
+fn text_of(arn: &str) -> Text {
+    let Some((placeholder, parsed)) = planned_key_id(arn).zip(Arn::parse(arn)) else { return Text::known(arn) };
+    let place = Place {
+        partition: Some(parsed.partition.as_str()).filter(|partition| *partition != "*"),
+        account: parsed.account(),
+        region: parsed.region(),
+        instance_id: None,
+    };
+    place.kms_arn(&[Part::from("key/"), Part::Placeholder(placeholder.to_owned())])
 }

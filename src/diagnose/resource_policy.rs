@@ -184,11 +184,14 @@ impl ResourcePolicies<'_> {
     fn answer(&self, resource: &InView<'_>, need: &Need) -> Option<ResourceAnswer> {
         let Known::Text(text) = resource.policy else { return None };
         let document = Document::parse(text.as_str(), DocumentKind::Resource).ok()?;
-        let role_arn = self.caller.role_arn?;
-        let role = Arn::parse(role_arn)?;
+        let role_arn = match self.caller.role_arn {
+            Some(role_arn) => role_arn.to_owned(),
+            None => self.stand_in(&document)?,
+        };
+        let role = Arn::parse(&role_arn)?;
         let session = RoleSession {
             account: &role.account,
-            role_arn,
+            role_arn: &role_arn,
             role_name: role.name(),
             role_id: self.caller.role_id,
             name: self.caller.place.instance_id,
@@ -198,6 +201,17 @@ impl ResourcePolicies<'_> {
         // Only key policies see it.
         request.context.set("kms:CallerAccount", Value::known(&role.account));
         Some(evaluate_resource_policy(&document, &resource.name, &session, &request))
+    }
+
+    /// An ARN for a role of which only the account is known, where its name does not matter: the policy names no role or user there.
+    fn stand_in(&self, document: &Document) -> Option<String> {
+        let (partition, account) = (self.caller.place.partition?, self.caller.place.account?);
+        let matters = |name: &String| match Arn::parse(name) {
+            Some(arn) => arn.account() == Some(account) && arn.resource != "root",
+            None => name.starts_with("AROA") || name.starts_with("AIDA"),
+        };
+        let names = document.statements.iter().flat_map(|statement| statement.aws_principals.names());
+        (!names.into_iter().any(matters)).then(|| format!("arn:{partition}:iam::{account}:role/{{role}}"))
     }
 
     fn request(&self, need: &Need) -> Request {

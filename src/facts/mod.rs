@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
-pub use kms::{KmsKey, kms_key};
+pub use kms::{KmsKey, default_key_policy, kms_key, planned_key, planned_key_id};
 pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
 pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,

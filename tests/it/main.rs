@@ -38,6 +38,7 @@ mod live_targets;
 mod managed_policies;
 mod network_topologies;
 mod output_forms;
+mod planned_keys;
 mod policy_command;
 mod printed_commands;
 mod rcps;

@@ -97,7 +97,7 @@ pub(super) fn length_of(value: &Value) -> u64 {
 
 fn length(text: &Text) -> u64 {
     let part = |part: &Part| match part {
-        Part::Known(known) => known.len() as u64,
+        Part::Known(known) | Part::Placeholder(known) => known.len() as u64,
         Part::Any | Part::Digit | Part::Within { .. } => 1,
     };
     text.parts().iter().map(part).fold(1, u64::saturating_add)

@@ -151,6 +151,17 @@ impl Pattern {
                     states.advance_by_some(masks, &self.places, |c| c.is_ascii_digit());
                 }
                 Part::Digit => states.advance_by_unknown(masks),
+                Part::Placeholder(token) => {
+                    // The same text stands for the same name, whatever that will be.
+                    let by_token = states.after(token, &self.places);
+                    if reading == Reading::Possible {
+                        states.anywhere_by(&self.pieces, |c| !":*?/".contains(c), false);
+                    } else {
+                        states.advance_by_unknown(masks);
+                        states.only_runs(masks);
+                    }
+                    states.add(&by_token, masks);
+                }
                 Part::Known(known) => {
                     for c in known.chars() {
                         colons += usize::from(c == ':');
@@ -179,7 +190,7 @@ pub(super) fn piece_of(c: char) -> Piece {
 
 fn known_length(part: &Part) -> usize {
     match part {
-        Part::Known(text) => text.chars().count(),
+        Part::Known(text) | Part::Placeholder(text) => text.chars().count(),
         Part::Digit | Part::Within { may_be_empty: false, .. } => 1,
         Part::Any | Part::Within { .. } => 0,
     }
@@ -353,6 +364,22 @@ impl States {
         self.skip_runs(masks);
     }
 
+    /// What stands behind a text that is matched by its own characters, and by no wildcard.
+    fn after(&self, text: &str, places: &HashMap<char, Vec<usize>>) -> Vec<u64> {
+        text.chars().fold(self.now.clone(), |now, c| {
+            let mut moved = vec![0; now.len()];
+            for place in places.get(&c).into_iter().flatten().filter(|place| get(&now, **place)) {
+                set(&mut moved, place + 1);
+            }
+            moved
+        })
+    }
+
+    fn add(&mut self, others: &[u64], masks: &Masks) {
+        self.now.iter_mut().zip(others).for_each(|(now, other)| *now |= other);
+        self.skip_runs(masks);
+    }
+
     fn is_empty(&self) -> bool {
         self.now.iter().all(|word| *word == 0)
     }
@@ -402,6 +429,31 @@ mod tests {
             ("A", "a", Never),
         ] {
             assert_eq!(plain(pattern, text), expected, "`{pattern}` on `{text}`");
+        }
+    }
+
+    /// No pattern but one that has the placeholder itself is certain of what the name will be.
+    #[test]
+    fn a_placeholder_is_an_unknown_name_to_all_but_itself() {
+        let text = Text::of([Part::from("key/"), Part::Placeholder("{Key}".to_owned())]);
+        for (pattern, expected) in [
+            ("key/{Key}", Always),
+            ("*{Key}", Always),
+            ("*/{Key}", Always),
+            ("key/*", Always),
+            ("*", Always),
+            ("key/?*", Always),
+            ("key/?????", Maybe),
+            ("key/{???}", Maybe),
+            ("key/{K*", Maybe),
+            ("key/1*", Maybe),
+            ("key/{Key}x", Maybe),
+            ("key/{Other}", Maybe),
+            ("key/a/b", Never),
+            ("key/", Never),
+            ("alias/*", Never),
+        ] {
+            assert_eq!(Pattern::wildcards(pattern).matches(&text), expected, "{pattern}");
         }
     }
 

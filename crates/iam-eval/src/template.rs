@@ -124,7 +124,7 @@ impl Template {
                         for part in values.iter().flat_map(|value| value.parts()) {
                             match part {
                                 Part::Known(text) => pieces.extend(text.chars().map(Piece::Char)),
-                                Part::Any | Part::Within { .. } | Part::Digit => {
+                                Part::Any | Part::Within { .. } | Part::Digit | Part::Placeholder(_) => {
                                     doubt = doubt.merge(context.doubt(key));
                                     pieces.push(Piece::Unknown);
                                 }

@@ -28,6 +28,9 @@ pub enum Part {
     },
     /// One digit.
     Digit,
+    /// A name that does not exist yet, by what stands for it: policies of the same source have this text in its place. To all other
+    /// patterns it is a name of which nothing is known.
+    Placeholder(String),
 }
 
 impl Part {
@@ -153,7 +156,7 @@ impl fmt::Display for Text {
         self.parts.iter().try_for_each(|part| {
             let known = std::mem::replace(&mut before, part.is_known());
             match part {
-                Part::Known(text) => f.write_str(text),
+                Part::Known(text) | Part::Placeholder(text) => f.write_str(text),
                 _ if known => f.write_str("*"),
                 _ => Ok(()),
             }

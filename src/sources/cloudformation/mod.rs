@@ -7,6 +7,7 @@ mod attributes;
 mod evaluate;
 mod instances;
 mod json;
+mod keys;
 mod node;
 mod parameters;
 mod policy;
@@ -55,6 +56,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         .map(|(name, node)| Why::new(node.line, format!("`{name}` makes resources when the template is deployed")));
     let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
     roles::add(&mut facts, &evaluator, &rewritten);
+    keys::add(&mut facts, &evaluator);
     if let Some(preferences) = given.preferences {
         add_preferences(&mut facts, &evaluator, preferences);
     }
@@ -130,7 +132,7 @@ fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
                 .as_known()
                 .map(str::to_owned)
                 .ok_or_else(|| text.why().unwrap_or_else(|| Why::new(document.line, "it is not known"))),
-            content => policy::to_json(&content).map(|json| json.to_string()),
+            content => policy::to_json(&keys::name_in(evaluator, content)).map(|json| json.to_string()),
         },
     };
     let preferences = match content {

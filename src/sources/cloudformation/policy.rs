@@ -4,6 +4,7 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::evaluate::Evaluator;
+use super::keys;
 use super::value::{Part, Text, Value, Why};
 use crate::facts::PolicyText;
 use iam_eval::OPEN_ELEMENT;
@@ -15,6 +16,8 @@ pub enum Kind {
     Identity,
     /// A role, as its trust policy.
     Trust,
+    /// A KMS key.
+    Key,
 }
 
 /// A document as text. `perhaps` is why it may not be in force at all.
@@ -108,6 +111,9 @@ fn mark(statement: &mut Map<String, Json>, why: &Why) {
 fn anything(kind: Kind, why: &Why) -> Vec<Json> {
     let of = |effect: &str| match kind {
         Kind::Identity => json!({"Effect": effect, "Action": "*", "Resource": "*", OPEN_ELEMENT: why.to_string()}),
+        Kind::Key => {
+            json!({"Effect": effect, "Action": "*", "Resource": "*", "Principal": "*", OPEN_ELEMENT: why.to_string()})
+        }
         Kind::Trust => {
             json!({"Effect": effect, "Action": "sts:AssumeRole", "Principal": "*", OPEN_ELEMENT: why.to_string()})
         }
@@ -241,8 +247,10 @@ impl Statement<'_> {
         let (mut known, mut wide, mut why) = (Vec::new(), Vec::new(), None);
         for item in items {
             let text = item.to_text();
-            match text.as_ref().map(Text::as_known) {
-                Some(Some(text)) => known.push(text.to_owned()),
+            let named = text.as_ref().and_then(|text| keys::named(self.evaluator, text));
+            match (text.as_ref().map(Text::as_known), named) {
+                (Some(Some(text)), _) => known.push(text.to_owned()),
+                (_, Some(named)) => known.push(named),
                 _ => {
                     let pattern = text.as_ref().map(|text| self.pattern(text)).unwrap_or_default();
                     let is_sound = if of_resources { is_sound_arn(&pattern) } else { is_sound_action(&pattern) };

@@ -213,7 +213,8 @@ pub fn tags(value: &Value) -> Result<BTreeMap<String, String>, Why> {
     value.items()?.into_iter().map(|tag| Ok((text(tag.get("Key"))?, text(tag.get("Value"))?))).collect()
 }
 
-fn document(
+/// A document, or why nothing is known of it. `perhaps` is why it may not be in force at all.
+pub fn document(
     evaluator: &Evaluator<'_>,
     value: &Value,
     kind: Kind,

@@ -12,7 +12,7 @@ use crate::facts::{
 };
 
 /// The types that are targets.
-const TARGETS: [&str; 5] = [
+pub(super) const TARGETS: [&str; 5] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_launch_template",

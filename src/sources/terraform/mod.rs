@@ -6,6 +6,7 @@
 mod address;
 mod format;
 mod instances;
+mod keys;
 mod links;
 mod plan;
 mod references;
@@ -43,6 +44,7 @@ pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Facts, Str
     let mut facts = Facts::new(now);
     roles::add(&plan, &whereabouts, &mut facts);
     instances::add(&plan, &whereabouts, &mut facts);
+    keys::add(&plan, &whereabouts, &mut facts);
     settings::add(&plan, &whereabouts, given.preferences, &mut facts);
     Ok(facts)
 }

@@ -11,7 +11,7 @@ use super::format::{
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_launch_template",
@@ -28,6 +28,7 @@ const KINDS: [&str; 20] = [
     "aws_ssm_service_setting",
     "aws_ssm_document",
     "aws_kms_key",
+    "aws_kms_key_policy",
     "aws_kms_alias",
     "aws_caller_identity",
     "aws_region",
@@ -71,7 +72,7 @@ pub(super) struct Plan<'a> {
     pub before: Vec<Before>,
     by_name: HashMap<(String, String), Vec<usize>>,
     by_address: HashMap<String, usize>,
-    /// By what arguments call them: name, id or ARN, in lower case.
+    /// By what arguments call them: name, ids or ARN, in lower case.
     by_text: HashMap<String, Vec<usize>>,
     by_kind: HashMap<String, Vec<usize>>,
     /// The module instances that hold resources, and those above them.
@@ -136,8 +137,11 @@ impl<'a> Plan<'a> {
         for (at, resource) in self.resources.iter().enumerate() {
             self.by_address.insert(resource.address.clone(), at);
             self.by_kind.entry(resource.kind.clone()).or_default().push(at);
-            let texts: BTreeSet<String> =
-                ["name", "id", "arn"].iter().filter_map(|it| resource.text(it)).map(str::to_ascii_lowercase).collect();
+            let texts: BTreeSet<String> = ["name", "id", "arn", "key_id"]
+                .iter()
+                .filter_map(|it| resource.text(it))
+                .map(str::to_ascii_lowercase)
+                .collect();
             texts.into_iter().for_each(|text| self.by_text.entry(text).or_default().push(at));
         }
     }
@@ -198,7 +202,7 @@ impl<'a> Plan<'a> {
         self.resources.get(*self.by_address.get(address)?)
     }
 
-    /// The resources that have a text for name, id or ARN, in any case.
+    /// The resources that have a text for name, an id or ARN, in any case.
     pub(super) fn called_so(&self, text: &str) -> Vec<&Resource<'a>> {
         self.all(self.by_text.get(&text.to_ascii_lowercase()))
     }

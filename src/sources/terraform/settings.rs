@@ -100,7 +100,7 @@ fn add_host_role(settings: &Settings, facts: &mut Facts) {
 }
 
 /// What a plan says nothing of.
-fn outside(api: &str) -> Unreadable {
+pub(super) fn outside(api: &str) -> Unreadable {
     let message = format!("the answer to `{api}` is not in a plan");
     Unreadable { api: api.to_owned(), kind: UnreadableKind::NotInSnapshot, message }
 }

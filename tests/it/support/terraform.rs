@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 /// A resource or data source of a plan.
+#[derive(Clone)]
 pub struct Resource {
     address: String,
     values: Value,

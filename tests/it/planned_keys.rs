@@ -1,0 +1,315 @@
+//! Session keys that a plan or template makes itself: judged by the policy that they will have.
+
+use serde_json::{Value, json};
+
+use crate::support::command::Sandbox;
+use crate::support::model::CORE;
+use crate::support::report::{Code, Outcome, Severity, Verdict};
+use crate::support::terraform::{Resource, kept, made, plan};
+
+use Verdict::{NotReady, Ready, Unknown};
+
+const ACCOUNT: &str = "111122223333";
+const ROLE: &str = "arn:aws:iam::111122223333:role/web";
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555";
+const OTHER: &str = "arn:aws:kms:us-east-1:111122223333:key/99999999-2222-3333-4444-555555555555";
+
+fn document(statements: Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+/// What the role may do, with `kms:Decrypt` on these.
+fn permissions(keys: &[&str]) -> String {
+    let mut statements = vec![json!({ "Effect": "Allow", "Action": CORE, "Resource": "*" })];
+    if !keys.is_empty() {
+        statements.push(json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": keys }));
+    }
+    document(json!(statements))
+}
+
+fn key_policy(principal: &str) -> String {
+    document(json!([{ "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "kms:*", "Resource": "*" }]))
+}
+
+fn root() -> String {
+    key_policy("arn:aws:iam::111122223333:root")
+}
+
+/// An instance with its profile and a role that is allowed this, in an account that is known.
+fn chain(policy: &str) -> Vec<Resource> {
+    let trust = document(
+        json!([{ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" }]),
+    );
+    vec![
+        made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })),
+        made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
+        made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": trust })),
+        made("aws_iam_role_policy.web", json!({ "name": "web", "role": "web", "policy": policy })),
+    ]
+}
+
+/// A key whose id is known only after apply.
+fn key(values: Value) -> Resource {
+    let expressions = match values.get("policy") {
+        Some(_) => json!({ "policy": { "constant_value": "" } }),
+        None => json!({}),
+    };
+    let unknown = json!({ "arn": true, "key_id": true, "id": true, "policy": values.get("policy").is_none() });
+    made("aws_kms_key.sessions", values).unknown(unknown).expressions(expressions)
+}
+
+fn alias() -> Resource {
+    made("aws_kms_alias.sessions", json!({ "name": "alias/sessions" }))
+        .unknown(json!({ "arn": true, "id": true }))
+        .refers("target_key_id", "aws_kms_key.sessions.key_id")
+}
+
+fn preferences(key: &str) -> Resource {
+    let content = json!({ "schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": { "kmsKeyId": key } });
+    let values =
+        json!({ "name": "SSM-SessionManagerRunShell", "document_format": "JSON", "content": content.to_string() });
+    made("aws_ssm_document.preferences", values)
+}
+
+fn check(flag: &str, file: &str, text: &Value, arguments: &[&str]) -> Outcome {
+    let sandbox = Sandbox::new();
+    match text {
+        Value::String(text) => sandbox.file(file, text),
+        plan => sandbox.file(file, plan),
+    };
+    let output = sandbox.run(&[&["check", flag, file, "-o", "json"], arguments].concat());
+    output.report().results.remove(0)
+}
+
+/// What the verdict turns on.
+fn grounds(outcome: &Outcome) -> Vec<Code> {
+    let settles = |severity| severity == Severity::Error;
+    let mut codes: Vec<Code> = outcome
+        .findings
+        .iter()
+        .filter(|finding| settles(finding.severity) || finding.code == Code::NotInPlan)
+        .map(|finding| finding.code)
+        .collect();
+    codes.dedup();
+    codes
+}
+
+#[track_caller]
+fn holds(what: &str, outcome: &Outcome, verdict: Verdict, codes: &[Code]) {
+    assert_eq!((outcome.verdict, grounds(outcome).as_slice()), (verdict, codes), "{what}: {:?}", outcome.findings);
+}
+
+/// A new key has an id of its own: only a policy that covers every key of the account is certain to cover it.
+#[test]
+fn a_new_key_of_a_plan_is_found_by_its_alias_and_judged_by_its_policy() {
+    let any = permissions(&["*"]);
+    let elsewhere = "arn:aws:iam::111122223333:role/other";
+    for (what, role, key, verdict, codes) in [
+        ("the account", any.as_str(), key(json!({ "policy": root() })), Ready, &[][..]),
+        ("the role", &any, key(json!({ "policy": key_policy(ROLE) })), Ready, &[]),
+        ("the default policy", &any, key(json!({})), Ready, &[]),
+        ("another role", &any, key(json!({ "policy": key_policy(elsewhere) })), NotReady, &[Code::KmsKeyPolicy]),
+        ("disabled", &any, key(json!({ "is_enabled": false })), NotReady, &[Code::KmsKeyPolicy]),
+        ("enabled", &any, key(json!({ "is_enabled": true, "key_usage": "ENCRYPT_DECRYPT" })), Ready, &[]),
+        ("for signatures", &any, key(json!({ "key_usage": "SIGN_VERIFY" })), Unknown, &[Code::NotInPlan]),
+        (
+            "of elliptic curves",
+            &any,
+            key(json!({ "customer_master_key_spec": "RSA_2048" })),
+            Unknown,
+            &[Code::NotInPlan],
+        ),
+        ("no permission", &permissions(&[]), key(json!({})), NotReady, &[Code::MissingPermission]),
+        (
+            "every key of the account",
+            &permissions(&["arn:aws:kms:us-east-1:111122223333:key/*"]),
+            key(json!({})),
+            Ready,
+            &[],
+        ),
+        (
+            "every key of a Region",
+            &permissions(&["arn:aws:kms:eu-west-1:111122223333:key/*"]),
+            key(json!({})),
+            NotReady,
+            &[Code::MissingPermission],
+        ),
+        (
+            "a policy that is not known",
+            &any,
+            key(json!({})).refers("policy", "data.aws_iam_policy_document.key.json"),
+            Unknown,
+            &[Code::NotInPlan],
+        ),
+    ] {
+        let resources = || chain(role).into_iter().chain([alias()]);
+        let by_flag = plan(resources().chain([key.clone()]).collect());
+        let outcome = check("--terraform-plan", "plan.json", &by_flag, &["--kms-key", "alias/sessions"]);
+        holds(what, &outcome, verdict, codes);
+        let by_preferences = plan(resources().chain([key, preferences("alias/sessions")]).collect());
+        holds(what, &check("--terraform-plan", "plan.json", &by_preferences, &[]), verdict, codes);
+    }
+}
+
+#[test]
+fn the_policy_of_a_key_may_stand_in_a_resource_of_its_own() {
+    let apart = |policy: &str| {
+        let resource = made("aws_kms_key_policy.sessions", json!({ "policy": policy }));
+        let resources = chain(&permissions(&["*"])).into_iter().chain([
+            alias(),
+            key(json!({})),
+            resource.refers("key_id", "aws_kms_key.sessions.id"),
+        ]);
+        check("--terraform-plan", "plan.json", &plan(resources.collect()), &["--kms-key", "alias/sessions"])
+    };
+    holds("the account", &apart(&root()), Ready, &[]);
+    holds("nobody here", &apart(&key_policy("444455556666")), NotReady, &[Code::KmsKeyPolicy]);
+}
+
+#[test]
+fn a_key_that_exists_is_found_by_each_of_its_names() {
+    let id = KEY.rsplit('/').next().unwrap();
+    let by = |given: &str, role: &str, policy: &str| {
+        let key = kept(
+            "aws_kms_key.sessions",
+            json!({ "arn": KEY, "key_id": id, "id": id, "is_enabled": true, "policy": policy }),
+        );
+        let alias = kept("aws_kms_alias.sessions", json!({ "name": "alias/sessions", "target_key_id": id }));
+        let resources = chain(role).into_iter().chain([key, alias, preferences(given)]);
+        check("--terraform-plan", "plan.json", &plan(resources.collect()), &[])
+    };
+    for given in [KEY, id, "alias/sessions", "arn:aws:kms:us-east-1:111122223333:alias/sessions"] {
+        holds(given, &by(given, &permissions(&[KEY]), &root()), Ready, &[]);
+        holds(given, &by(given, &permissions(&[OTHER]), &root()), NotReady, &[Code::MissingPermission]);
+        holds(given, &by(given, &permissions(&[KEY]), &key_policy("444455556666")), NotReady, &[Code::KmsKeyPolicy]);
+    }
+}
+
+/// The preferences and the flag name two new keys, of which only one can be used.
+#[test]
+fn two_new_keys_are_not_taken_for_one() {
+    let closed = made("aws_kms_key.closed", json!({ "policy": key_policy("444455556666") }))
+        .unknown(json!({ "arn": true, "key_id": true, "id": true }))
+        .expressions(json!({ "policy": { "constant_value": "" } }));
+    let of_closed = made("aws_kms_alias.closed", json!({ "name": "alias/closed" }))
+        .refers("target_key_id", "aws_kms_key.closed.key_id");
+    for (one, other) in [("alias/closed", "alias/sessions"), ("alias/sessions", "alias/closed")] {
+        let resources =
+            chain(&permissions(&["*"])).into_iter().chain([alias(), key(json!({})), closed.clone(), of_closed.clone()]);
+        let plan = plan(resources.chain([preferences(one)]).collect());
+        let outcome = check("--terraform-plan", "plan.json", &plan, &["--kms-key", other]);
+        holds(one, &outcome, NotReady, &[Code::KmsKeyPolicy]);
+    }
+}
+
+/// An alias is a name within its account.
+#[test]
+fn an_alias_of_another_account_is_not_taken_for_one_of_the_instance_s() {
+    let of_tools = |resource: Resource| resource.config(json!({ "provider_config_key": "aws.tools" }));
+    let resources = chain(&permissions(&["*"])).into_iter().chain([
+        of_tools(alias()),
+        of_tools(key(json!({}))),
+        of_tools(made("data.aws_caller_identity.tools", json!({ "account_id": "444455556666" }))),
+    ]);
+    let plan = plan(resources.collect());
+    let outcome =
+        check("--terraform-plan", "plan.json", &plan, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
+    assert_eq!(outcome.verdict, Unknown, "{:?}", outcome.findings);
+}
+
+const TRUST: &str = "{Version: '2012-10-17', Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}]}";
+
+/// A template with an instance whose role may decrypt with this, a key with these properties, and what else it holds.
+fn template(decrypt: &str, key: &str, more: &str) -> String {
+    format!(
+        "Resources:
+  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
+  Profile: {{Type: AWS::IAM::InstanceProfile, Properties: {{Roles: [!Ref Role]}}}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {TRUST}
+      Policies:
+        - PolicyName: web
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: ['ssm:UpdateInstanceInformation', 'ssmmessages:*'], Resource: '*'}}
+              - {{Effect: Allow, Action: 'kms:Decrypt', Resource: {decrypt}}}
+  Key: {{Type: AWS::KMS::Key, Properties: {key}}}
+  Other: {{Type: AWS::KMS::Key, Properties: {{}}}}
+  Alias: {{Type: AWS::KMS::Alias, Properties: {{AliasName: alias/sessions, TargetKeyId: !Ref Key}}}}
+{more}"
+    )
+}
+
+fn session_document(key: &str) -> String {
+    format!(
+        "  Preferences:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: SSM-SessionManagerRunShell
+      Content: {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {{kmsKeyId: {key}}}}}\n"
+    )
+}
+
+fn allowing(principal: &str) -> String {
+    format!(
+        "{{KeyPolicy: {{Statement: [{{Effect: Allow, Principal: {{AWS: {principal}}}, Action: 'kms:*', Resource: '*'}}]}}}}"
+    )
+}
+
+#[test]
+fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
+    let own = allowing("!Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root'");
+    let place: &[&str] = &["--region", "us-east-1", "--account", ACCOUNT];
+    let judge = |text: &str| check("--cloudformation", "template.yaml", &json!(text), place);
+    for reference in [
+        "!Ref Key",
+        "!GetAtt Key.Arn",
+        "!Ref Alias",
+        "alias/sessions",
+        "!Sub 'arn:aws:kms:us-east-1:111122223333:key/${Key}'",
+    ] {
+        let with = |decrypt: &str, key: &str| judge(&template(decrypt, key, &session_document(reference)));
+        holds(reference, &with("!GetAtt Key.Arn", &own), Ready, &[]);
+        holds(reference, &with("'*'", "{}"), Ready, &[]);
+        holds(reference, &with("!Sub 'arn:aws:kms:${AWS::Region}:${AWS::AccountId}:key/${Key}'", &own), Ready, &[]);
+        holds(reference, &with(&format!("'{KEY}'"), &own), Unknown, &[]);
+        holds(
+            reference,
+            &with("'arn:aws:kms:eu-west-1:111122223333:key/*'", &own),
+            NotReady,
+            &[Code::MissingPermission],
+        );
+        holds(reference, &with("!GetAtt Key.Arn", &allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
+        holds(reference, &with("!GetAtt Key.Arn", "{Enabled: false}"), NotReady, &[Code::KmsKeyPolicy]);
+        holds(
+            reference,
+            &with("!GetAtt Key.Arn", "{KeyUsage: SIGN_VERIFY, KeySpec: ECC_NIST_P256}"),
+            Unknown,
+            &[Code::NotInPlan],
+        );
+        assert_ne!(with("!GetAtt Other.Arn", &own).verdict, Ready, "{reference}");
+    }
+}
+
+#[test]
+fn a_key_of_a_template_that_a_flag_names() {
+    let place = ["--kms-key", "alias/sessions", "--region", "us-east-1", "--account", ACCOUNT];
+    let judge =
+        |key: &str| check("--cloudformation", "template.yaml", &json!(template("!GetAtt Key.Arn", key, "")), &place);
+    holds("the default policy", &judge("{}"), Ready, &[]);
+    holds("another account", &judge(&allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
+    // The name of the role is known only after deployment.
+    assert_eq!(judge(&allowing("!GetAtt Role.Arn")).verdict, Unknown);
+    assert_eq!(judge(&allowing("'arn:aws:iam::111122223333:role/web'")).verdict, Unknown);
+}
+
+#[test]
+fn without_the_account_the_policy_of_a_key_is_not_judged() {
+    let text = json!(template("!GetAtt Key.Arn", "{}", ""));
+    let outcome =
+        check("--cloudformation", "template.yaml", &text, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
+    assert_eq!(outcome.verdict, Unknown, "{:?}", outcome.findings);
+}
