@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::command::Sandbox;
 use crate::support::model::CORE;
-use crate::support::report::{Code, Outcome, Severity, Verdict};
+use crate::support::report::{Code, Finding, Outcome, Severity, Verdict};
 use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
 
 const MANAGED: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
@@ -459,38 +459,113 @@ fn a_version_that_the_plan_does_not_show_is_unknown() {
     assert_eq!(verdict(json!("2"), json!({})), Verdict::Unknown);
 }
 
-#[test]
-fn count_and_for_each_lead_to_the_element_of_the_same_key() {
-    let policies = [core(), policy("Allow", &["s3:GetObject"])];
+/// Two instances, profiles and roles, each with its inline policy; names are known only after apply. `index` is what stands in the
+/// brackets, `more` what else there is at each key.
+fn two(keys: [&str; 2], index: &str, policies: [Option<String>; 2], more: impl Fn(usize) -> Vec<Resource>) -> Value {
     let mut resources = Vec::new();
-    for (index, document) in policies.iter().enumerate() {
-        let key = ["a", "b"][index];
-        let at = |kind: &str| format!("{kind}.web[\"{key}\"]");
-        let both = |address: &str| json!({ "references": [address, "each.key"] });
+    for (at, document) in policies.iter().enumerate() {
+        let address = |kind: &str| format!("{kind}.web[{}]", keys[at]);
+        let both = |address: &str| json!({ "references": [address, index] });
         resources.push(
-            made(&at("aws_instance"), json!({}))
+            made(&address("aws_instance"), json!({}))
                 .unknown(json!({ "iam_instance_profile": true }))
                 .expressions(json!({ "iam_instance_profile": both("aws_iam_instance_profile.web") })),
         );
         resources.push(
-            made(&at("aws_iam_instance_profile"), json!({}))
+            made(&address("aws_iam_instance_profile"), json!({}))
                 .unknown(json!({ "name": true, "role": true, "id": true }))
-                .expressions(json!({ "role": { "references": ["each.value.name", "each.value"] } }))
-                .config(json!({ "for_each_expression": { "references": ["aws_iam_role.web"] } })),
+                .expressions(json!({ "role": both("aws_iam_role.web") })),
         );
+        let inline: Vec<Value> = document.iter().map(|document| json!({ "name": "p", "policy": document })).collect();
+        let role = made(
+            &address("aws_iam_role"),
+            json!({ "assume_role_policy": trust("ec2.amazonaws.com"), "inline_policy": inline }),
+        );
+        resources.push(role.unknown(json!({ "name": true, "id": true, "arn": true })));
+        resources.extend(more(at));
+    }
+    plan(resources)
+}
+
+fn verdicts(plan: &Value) -> Vec<Verdict> {
+    check(plan).into_iter().map(|outcome| outcome.verdict).collect()
+}
+
+/// A plan lists what goes into an index, not how: `[1 - count.index]` looks like `[count.index]`. Only where all that may be meant are
+/// alike it does not matter.
+#[test]
+fn an_index_that_is_worked_out_matters_where_the_elements_differ() {
+    let other = || policy("Allow", &["s3:GetObject"]);
+    let count = ["0", "1"];
+    let each = ["\"a\"", "\"b\""];
+    for (keys, index) in [(count, "count.index"), (each, "each.key")] {
+        let of = |policies: [String; 2]| two(keys, index, policies.map(Some), |_| Vec::new());
+        assert_eq!(verdicts(&of([core(), core()])), [Verdict::Ready; 2], "{index}");
+        assert_eq!(verdicts(&of([other(), other()])), [Verdict::NotReady; 2], "{index}");
+        for policies in [[core(), other()], [other(), core()]] {
+            let outcomes = check(&of(policies));
+            for (at, outcome) in outcomes.iter().enumerate() {
+                assert_eq!(outcome.verdict, Verdict::Unknown, "{index}: {:?}", outcome.findings);
+                let attribute = format!("`aws_instance.web[{}].iam_instance_profile`", keys[at]);
+                let said = |finding: &Finding| finding.code == Code::NotInPlan && finding.message.contains(&attribute);
+                assert!(outcome.findings.iter().any(said), "{attribute}: {:?}", outcome.findings);
+            }
+        }
+    }
+}
+
+#[test]
+fn which_attachment_goes_to_which_role_matters_where_they_differ() {
+    let attach = |arns: [&'static str; 2], index: &'static str| {
+        let more = move |at: usize| {
+            let address = format!("aws_iam_role_policy_attachment.core[{at}]");
+            let expressions = json!({ "role": { "references": ["aws_iam_role.web", index] } });
+            vec![
+                made(&address, json!({ "policy_arn": arns[at] }))
+                    .unknown(json!({ "role": true }))
+                    .expressions(expressions),
+            ]
+        };
+        verdicts(&two(["0", "1"], "count.index", [None, None], more))
+    };
+    let other = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    assert_eq!(attach([MANAGED, MANAGED], "count.index"), [Verdict::Ready; 2]);
+    assert_eq!(attach([other, other], "count.index"), [Verdict::NotReady; 2]);
+    assert_eq!(attach([MANAGED, other], "count.index"), [Verdict::Unknown; 2]);
+    // One attachment for two roles goes to either.
+    let one = |at: usize| {
+        let expressions = json!({ "role": { "references": ["aws_iam_role.web", "count.index"] } });
+        let attachment = made("aws_iam_role_policy_attachment.core[0]", json!({ "policy_arn": MANAGED }));
+        let attachment = attachment.unknown(json!({ "role": true })).expressions(expressions);
+        if at == 0 { vec![attachment] } else { Vec::new() }
+    };
+    assert_eq!(verdicts(&two(["0", "1"], "count.index", [None, None], one)), [Verdict::Unknown; 2]);
+}
+
+/// The elements of a resource whose `for_each` is another resource have its keys.
+#[test]
+fn each_value_leads_to_the_element_of_the_same_key() {
+    let policies = [core(), policy("Allow", &["s3:GetObject"])];
+    let mut resources = Vec::new();
+    for (key, document) in ["a", "b"].iter().zip(&policies) {
+        let at = |kind: &str| format!("{kind}.web[\"{key}\"]");
+        let by_value = |resource: Resource, argument: &str, of: &str| {
+            resource
+                .expressions(json!({ argument: { "references": ["each.value.name", "each.value"] } }))
+                .config(json!({ "for_each_expression": { "references": [of] } }))
+        };
+        let instance = made(&at("aws_instance"), json!({})).unknown(json!({ "iam_instance_profile": true }));
+        resources.push(by_value(instance, "iam_instance_profile", "aws_iam_instance_profile.web"));
+        let profile = made(&at("aws_iam_instance_profile"), json!({}));
+        let profile = profile.unknown(json!({ "name": true, "role": true, "id": true }));
+        resources.push(by_value(profile, "role", "aws_iam_role.web"));
         let role = made(
             &at("aws_iam_role"),
             json!({ "assume_role_policy": trust("ec2.amazonaws.com"), "inline_policy": [{ "name": "p", "policy": document }] }),
         );
         resources.push(role.unknown(json!({ "name": true, "id": true, "arn": true })));
     }
-    let verdicts: Vec<_> =
-        check(&plan(resources)).into_iter().map(|outcome| (outcome.target, outcome.verdict)).collect();
-    let expected = [
-        ("aws_instance.web[\"a\"]".to_owned(), Verdict::Ready),
-        ("aws_instance.web[\"b\"]".to_owned(), Verdict::NotReady),
-    ];
-    assert_eq!(verdicts, expected);
+    assert_eq!(verdicts(&plan(resources)), [Verdict::Ready, Verdict::NotReady]);
 }
 
 #[test]

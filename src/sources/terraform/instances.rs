@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::links::{Link, after_apply, outside};
+use super::alike;
+use super::links::{Link, after_apply, one_of_several, outside};
 use super::plan::{Attribute, Plan, Resource};
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
@@ -34,6 +35,13 @@ impl Launch {
 
     fn not_known(reason: Unreadable) -> Launch {
         Launch { profile: Fact::Unreadable(reason), metadata: Fact::Absent }
+    }
+
+    /// It, unless one of the others that may be meant is another.
+    fn if_alike(self, others: &[Launch], facts: &Facts, why: impl Fn() -> Unreadable) -> Launch {
+        let is_alike =
+            |other: &Launch| self.metadata == other.metadata && alike::profiles(facts, &self.profile, &other.profile);
+        if others.iter().all(is_alike) { self } else { Launch::not_known(why()) }
     }
 
     /// What the instance says itself wins over its template.
@@ -119,7 +127,12 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     }
     let configuration = plan.link(group, "launch_configuration", "aws_launch_configuration", &["name", "id"]);
     match configuration {
-        Link::To(configuration) => launches.push(own(plan, configuration, "iam_instance_profile", whereabouts, facts)),
+        Link::To(configuration) => {
+            let mut of = |it: &Resource<'_>| own(plan, it, "iam_instance_profile", whereabouts, facts);
+            let launch = of(configuration);
+            let others: Vec<Launch> = plan.others(group, "launch_configuration").into_iter().map(of).collect();
+            launches.push(launch.if_alike(&others, facts, || one_of_several(group, "launch_configuration")));
+        }
         Link::Outside(name) => {
             launches.push(Launch::not_known(outside(group, "launch_configuration", "launch configuration", &name)));
         }
@@ -170,7 +183,15 @@ fn through_template(
         Link::Nothing => return None,
         Link::To(template) => match other_version(resource, path, template) {
             Some(reason) => Launch::not_known(reason),
-            None => of_template(plan, template, whereabouts, facts),
+            None => {
+                let launch = of_template(plan, template, whereabouts, facts);
+                let others: Vec<Launch> = plan
+                    .others(resource, &at)
+                    .into_iter()
+                    .map(|other| of_template(plan, other, whereabouts, facts))
+                    .collect();
+                launch.if_alike(&others, facts, || one_of_several(resource, &at))
+            }
         },
         Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
         Link::NotKnown => Launch::not_known(after_apply(resource, &at)),
@@ -219,7 +240,17 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Where
         Attribute::Unknown if !is_set => Fact::Absent,
         _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
             Link::Nothing => Fact::Absent,
-            Link::To(profile) => Fact::Known(add_profile(plan, profile, whereabouts, facts)),
+            Link::To(profile) => {
+                let profile = Fact::Known(add_profile(plan, profile, whereabouts, facts));
+                let is_alike = |other: &Resource<'_>| {
+                    let other = Fact::Known(add_profile(plan, other, whereabouts, facts));
+                    alike::profiles(facts, &profile, &other)
+                };
+                match plan.others(resource, path).into_iter().all(is_alike) {
+                    true => profile,
+                    false => Fact::Unreadable(one_of_several(resource, path)),
+                }
+            }
             Link::Outside(name) => outside_profile(plan, resource, path, &name, whereabouts, facts),
             Link::NotKnown => Fact::Unreadable(after_apply(resource, path)),
         },
@@ -280,7 +311,17 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabout
     };
     let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
         Link::Nothing => None,
-        Link::To(role) if !role.is_data => Some(role.address.clone()),
+        Link::To(role) if !role.is_data => {
+            let is_alike = |other: &Resource<'_>| alike::roles(facts, &role.address, &other.address);
+            match plan.others(profile, path).into_iter().all(is_alike) {
+                true => Some(role.address.clone()),
+                false => {
+                    let reason = one_of_several(profile, path);
+                    let key = reason.api.clone();
+                    Some(not_made(facts, reason, key))
+                }
+            }
+        }
         Link::To(role) => Some(not_made(facts, outside(profile, path, "role", &name_of(role)), name_of(role))),
         Link::Outside(name) => Some(not_made(facts, outside(profile, path, "role", &name), name)),
         Link::NotKnown => {

@@ -1,7 +1,7 @@
 //! The KMS keys of a plan, by all that session preferences and people may call them.
 
 use super::instances::TARGETS;
-use super::links::{Link, after_apply};
+use super::links::{Link, after_apply, one_of_several};
 use super::plan::{Attribute, Plan, Resource};
 use super::settings;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -95,6 +95,9 @@ fn state(key: &Resource<'_>) -> Option<String> {
 fn policy<'a>(plan: &Plan<'a>, key: &Resource<'a>, place: &Whereabout) -> Fact<PolicyText> {
     for resource in plan.managed("aws_kms_key_policy") {
         match plan.link(resource, "key_id", "aws_kms_key", &KEY_NAMES) {
+            Link::To(_) if !plan.others(resource, "key_id").is_empty() => {
+                return Fact::Unreadable(one_of_several(resource, "key_id"));
+            }
             Link::To(of) if of.address == key.address => return text(resource, place),
             Link::NotKnown => return Fact::Unreadable(after_apply(resource, "key_id")),
             Link::To(_) | Link::Outside(_) | Link::Nothing => {}
@@ -138,6 +141,9 @@ fn of_alias<'a>(plan: &Plan<'a>, whereabouts: &Whereabouts, alias: &Resource<'a>
         };
     }
     match plan.link(alias, "target_key_id", "aws_kms_key", &KEY_NAMES) {
+        Link::To(_) if !plan.others(alias, "target_key_id").is_empty() => {
+            Fact::Unreadable(one_of_several(alias, "target_key_id"))
+        }
         Link::To(key) => of_key(plan, whereabouts, key),
         Link::Outside(id) if id.starts_with("arn:") => known_by_arn(plan, whereabouts, &id),
         Link::Outside(id) => match (&place.partition, &place.region, &place.account) {

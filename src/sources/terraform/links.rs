@@ -92,6 +92,13 @@ pub(super) fn after_apply(resource: &Resource<'_>, path: &str) -> Unreadable {
     Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
 }
 
+/// That an attribute refers to one of several resources by an index that is worked out.
+pub(super) fn one_of_several(resource: &Resource<'_>, path: &str) -> Unreadable {
+    let attribute = resource.attribute_address(path);
+    let message = format!("`{attribute}` refers to one of several resources, and the plan does not say to which");
+    Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+}
+
 /// That what an attribute names is not made by the plan.
 pub(super) fn outside(resource: &Resource<'_>, path: &str, what: &str, name: &str) -> Unreadable {
     let attribute = resource.attribute_address(path);

@@ -4,6 +4,7 @@
 //! does not tell that, what depends on it is unknown.
 
 mod address;
+mod alike;
 mod format;
 mod instances;
 mod keys;

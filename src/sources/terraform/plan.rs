@@ -45,6 +45,7 @@ pub(super) struct Resource<'a> {
     /// The address of its module instance, empty at the root.
     pub module: String,
     pub kind: String,
+    pub name: String,
     /// Its index as an address writes it.
     pub index: String,
     pub is_data: bool,
@@ -173,6 +174,7 @@ impl<'a> Plan<'a> {
                 address: resource.address.to_string(),
                 module: module.address.clone(),
                 kind: resource.kind.to_string(),
+                name: resource.name.to_string(),
                 index: resource.index.as_ref().map(|index| format!("[{index}]")).unwrap_or_default(),
                 is_data,
                 values: value_of(resource.values),

@@ -34,20 +34,37 @@ struct Place<'a> {
     depth: usize,
     /// Whether attributes that are known are origins too.
     with_known: bool,
+    /// Whether an index that is worked out is taken for that of the place.
+    by_index: bool,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     /// What an argument of a resource comes from, as far as that is not known.
     pub(super) fn leaves(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
-        self.references(resource, path, false)
+        self.references(resource, path, false, true)
+    }
+
+    /// Every resource that an argument may mean beside the one of its own index. A plan lists what goes into an index, not how:
+    /// `[1 - count.index]` looks like `[count.index]`.
+    pub(super) fn others(&self, resource: &Resource<'_>, path: &str) -> Vec<&Resource<'a>> {
+        if resource.attribute(path) != Attribute::Unknown {
+            return Vec::new();
+        }
+        let own = self.leaves(resource, path);
+        let all = self.references(resource, path, false, false);
+        let address = |leaf: &'_ Leaf| match leaf {
+            Leaf::Attribute { address, .. } => self.at(address),
+            Leaf::Untold(_) => None,
+        };
+        all.difference(&own).filter_map(address).collect()
     }
 
     /// Every attribute of a resource that goes into an argument, known or not.
     pub(super) fn origins(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
-        self.references(resource, path, true)
+        self.references(resource, path, true, true)
     }
 
-    fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool) -> BTreeSet<Leaf> {
+    fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool, by_index: bool) -> BTreeSet<Leaf> {
         let mut leaves = BTreeSet::new();
         let place = Place {
             module: &resource.module,
@@ -55,6 +72,7 @@ impl Plan<'_> {
             for_each: resource.config.and_then(|config| config.for_each_expression.as_ref()),
             depth: 0,
             with_known,
+            by_index,
         };
         match resource.expression(path) {
             Some(expression) => self.follow(expression, place, &mut leaves),
@@ -81,8 +99,8 @@ impl Plan<'_> {
         let mut references = Vec::new();
         collect(expression, &mut references);
         let references = longest(&references);
-        // Which of several is meant is said by the index only where nothing else goes into it.
-        let by_index = references.iter().any(|it| matches!(it.as_str(), "each.key" | "each.value" | "count.index"));
+        let by_index = place.by_index
+            && references.iter().any(|it| matches!(it.as_str(), "each.key" | "each.value" | "count.index"));
         for reference in &references {
             self.follow_one(reference, by_index, place, leaves);
         }

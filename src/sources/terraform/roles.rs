@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::links::{Link, after_apply, outside};
+use super::alike;
+use super::links::{Link, after_apply, one_of_several, outside};
 use super::plan::{Attribute, Plan, Resource};
 use super::whereabouts::{Whereabout, Whereabouts};
 use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
@@ -193,13 +194,23 @@ fn add_blocks_in_part(role: &Resource<'_>, policies: &mut Policies) {
 enum Holders<'p> {
     /// Roles of the plan, by their addresses, and perhaps others.
     These(Vec<&'p str>),
+    /// One of these roles of the plan.
+    OneOf(Vec<&'p str>, Unreadable),
     /// It cannot be told, and may be any.
     NotKnown(Unreadable),
 }
 
-fn holder<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>, path: &str) -> Holders<'p> {
+/// `argument` is what it is given.
+fn holder<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>, path: &str, argument: &str) -> Holders<'p> {
     match plan.link(resource, path, "aws_iam_role", &ROLE_NAMES) {
-        Link::To(role) => Holders::These(vec![&role.address]),
+        Link::To(role) => {
+            let others = plan.others(resource, path);
+            if others.is_empty() || alike::elements(plan, resource, argument, others.len() + 1) {
+                return Holders::These(vec![&role.address]);
+            }
+            let all = others.into_iter().chain([role]).map(|role| role.address.as_str());
+            Holders::OneOf(all.collect(), one_of_several(resource, path))
+        }
         Link::Outside(_) | Link::Nothing => Holders::These(Vec::new()),
         Link::NotKnown => Holders::NotKnown(after_apply(resource, path)),
     }
@@ -213,6 +224,11 @@ fn each(policies: &mut BTreeMap<&str, Policies>, holders: Holders<'_>, change: i
                 policies.get_mut(role).into_iter().for_each(&change);
             }
         }
+        Holders::OneOf(roles, reason) => {
+            for role in roles {
+                policies.get_mut(role).into_iter().for_each(|policies| policies.unread.push(reason.clone()));
+            }
+        }
         Holders::NotKnown(reason) => {
             policies.values_mut().for_each(|policies| policies.unread.push(reason.clone()));
         }
@@ -222,7 +238,7 @@ fn each(policies: &mut BTreeMap<&str, Policies>, holders: Holders<'_>, change: i
 fn add_inline(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>) {
     for resource in plan.managed("aws_iam_role_policy") {
         let document = document_of(resource, "policy");
-        each(policies, holder(plan, resource, "role"), |role| {
+        each(policies, holder(plan, resource, "role", "policy"), |role| {
             role.inline.insert(name_of(resource), document.clone());
         });
     }
@@ -230,7 +246,7 @@ fn add_inline(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>) {
 
 fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
     for resource in plan.managed("aws_iam_role_policy_attachment") {
-        add_attachment(plan, resource, holder(plan, resource, "role"), policies, facts);
+        add_attachment(plan, resource, holder(plan, resource, "role", "policy_arn"), policies, facts);
     }
     for resource in plan.managed("aws_iam_policy_attachment") {
         let roles = match resource.attribute("roles") {
@@ -257,6 +273,9 @@ fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fac
 
 /// The roles that a list refers to, some of which have no name yet.
 fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
+    if !plan.others(resource, "roles").is_empty() {
+        return Holders::NotKnown(one_of_several(resource, "roles"));
+    }
     let mut found = Vec::new();
     for leaf in plan.origins(resource, "roles") {
         match plan.link_by_reference(&BTreeSet::from([leaf]), "aws_iam_role", &ROLE_NAMES) {
@@ -306,7 +325,7 @@ fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<
 /// The resources that say which policies a role has, and no others.
 fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
     for resource in plan.managed("aws_iam_role_policy_attachments_exclusive") {
-        let holders = holder(plan, resource, "role_name");
+        let holders = holder(plan, resource, "role_name", "policy_arns");
         let keys: Option<BTreeSet<String>> = match resource.attribute("policy_arns") {
             Attribute::Known(arns) => Some(
                 arns.as_array()
@@ -326,7 +345,7 @@ fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fact
         });
     }
     for resource in plan.managed("aws_iam_role_policies_exclusive") {
-        let holders = holder(plan, resource, "role_name");
+        let holders = holder(plan, resource, "role_name", "policy_names");
         let names = match resource.attribute("policy_names") {
             Attribute::Known(names) => names.as_array().map(Vec::as_slice).unwrap_or_default(),
             Attribute::Null => &[],
@@ -354,15 +373,26 @@ fn policy_key<'a>(plan: &Plan<'a>, resource: &Resource<'a>, path: &str, facts: &
             Some(key_of_arn(plan, resource, path, arn, facts))
         }
         Attribute::Unknown => match plan.link(resource, path, "aws_iam_policy", &["arn", "id"]) {
-            Link::To(policy) => Some(key_of_policy(policy, facts)),
-            _ => {
-                let reason = after_apply(resource, path);
+            Link::To(policy) if others_say_the_same(plan, resource, path, policy) => Some(key_of_policy(policy, facts)),
+            link => {
+                let reason = match link {
+                    Link::To(_) => one_of_several(resource, path),
+                    _ => after_apply(resource, path),
+                };
                 let key = reason.api.clone();
                 facts.policies.insert(key.clone(), Fact::Unreadable(reason));
                 Some(key)
             }
         },
     }
+}
+
+/// Whether the policies that may be meant in the place of one have its document.
+fn others_say_the_same(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, policy: &Resource<'_>) -> bool {
+    let document = |of: &Resource<'_>| of.text("policy").map(str::to_owned);
+    plan.others(resource, path)
+        .into_iter()
+        .all(|other| document(other).is_some() && document(other) == document(policy))
 }
 
 fn key_of_policy(policy: &Resource<'_>, facts: &mut Facts) -> String {
