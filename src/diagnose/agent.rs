@@ -26,6 +26,7 @@ pub(super) fn cause_of_being_offline(outcome: &Outcome) -> OfflineCause {
     let denied = |decision| matches!(decision, Decision::ExplicitDeny | Decision::ImplicitDeny);
     let of_credentials = || outcome.findings.iter().filter(|finding| is_of_credentials(finding.code()));
     let certain = of_credentials().any(|finding| finding.severity() == Severity::Error)
+        || outcome.network.decision == PathDecision::Closed
         || core().any(|permission| denied(permission.decision));
     let possible = certain
         || of_credentials().any(|finding| finding.leaves_unknown())
