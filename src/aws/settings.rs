@@ -120,7 +120,8 @@ pub struct NoCredentials {
 
 impl Connection {
     /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
-    pub async fn open(settings: Settings) -> Result<Connection, SettingsError> {
+    pub async fn open(mut settings: Settings) -> Result<Connection, SettingsError> {
+        settings.profile = settings.profile.or_else(profile_of_environment);
         let profiles = profile_set(settings.profile.as_deref()).await;
         credentials::remember_surroundings(profiles.as_ref());
         if let Some(url) = &settings.endpoint_url {
@@ -416,6 +417,16 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
 }
 
 /// The shared config files; `None` where they cannot be read, which the credentials will say.
+/// The profile that the environment names, where it holds no credentials itself: those come first
+/// ([precedence](https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html#configure-precedence)).
+fn profile_of_environment() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match set("AWS_ACCESS_KEY_ID") {
+        Some(_) => None,
+        None => set("AWS_PROFILE").or_else(|| set("AWS_DEFAULT_PROFILE")),
+    }
+}
+
 async fn profile_set(profile: Option<&str>) -> Option<ProfileSet> {
     let selected = profile.map(|profile| Cow::Owned(profile.to_owned()));
     aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), selected).await.ok()

@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 
 use super::progress::{FleetProgress, Progress};
 use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, TargetSelection};
-use super::{Stop, args, files, output};
+use super::{Stop, args, files, near_misses, output};
 use crate::aws::{Connection, Settings};
 use crate::command_line::Command;
-use crate::facts::{Facts, Unreadable, snapshot};
+use crate::facts::{Fact, Facts, Instance, SubjectKind, Unreadable, snapshot};
 use crate::limits;
 use crate::redact;
 use crate::render::json;
@@ -115,7 +115,24 @@ pub fn from_snapshot(
         TargetSelection::Targets(targets) => Choice::Targets(targets),
         TargetSelection::Selection(tags) => Choice::Selection(tags),
     };
-    choose(facts, choice, regions).map_err(Stop::Usage)
+    let near = match wanted {
+        TargetSelection::Selection(tags) => near_misses::of(tags, &instances_of(&facts)),
+        TargetSelection::Unsaid | TargetSelection::Targets(_) => Vec::new(),
+    };
+    let facts = choose(facts, choice, regions).map_err(Stop::Usage)?;
+    if facts.subjects.is_empty() {
+        near.iter().for_each(|hint| output::hint(hint));
+    }
+    Ok(facts)
+}
+
+fn instances_of(facts: &Facts) -> Vec<&Instance> {
+    let kinds = facts.subjects.iter().map(|subject| &subject.kind);
+    let known = kinds.filter_map(|kind| match kind {
+        SubjectKind::Instance(Fact::Known(instance)) => Some(instance.as_ref()),
+        _ => None,
+    });
+    known.collect()
 }
 
 /// Two things that were read, or the mistakes of both.

@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod condition_keys;
 mod config;
 mod confirm;
 mod connection;
@@ -13,6 +14,7 @@ mod fleet;
 mod gather;
 mod kept_backups;
 mod man;
+mod near_misses;
 mod output;
 mod policy;
 mod progress;
@@ -42,7 +44,7 @@ use crate::render::words::{self, Place};
 use crate::render::{json, sanitize};
 use crate::report::Report;
 use crate::simulation::compare;
-use crate::sources::live::{Query, ScpReader, Selection, simulate};
+use crate::sources::live::{self, Query, ScpReader, Selection, simulate};
 use crate::target::{Target, TargetKind};
 
 use config::{Line, Refusal};
@@ -264,6 +266,7 @@ async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
 
 async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let mut plan = resolve::check(typed).map_err(Stop::Usage)?;
+    condition_keys::warn_of_unknown(&plan.requirements.context);
     if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
         let tags = tags.clone();
         return check_fleet(line, typed, plan, &tags).await;
@@ -349,6 +352,9 @@ async fn check_fleet(
     let nothing = results.count() == 0;
     if nothing {
         output::warning(NOTHING_SELECTED);
+        if plan.reach.accounts.is_none() && !plan.reach.all_regions {
+            propose_tags(fleet.base(), &plan.regions, tags).await;
+        }
     }
     let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
@@ -365,6 +371,22 @@ async fn check_fleet(
         Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),
         exit => exit,
     })
+}
+
+/// Looks for tags that were nearly meant, in the account of the credentials.
+async fn propose_tags(connection: &Connection, regions: &[String], tags: &[(String, String)]) {
+    if tags.is_empty() {
+        return;
+    }
+    let default = connection.default_region();
+    let regions = if regions.is_empty() { default.as_slice() } else { regions };
+    for region in regions {
+        // A hint is not worth a warning.
+        if let Ok(instances) = live::list_instances(connection, region).await {
+            let instances: Vec<_> = instances.iter().collect();
+            near_misses::of(tags, &instances).iter().for_each(|hint| output::hint(hint));
+        }
+    }
 }
 
 /// Adds to the report where the IAM policy simulator says something else.

@@ -1,8 +1,9 @@
 //! A selection that matches no instance: unknown, unless the user says that this is fine.
 
 use crate::support::command::Sandbox;
+use crate::support::model::Instance;
 use crate::support::stub::Stub;
-use crate::support::world::{ACCOUNT, World};
+use crate::support::world::{ACCOUNT, INSTANCE, World};
 
 const OTHER: &str = "444455556666";
 
@@ -51,4 +52,35 @@ fn a_named_target_that_does_not_exist_is_no_empty_selection() {
     let stub = World::new(ACCOUNT).serve();
     let sandbox = Sandbox::at(&stub);
     sandbox.run(&["check", "--allow-empty", "i-0fedcba9876543210"]).expect(3);
+}
+
+/// Tag keys are case-sensitive, and nobody remembers how.
+#[test]
+fn tags_that_were_nearly_meant_are_proposed() {
+    let instance = Instance::new("i-00000000000000001").tag("Env", "prod").tag("Team", "web ops");
+    let stub = World::ready().instance(instance).serve();
+    let sandbox = Sandbox::at(&stub);
+    sandbox.file("snapshot.json", sandbox.run(&["snapshot", "--all"]).expect(0).stdout);
+    for source in [&[][..], &["--snapshot", "snapshot.json"]] {
+        for (typed, proposed) in [
+            ("env=prod", Some("`--tag Env=prod`")),
+            ("Env=Prod", Some("`--tag Env=prod`")),
+            ("team=web*", Some("`--tag 'Team=web*'`")),
+            ("Owner=me", None),
+        ] {
+            let output = sandbox.run(&[&["check", "--tag", typed], source].concat()).expect(3);
+            assert_eq!(output.stderr.contains("did you mean"), proposed.is_some(), "{typed}: {output:?}");
+            assert!(proposed.is_none_or(|proposed| output.stderr.contains(proposed)), "{typed}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_condition_key_that_there_is_none_of_is_warned_of() {
+    let stub = World::ready().serve();
+    let sandbox = Sandbox::at(&stub);
+    let output = sandbox.run(&["check", INSTANCE, "--context", "aws:SuorceVpce=vpce-1"]).expect(0);
+    assert!(output.stderr.contains("`aws:SuorceVpce`") && output.stderr.contains("`aws:SourceVpce`"), "{output:?}");
+    let known = sandbox.run(&["check", INSTANCE, "--context", "aws:SourceVpce=vpce-1"]).expect(0);
+    assert!(!known.stderr.contains("condition key"), "{known:?}");
 }

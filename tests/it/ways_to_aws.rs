@@ -158,3 +158,17 @@ fn plain_http_to_another_host_is_warned_of() {
         assert!(!warned(&bare().env("AWS_ENDPOINT_URL", "http://localhost:9").run(command)));
     }
 }
+
+/// A profile that does not exist is the same mistake however it was named; credentials in the environment come before it.
+#[test]
+fn a_profile_that_does_not_exist_is_the_same_mistake_from_every_side() {
+    let bare = || Sandbox::new().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let check = ["check", "i-0123456789abcdef0", "--region", "us-east-1"];
+    let typed = bare().run(&[&check[..], &["--profile", "zz"]].concat()).expect(2).stderr;
+    assert!(typed.contains("`zz` is in none of the shared config files"), "{typed}");
+    for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        assert_eq!(bare().env(variable, "zz").run(&check).expect(2).stderr, typed, "{variable}");
+    }
+    let both = bare().env("AWS_PROFILE", "zz").env("AWS_DEFAULT_PROFILE", "yy").run(&check).expect(2).stderr;
+    assert_eq!(both, typed);
+}

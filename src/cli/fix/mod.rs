@@ -8,6 +8,7 @@ mod show;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::condition_keys;
 use super::connection::{self, Waited};
 use super::exit::Tally;
 use super::fleet::nothing;
@@ -52,6 +53,7 @@ type Chosen = (Option<String>, String);
 /// Runs `fix`.
 pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
+    condition_keys::warn_of_unknown(&resolved.requirements.context);
     let fail_on = typed.fail_on.severity();
     let taken = match (&resolved.source, &resolved.backup) {
         (FixSource::Snapshot { file, .. }, _) => files::read(file, limits::SNAPSHOT_FILE_BYTES).map(Some),

@@ -33,9 +33,11 @@ fn said(findings: &[Finding]) -> Vec<(Code, Severity, bool)> {
 #[test]
 fn a_cause_is_said_once_with_all_services_that_it_closes() {
     let paths = [
-        path(Service::Ssm, vec![no_route(), no_dns("vpce-1")], vec![PathUnknown::Ipv6Only]),
+        path(Service::Ssm, vec![no_route()], vec![PathUnknown::Ipv6Only]),
         path(Service::SsmMessages, vec![no_route()], Vec::new()),
-        path(Service::Kms, Vec::new(), Vec::new()),
+        // Whoever made an endpoint wants no public way.
+        path(Service::Kms, vec![no_route(), no_dns("vpce-1")], Vec::new()),
+        path(Service::Logs, Vec::new(), Vec::new()),
     ];
     let found = findings(&paths, Demand::default());
     let error = |code| (code, Severity::Error, false);
@@ -47,9 +49,9 @@ fn a_cause_is_said_once_with_all_services_that_it_closes() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(services, [&[Service::Ssm, Service::SsmMessages][..], &[Service::Ssm]]);
+    assert_eq!(services, [&[Service::Ssm, Service::SsmMessages][..], &[Service::Kms]]);
     assert_eq!(report(&paths, Demand::default()).decision, PathDecision::Closed);
-    assert_eq!(report(&paths, Demand::default()).paths[0].blocked_by, ["rtb-1", "vpce-1"]);
+    assert_eq!(report(&paths, Demand::default()).paths[2].blocked_by, ["rtb-1", "vpce-1"]);
 }
 
 /// A connected agent proves the paths that it needs for that, and no other.

@@ -1,0 +1,43 @@
+//! Tags that were nearly meant, where a selection matched no instance.
+
+use std::collections::BTreeSet;
+
+use crate::command_line::Command;
+use crate::facts::Instance;
+
+/// So many are proposed.
+const MOST: usize = 3;
+
+/// Which tags of these instances are spelled nearly as those of a selection that matched none: a hint for each.
+pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {
+    let mut hints = Vec::new();
+    for (key, value) in tags {
+        let has = |instance: &&Instance| instance.tags.get(key).is_some_and(|known| matches(value, known));
+        if instances.iter().any(has) {
+            continue;
+        }
+        let near: BTreeSet<(&String, &String)> = instances
+            .iter()
+            .flat_map(|instance| &instance.tags)
+            .filter(|(known, of)| known.eq_ignore_ascii_case(key) && (*known != key || of.eq_ignore_ascii_case(value)))
+            .collect();
+        let commands = near.into_iter().take(MOST).map(|(known, of)| {
+            let value = if of.eq_ignore_ascii_case(value) || !value.contains('*') { of } else { value };
+            format!("`{}`", Command::default().option("--tag", &format!("{known}={value}")))
+        });
+        let commands: BTreeSet<String> = commands.collect();
+        if !commands.is_empty() {
+            let commands: Vec<String> = commands.into_iter().collect();
+            hints.push(format!("no instance has the tag `{key}={value}`; did you mean {}?", commands.join(" or ")));
+        }
+    }
+    hints
+}
+
+/// Whether a value fits, in which `*` stands for anything.
+fn matches(pattern: &str, value: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == value,
+        Some((start, _)) => value.starts_with(start),
+    }
+}
