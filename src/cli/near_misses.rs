@@ -23,7 +23,7 @@ pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {
             .collect();
         let commands = near.into_iter().take(MOST).map(|(known, of)| {
             let value = if of.eq_ignore_ascii_case(value) || !value.contains('*') { of } else { value };
-            format!("`{}`", Command::default().option("--tag", &format!("{known}={value}")))
+            format!("`{}`", Command::default().option("--tag", format!("{known}={value}")))
         });
         let commands: BTreeSet<String> = commands.collect();
         if !commands.is_empty() {
