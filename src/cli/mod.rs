@@ -22,6 +22,7 @@ mod repeat_flags;
 mod resolve;
 mod results;
 mod schema;
+mod typed;
 mod undo;
 
 use std::cell::OnceCell;
@@ -74,7 +75,7 @@ enum Stop {
 
 /// Runs the tool on this process's arguments.
 pub fn run() -> Exit {
-    let line = match config::complete(std::env::args_os().collect()) {
+    let line = match config::complete(typed::words()) {
         Ok(line) => line,
         Err(Refusal::Settings(typed, mistakes)) => {
             output::set_color(typed.color);
@@ -221,8 +222,9 @@ async fn asked_to_end() {
 /// A mistake in what was typed, as it may be shown: clap repeats the words as they are, so that it is given them once more without
 /// what a terminal obeys and without secrets.
 fn shown(error: clap::Error) -> clap::Error {
-    let words =
-        std::env::args_os().map(|word| sanitize::terminal(&redact::secrets(&word.to_string_lossy())).into_owned());
+    let words = typed::words()
+        .into_iter()
+        .map(|word| sanitize::terminal(&redact::secrets(&word.to_string_lossy())).into_owned());
     let again = args::Cli::try_parse_from(words).err();
     again.filter(|again| again.kind() == error.kind()).unwrap_or(error)
 }

@@ -22,7 +22,7 @@ pub fn show(cli: &args::Cli, typed: &args::Config) -> Result<Exit, Stop> {
         return Err(Stop::Usage(vec![format!("no command `{name}` has settings; {near}")]));
     }
     found.unread().iter().for_each(|warning| output::warning(warning));
-    let flags_typed = args::Cli::command().try_get_matches_from(std::env::args_os()).ok();
+    let flags_typed = args::Cli::command().try_get_matches_from(crate::cli::typed::words()).ok();
     let flags_typed = flags_typed.as_ref().and_then(|matches| matches.subcommand()).map(|(_, matches)| matches);
     let (mut rows, mut wrong): (Vec<Setting>, Vec<String>) = (Vec::new(), Vec::new());
     for keys in found.keys.iter().filter(|keys| typed.command.as_ref().is_none_or(|only| keys.command == *only)) {
