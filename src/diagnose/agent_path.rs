@@ -35,6 +35,8 @@ pub(super) struct PathMemo {
 /// As much of an instance as decides on its paths.
 #[derive(PartialEq, Eq, Hash)]
 struct PathKey {
+    /// What another account shares is not seen as what is the own.
+    account: Option<String>,
     region: String,
     vpc: String,
     subnet: String,
@@ -65,6 +67,7 @@ impl Diagnosis<'_> {
         let memo = &self.memo.paths;
         let services = services(demand);
         let key = PathKey {
+            account: subject.account.clone(),
             region: region.to_owned(),
             vpc: vpc.to_owned(),
             subnet: interface.subnet.clone(),
@@ -144,13 +147,16 @@ fn services(demand: NeedFlags) -> Vec<Service> {
     services
 }
 
-/// The services that sessions do without: logs are written beside them.
-pub(super) const ONLY_LOGS: [Service; 2] = [Service::Logs, Service::S3];
+/// The services that sessions do without: logs are written beside them, unless they must be encrypted.
+pub(super) fn only_logs(demand: NeedFlags) -> Vec<Service> {
+    let logs = [(demand.logs_end_sessions, Service::Logs), (demand.s3_ends_sessions, Service::S3)];
+    logs.into_iter().filter(|(ends_sessions, _)| !ends_sessions).map(|(_, service)| service).collect()
+}
 
-/// What requests carry of a path, where it is certain that they get through.
+/// What requests carry of a path, if they get through at all.
 fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {
-    let open = paths.iter().filter(|path| path.decision == Decision::Open);
-    let sources = open.filter_map(|path| {
+    let usable = paths.iter().filter(|path| path.decision != Decision::Closed);
+    let sources = usable.filter_map(|path| {
         let source = match &path.source {
             Source::Endpoint { endpoint, .. } => RequestSource::Endpoint { id: endpoint.clone(), vpc: vpc.to_owned() },
             Source::Public { addresses } => RequestSource::Public(addresses.clone()),

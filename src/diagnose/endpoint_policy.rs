@@ -75,8 +75,10 @@ impl EndpointPolicies<'_> {
             let weight = if leaves_unknown { PathWeight::Sessions } else { PathWeight::Logs };
             let unsaid = match &answer {
                 EndpointAnswer::Said(_) => None,
-                EndpointAnswer::NotAPolicy => Some("its policy could not be parsed"),
-                EndpointAnswer::OfNoRole => Some("its policy names accounts or roles, and the documents are of none"),
+                EndpointAnswer::NotAPolicy => Some("a policy that could not be parsed"),
+                EndpointAnswer::OfNoRole => {
+                    Some("the accounts or roles that its policy names, and the documents are of none")
+                }
             };
             let EndpointAnswer::Said(answer) = answer else {
                 let why = UnknownReason::note(unsaid.unwrap_or_default());
@@ -113,13 +115,13 @@ impl EndpointPolicies<'_> {
         self.facts.networks.get(self.caller.place.region?)?.endpoints.known()?.get(id)
     }
 
-    /// Whether principals are named beside the account of the documents and everybody.
+    /// Whether principals are named of which it is not known whether the documents are theirs: roles of the account, or anybody
+    /// where that is not known. Those of other accounts they certainly are not.
     fn names_others(&self, principals: &AwsPrincipals) -> bool {
-        let root = self.caller.place.account.map(|account| format!(":iam::{account}:root"));
-        let is_own = |name: &String| {
-            Some(name.as_str()) == self.caller.place.account || root.as_ref().is_some_and(|root| name.ends_with(root))
-        };
-        principals.names().iter().any(|name| !is_own(name))
+        let Some(account) = self.caller.place.account else { return !principals.names().is_empty() };
+        let of_account = format!("::{account}:");
+        let is_root = |name: &String| name.ends_with(":root");
+        principals.names().iter().any(|name| name.contains(&of_account) && !is_root(name))
     }
 
     fn answer(&self, id: &str, policy: &PolicyText, need: &Need) -> Option<EndpointAnswer> {

@@ -56,10 +56,11 @@ impl Diagnosis<'_> {
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
         if let Some(paths) = self.agent_paths(subject, instance, demand) {
+            let only_logs = agent_path::only_logs(demand);
             let of_network = network::Demand {
                 online: agent::is_online(instance),
                 required: self.requirements.network == NetworkCheck::Require,
-                only_logs: &agent_path::ONLY_LOGS,
+                only_logs: &only_logs,
             };
             outcome.network = Shared::from(network::report(&paths.paths, of_network));
             outcome.findings.extend(network::findings(&paths.paths, of_network).into_iter().map(Shared::from));

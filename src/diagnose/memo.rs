@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::agent_context::RequestSource;
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
-use crate::needs::{ContextEntry, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
+use crate::needs::{ContextEntry, Cost, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::report::{Finding, NeededFor, NotChecked, Permission, RoleSummary, Shared, Trust};
 use iam_eval::{AwsPrincipals, Document, DocumentKind, Resource, ServicePrincipal, Truth};
 
@@ -74,6 +74,10 @@ pub(super) struct NeedFlags {
     pub s3_logs: bool,
     /// Whether logs go to a log group.
     pub cloudwatch_logs: bool,
+    /// Whether sessions end where the bucket cannot be asked about its encryption.
+    pub s3_ends_sessions: bool,
+    /// Whether they do where the log group cannot.
+    pub logs_end_sessions: bool,
     /// Whether logs go to a bucket whose own policy is not known.
     pub bucket_policy_unread: bool,
     /// Whether they go to a bucket whose encryption is not known.
@@ -239,12 +243,15 @@ impl NeedFlags {
             Some(Fact::Absent) => false,
             Some(Fact::Unreadable(_)) | None => true,
         };
+        let ends_sessions = |of| asked.needs.iter().any(|need| need.needed_for == of && need.cost == Cost::Sessions);
         NeedFlags {
             encrypted: asked.keys.iter().any(|key| key.used_for == NeededFor::Kms),
             governed: governed_by(GovernedBy::OwnAccount),
             governed_elsewhere: governed_by(GovernedBy::AnotherAccount),
             s3_logs: !asked.buckets.is_empty(),
             cloudwatch_logs: !asked.log_groups.is_empty(),
+            s3_ends_sessions: ends_sessions(NeededFor::S3Logs),
+            logs_end_sessions: ends_sessions(NeededFor::CloudwatchLogs),
             bucket_policy_unread: buckets().any(|fact| unread(fact, |bucket| bucket.policy.unreadable().is_some())),
             bucket_encryption_unread: buckets()
                 .any(|fact| unread(fact, |bucket| bucket.encryption.unreadable().is_some())),

@@ -52,7 +52,9 @@ pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
         FindingKind::PathClosed { obstacle: obstacle.clone(), services, weight }
     });
     let unknown = unknown.into_iter().map(|(why, services)| {
-        let required = demand.required && services.iter().any(|service| demand.is_needed(*service));
+        // A connected agent proves the paths that it needs for that.
+        let proven = |service: &Service| demand.online && connects(*service);
+        let required = demand.required && services.iter().any(|service| demand.is_needed(*service) && !proven(service));
         FindingKind::PathNotKnown { why: why.clone(), services, required }
     });
     closed.chain(unknown).map(Finding::from).collect()
@@ -77,11 +79,14 @@ fn add<'a, T: PartialEq>(causes: &mut Vec<(&'a T, Vec<Service>)>, cause: &'a T, 
     }
 }
 
+fn connects(service: Service) -> bool {
+    matches!(service, Service::Ssm | Service::SsmMessages)
+}
+
 /// An agent that is connected proves the paths to the services that it needs for that, and with them that what seems to close those
 /// does not.
 fn weight(services: &[Service], demand: Demand<'_>) -> PathWeight {
-    let connects = |service: &Service| matches!(service, Service::Ssm | Service::SsmMessages);
-    if demand.online && services.iter().any(connects) {
+    if demand.online && services.iter().any(|service| connects(*service)) {
         PathWeight::Connected
     } else if services.iter().any(|service| demand.is_needed(*service)) {
         PathWeight::Sessions

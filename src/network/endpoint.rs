@@ -207,7 +207,7 @@ fn local_route(place: &Place<'_>, subnet: &str, to: &Addresses, is_exact: bool) 
 /// ([gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html)).
 pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Option<Leg> {
     let table = table_of(place, &place.interface.subnet).ok()?;
-    let mut routes = table.table.routes.iter().filter(|route| is_of_gateway_endpoint(route));
+    let mut routes = table.table.routes.iter().filter(|route| is_of_gateway_endpoint(place, route));
     let (route, endpoint) = routes.find_map(|route| {
         let found = of_service.iter().find(|endpoint| route.target.as_deref() == Some(endpoint.id))?;
         Some((route, *found))

@@ -46,6 +46,11 @@ impl Leg {
         self
     }
 
+    /// A way that may be this one or another that nobody sees, such as a proxy in the VPC.
+    pub(super) fn perhaps(self, why: PathUnknown) -> Leg {
+        Leg { obstacles: Vec::new(), ..self.anonymous() }.unless(why)
+    }
+
     /// The same, of which neither what it goes through nor what its requests carry is known.
     pub(super) fn anonymous(self) -> Leg {
         Leg { via: None, through: Vec::new(), source: Source::NotKnown, ..self }

@@ -36,7 +36,7 @@ pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
     let names = Names { place, service, interfaces, has_gateway };
     match own_name_servers(place) {
         None => names.of_amazon(public),
-        Some(unknown) => names.anywhere(public).anonymous().unless(unknown),
+        Some(unknown) => names.anywhere(public).perhaps(unknown),
     }
 }
 
@@ -103,7 +103,7 @@ impl Names<'_> {
             self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
         );
         let beyond = match routes::table_of(self.place, &self.place.interface.subnet) {
-            Ok(table) => routes::beyond(table),
+            Ok(table) => routes::beyond(self.place, table),
             Err(unknown) => Some(unknown),
         };
         // Something of that name in a network that is connected to this one.
@@ -173,7 +173,7 @@ impl Names<'_> {
     fn without_serving(&self, public: Leg) -> Leg {
         let mut leg = match self.zone() {
             Zone::None => public,
-            Zone::Catches(zone) => self.anywhere(public).anonymous().unless(PathUnknown::PrivateZone { zone }),
+            Zone::Catches(zone) => self.anywhere(public).perhaps(PathUnknown::PrivateZone { zone }),
             Zone::NotKnown(unknown) => match self.anywhere(public.clone()) {
                 // There is nothing else where it could lead.
                 leg if leg == public => public,

@@ -46,14 +46,15 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
         let destination = route.destination.as_str();
         if !destination.starts_with("pl-") {
             blocks.push((destination, route));
-        } else if !is_of_gateway_endpoint(route) {
+        } else if !is_of_gateway_endpoint(place, route) {
             match prefix_list(place.network, destination) {
                 Ok(list) => blocks.extend(list.iter().map(|cidr| (cidr.as_str(), route))),
                 Err(unknown) => routed.unknowns.push(unknown),
             }
         }
     }
-    blocks.sort_by_key(|(cidr, _)| Reverse(prefix_length(cidr)));
+    // Of the same length, a static route wins over one to a prefix list.
+    blocks.sort_by_key(|(cidr, route)| (Reverse(prefix_length(cidr)), route.destination.starts_with("pl-")));
     let mut rest = addresses.clone();
     for (cidr, route) in blocks {
         let Ok(block) = of_cidr(cidr) else {
@@ -72,8 +73,12 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
 }
 
 /// Whether it is the route that a gateway endpoint puts into a table.
-pub(super) fn is_of_gateway_endpoint(route: &Route) -> bool {
-    route.destination.starts_with("pl-") && route.target.as_deref().is_some_and(|target| target.starts_with("vpce-"))
+pub(super) fn is_of_gateway_endpoint(place: &Place<'_>, route: &Route) -> bool {
+    let Some(target) = route.target.as_deref().filter(|target| target.starts_with("vpce-")) else { return false };
+    let endpoint = place.network.endpoints.known().and_then(|endpoints| endpoints.get(target));
+    // One of a firewall or load balancer is listed with its own kind.
+    route.destination.starts_with("pl-")
+        && endpoint.is_none_or(|endpoint| endpoint.kind.eq_ignore_ascii_case("Gateway"))
 }
 
 /// What a route leads to, by the prefix of its id.
@@ -101,9 +106,12 @@ pub(super) fn target(route: &Route) -> Target<'_> {
 }
 
 /// Routes to networks that cannot be seen from here, where a name may lead to.
-pub(super) fn beyond(table: Table<'_>) -> Option<PathUnknown> {
-    let route =
-        table.table.routes.iter().find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(route))?;
+pub(super) fn beyond(place: &Place<'_>, table: Table<'_>) -> Option<PathUnknown> {
+    let route = table
+        .table
+        .routes
+        .iter()
+        .find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(place, route))?;
     Some(unknown_target(table, route))
 }
 

@@ -40,8 +40,8 @@ fn a_private_zone_may_have_the_name() {
         let caught = World::with_endpoint().but(off).but(zones(Fact::Known(owned(&[zone]))));
         let doubts = caught.path().unknowns;
         assert!(doubts.contains(&PathUnknown::PrivateZone { zone: zone.to_owned() }), "{zone}: {doubts:?}");
-        // It may lead to an endpoint or not; with no way at all it leads nowhere.
-        assert_eq!(World::closed().but(zones(Fact::Known(owned(&[zone])))).decision(), Decision::Closed);
+        // It may lead to an endpoint or not; with no way out to a proxy in the VPC.
+        assert_eq!(World::closed().but(zones(Fact::Known(owned(&[zone])))).decision(), Decision::Unknown);
     }
     for zone in ["ssm.us-east-1.amazonaws.com", "ssmmessages.us-west-2.amazonaws.com", "example.com", "azonaws.com"] {
         let world = both().but(off).but(zones(Fact::Known(owned(&[zone]))));
@@ -110,8 +110,11 @@ fn own_name_servers_are_not_decidable() {
         let world = both().but(with(servers));
         assert_eq!(world.path().source, Source::NotKnown);
         assert!(matches!(world.doubt(), PathUnknown::OwnNameServers { .. }));
-        // Wherever they lead, there is no way.
-        assert_eq!(World::closed().but(with(servers)).decision(), Decision::Closed);
+        // With no way out they may lead to a proxy in the VPC.
+        assert_eq!(World::closed().but(with(servers)).decision(), Decision::Unknown);
+        // What lets nothing out closes that too.
+        let locked = World::closed().but(with(servers)).but(|world| world.group(GROUP).egress.clear());
+        assert_eq!(locked.decision(), Decision::Closed);
     }
     let unread = both().but(with(&[])).but(|world| world.network.dhcp_options = unreadable("ec2:DescribeDhcpOptions"));
     assert_eq!(unread.unread(), "ec2:DescribeDhcpOptions");
