@@ -46,6 +46,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 preferences: plan.preferences.name(),
             };
             let facts = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
+            let facts = with_account(facts, plan, aws).await?;
             (facts, levels, json::Source { kind: json::SourceKind::Cloudformation, file: Some(file.name) })
         }
         Source::Snapshot { file, wanted } => {
@@ -63,6 +64,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             };
             let facts = terraform::facts(&file, given, Timestamp::now())
                 .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
+            let facts = with_account(facts, plan, aws).await?;
             (facts, levels, json::Source { kind: json::SourceKind::TerraformPlan, file: Some(file.name) })
         }
         Source::Live(wanted) => {
@@ -78,6 +80,17 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
     // What was given wins over what a snapshot holds.
     facts.give_policies(levels.given());
     Ok((facts, source, connection))
+}
+
+/// The facts of a plan or template with what it refers to and does not hold, where that is wanted.
+async fn with_account(facts: Facts, plan: &CheckPlan, aws: &args::Aws) -> Result<Facts, Stop> {
+    if !plan.with_account {
+        return Ok(facts);
+    }
+    let region = facts.subjects.iter().find_map(|subject| subject.region.clone());
+    let connection = connect(aws, region.as_ref()).await?;
+    let (preferences, key) = (plan.preferences.name(), plan.requirements.kms_key.as_deref());
+    Ok(live::add_outside(&connection, facts, preferences.as_deref(), key).await)
 }
 
 /// A plan, which is no text where it is Terraform's own format.

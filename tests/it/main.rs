@@ -65,3 +65,4 @@ mod undo_file;
 mod undo_tampered;
 mod unread_answers;
 mod ways_to_aws;
+mod with_account;

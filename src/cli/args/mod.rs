@@ -358,6 +358,11 @@ pub struct Sources {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "targets", "all", "tag"])]
     pub cloudformation: Option<OsString>,
 
+    /// Also read from the account the managed policies, session preferences and session key that a plan or template refers to and
+    /// does not contain
+    #[arg(long)]
+    pub with_account: bool,
+
     /// The value of a parameter of the template; repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     pub parameter: Vec<String>,

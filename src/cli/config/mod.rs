@@ -188,7 +188,7 @@ const GIVES_WAY: [(&str, &[&str]); 8] = [
 
 /// A setting of these commands does nothing without one of these, where to type it alone would be a mistake. Each stands behind
 /// those that it needs.
-const NEEDS: [(&[&str], &str, &[&str]); 10] = [
+const NEEDS: [(&[&str], &str, &[&str]); 11] = [
     (&["check"], "accounts", &["all", "tag"]),
     (&["check", "snapshot"], "all_regions", &["all", "tag"]),
     (&["check", "fix"], "assume_role", &["accounts"]),
@@ -197,6 +197,7 @@ const NEEDS: [(&[&str], &str, &[&str]); 10] = [
     (&["check"], "endpoint_policy", &["policy"]),
     (&["check"], "account", &["policy", "cloudformation"]),
     (&["check"], "parameter", &["cloudformation"]),
+    (&["check"], "with_account", &["terraform_plan", "cloudformation"]),
     (&["check"], "instance_id", &["policy"]),
     (&["fix"], "snapshot", &["dry_run", "emit"]),
 ];

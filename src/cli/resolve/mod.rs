@@ -135,6 +135,8 @@ pub struct CheckPlan {
     pub requirements: Requirements,
     /// The session preferences to read.
     pub preferences: Preferred,
+    /// Whether a plan or template is completed from the account that it is for.
+    pub with_account: bool,
     /// Where the report goes.
     pub output: Destinations,
     /// What is known.
@@ -184,6 +186,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Some(file) => Source::Snapshot { file: file.clone(), wanted },
         None => Source::Live(wanted),
     };
+    let with_account = sources.with_account;
+    if with_account && sources.terraform_plan.is_none() && sources.cloudformation.is_none() {
+        mistakes.push(
+            "`--with-account` is for a plan or template; give it with `--terraform-plan` or `--cloudformation`"
+                .to_owned(),
+        );
+    }
     if sources.cloudformation.is_none() && !sources.parameter.is_empty() {
         mistakes.push("`--parameter` is for a template only; give it with `--cloudformation`".to_owned());
     }
@@ -227,9 +236,10 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Destinations { stdout: args::Output::Text, files: Vec::new() }
     });
     match Baselines::open(typed, &output) {
-        Ok(baselines) => {
-            finish(CheckPlan { source, levels, regions, reach, requirements, preferences, output, baselines }, mistakes)
-        }
+        Ok(baselines) => finish(
+            CheckPlan { source, levels, regions, reach, requirements, preferences, with_account, output, baselines },
+            mistakes,
+        ),
         Err(found) => Err(mistakes.into_iter().chain(found).collect()),
     }
 }

@@ -18,6 +18,8 @@ pub(super) async fn key(reader: &Reader<'_>, given: Option<&str>, regions: &[&st
         Some(region) => vec![region],
         None => regions.to_vec(),
     };
+    // A plan may make it.
+    let is_known = |region: &&str| reader.facts().kms_keys.contains_key(&kms_key(Some(region), given));
     if regions.is_empty() {
         let reason = Unreadable {
             api: DESCRIBE.to_owned(),
@@ -26,7 +28,8 @@ pub(super) async fn key(reader: &Reader<'_>, given: Option<&str>, regions: &[&st
         };
         reader.facts().kms_keys.insert(kms_key(None, given), Fact::Unreadable(reason));
     }
-    join_all(regions.iter().map(async |region| {
+    let unknown: Vec<&str> = regions.into_iter().filter(|region| !is_known(region)).collect();
+    join_all(unknown.into_iter().map(async |region| {
         let fact = describe(reader, region, given).await.map_or_else(Failure::into_fact, Fact::Known);
         reader.facts().kms_keys.insert(kms_key(Some(region), given), fact);
     }))

@@ -50,21 +50,33 @@ pub(super) async fn settings(
         setting
     };
     let document = async {
-        let Some(name) = preferences else { return Fact::Absent };
-        let fact = document(reader, region, name).await;
-        let parsed = fact.known().and_then(|text| Preferences::parse(text.as_str()).ok());
-        if let Some(Preferences { kms_key, s3_logs, cloudwatch_logs, .. }) = parsed {
-            let bucket = join_all(s3_logs.iter().map(|logs| logs::bucket(reader, region, &logs.bucket)));
-            let group = join_all(cloudwatch_logs.iter().map(|group| logs::group(reader, region, group)));
-            let here = [region];
-            futures::join!(kms::key(reader, kms_key.as_deref(), &here), bucket, group);
+        match preferences {
+            Some(name) => self::preferences(reader, region, name).await,
+            None => Fact::Absent,
         }
-        fact
     };
     let (host_management, document) = futures::join!(host_management, document);
     let settings =
         Settings { host_management, preferences_name: preferences.map(str::to_owned), preferences: document };
     reader.facts().settings.insert(region.to_owned(), settings);
+}
+
+/// Reads session preferences, and the key and the destinations of logs that they name.
+pub(super) async fn preferences(reader: &Reader<'_>, region: &str, name: &str) -> Fact<PolicyText> {
+    let fact = document(reader, region, name).await;
+    named_in(reader, region, &fact).await;
+    fact
+}
+
+/// Reads the key and the destinations of logs that session preferences name.
+pub(super) async fn named_in(reader: &Reader<'_>, region: &str, preferences: &Fact<PolicyText>) {
+    let parsed = preferences.known().and_then(|text| Preferences::parse(text.as_str()).ok());
+    if let Some(Preferences { kms_key, s3_logs, cloudwatch_logs, .. }) = parsed {
+        let bucket = join_all(s3_logs.iter().map(|logs| logs::bucket(reader, region, &logs.bucket)));
+        let group = join_all(cloudwatch_logs.iter().map(|group| logs::group(reader, region, group)));
+        let here = [region];
+        futures::join!(kms::key(reader, kms_key.as_deref(), &here), bucket, group);
+    }
 }
 
 /// Whether Session Manager holds a connection to an instance's agent

@@ -115,7 +115,8 @@ impl<'a> Plan<'a> {
             let is_new = change.change.actions.iter().any(|action| action == "create");
             unknown.insert(&change.address, (value_of(change.change.after_unknown), is_new));
             let changes = change.change.actions.iter().any(|action| !matches!(action.as_str(), "no-op" | "read"));
-            let values = value_of(change.change.before.filter(|_| changes && GIVES_POLICIES.contains(&&*change.kind)));
+            let matters = GIVES_POLICIES.contains(&&*change.kind) || change.kind == "aws_ssm_document";
+            let values = value_of(change.change.before.filter(|_| changes && matters));
             if values.is_object() {
                 let (address, kind) = (change.address.to_string(), change.kind.to_string());
                 plan.before.push(Before { address, kind, values });

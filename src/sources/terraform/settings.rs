@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::links::after_apply;
 use super::plan::{Attribute, Plan, Resource};
 use super::whereabouts::Whereabouts;
@@ -38,7 +40,9 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
         let preferences_of_region = match (preferences, document) {
             (None, _) => Fact::Absent,
             (Some(_), Some(document)) => content(document),
-            (Some(DEFAULT_NAME), None) => Fact::Unreadable(outside("ssm:GetDocument")),
+            (Some(DEFAULT_NAME), None) => {
+                Fact::Unreadable(deleted_document(plan, DEFAULT_NAME).unwrap_or_else(|| outside("ssm:GetDocument")))
+            }
             (Some(name), None) => {
                 let message = format!("the session preferences `{name}` are not in the plan");
                 Fact::Unreadable(Unreadable {
@@ -68,6 +72,16 @@ fn in_region<'p, 'a>(plan: &'p Plan<'a>, whereabouts: &Whereabouts, kind: &str, 
         own.is_none_or(|own| own == region || region.is_empty())
     };
     plan.managed(kind).into_iter().filter(is_there).collect()
+}
+
+/// That the plan deletes a document of a name, or changes its name, in some Region.
+fn deleted_document(plan: &Plan<'_>, name: &str) -> Option<Unreadable> {
+    let is_it = |before: &&super::plan::Before| {
+        before.kind == "aws_ssm_document" && before.values.get("name").and_then(Value::as_str) == Some(name)
+    };
+    let api = plan.before.iter().find(is_it)?.address.clone();
+    let message = format!("the plan takes away the document `{name}` of `{api}`");
+    Some(Unreadable { api, kind: UnreadableKind::NotInSnapshot, message })
 }
 
 fn sets_host(setting: &Resource<'_>) -> bool {
