@@ -28,6 +28,14 @@ pub fn leftovers(directory: &Path) -> Vec<PathBuf> {
     ours
 }
 
+/// Whether two paths lead to one file, which need not be there yet.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| {
+        path.canonicalize().or_else(|_| Ok(directory(path).canonicalize()?.join(path.file_name().unwrap_or_default())))
+    };
+    one == other || matches!((of(one), of(other)), (Ok(one), Ok::<_, std::io::Error>(other)) if one == other)
+}
+
 /// Who but the user can have written a file that was opened, or put another one in its place. Each says what to do.
 ///
 /// Of the file itself counts what was opened. Of its path counts every directory on the way, also of those that symbolic links
@@ -144,7 +152,11 @@ impl Doubts {
         let (mode, owner) = (metadata.mode(), metadata.uid());
         // Where each user has a group alone, new directories are writable by it: Debian, Ubuntu, Fedora give it the user's number
         // (https://wiki.debian.org/UserPrivateGroups).
-        let private = metadata.is_dir() && owner != 0 && Some(owner) == self.user && metadata.gid() == owner;
+        let private = metadata.is_dir()
+            && owner != 0
+            && Some(owner) == self.user
+            && metadata.gid() == owner
+            && !may_have_acl(path);
         let others = if private { OTHERS_WRITE } else { OTHERS_WRITE | GROUP_WRITES };
         // In a sticky directory nobody but the owner of a file puts another one in its place.
         let sticky = metadata.is_dir() && mode & STICKY != 0;
@@ -153,6 +165,23 @@ impl Doubts {
             self.all.push(format!("the {what} `{name}` is writable by others (`{prevent}` prevents that)"));
         }
     }
+}
+
+/// Whether an access control list may name further users, whose rights show as those of the group
+/// ([acl](https://man7.org/linux/man-pages/man5/acl.5.html)).
+#[cfg(target_os = "linux")]
+fn may_have_acl(path: &Path) -> bool {
+    use rustix::io::Errno;
+
+    let mut none: [u8; 0] = [];
+    let found = rustix::fs::getxattr(path, "system.posix_acl_access", &mut none);
+    !matches!(found, Err(Errno::NODATA | Errno::OPNOTSUPP))
+}
+
+/// Other systems keep such lists elsewhere.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn may_have_acl(_: &Path) -> bool {
+    true
 }
 
 /// Who but the user can have written a file: not known here.

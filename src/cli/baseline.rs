@@ -56,7 +56,7 @@ impl Baselines {
             let file = PathBuf::from(file);
             let mut earlier = vec![noted(read_to_replace(&file, reports))?];
             // What else is known has reasons too.
-            if let Some(other) = typed.baseline.as_ref().map(Path::new).filter(|other| !is_same(other, &file)) {
+            if let Some(other) = typed.baseline.as_ref().map(Path::new).filter(|other| !place::is_same(other, &file)) {
                 earlier.extend(read(other));
             }
             Some(Written { file, draft: Draft::new(earlier, typed.fail_on.severity()), any: false })
@@ -165,7 +165,7 @@ fn read_to_replace(file: &Path, reports: &Destinations) -> Result<Baseline, Stri
     if file.as_os_str().is_empty() || file == Path::new("-") {
         return Err(format!("`{name}` cannot hold a baseline; pass the name of a file to `--write-baseline`"));
     }
-    if reports.files.iter().any(|(_, report)| is_same(report, file)) {
+    if reports.files.iter().any(|(_, report)| place::is_same(report, file)) {
         return Err(format!("`{name}` is named for a report and a baseline; give each its own file"));
     }
     if !place::directory(file).is_dir() {
@@ -176,11 +176,6 @@ fn read_to_replace(file: &Path, reports: &Destinations) -> Result<Baseline, Stri
         return Ok(Baseline::default());
     }
     read(file).map_err(|mistake| format!("{mistake}; `--write-baseline` never overwrites another file"))
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    let of = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    one == other || of(one) == of(other)
 }
 
 /// Puts a text in the place of a file at once, so that a run that is killed leaves the old one or the new one.

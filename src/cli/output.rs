@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Stop, args};
+use crate::apply::place;
 use crate::apply::run::Watcher;
 use crate::facts::Instance;
 use crate::fix::{Change, Record};
@@ -154,7 +155,7 @@ impl Destinations {
             let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
             if file.as_os_str().is_empty() {
                 mistakes.push("`--output FORM=` names no file; give `--output FORM=FILE`".to_owned());
-            } else if files.iter().any(|(_, other)| *other == file) {
+            } else if files.iter().any(|(_, other)| place::is_same(other, &file)) {
                 mistakes.push(format!("`{}` is named for two reports; give each its own file", file.display()));
             } else if file.is_dir() || directory.is_some_and(|directory| !directory.is_dir()) {
                 mistakes.push(format!("`{}` is not a file in a directory that exists", file.display()));

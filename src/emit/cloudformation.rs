@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::document::object;
+use super::document::{escaped, object};
 use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
@@ -355,5 +355,6 @@ fn embedded(what: &str, document: &str) -> Result<Box<RawValue>, CannotEmit> {
 fn write(template: &Template<'_>) -> Result<String, CannotEmit> {
     let text = serde_json::to_string_pretty(template)
         .map_err(|_| CannotEmit::NotAnObject { document: "the template".to_owned(), language: LANGUAGE })?;
-    Ok(text + "\n")
+    // Names are escaped as documents are.
+    Ok(escaped(&text).unwrap_or(text) + "\n")
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::document::object;
 use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use crate::unseen::is_unseen;
 use iam_eval::arn::Arn;
 
 const LANGUAGE: &str = "Terraform";
@@ -186,7 +187,7 @@ fn adopt(role: &Arn, name: &str, label: &str) -> String {
 fn by_hand(sentence: &str) -> String {
     let mut comment = "# By hand: ".to_owned();
     for character in sentence.chars() {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+        if is_unseen(character) {
             comment.extend(character.escape_default());
         } else {
             comment.push(character);
@@ -236,8 +237,12 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => escaped.extend(['\\', character]),
-            character if character.is_control() => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
-            character => escaped.push(character),
+            character if !is_unseen(character) => escaped.push(character),
+            // https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences
+            character => match u32::from(character) {
+                code @ ..=0xffff => escaped.push_str(&format!("\\u{code:04x}")),
+                code => escaped.push_str(&format!("\\U{code:08x}")),
+            },
         }
     }
     format!("\"{}\"", template(&escaped))

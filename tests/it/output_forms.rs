@@ -252,3 +252,24 @@ fn further_reports_go_to_files() {
         assert!(stderr.contains(said), "{stderr}");
     }
 }
+
+/// A report in the place of what it is about would be the end of that.
+#[test]
+fn no_report_is_written_over_what_the_run_reads() {
+    let sandbox = Sandbox::new();
+    let example = include_str!("../../examples/account.json");
+    sandbox.file("snapshot.json", example);
+    let check = ["check", "-q", "--snapshot", "snapshot.json"];
+    for file in ["snapshot.json", "./snapshot.json"] {
+        let to = format!("json={file}");
+        let output = sandbox.run(&[&check[..], &["-o", &to]].concat()).expect(2);
+        assert!(output.stderr.contains("is read by this run"), "{output:?}");
+        assert_eq!(std::fs::read_to_string(sandbox.path().join("snapshot.json")).unwrap(), example);
+    }
+    sandbox.run(&[&check[..], &["--write-baseline", "known.json"]].concat());
+    let baseline = std::fs::read_to_string(sandbox.path().join("known.json")).unwrap();
+    sandbox.run(&[&check[..], &["--baseline", "known.json", "-o", "json=known.json"]].concat()).expect(2);
+    assert_eq!(std::fs::read_to_string(sandbox.path().join("known.json")).unwrap(), baseline);
+    let twice = sandbox.run(&[&check[..], &["-o", "json=a", "-o", "junit=./a"]].concat()).expect(2);
+    assert!(twice.stderr.contains("two reports"), "{twice:?}");
+}

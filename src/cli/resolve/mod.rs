@@ -5,10 +5,12 @@ mod reach;
 mod requirements;
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use super::baseline::Baselines;
 use super::output::Destinations;
 use super::{args, files};
+use crate::apply::place;
 use crate::limits;
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
@@ -227,7 +229,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let files = files.chain(&sources.endpoint_policy);
     let levels = LevelFiles::of(&typed.levels);
     let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
-    if files.chain(levels.iter()).filter(|file| *file == "-").count() + of_targets > 1 {
+    let files: Vec<&OsString> = files.chain(levels.iter()).collect();
+    if files.iter().filter(|file| **file == "-").count() + of_targets > 1 {
         mistakes.push("standard input (`-`) can be read only once; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
@@ -235,6 +238,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         mistakes.extend(found);
         Destinations { stdout: args::Output::Text, files: Vec::new() }
     });
+    let read = files.into_iter().chain(&typed.baseline);
+    for file in read.map(Path::new) {
+        // A report in the place of what it is about would be the end of that.
+        if output.files.iter().any(|(_, report)| place::is_same(report, file)) {
+            mistakes.push(format!("`{}` is read by this run; write the report to another file", file.display()));
+        }
+    }
     match Baselines::open(typed, &output) {
         Ok(baselines) => finish(
             CheckPlan { source, levels, regions, reach, requirements, preferences, with_account, output, baselines },
