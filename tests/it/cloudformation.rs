@@ -513,6 +513,60 @@ fn what_rewrites_a_template_leaves_it_open() {
     assert_eq!(report.of("Fn::ForEach::Each").verdict, Unknown);
 }
 
+#[test]
+fn a_transform_or_loop_inside_the_template_leaves_open_what_it_may_set() {
+    let include = "Fn::Transform: {Name: 'AWS::Include', Parameters: {Location: 's3://b/more.yaml'}}";
+    let each = "Fn::ForEach::Each: [Name, [PermissionsBoundary], {'${Name}': 'arn:aws:iam::aws:policy/AWSDenyAll'}]";
+    let managed = "ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']";
+    let own = role(managed);
+    let web = "  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref OwnProfile}}";
+    hold(vec![case("none", own.clone(), Ready, &[], "")]);
+    for function in [include, each] {
+        let name = format!("`{}`", function.split(": ").next().unwrap());
+        let beside_type = |line: &str| own.replacen(line, &format!("{line}\n    {function}"), 1);
+        for (what, template) in [
+            ("beside properties of the role", role(&format!("{managed}\n      {function}"))),
+            ("beside the type of the role", beside_type("  Own:")),
+            (
+                "beside properties of the profile",
+                own.replacen("{Roles: [!Ref Own]}", &format!("{{Roles: [!Ref Own], {function}}}"), 1),
+            ),
+            (
+                "beside the type of the profile",
+                own.replacen("  OwnProfile: {", &format!("  OwnProfile: {{{function}, "), 1),
+            ),
+            (
+                "beside properties of the instance",
+                own.replacen("!Ref OwnProfile}", &format!("!Ref OwnProfile, {function}}}"), 1),
+            ),
+            ("beside the type of the instance", own.replacen(web, &web.replace("Type:", &format!("{function}, Type:")), 1)),
+            (
+                "beside variables of a text",
+                own.replacen("!Ref OwnProfile}", &format!("!Sub ['${{x}}', {{x: !Ref OwnProfile, {function}}}]}}"), 1),
+            ),
+            (
+                "in a mapping that is read",
+                role("ManagedPolicyArns: [!FindInMap [Policies, core, arn]]").replacen(
+                    "Conditions:",
+                    &format!("  Policies: {{core: {{arn: 'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore', {function}}}}}\nConditions:"),
+                    1,
+                ),
+            ),
+        ] {
+            let line = template.lines().position(|line| line.contains(function)).unwrap() + 1;
+            let (verdict, _, said) = judge(&template, "Web", &[]);
+            assert_eq!(verdict, Unknown, "{function} {what}: {said}");
+            assert!(said.contains(&name) && said.contains(&format!("(line {line})")), "{function} {what}: {said}");
+        }
+    }
+    for section in ["Parameters:", "Mappings:", "Conditions:", "Resources:"] {
+        let template = own.replacen(section, &format!("{section}\n  {include}"), 1);
+        let (verdict, _, said) = judge(&template, "Web", &[]);
+        assert_eq!(verdict, Unknown, "{section} {said}");
+        assert!(said.contains("`Fn::Transform`"), "{section} {said}");
+    }
+}
+
 /// The AWS CDK's own templates, made by `cloudformation/cdk/app.js`.
 #[test]
 fn templates_of_the_cdk() {

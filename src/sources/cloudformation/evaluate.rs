@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::attributes::shape;
 use super::node::{Content, Member, Node};
 use super::parameters::{self, resolvable};
-use super::template::{Resource, Template};
+use super::template::{Resource, Template, rewritten};
 use super::value::{Attribute, Holds, Part, Text, Value, Why};
 use crate::limits;
 use iam_eval::arn::partition_of_region;
@@ -84,17 +84,18 @@ impl<'a> Evaluator<'a> {
 
     /// What a property of a resource comes to.
     pub fn property(&self, resource: &Resource, name: &str) -> Value {
-        match &resource.properties {
-            None => Value::Nothing,
-            Some(properties) => self.member(properties, name),
+        match (&resource.rewritten, &resource.properties) {
+            (Some(why), _) => Value::Unknown(why.clone()),
+            (None, None) => Value::Nothing,
+            (None, Some(properties)) => self.member(properties, name),
         }
     }
 
     /// What a member of a mapping comes to; the mapping itself may be the result of a function.
     pub fn member(&self, node: &Node, name: &str) -> Value {
-        match function(node) {
-            None => node.get(name).map_or(Value::Nothing, |member| self.value(member)),
-            Some(_) => match self.value(node) {
+        match function(node).is_some() || rewritten(node).is_some() {
+            false => node.get(name).map_or(Value::Nothing, |member| self.value(member)),
+            true => match self.value(node) {
                 Value::Map(members) => {
                     let found = members.into_iter().find(|(known, _)| known == name);
                     found.map_or(Value::Nothing, |(_, value)| value)
@@ -121,10 +122,10 @@ impl<'a> Evaluator<'a> {
                 let values = items.iter().map(|item| self.value(item));
                 Value::List(values.filter(|value| *value != Value::Nothing).collect())
             }
-            Content::Map(members) if members.iter().any(|member| member.name.starts_with("Fn::")) => Value::Unknown(
-                Why::new(node.line, "a function stands beside other members, and what it adds is not known"),
-            ),
             Content::Map(members) => {
+                if let Some(why) = rewritten(node) {
+                    return Value::Unknown(why);
+                }
                 let values = members.iter().map(|member| (member.name.to_string(), self.value(&member.value)));
                 Value::Map(values.filter(|(_, value)| *value != Value::Nothing).collect())
             }
@@ -305,8 +306,9 @@ impl<'a> Evaluator<'a> {
 
     /// A variable of `Fn::Sub`: one of its own, else what `Ref` or `Fn::GetAtt` give.
     fn variable(&self, name: &str, own: Option<&Node>, line: usize) -> Value {
-        if let Some(value) = own.and_then(|own| own.get(name)) {
-            return self.value(value);
+        match own.map_or(Value::Nothing, |own| self.member(own, name)) {
+            Value::Nothing => {}
+            value => return value,
         }
         match name.split_once('.') {
             Some((resource, attribute)) => self.reference(resource, Some(attribute), line),
@@ -340,7 +342,7 @@ impl<'a> Evaluator<'a> {
         let Content::List(items) = &argument.content else { return None };
         let (keys, default) = match items.as_slice() {
             [a, b, c] => ([a, b, c], None),
-            [a, b, c, options] => ([a, b, c], Some(self.value(options.get("DefaultValue")?))),
+            [a, b, c, options] => ([a, b, c], Some(self.member(options, "DefaultValue"))),
             _ => return None,
         };
         let mut known = Vec::new();
@@ -352,7 +354,12 @@ impl<'a> Evaluator<'a> {
             }
         }
         let [map, first, second] = known.as_slice() else { return None };
-        let found = self.template.mappings.get(map).and_then(|map| map.get(first)).and_then(|map| map.get(second));
+        let outer = self.template.mappings.get(map);
+        let inner = outer.and_then(|map| map.get(first));
+        if let Some(why) = [outer, inner].into_iter().flatten().find_map(rewritten) {
+            return Some(Value::Unknown(why));
+        }
+        let found = inner.and_then(|map| map.get(second));
         let missing = || {
             let what = format!("the mapping `{map}` has no value for `{first}` and `{second}`");
             Value::Unknown(Why::new(argument.line, what))
@@ -362,7 +369,11 @@ impl<'a> Evaluator<'a> {
 
     /// Whether a resource is created.
     pub fn exists(&self, resource: &Resource) -> Holds {
-        resource.condition.as_ref().map_or(Holds::Yes, |name| self.condition(name, resource.line))
+        match (&resource.rewritten, &resource.condition) {
+            (Some(why), _) => Holds::Unknown(why.clone()),
+            (None, None) => Holds::Yes,
+            (None, Some(name)) => self.condition(name, resource.line),
+        }
     }
 
     /// Whether the condition of this name holds.

@@ -40,6 +40,8 @@ pub struct Resource {
     pub properties: Option<Node>,
     /// The name of the condition under which it is created.
     pub condition: Option<String>,
+    /// What beside its type may change it before it is deployed.
+    pub rewritten: Option<Why>,
 }
 
 /// The transform that adds functions, all of which are evaluated here or known to be unknown
@@ -121,8 +123,17 @@ impl Resource {
             kind: kind.to_owned(),
             properties: node.get("Properties").cloned(),
             condition: node.get("Condition").and_then(Node::text).map(str::to_owned),
+            rewritten: rewritten(node),
         })
     }
+}
+
+/// The transform or loop in a mapping, which may add to the members beside it and change them
+/// ([Fn::Transform](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-transform.html)).
+pub fn rewritten(node: &Node) -> Option<Why> {
+    let function = node.members().iter().find(|member| member.name.starts_with("Fn::"))?;
+    let what = format!("`{}` stands beside other members, and what it makes of them is not known", function.name);
+    Some(Why::new(function.line, what))
 }
 
 fn mapping(node: &Node, name: &str) -> Result<(), ReadError> {
@@ -146,9 +157,10 @@ fn transforms(root: &Node) -> Vec<Why> {
         _ => vec![node],
     });
     let mut found: BTreeSet<Why> = declared.filter_map(transform).collect();
+    let places = SECTIONS.into_iter().chain(["Resources"]).filter_map(|section| root.get(section)).chain([root]);
+    let inside = places.flat_map(Node::members).filter(|member| &*member.name == "Fn::Transform");
     found.extend(
-        root.get("Fn::Transform")
-            .map(|node| Why::new(node.line, "`Fn::Transform` changes the template before it is deployed")),
+        inside.map(|member| Why::new(member.line, "`Fn::Transform` changes the template before it is deployed")),
     );
     found.into_iter().collect()
 }
