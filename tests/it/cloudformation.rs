@@ -567,6 +567,50 @@ fn a_transform_or_loop_inside_the_template_leaves_open_what_it_may_set() {
     }
 }
 
+#[test]
+fn a_reference_within_another_name_is_not_its_resource() {
+    let named = |profile: &str| instance(&format!("{{IamInstanceProfile: {profile}}}"));
+    let of_role = |role: &str| {
+        with(&format!(
+            "  OwnProfile: {{Type: AWS::IAM::InstanceProfile, Properties: {{Roles: [{role}]}}}}
+  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref OwnProfile}}}}"
+        ))
+    };
+    let launched = |arn: &str| {
+        with(&format!(
+            "  Web: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{IamInstanceProfile: {{Arn: !Sub '{arn}'}}}}}}}}"
+        ))
+    };
+    for (template, verdict) in [
+        (named("!Sub '${Profile}'"), Ready),
+        (named("!Join ['', [!Ref Profile]]"), Ready),
+        (named("!Sub 'legacy-${Profile}'"), Unknown),
+        (named("!Sub '${Profile}-legacy'"), Unknown),
+        (named("!Sub '${Role}${Profile}'"), Unknown),
+        (named("!Sub '${RoleName}${Profile}'"), Unknown),
+        (of_role("!Join ['', [!Ref Role]]"), Ready),
+        (of_role("!Join ['-', [other, !Ref Role]]"), Unknown),
+        (launched("${Profile.Arn}"), Ready),
+        (launched("arn:${AWS::Partition}:iam::${AWS::AccountId}:instance-profile/${Profile}"), Ready),
+        (launched("arn:aws:iam::111122223333:instance-profile/${Profile}"), Ready),
+        (launched("arn:aws:iam::111122223333:instance-profile/legacy-${Profile}"), Unknown),
+        (launched("arn:aws:iam::111122223333:instance-profile/team/${Profile}"), Unknown),
+        (launched("arn:aws:iam::111122223333:role/${Profile}"), Unknown),
+        (launched("arn:aws:iam::${RoleName}/${Profile}"), Unknown),
+        (launched("arn:aws:iam::111122223333:instance-profile/${Profile.Arn}"), Unknown),
+    ] {
+        let (found, _, said) = judge(&template, "Web", &[]);
+        assert_eq!(found, verdict, "{}: {said}", template.lines().last().unwrap());
+    }
+    let policy = "  Own: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {Version: '2012-10-17', Statement: {Effect: Allow, Action: '*', Resource: '*'}}}}\n";
+    for (arn, verdict) in [("${Own}", Ready), ("arn:aws:iam::aws:policy/${Own}", Unknown)] {
+        let template =
+            role(&format!("ManagedPolicyArns: [!Sub '{arn}']")).replace("Own", "Made").replace("${Made}", "${Own}");
+        let (found, _, said) = judge(&template.replacen("  Made:\n", &format!("{policy}  Made:\n"), 1), "Web", &[]);
+        assert_eq!(found, verdict, "{arn}: {said}");
+    }
+}
+
 /// The AWS CDK's own templates, made by `cloudformation/cdk/app.js`.
 #[test]
 fn templates_of_the_cdk() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::evaluate::Evaluator;
 use super::policy::{self, Kind};
 use super::template::Resource;
-use super::value::{Attribute, Holds, Text, Value, Why};
+use super::value::{Attribute, Holds, Part, Text, Value, Why};
 use crate::facts::{
     Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
 };
@@ -34,9 +34,13 @@ pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Foun
         return Found::NotKnown(value.why().unwrap_or_else(|| Why::new(0, "a name or an ARN is expected")));
     };
     let resources = || evaluator.template.resources.iter().filter(|resource| resource.kind == kind);
-    // The reference may stand at the end of an ARN that is put together.
-    if let Some(super::value::Part::Of(attribute)) = text.0.last() {
-        return match resources().find(|resource| resource.id == attribute.resource) {
+    // A reference stands for its resource alone, or at the end of an ARN that is put together. Beside anything else it is another name.
+    if let Some((Part::Of(attribute), before)) = text.0.split_last() {
+        let is_it = |resource: &&Resource| {
+            resource.id == attribute.resource
+                && (before.is_empty() || attribute.name.is_none() && begins_arn(evaluator, resource, before))
+        };
+        return match resources().find(is_it) {
             Some(resource) => Found::Here(resource),
             None => Found::NotKnown(text.why().unwrap_or_else(|| Why::new(attribute.line, attribute.to_string()))),
         };
@@ -60,6 +64,22 @@ pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Foun
             || evaluator.exists(resource) != Holds::No && by_name(resource)
     });
     found.map_or_else(|| Found::Elsewhere(known.to_owned()), Found::Here)
+}
+
+/// Whether these parts are the ARN of a role, instance profile or key up to its name or id. A field that is not known of its ARN may be any.
+fn begins_arn(evaluator: &Evaluator<'_>, resource: &Resource, parts: &[Part]) -> bool {
+    const UNKNOWN: &str = "*";
+    let written = |parts: &[Part]| -> String {
+        parts.iter().map(|part| if let Part::Known(known) = part { known.as_str() } else { UNKNOWN }).collect()
+    };
+    let attribute = Attribute { resource: resource.id.clone(), name: Some("Arn".to_owned()), line: resource.line };
+    let arn = evaluator.shape(&attribute);
+    let Some((_name, own)) = arn.0.split_last() else { return false };
+    let (own, given) = (written(own), written(parts));
+    let (own, given): (Vec<&str>, Vec<&str>) = (own.split(':').collect(), given.split(':').collect());
+    matches!(resource.kind.as_str(), "AWS::IAM::Role" | "AWS::IAM::InstanceProfile" | "AWS::KMS::Key")
+        && own.len() == given.len()
+        && own.iter().zip(&given).all(|(own, given)| *own == UNKNOWN || own == given)
 }
 
 /// The type of a managed policy.
