@@ -568,6 +568,68 @@ fn each_value_leads_to_the_element_of_the_same_key() {
     assert_eq!(verdicts(&plan(resources)), [Verdict::Ready, Verdict::NotReady]);
 }
 
+/// `"${var.prefix}${aws_iam_instance_profile.web.name}"` is another name, and a plan lists only what goes into it.
+#[test]
+fn a_name_that_something_else_may_be_a_part_of_is_not_known() {
+    let to_role = || made("aws_iam_instance_profile.web", json!({ "role": "web" })).unknown(json!({ "name": true }));
+    let unknown = (Verdict::Unknown, vec![Code::NotInPlan]);
+    let ready = (Verdict::Ready, vec![]);
+    let of = |listed: &[&str]| {
+        let instance = made("aws_instance.web", json!({}))
+            .unknown(json!({ "iam_instance_profile": true }))
+            .expressions(json!({ "iam_instance_profile": references(listed) }));
+        let outcome = only(&plan(vec![instance, to_role(), role(), attachment(MANAGED)]));
+        (outcome.verdict, grounds(&outcome))
+    };
+    let own = "aws_iam_instance_profile.web.name";
+    assert_eq!(of(&[own]), ready);
+    assert_eq!(of(&[own, own]), ready);
+    let parts =
+        ["var.prefix", "local.prefix", "terraform.workspace", "path.module", "count.index", "each.key", "each.value"];
+    // The name of a role that is known is a part like any other.
+    for part in parts.into_iter().chain(["each.value.name", "aws_iam_role.web.name", "module.names.prefix"]) {
+        assert_eq!(of(&[own, part]), unknown, "{part}");
+        assert_eq!(of(&[part, own]), unknown, "{part}");
+    }
+
+    // The same of a profile's role, of what a policy is attached to, and of what a module is given.
+    let later = || role_with(json!({ "name": null })).unknown(json!({ "name": true, "id": true, "arn": true }));
+    let chain = |role_of: &[&str], attached_to: &[&str]| {
+        let profile = made("aws_iam_instance_profile.web", json!({ "name": "web" }))
+            .unknown(json!({ "role": true }))
+            .expressions(json!({ "role": references(role_of) }));
+        let attachment = made("aws_iam_role_policy_attachment.core", json!({ "policy_arn": MANAGED }))
+            .unknown(json!({ "role": true }))
+            .expressions(json!({ "role": references(attached_to) }));
+        only(&plan(vec![instance(), profile, later(), attachment])).verdict
+    };
+    let role = "aws_iam_role.web.name";
+    assert_eq!(chain(&[role], &[role]), Verdict::Ready);
+    assert_eq!(chain(&[role, "var.prefix"], &[role]), Verdict::Unknown);
+    assert_eq!(chain(&[role], &[role, "var.prefix"]), Verdict::Unknown);
+    let given = |listed: &[&str]| {
+        let instance = made("module.web.aws_instance.web", json!({})).refers("iam_instance_profile", "var.profile");
+        let mut whole = plan(vec![instance, to_role(), self::role(), attachment(MANAGED)]);
+        whole["configuration"]["root_module"]["module_calls"]["web"]["expressions"] =
+            json!({ "profile": references(listed) });
+        only(&whole).verdict
+    };
+    assert_eq!(given(&[own]), Verdict::Ready);
+    assert_eq!(given(&[own, "var.prefix"]), Verdict::Unknown);
+
+    // An index is used up by what it is the index of.
+    let twice = |index: &[&str]| {
+        let mut whole = two(["0", "1"], "count.index", [Some(core()), Some(core())], |_| Vec::new());
+        let listed: Vec<_> = ["aws_iam_instance_profile.web"].iter().chain(index).collect();
+        whole["configuration"]["root_module"]["resources"][0]["expressions"]["iam_instance_profile"] =
+            json!({ "references": listed });
+        verdicts(&whole)
+    };
+    assert_eq!(twice(&["count.index"]), [Verdict::Ready; 2]);
+    assert_eq!(twice(&["count.index", "count.index"]), [Verdict::Unknown; 2]);
+    assert_eq!(twice(&["count.index", "var.prefix"]), [Verdict::Unknown; 2]);
+}
+
 #[test]
 fn which_of_several_is_not_guessed() {
     let role = |index: usize, document: &str| {

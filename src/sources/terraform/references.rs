@@ -10,6 +10,9 @@ use super::plan::{Attribute, Plan, Resource};
 /// As deep as modules and outputs are followed: a configuration is a tree, and no person nests it deeper.
 const DEEPEST: usize = 64;
 
+/// What an index may hold.
+const INDEXES: [&str; 3] = ["count.index", "each.key", "each.value"];
+
 /// Something that is not known before apply.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Leaf {
@@ -98,9 +101,14 @@ impl<'a> Plan<'a> {
         }
         let mut references = Vec::new();
         collect(expression, &mut references);
+        let indexes = references.iter().filter(|it| INDEXES.contains(it)).count();
         let references = longest(&references);
-        let by_index = place.by_index
-            && references.iter().any(|it| matches!(it.as_str(), "each.key" | "each.value" | "count.index"));
+        let by_index = place.by_index && indexes > 0;
+        if references.len() > 1 && !only_chooses(&references, indexes) {
+            leaves.insert(Leaf::Untold("expression".to_owned()));
+        }
+        // What is known may still be a part of the text: `"${aws_iam_role.a.name}-${aws_iam_role.b.name}"`.
+        let place = Place { with_known: place.with_known || references.len() > 1, ..place };
         for reference in &references {
             self.follow_one(reference, by_index, place, leaves);
         }
@@ -240,6 +248,25 @@ fn narrowed<'b, T: Copy>(
         return vec![one];
     }
     all
+}
+
+/// Whether all that stands beside resources and outputs in an expression can be their indexes. A plan lists what goes into an
+/// expression, not how: `"${var.prefix}${aws_iam_role.a.name}"`, which is another name, looks like a choice between the two. Of
+/// `a.b[count.index].name` it lists `a.b`, without the attribute.
+fn only_chooses(references: &[String], indexes: usize) -> bool {
+    let mut indexed = 0;
+    for reference in references {
+        match steps(reference).as_slice() {
+            [Step { name: "each", .. }, Step { name: "key" | "value", .. }, ..]
+            | [Step { name: "count", .. }, Step { name: "index", .. }] => {}
+            [Step { name: "var" | "local" | "self" | "path" | "terraform", .. }, ..] => return false,
+            [Step { name: "data", .. }, _, Step { index: "", .. }] => indexed += 1,
+            [Step { name: "module" | "data", .. }, ..] => {}
+            [_, Step { index: "", .. }] => indexed += 1,
+            _ => {}
+        }
+    }
+    indexes <= indexed
 }
 
 /// Every reference in an expression, which may be nested blocks.
