@@ -698,6 +698,34 @@ fn references_go_through_modules() {
     );
 }
 
+/// Two variables that each module passes on in both double the ways with each module: no more than one is followed.
+#[test]
+fn variables_that_are_passed_on_twice_end() {
+    for (expression, more) in [
+        (references(&["var.a", "var.b"]), json!({})),
+        (references(&["each.value"]), json!({ "for_each_expression": references(&["var.a", "var.b"]) })),
+    ] {
+        let module = ["module.m"; 30].join(".");
+        let instance = made(&format!("{module}.aws_instance.web"), json!({})).refers("iam_instance_profile", "var.a");
+        let mut whole = plan(vec![instance, profile(), role(), inline()]);
+        let mut at = &mut whole["configuration"]["root_module"];
+        for depth in 0..30 {
+            let call = &mut at["module_calls"]["m"];
+            match depth {
+                0 => call["expressions"] = json!({ "a": references(&["local.a"]), "b": references(&["local.b"]) }),
+                _ => {
+                    call["expressions"] = json!({ "a": expression, "b": expression });
+                    for (key, value) in more.as_object().unwrap() {
+                        call[key] = value.clone();
+                    }
+                }
+            }
+            at = &mut call["module"];
+        }
+        holds("passed on", &whole, Verdict::Unknown, &[Code::NotInPlan]);
+    }
+}
+
 #[test]
 fn account_and_region_as_far_as_the_plan_tells() {
     let caller = made("data.aws_caller_identity.current", json!({ "account_id": "111122223333" }));

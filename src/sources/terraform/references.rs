@@ -10,6 +10,9 @@ use super::plan::{Attribute, Plan, Resource};
 /// As deep as modules and outputs are followed: a configuration is a tree, and no person nests it deeper.
 const DEEPEST: usize = 64;
 
+/// As many expressions as are looked at for one argument: a module may pass each of its variables on in several ways.
+const MOST: usize = 10_000;
+
 /// What an index may hold.
 const INDEXES: [&str; 3] = ["count.index", "each.key", "each.value"];
 
@@ -41,6 +44,30 @@ struct Place<'a> {
     by_index: bool,
 }
 
+/// What was found so far, and what need not be followed again.
+struct Found {
+    leaves: BTreeSet<Leaf>,
+    /// The variables and outputs that were followed, by the module instance, and whether with what is known and by index.
+    followed: BTreeSet<(String, String, bool, bool)>,
+    /// How many expressions may still be looked at.
+    left: usize,
+}
+
+impl Found {
+    fn nothing(left: usize) -> Found {
+        Found { leaves: BTreeSet::new(), followed: BTreeSet::new(), left }
+    }
+
+    fn insert(&mut self, leaf: Leaf) {
+        self.leaves.insert(leaf);
+    }
+
+    /// Whether a variable or output is met for the first time: its leaves are the same each time.
+    fn is_first(&mut self, module: &str, what: String, place: Place<'_>) -> bool {
+        self.followed.insert((module.to_owned(), what, place.with_known, place.by_index))
+    }
+}
+
 impl<'a> Plan<'a> {
     /// What an argument of a resource comes from, as far as that is not known.
     pub(super) fn leaves(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
@@ -68,7 +95,7 @@ impl<'a> Plan<'a> {
     }
 
     fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool, by_index: bool) -> BTreeSet<Leaf> {
-        let mut leaves = BTreeSet::new();
+        let mut found = Found::nothing(MOST);
         let place = Place {
             module: &resource.module,
             index: &resource.index,
@@ -78,43 +105,44 @@ impl<'a> Plan<'a> {
             by_index,
         };
         match resource.expression(path) {
-            Some(expression) => self.follow(expression, place, &mut leaves),
+            Some(expression) => self.follow(expression, place, &mut found),
             // A dynamic block is one expression for all that it makes.
             None => {
                 let block = path.split('/').next().unwrap_or(path);
                 match resource.expression(block) {
-                    Some(expression) => self.follow(expression, place, &mut leaves),
+                    Some(expression) => self.follow(expression, place, &mut found),
                     None => {
-                        leaves.insert(Leaf::Untold(resource.attribute_address(path)));
+                        found.insert(Leaf::Untold(resource.attribute_address(path)));
                     }
                 }
             }
         }
-        leaves
+        found.leaves
     }
 
     /// Follows every reference in an expression.
-    fn follow(&self, expression: &Value, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
-        if place.depth > DEEPEST {
-            leaves.insert(Leaf::Untold("module".to_owned()));
+    fn follow(&self, expression: &Value, place: Place<'_>, found: &mut Found) {
+        if place.depth > DEEPEST || found.left == 0 {
+            found.insert(Leaf::Untold("module".to_owned()));
             return;
         }
+        found.left -= 1;
         let mut references = Vec::new();
         collect(expression, &mut references);
         let indexes = references.iter().filter(|it| INDEXES.contains(it)).count();
         let references = longest(&references);
         let by_index = place.by_index && indexes > 0;
         if references.len() > 1 && !only_chooses(&references, indexes) {
-            leaves.insert(Leaf::Untold("expression".to_owned()));
+            found.insert(Leaf::Untold("expression".to_owned()));
         }
         // What is known may still be a part of the text: `"${aws_iam_role.a.name}-${aws_iam_role.b.name}"`.
         let place = Place { with_known: place.with_known || references.len() > 1, ..place };
         for reference in &references {
-            self.follow_one(reference, by_index, place, leaves);
+            self.follow_one(reference, by_index, place, found);
         }
     }
 
-    fn follow_one(&self, reference: &str, by_index: bool, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
+    fn follow_one(&self, reference: &str, by_index: bool, place: Place<'_>, found: &mut Found) {
         let all = steps(reference);
         let deeper = Place { depth: place.depth + 1, ..place };
         match all.as_slice() {
@@ -122,53 +150,57 @@ impl<'a> Plan<'a> {
             | [Step { name: "each", .. }, Step { name: "key", .. }] => {}
             [Step { name: "each", .. }, value, rest @ ..] if value.name == "value" => {
                 let Some(for_each) = place.for_each else { return };
-                let mut found = BTreeSet::new();
-                self.follow(for_each, Place { for_each: None, ..deeper }, &mut found);
+                let mut of_each = Found::nothing(found.left);
+                self.follow(for_each, Place { for_each: None, ..deeper }, &mut of_each);
+                found.left = of_each.left;
                 let attribute = rest.first().map(|step| step.name).unwrap_or_default();
-                for leaf in found {
+                for leaf in of_each.leaves {
                     match leaf {
                         // The elements of a resource with `for_each` have its keys.
                         Leaf::Attribute { address, attribute: none } if none.is_empty() => {
                             let is_own = place.index.is_empty() || address.ends_with(place.index);
                             if is_own {
-                                leaves.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
+                                found.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
                             }
                         }
                         other => {
-                            leaves.insert(other);
+                            found.insert(other);
                         }
                     }
                 }
             }
-            [Step { name: "var", .. }, variable, ..] => self.follow_variable(variable.name, deeper, leaves),
+            [Step { name: "var", .. }, variable, ..] => self.follow_variable(variable.name, deeper, found),
             [Step { name: "module", .. }, call, rest @ ..] => {
-                self.follow_module(call, rest.first(), by_index, deeper, leaves);
+                self.follow_module(call, rest.first(), by_index, deeper, found);
             }
             [Step { name: "local" | "self", .. }, ..] => {
-                _ = leaves.insert(Leaf::Untold(within(place.module, reference)))
+                found.insert(Leaf::Untold(within(place.module, reference)));
             }
             [Step { name: "data", .. }, kind, name, rest @ ..] => {
                 let own = format!("data.{}.{}", kind.name, name.name);
-                self.follow_resource(&own, name.index, rest.first(), by_index, place, leaves);
+                self.follow_resource(&own, name.index, rest.first(), by_index, place, found);
             }
             [kind, name, rest @ ..] => {
                 let own = format!("{}.{}", kind.name, name.name);
-                self.follow_resource(&own, name.index, rest.first(), by_index, place, leaves);
+                self.follow_resource(&own, name.index, rest.first(), by_index, place, found);
             }
             _ => {
-                leaves.insert(Leaf::Untold(within(place.module, reference)));
+                found.insert(Leaf::Untold(within(place.module, reference)));
             }
         }
     }
 
     /// A variable of the root module is known; one of a module is what its call gives it.
-    fn follow_variable(&self, name: &str, place: Place<'_>, leaves: &mut BTreeSet<Leaf>) {
+    fn follow_variable(&self, name: &str, place: Place<'_>, found: &mut Found) {
         let Some((parent, call)) = parent(place.module) else { return };
+        if !found.is_first(place.module, format!("var.{name}"), place) {
+            return;
+        }
         let Some(calling) = self.call(&parent, call.name) else { return };
         // Without an argument its default holds.
         let Some(expression) = calling.expressions.as_ref().and_then(|given| given.get(name)) else { return };
         let for_each = calling.for_each_expression.as_ref();
-        self.follow(expression, Place { module: &parent, index: call.index, for_each, ..place }, leaves);
+        self.follow(expression, Place { module: &parent, index: call.index, for_each, ..place }, found);
     }
 
     fn follow_module(
@@ -177,26 +209,29 @@ impl<'a> Plan<'a> {
         output: Option<&Step<'_>>,
         by_index: bool,
         place: Place<'_>,
-        leaves: &mut BTreeSet<Leaf>,
+        found: &mut Found,
     ) {
         let untold = || Leaf::Untold(within(place.module, &format!("module.{}", call.name)));
         let Some(output) = output else {
-            leaves.insert(untold());
+            found.insert(untold());
             return;
         };
         let instances = self.called(place.module, call.name);
         let chosen = narrowed(instances, |module| module, call.index, by_index, place.index);
         if chosen.is_empty() {
-            leaves.insert(untold());
+            found.insert(untold());
         }
         for module in chosen {
+            if !found.is_first(module, format!("output.{}", output.name), place) {
+                continue;
+            }
             let outputs = self.config_module(module).and_then(|config| config.outputs.as_ref());
             match outputs.and_then(|outputs| outputs.get(output.name)?.expression.as_ref()) {
                 Some(expression) => {
-                    self.follow(expression, Place { module, index: "", for_each: None, ..place }, leaves);
+                    self.follow(expression, Place { module, index: "", for_each: None, ..place }, found);
                 }
                 None => {
-                    leaves.insert(untold());
+                    found.insert(untold());
                 }
             }
         }
@@ -209,7 +244,7 @@ impl<'a> Plan<'a> {
         attribute: Option<&Step<'_>>,
         by_index: bool,
         place: Place<'_>,
-        leaves: &mut BTreeSet<Leaf>,
+        found: &mut Found,
     ) {
         let candidates = self.named(place.module, own);
         let attribute = attribute.map(|step| step.name).unwrap_or_default();
@@ -217,12 +252,12 @@ impl<'a> Plan<'a> {
         if chosen.is_empty() {
             // Of another type than those that are looked at, or with no instance.
             let address = within(place.module, &format!("{own}{index}"));
-            leaves.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
+            found.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
         }
         for resource in chosen {
             let is_known = !attribute.is_empty() && resource.attribute(attribute) != Attribute::Unknown;
             if !is_known || place.with_known {
-                leaves.insert(Leaf::Attribute { address: resource.address.clone(), attribute: attribute.to_owned() });
+                found.insert(Leaf::Attribute { address: resource.address.clone(), attribute: attribute.to_owned() });
             }
         }
     }
