@@ -355,6 +355,20 @@ fn metadata_options() {
         .unknown(json!({ "metadata_options": [{ "http_endpoint": true }] }))
         .expressions(json!({ "metadata_options": [{ "http_endpoint": references(&["local.endpoint"]) }] }));
     holds("not known", &plan(vec![later, profile(), role(), inline()]), Verdict::Unknown, &[Code::NotInPlan]);
+    let of = |expression: Value| {
+        let later = instance()
+            .unknown(json!({ "metadata_options": true }))
+            .expressions(json!({ "metadata_options": expression }));
+        plan(vec![later, profile(), role(), inline()])
+    };
+    holds("no block is known", &of(references(&["local.options"])), Verdict::Unknown, &[Code::NotInPlan]);
+    holds(
+        "a block is not known",
+        &of(json!([{ "http_endpoint": references(&["local.endpoint"]) }])),
+        Verdict::Unknown,
+        &[Code::NotInPlan],
+    );
+    holds("it is left out", &of(json!([{ "http_tokens": { "constant_value": "required" } }])), Verdict::Ready, &[]);
 }
 
 #[test]

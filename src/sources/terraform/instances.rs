@@ -281,12 +281,14 @@ fn outside_profile(
 fn metadata(resource: &Resource<'_>) -> Fact<MetadataOptions> {
     let text = |name: &str| resource.text(&format!("metadata_options/0/{name}")).map(str::to_owned);
     let endpoint = "metadata_options/0/http_endpoint";
-    let is_set = resource.expression("metadata_options").is_some();
+    // Blocks that one expression makes are no list in the configuration.
+    let is_set = match resource.expression("metadata_options") {
+        Some(Value::Array(_)) => resource.expression(endpoint).is_some(),
+        other => other.is_some(),
+    };
     match resource.attribute(endpoint) {
         // What is left out is as the image and the account say, which is not in the plan.
-        Attribute::Unknown if is_set && resource.expression(endpoint).is_some() => {
-            Fact::Unreadable(after_apply(resource, endpoint))
-        }
+        Attribute::Unknown if is_set => Fact::Unreadable(after_apply(resource, endpoint)),
         Attribute::Unknown => Fact::Absent,
         Attribute::Null if text("http_tokens").is_none() => Fact::Absent,
         Attribute::Null | Attribute::Known(_) => Fact::Known(MetadataOptions {
