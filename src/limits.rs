@@ -106,7 +106,7 @@ pub const PLAN_FILE_BYTES: u64 = 128 * MIB;
 /// ([quotas](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)).
 pub const TEMPLATE_FILE_BYTES: u64 = 4 * MIB;
 
-/// The values in a template, each alias counted as what it stands for: 500 resources with 1000 values each are as many.
+/// The values in a template, each anchor and alias counted as what it stands for: 500 resources with 1000 values each are as many.
 pub const TEMPLATE_VALUES: usize = 500_000;
 
 /// The levels of a template. Policies with functions in them have some 20.

@@ -611,6 +611,25 @@ fn a_reference_within_another_name_is_not_its_resource() {
     }
 }
 
+#[test]
+fn of_policies_with_one_name_it_is_not_known_which_one_stays() {
+    let document = |action: &str| {
+        format!("PolicyDocument: {{Version: '2012-10-17', Statement: {{Effect: Allow, {action}, Resource: '*'}}}}")
+    };
+    let template = |name: &str| {
+        let other = document("Action: 's3:GetObject'");
+        role(&format!("Policies: [{{PolicyName: core, {}}}]", document(CORE)))
+            + &format!(
+                "  More: {{Type: AWS::IAM::Policy, Properties: {{PolicyName: {name}, Roles: [!Ref Own], {other}}}}}\n"
+            )
+    };
+    let (verdict, _, said) = judge(&template("other"), "Web", &[]);
+    assert_eq!(verdict, Ready, "{said}");
+    let (verdict, _, said) = judge(&template("core"), "Web", &[]);
+    assert_eq!(verdict, Unknown, "{said}");
+    assert!(said.contains("are named `core`"), "{said}");
+}
+
 /// The AWS CDK's own templates, made by `cloudformation/cdk/app.js`.
 #[test]
 fn templates_of_the_cdk() {

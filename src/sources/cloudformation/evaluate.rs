@@ -49,6 +49,9 @@ type AttributeKey = (String, Option<String>);
 /// So deep lie no values that refer to each other.
 const DEEPEST: usize = 300;
 
+/// So many characters an item of a list counts for, since a list may be copied whole wherever it is referred to.
+const ITEM: u64 = 16;
+
 impl<'a> Evaluator<'a> {
     /// An evaluator with these values of parameters.
     ///
@@ -74,7 +77,11 @@ impl<'a> Evaluator<'a> {
         self.depth.set(self.depth.get() + 1);
         let value = if self.characters.get() > 0 { self.of_node(node) } else { Value::Null };
         self.depth.set(self.depth.get() - 1);
-        let length = if let Value::Text(text) = &value { text.length() as u64 } else { 0 };
+        let length = match &value {
+            Value::Text(text) => text.length() as u64,
+            Value::List(items) => items.len() as u64 * ITEM,
+            _ => 0,
+        };
         self.characters.set(self.characters.get().saturating_sub(length + 1));
         match self.characters.get() {
             0 => Value::Unknown(Why::new(node.line, "the template produces more text than this tool follows")),

@@ -62,7 +62,10 @@ fn refused(name: &str, value: &str, parameter: &Node) -> Option<String> {
     };
     let odd = items.into_iter().find(|item| !allowed.contains(item))?;
     let names: Vec<String> = allowed.iter().take(10).map(|value| format!("`{value}`")).collect();
-    Some(format!("`{odd}` is not an allowed value of the parameter `{name}`; give one of {}", names.join(", ")))
+    // [NoEcho](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html) hides the value.
+    let is_secret = parameter.get("NoEcho").and_then(text_of) == Some("true");
+    let odd = if is_secret { "the value".to_owned() } else { format!("`{odd}`") };
+    Some(format!("{odd} is not an allowed value of the parameter `{name}`; give one of {}", names.join(", ")))
 }
 
 /// The text of a scalar that reads the same in every YAML.

@@ -110,6 +110,8 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
             document: Fact::Unreadable(unknown(&format!("{id}.Policies"), why)),
         });
         if let Fact::Known(inline) = &mut role.inline {
+            let line = evaluator.template.resource(&id).map_or(0, |resource| resource.line);
+            doubt_namesakes(inline, &id, line);
             inline.extend(more);
         }
         facts.roles.insert(id, Fact::Known(role));
@@ -126,6 +128,22 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
                 facts.profiles.insert(resource.id.clone(), profile);
             }
         }
+    }
+}
+
+/// Of inline policies of one name a role keeps the one that is written last
+/// ([PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html)), and which one that is, is not known.
+fn doubt_namesakes(inline: &mut [InlinePolicy], role: &str, line: usize) {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for policy in inline.iter() {
+        *count.entry(policy.name.clone()).or_default() += 1;
+    }
+    for policy in inline.iter_mut().filter(|policy| count.get(&policy.name).is_some_and(|count| *count > 1)) {
+        let what = format!(
+            "several inline policies of the role `{role}` are named `{}`, and one replaces the others",
+            policy.name
+        );
+        policy.document = Fact::Unreadable(unknown(&format!("{role}.Policies"), &Why::new(line, what)));
     }
 }
 

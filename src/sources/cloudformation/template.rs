@@ -117,12 +117,17 @@ impl Resource {
         let Some(kind) = node.get("Type").and_then(Node::text) else {
             return Err(ReadError::at(line, format!("the resource `{id}` has no `Type`")));
         };
+        let condition = node.get("Condition").map(|name| {
+            let message =
+                || format!("the `Condition` of the resource `{id}` is not a string; name a condition of the template");
+            name.text().map(str::to_owned).ok_or_else(|| ReadError::at(name.line, message()))
+        });
         Ok(Resource {
             id: id.to_owned(),
             line,
             kind: kind.to_owned(),
             properties: node.get("Properties").cloned(),
-            condition: node.get("Condition").and_then(Node::text).map(str::to_owned),
+            condition: condition.transpose()?,
             rewritten: rewritten(node),
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: [CloudFormation template formats](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
@@ -132,6 +132,7 @@ impl Reader {
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), ReadError> {
         if anchor > 0 {
             let (nodes, depth) = measure(&node);
+            self.extent.count(nodes, node.line)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, depth });
         }
         match self.open.last_mut().map(|open| &mut open.inside) {
@@ -172,6 +173,7 @@ fn both(one: (usize, usize), other: (usize, usize)) -> (usize, usize) {
 
 /// [Merge keys](https://yaml.org/type/merge.html): what a mapping holds itself wins, then what is merged first.
 fn merge(members: &mut Vec<Member>, merged: Vec<Node>) -> Result<(), ReadError> {
+    let mut names: HashSet<Arc<str>> = members.iter().map(|member| member.name.clone()).collect();
     for node in merged {
         let line = node.line;
         let maps = match node.content {
@@ -183,7 +185,7 @@ fn merge(members: &mut Vec<Member>, merged: Vec<Node>) -> Result<(), ReadError> 
                 return Err(ReadError::at(line, "`<<` merges mappings, and this is none"));
             };
             for member in more {
-                if !members.iter().any(|own| own.name == member.name) {
+                if names.insert(member.name.clone()) {
                     members.push(member);
                 }
             }

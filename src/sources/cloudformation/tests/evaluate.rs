@@ -126,6 +126,18 @@ fn what_refers_to_itself_or_grows_without_end_is_not_known() {
         text = format!("!Sub ['${{a}}${{a}}', {{a: {text}}}]");
     }
     assert!(value(&text).why().is_some());
+    // A list that is copied wherever it is referred to, or made anew.
+    let long = vec!["a"; 100_000].join(",");
+    for list in ["!Ref Long", "!Split [',', !Join [',', !Ref Long]]"] {
+        let lists = vec![list; 60].join(", ");
+        let text = format!(
+            "Parameters: {{Long: {{Type: CommaDelimitedList, Default: '{long}'}}}}\nResources: {{A: {{Type: x, Properties: {{P: [{lists}]}}}}}}\n"
+        );
+        let template = super::template(&text);
+        let evaluator = Evaluator::new(&template, &[], Place::default()).unwrap();
+        let why = evaluator.property(&template.resources[0], "P").why();
+        assert!(why.is_some_and(|why| why.what.contains("more text than this tool follows")), "{list}");
+    }
     let mut chain = String::from("Conditions:\n  C0: !Equals [a, a]\n");
     for index in 1..5000 {
         chain += &format!("  C{index}: !Not [!Condition C{}]\n", index - 1);
@@ -149,5 +161,9 @@ fn given_parameters_win_and_those_that_the_template_refuses_are_told() {
         refused(&[("Stage", "dev")]),
         ["`dev` is not an allowed value of the parameter `Stage`; give one of `test`, `prod`"]
     );
+    let secret =
+        super::template("Parameters: {Key: {Type: String, NoEcho: true, AllowedValues: [a]}}\nResources: {}\n");
+    let mistakes = Evaluator::new(&secret, &given(&[("Key", "hunter2")]), Place::default()).err().unwrap();
+    assert_eq!(mistakes, ["the value is not an allowed value of the parameter `Key`; give one of `a`"]);
     assert_eq!(refused(&[("Name", "a"), ("Name", "b")]), ["`--parameter Name` is given twice"]);
 }

@@ -165,6 +165,34 @@ fn neither_depth_nor_aliases_cost_more_than_the_bounds() {
     assert!(refused(&chain).contains("levels deep"));
 }
 
+#[test]
+fn anchors_inside_each_other_count_as_the_copies_that_they_are() {
+    let items = vec!["x"; 20_000].join(", ");
+    let nested = |anchors: usize| {
+        let open: String = (0..anchors).map(|index| format!("&a{index} [")).collect();
+        format!("Resources: {{}}\nMetadata: {open}{items}{}\n", "]".repeat(anchors))
+    };
+    assert!(yaml::read(&nested(2)).is_ok());
+    assert!(refused(&nested(60)).contains("values, aliases counted"));
+}
+
+#[test]
+fn large_mappings_are_merged() {
+    let members: Vec<String> = (0..80_000).map(|index| format!("m{index}: 1")).collect();
+    let root = yaml::read(&format!("a: &a {{{}}}\nb: {{<<: *a, m7: own}}\n", members.join(", "))).unwrap();
+    let merged = root.get("b").unwrap();
+    assert_eq!(merged.members().len(), members.len());
+    assert_eq!(merged.get("m7").and_then(Node::text), Some("own"));
+}
+
+#[test]
+fn a_condition_that_is_no_name_is_refused() {
+    for condition in ["[x]", "{Fn::Not: [x]}", "!Ref x", "true", "yes"] {
+        let error = refused(&format!("Resources:\n  A: {{Type: x, Condition: {condition}}}\n"));
+        assert!(error.contains("the `Condition` of the resource `A` is not a string"), "{condition}: {error}");
+    }
+}
+
 /// Text that looks like YAML more often than arbitrary text does.
 fn yaml_like() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
