@@ -537,6 +537,39 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// The reads of the network path, each with the same rule: what it leaves unknown is never closed, and the rest is judged.
+const NETWORK: [&str; 13] = [
+    "DescribeDhcpOptions",
+    "DescribeInternetGateways",
+    "DescribeNatGateways",
+    "DescribeNetworkAcls",
+    "DescribeNetworkInterfaces",
+    "DescribeRouteTables",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+    "DescribeVpcAttribute",
+    "DescribeVpcBlockPublicAccessExclusions",
+    "DescribeVpcBlockPublicAccessOptions",
+    "DescribeVpcEndpoints",
+    "DescribeVpcs",
+];
+
+#[test]
+fn a_read_of_the_network_that_fails_closes_nothing() {
+    for action in NETWORK {
+        for answer in [Answer::unauthorized(), Answer::internal(), Answer::xml("<html>")] {
+            let stub = World::ready().fail(action, answer).serve();
+            let output = Sandbox::at(&stub).run(&["check", INSTANCE, "-o", "json"]).expect(0);
+            let result = output.json()["results"][0].clone();
+            assert_eq!(result["verdict"], "ready", "{action}: {result:#}");
+            assert!(
+                ["open", "unknown"].iter().any(|decision| result["network"]["decision"] == *decision),
+                "{action}: {result:#}"
+            );
+        }
+    }
+}
+
 #[test]
 fn without_a_fault_every_run_is_ready_and_makes_its_calls() {
     for run in Run::ALL {
@@ -546,7 +579,7 @@ fn without_a_fault_every_run_is_ready_and_makes_its_calls() {
             assert!(!stub.calls_of(read.action).is_empty(), "{run:?} does not make `{}`", read.api);
         }
         // Nor any that has no row.
-        let rows: BTreeSet<&str> = reads().map(|read| read.action).collect();
+        let rows: BTreeSet<&str> = reads().map(|read| read.action).chain(NETWORK).collect();
         assert!(stub.actions().iter().all(|action| rows.contains(action.as_str())), "{:?}", stub.counts());
     }
 }
