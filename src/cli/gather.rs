@@ -134,7 +134,7 @@ pub fn from_snapshot(
     };
     let facts = choose(facts, choice, regions).map_err(Stop::Usage)?;
     if facts.subjects.is_empty() {
-        near.iter().for_each(|hint| output::hint(hint));
+        near.iter().for_each(|hint| output::warning(hint));
     }
     Ok(facts)
 }
