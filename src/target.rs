@@ -1,5 +1,6 @@
 //! What a person can point the tool at.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use iam_eval::arn::{Arn, is_account_id, is_iam_name, is_instance_id, partition_of_region};
@@ -30,6 +31,23 @@ pub enum TargetKind {
     Role(String),
     /// An EC2 instance, by its tag `Name`.
     Named(String),
+}
+
+/// Whether a thing with these tags has all that were typed.
+pub fn has_tags(tags: &BTreeMap<String, String>, typed: &[(String, String)]) -> bool {
+    typed.iter().all(|(key, value)| tags.get(key).is_some_and(|known| tag_matches(value, known)))
+}
+
+/// Whether a tag has a value that was typed, in which `*` stands for anything.
+pub fn tag_matches(typed: &str, value: &str) -> bool {
+    let mut pieces = typed.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(last) = pieces.next_back() else { return typed == value };
+    let middle = value.strip_prefix(first).and_then(|rest| rest.strip_suffix(last));
+    // The first place where a piece fits leaves the most for those behind it.
+    middle.is_some_and(|rest| {
+        pieces.try_fold(rest, |rest, piece| rest.split_once(piece).map(|(_, after)| after)).is_some()
+    })
 }
 
 /// Why a text is no target, and what to type instead.
@@ -161,6 +179,27 @@ fn hybrid(text: &str) -> TargetError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_in_the_value_of_a_tag_stands_for_anything() {
+        for (typed, value, expected) in [
+            ("prod", "prod", true),
+            ("prod", "Prod", false),
+            ("", "", true),
+            ("", "x", false),
+            ("*", "", true),
+            ("pro*", "prod", true),
+            ("pro*", "pro", true),
+            ("*od", "prod", true),
+            ("p*o*d", "prood", true),
+            ("p*x*d", "prood", false),
+            ("ab*ba", "aba", false),
+            ("a**b", "ab", true),
+            ("web-?", "web-1", false),
+        ] {
+            assert_eq!(tag_matches(typed, value), expected, "{typed} {value}");
+        }
+    }
 
     #[test]
     fn targets() {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -262,6 +263,8 @@ pub async fn open_live(
         regions = enabled_regions(&connection, &ask).await.map_err(|reason| {
             Stop::Failure(format!("cannot list the Regions of the account: `{}`: {}", reason.api, reason.message))
         })?;
+        // What is in no Region is judged for the default one, which is the first.
+        regions.sort_by_key(|region| *region != ask);
     }
     if regions.is_empty() {
         match connection.default_region() {
@@ -287,8 +290,9 @@ async fn find_names(
     for target in &mut targets {
         let TargetKind::Named(name) = &target.kind else { continue };
         let mut found: Vec<String> = Vec::new();
-        for region in regions {
-            match live::instances_named(connection, region, name).await {
+        let searched = join_all(regions.iter().map(|region| live::instances_named(connection, region, name))).await;
+        for named in searched {
+            match named {
                 Ok(named) => found.extend(named.into_iter().map(|instance| instance.id)),
                 Err(reason) => drop(unread.insert(name.clone(), reason)),
             }

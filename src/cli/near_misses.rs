@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::command_line::Command;
 use crate::facts::Instance;
+use crate::target::tag_matches;
 
 /// So many are proposed.
 const MOST: usize = 3;
@@ -12,7 +13,7 @@ const MOST: usize = 3;
 pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {
     let mut hints = Vec::new();
     for (key, value) in tags {
-        let has = |instance: &&Instance| instance.tags.get(key).is_some_and(|known| matches(value, known));
+        let has = |instance: &&Instance| instance.tags.get(key).is_some_and(|known| tag_matches(value, known));
         if instances.iter().any(has) {
             continue;
         }
@@ -32,12 +33,4 @@ pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {
         }
     }
     hints
-}
-
-/// Whether a value fits, in which `*` stands for anything.
-fn matches(pattern: &str, value: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == value,
-        Some((start, _)) => value.starts_with(start),
-    }
 }

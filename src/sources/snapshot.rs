@@ -2,7 +2,7 @@
 
 use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::target::{Target, TargetKind};
+use crate::target::{Target, TargetKind, has_tags};
 use iam_eval::arn::Arn;
 
 /// What to judge of a snapshot.
@@ -36,7 +36,7 @@ pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Resul
         Choice::Selection(tags) => facts
             .subjects
             .into_iter()
-            .filter(|subject| in_regions(subject) && has_tags(subject, tags))
+            .filter(|subject| in_regions(subject) && is_selected(subject, tags))
             .map(|subject| Subject { from_selection: true, ..subject })
             .collect(),
         Choice::Targets(targets) => {
@@ -94,11 +94,9 @@ fn id_of(subject: &Subject) -> Option<&str> {
     }
 }
 
-fn has_tags(subject: &Subject, tags: &[(String, String)]) -> bool {
+fn is_selected(subject: &Subject, tags: &[(String, String)]) -> bool {
     match &subject.kind {
-        SubjectKind::Instance(Fact::Known(instance)) => {
-            tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value))
-        }
+        SubjectKind::Instance(Fact::Known(instance)) => has_tags(&instance.tags, tags),
         // What could not be read may be one of them; it must not pass silently.
         SubjectKind::Instance(Fact::Unreadable(_)) => true,
         SubjectKind::Instance(Fact::Absent)

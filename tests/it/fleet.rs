@@ -374,7 +374,6 @@ fn what_cannot_be_meant_is_refused_before_any_call() {
         (&["--all", "--accounts", "org"][..], "`--assume-role NAME`"),
         (&["--all", "--assume-role", "Audit"], "`--accounts FILE`"),
         (&["--all-regions", "--region", "us-east-1"], "contradict"),
-        (&["i-0123456789abcdef0", "--all-regions"], "`--all` or `--tag`"),
         (&["i-0123456789abcdef0", "--accounts", "org", "--assume-role", "A"], "`--all` or `--tag`"),
         (&["--all", "--concurrency", "0"], "0 is not in 1..=256"),
         (&["--all", "--concurrency", "257"], "257 is not in 1..=256"),

@@ -114,7 +114,9 @@ fn a_selection_takes_the_instances_of_its_regions_that_have_all_tags() {
         (&["--all", "--region", OTHER, "--region", REGION], vec![&first, &second, &third, &ended]),
         (&["--tag", "env=prod"], vec![&first, &second]),
         (&["--tag", "env=prod", "--tag", "team=a b"], vec![&first]),
-        (&["--tag", "env=pro*"], vec![]),
+        (&["--tag", "env=pro*"], vec![&first, &second]),
+        (&["--tag", "env=*d", "--tag", "team=*"], vec![&first, &second]),
+        (&["--tag", "env=pro?"], vec![]),
         (&["--tag", "env="], vec![]),
     ] {
         let report = check(&sandbox, arguments);
@@ -224,4 +226,23 @@ fn a_name_that_may_not_be_searched_is_unknown() {
     assert!(finding.message.contains("`ec2:DescribeInstances`"), "{finding:?}");
     let fixed = sandbox.run(&["fix", "web 1", "--yes"]).expect(3);
     assert!(fixed.stdout.contains("`ec2:DescribeInstances`"), "{fixed:?}");
+}
+
+/// With `--all-regions` a named instance is found where it is.
+#[test]
+fn a_named_instance_is_found_in_another_region() {
+    let elsewhere = "i-00000000000000009";
+    let there = Instance::new(elsewhere).region(OTHER).tag("Name", "far").profile("web");
+    let stub = World::ready().instance(there).regions([OTHER, REGION]).serve();
+    let sandbox = Sandbox::at(&stub);
+    for target in [elsewhere, "far"] {
+        assert_eq!(check(&sandbox, &[target]).only().verdict, Verdict::Unknown);
+        let outcome = check(&sandbox, &[target, "--all-regions"]).only().clone();
+        assert_eq!((outcome.target.as_str(), outcome.verdict), (target, Verdict::Ready));
+        assert_eq!(outcome.region.as_deref(), Some(OTHER));
+    }
+    let nowhere = check(&sandbox, &["i-0000000000000000f", "--all-regions"]).only().clone();
+    assert_eq!((nowhere.verdict, nowhere.codes()), (Verdict::Unknown, vec![Code::InstanceNotFound]));
+    // What is in no Region is judged for the default one.
+    assert_eq!(check(&sandbox, &["role/web", "--all-regions"]).only().region.as_deref(), Some(REGION));
 }

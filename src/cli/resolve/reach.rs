@@ -48,11 +48,6 @@ pub fn reach(
         TargetSelection::Targets(_) if typed.accounts.is_some() => {
             mistakes.push("`--accounts` goes with `--all` or `--tag`; name a target of another account by its ARN, with credentials of that account".to_owned());
         }
-        TargetSelection::Targets(_) if typed.all_regions => {
-            mistakes.push(
-                "`--all-regions` goes with `--all` or `--tag`; for named targets give `--region`, or ARNs".to_owned(),
-            );
-        }
         TargetSelection::Unsaid | TargetSelection::Targets(_) | TargetSelection::Selection(_) => {}
     }
     if typed.all_regions && !regions.is_empty() {

@@ -23,6 +23,7 @@ use crate::aws::pages::Pages;
 use crate::aws::{self, Failure, RawInstances};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
 use crate::limits;
+use crate::target::has_tags;
 use iam_eval::arn::{Arn, partition_of_region};
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeInstances";
@@ -86,7 +87,7 @@ impl Choice<'_> {
     fn takes(&self, instance: &Instance) -> bool {
         match self {
             Choice::Named(wanted) => wanted.iter().any(|wanted| wanted.id == instance.id),
-            Choice::Tagged(tags) => tags.iter().all(|(key, value)| instance.tags.get(key) == Some(value)),
+            Choice::Tagged(tags) => has_tags(&instance.tags, tags),
             Choice::Listed => true,
         }
     }
@@ -190,8 +191,8 @@ pub(super) fn selected<'r>(
     associations: Associations,
     begun: oneshot::Sender<()>,
 ) -> impl Stream<Item = Result<Vec<RegionalInstance>, Unreadable>> + 'r {
-    // In a filter `*` and `?` are wildcards and `\` escapes them, so that more may come back than was asked for:
-    // what does not have the very tag is dropped again.
+    // In a filter `?` is a wildcard too and `\` escapes, so that more may come back than was asked for: what does not have the tags
+    // is dropped again.
     let pattern = |value: &str| value.replace('\\', "?");
     let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [pattern(value).as_str()])).collect();
     let of_associations = match associations {
