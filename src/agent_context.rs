@@ -269,7 +269,7 @@ fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource
 }
 
 /// The keys that only a request through a VPC endpoint carries.
-const ENDPOINT_KEYS: [&str; 7] = [
+pub const ENDPOINT_KEYS: [&str; 7] = [
     "aws:SourceVpc",
     "aws:SourceVpcArn",
     "aws:SourceVpce",
@@ -349,23 +349,13 @@ pub fn for_trust(service: &ServicePrincipal, now: Timestamp, given: &[ContextEnt
 /// first is looked at: a policy in force is one of the account's own organization.
 /// Source: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
 pub fn for_assume_role(caller: &Caller<'_>, service: &ServicePrincipal, given: &[ContextEntry]) -> Vec<Context> {
-    const NEVER_SENT: [&str; 9] = [
-        "aws:PrincipalOrgID",
-        "aws:PrincipalOrgPaths",
-        "aws:SourceVpc",
-        "aws:SourceVpcArn",
-        "aws:SourceVpce",
-        "aws:VpceAccount",
-        "aws:VpceOrgID",
-        "aws:VpceOrgPaths",
-        "aws:VpcSourceIp",
-    ];
     const OF_RESOURCE: [&str; 4] = ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths"];
     let mut context = for_trust(service, caller.now, &[]);
     context.set("aws:SecureTransport", Value::known("true"));
     context.set("aws:ViaAWSService", Value::known("false"));
     context.set_absent_prefix("aws:PrincipalTag/");
-    NEVER_SENT.iter().for_each(|key| context.set(key, Value::Absent));
+    let never_sent = ["aws:PrincipalOrgID", "aws:PrincipalOrgPaths"];
+    never_sent.iter().chain(&ENDPOINT_KEYS).for_each(|key| context.set(key, Value::Absent));
     let mut silent = context.clone();
     OF_RESOURCE.iter().for_each(|key| silent.set(key, Value::Absent));
     let mut contexts = vec![silent];

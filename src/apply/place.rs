@@ -136,7 +136,7 @@ impl Doubts {
         use std::os::unix::fs::MetadataExt as _;
 
         let owner = metadata.uid();
-        if owner != 0 && Some(owner) != self.user {
+        if is_another(owner, self.user) {
             self.all.push(format!("the {what} `{}` is owned by the user ID {owner}", path.display()));
         }
     }

@@ -280,7 +280,7 @@ impl Connection {
     /// A client for Route 53 in `partition`, whose endpoint is in the Region of IAM's.
     pub fn route53(&self, partition: &str) -> aws_sdk_route53::Client {
         // https://docs.aws.amazon.com/general/latest/gr/r53.html
-        let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
+        let region = ningxia_or_iam_region(partition);
         client(&self.route53, region, |region| {
             let config = aws_sdk_route53::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
             let config = shared!(self, config);
@@ -350,7 +350,7 @@ impl Connection {
     /// A client for Organizations in `partition`, whose endpoint is in the Region of IAM's.
     pub fn organizations(&self, partition: &str) -> aws_sdk_organizations::Client {
         // https://docs.aws.amazon.com/general/latest/gr/ao.html
-        let region = if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) };
+        let region = ningxia_or_iam_region(partition);
         client(&self.organizations, region, |region| {
             let config = aws_sdk_organizations::config::Builder::from(&self.config).region(region);
             let config = shared!(self, config);
@@ -378,6 +378,11 @@ impl Connection {
     {
         classify(api, self.endpoint_url(), error)
     }
+}
+
+/// The Region of what is global in a partition, but for IAM in China, which is in Beijing.
+fn ningxia_or_iam_region(partition: &str) -> &str {
+    if partition == "aws-cn" { "cn-northwest-1" } else { iam_region(partition) }
 }
 
 fn client<T: Clone>(clients: &Clients<T>, region: &str, make: impl FnOnce(Region) -> T) -> T {

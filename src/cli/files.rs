@@ -12,17 +12,15 @@ use crate::limits;
 use crate::sources::documents::Text;
 
 /// What stands for standard input in the place of a file.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 /// Reads a file of at most so many bytes as text. The error names the file and says what to do.
 ///
 /// # Errors
 /// If it cannot be read, is larger, or is not UTF-8.
 pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
-    if file != STANDARD_INPUT {
-        return read_file(Path::new(file), most).map(|(text, _)| text);
-    }
-    text("-", most, read_at_most(std::io::stdin().lock(), most))
+    let (name, bytes) = read_bytes(file, most)?;
+    text(name, bytes)
 }
 
 /// Reads a file of at most so many bytes, whatever they are; gives its name too.
@@ -30,46 +28,45 @@ pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
 /// # Errors
 /// If it cannot be read, or is larger.
 pub fn read_bytes(file: &OsStr, most: u64) -> Result<(String, Vec<u8>), String> {
-    let name = file.to_string_lossy().into_owned();
-    let bytes = match file == STANDARD_INPUT {
-        true => read_at_most(std::io::stdin().lock(), most),
-        false => open_and_read(Path::new(file), most),
-    };
-    let bytes = bytes.map_err(|error| cannot_read(&name, &error))?.ok_or_else(|| too_large(&name, most))?;
-    Ok((name, bytes))
+    if file == STANDARD_INPUT {
+        let bytes = within(STANDARD_INPUT, most, read_at_most(std::io::stdin().lock(), most))?;
+        return Ok((STANDARD_INPUT.to_owned(), bytes));
+    }
+    open_and_read(Path::new(file), most).map(|(name, bytes, _)| (name, bytes))
 }
 
-/// What a file holds, unless it is more than so many bytes.
-fn open_and_read(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() > most { Ok(None) } else { read_at_most(file, most) }
-}
-
-/// The same, with what describes the file that was opened, which is not what stands at its path a moment later. `-` is a name
-/// as any other.
+/// Reads a file as text, with what describes the file that was opened, which is not what stands at its path a moment later. `-` is a
+/// name as any other.
 ///
 /// # Errors
 /// As those of [`read`].
 pub fn read_file(path: &Path, most: u64) -> Result<(Text, Metadata), String> {
-    let name = path.to_string_lossy();
+    let (name, bytes, opened) = open_and_read(path, most)?;
+    Ok((text(name, bytes)?, opened))
+}
+
+fn open_and_read(path: &Path, most: u64) -> Result<(String, Vec<u8>, Metadata), String> {
+    let name = path.to_string_lossy().into_owned();
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(|error| cannot_read(&name, &error))?;
     let bytes = if metadata.len() > most { Ok(None) } else { read_at_most(file, most) };
-    Ok((text(&name, most, bytes)?, metadata))
+    let bytes = within(&name, most, bytes)?;
+    Ok((name, bytes, metadata))
 }
 
-/// What was read, as text. There is nothing where it was too large.
-fn text(name: &str, most: u64, bytes: std::io::Result<Option<Vec<u8>>>) -> Result<Text, String> {
-    let bytes = bytes.map_err(|error| cannot_read(name, &error))?;
-    let bytes = bytes.ok_or_else(|| too_large(name, most))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8"))?;
-    Ok(Text { name: name.to_owned(), text })
+/// What was read. There is nothing where it was more than so many bytes.
+fn within(name: &str, most: u64, bytes: std::io::Result<Option<Vec<u8>>>) -> Result<Vec<u8>, String> {
+    bytes.map_err(|error| cannot_read(name, &error))?.ok_or_else(|| {
+        let limit = limits::in_words(most);
+        format!("cannot read `{name}`: it is larger than {limit}, the limit for such a file; check the path")
+    })
 }
 
-fn too_large(name: &str, most: u64) -> String {
-    let limit = limits::in_words(most);
-    format!("cannot read `{name}`: it is larger than {limit}, the limit for such a file; check the path")
+fn text(name: String, bytes: Vec<u8>) -> Result<Text, String> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Text { name, text }),
+        Err(_) => Err(format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8")),
+    }
 }
 
 fn cannot_read(name: &str, error: &std::io::Error) -> String {

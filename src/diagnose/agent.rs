@@ -113,7 +113,7 @@ pub(super) fn findings(instance: &Instance, outcome: &Outcome, encrypted: bool, 
 
 /// Whether Systems Manager saw the agent as connected.
 pub(super) fn is_online(instance: &Instance) -> bool {
-    instance.agent.known().and_then(|agent| agent.ping.as_deref()) == Some("Online")
+    instance.agent.known().is_some_and(Agent::is_online)
 }
 
 fn too_old(agent: &Agent, encrypted: bool) -> Option<Finding> {

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use crate::agent_context::RequestSource;
+use crate::agent_context::{ENDPOINT_KEYS, RequestSource};
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
 use crate::needs::{ContextEntry, Cost, Place, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::report::{Finding, NeededFor, NotChecked, Permission, RoleSummary, Shared, Trust};
@@ -294,7 +294,7 @@ impl KeyMask {
         }
         let looks_at = |key: &str| keys.contains(key);
         KeyMask {
-            source: source || SOURCE_KEYS.iter().any(|key| looks_at(key)),
+            source: source || ENDPOINT_KEYS.iter().chain(&["aws:SourceIp"]).any(|key| looks_at(&key.to_lowercase())),
             id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
             vpc: looks_at("aws:ec2instancesourcevpc"),
             private_ip: looks_at("aws:ec2instancesourceprivateipv4") || looks_at("aws:vpcsourceip"),
@@ -313,18 +313,6 @@ impl KeyMask {
         }
     }
 }
-
-/// The keys that say where a request comes from, in lower case.
-const SOURCE_KEYS: [&str; 8] = [
-    "aws:sourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpcarn",
-    "aws:sourcevpce",
-    "aws:vpceaccount",
-    "aws:vpceorgid",
-    "aws:vpceorgpaths",
-    "aws:vpcsourceip",
-];
 
 /// Whether the policy of a resource names the session of a role, which has the id of the instance for its name.
 fn names_sessions(principals: &AwsPrincipals) -> bool {

@@ -52,6 +52,15 @@ impl<T> Fact<T> {
         }
     }
 
+    /// What comes of the datum.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Fact<U> {
+        match self {
+            Fact::Known(value) => Fact::Known(of(value)),
+            Fact::Absent => Fact::Absent,
+            Fact::Unreadable(reason) => Fact::Unreadable(reason),
+        }
+    }
+
     /// Why it could not be read, if so.
     pub fn unreadable(&self) -> Option<&Unreadable> {
         match self {
@@ -262,6 +271,13 @@ pub struct Agent {
     pub last_ping: Option<Timestamp>,
     /// `Windows`, `Linux` or `MacOS`.
     pub platform: Option<String>,
+}
+
+impl Agent {
+    /// Whether Systems Manager saw it as connected.
+    pub fn is_online(&self) -> bool {
+        self.ping.as_deref() == Some("Online")
+    }
 }
 
 /// The profile that an instance holds: a snapshot of name and id at the time of association.

@@ -65,7 +65,8 @@ pub struct Fix {
 
     /// After the changes, wait until the agents are connected; at most this many minutes [default: 40]
     #[arg(long, value_name = "MINUTES", num_args = 0..=1, require_equals = true, default_missing_value = "40",
-        value_parser = clap::value_parser!(u64).range(crate::limits::WAITS), help_heading = "Applying changes")]
+        value_parser = clap::value_parser!(u64).range(crate::limits::WAITS),
+        conflicts_with_all = ["dry_run", "emit", "snapshot"], help_heading = "Applying changes")]
     pub wait: Option<u64>,
 
     /// Stop after this many failed changes; until then, skip what depends on them and continue

@@ -204,7 +204,7 @@ pub struct Check {
 
     /// Also ask Session Manager whether each running instance that is named is connected, and show where it is not although it
     /// could; the verdict stays the same
-    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy"])]
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "cloudformation"])]
     pub confirm: bool,
 }
 

@@ -84,12 +84,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         let minutes = typed.wait.filter(|_| !record.dry_run);
         let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
         show.end(&titled(&parts), &report_of(&parts), false)?;
-        let exit = exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set());
-        return Ok(ended(if exit == Exit::Ready && waited == Some(Waited::NotConnected) {
-            Exit::Unknown
-        } else {
-            exit
-        }));
+        return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set(), waited)));
     }
     backups::check(&resolved, &parts)?;
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
@@ -121,8 +116,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     show.end(&titled(&parts), &report_of(&parts), true).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
-    let exit = exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set());
-    Ok(if exit == Exit::Ready && waited == Some(Waited::NotConnected) { Exit::Unknown } else { exit })
+    Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set(), waited))
 }
 
 /// Waits until the agents of what is ready now are connected, where that was asked for.
@@ -339,7 +333,7 @@ fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity
     };
     if changes.is_empty() {
         output::note(&format!("{}\n", crate::render::changes::planned(record)));
-        return Ok(exit_of(record, report, fail_on, false));
+        return Ok(exit_of(record, report, fail_on, false, None));
     }
     output::print(&text)?;
     // It did what was asked for, but for the targets that were refused.
@@ -350,7 +344,7 @@ fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity
 }
 
 /// The exit code that the contract of `fix` gives.
-fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool) -> Exit {
+fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool, waited: Option<Waited>) -> Exit {
     if interrupted {
         Exit::Interrupted
     } else if record.is_incomplete() {
@@ -358,6 +352,9 @@ fn exit_of(record: &Record, after: &Report, fail_on: Severity, interrupted: bool
     } else if record.dry_run && !record.steps.is_empty() {
         Exit::NotReady
     } else {
-        Exit::of(after, fail_on)
+        match Exit::of(after, fail_on) {
+            Exit::Ready if waited == Some(Waited::NotConnected) => Exit::Unknown,
+            exit => exit,
+        }
     }
 }

@@ -7,9 +7,10 @@ mod requirements;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use super::args;
 use super::baseline::Baselines;
+use super::files::{self, STANDARD_INPUT};
 use super::output::Destinations;
-use super::{args, files};
 use crate::apply::place;
 use crate::limits;
 use crate::needs::Requirements;
@@ -230,7 +231,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     let levels = LevelFiles::of(&typed.levels);
     let of_targets = typed.targets.targets.iter().filter(|target| *target == STANDARD_INPUT).count();
     let files: Vec<&OsString> = files.chain(levels.iter()).collect();
-    if files.iter().filter(|file| **file == "-").count() + of_targets > 1 {
+    if files.iter().filter(|file| **file == STANDARD_INPUT).count() + of_targets > 1 {
         mistakes.push("standard input (`-`) can be read only once; write the other documents to files".to_owned());
     }
     let preferences = preferences(typed.circumstances.preferences.as_deref(), &mut mistakes);
@@ -349,8 +350,6 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> TargetSelection {
     let parsed = parsed.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
     TargetSelection::Targets(parsed.collect())
 }
-
-const STANDARD_INPUT: &str = "-";
 
 /// A target on each line. Empty lines and what stands behind a `#` count for nothing.
 fn targets_of_standard_input() -> Result<Vec<String>, String> {

@@ -126,8 +126,7 @@ pub(super) async fn named(
         let agents = async {
             let agents = ssm::agents(reader, region, ids).await;
             let offline = |(_, agent): &(&String, &Fact<Agent>)| {
-                agent.unreadable().is_none()
-                    && agent.known().is_none_or(|agent| agent.ping.as_deref() != Some("Online"))
+                agent.unreadable().is_none() && !agent.known().is_some_and(Agent::is_online)
             };
             let asked =
                 agents.iter().filter(offline).map(async |(id, _)| (id.clone(), started(reader, region, id).await));

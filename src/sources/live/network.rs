@@ -18,7 +18,6 @@ use iam_eval::arn::partition_of_region;
 
 const VPC_ATTRIBUTE: &str = "ec2:DescribeVpcAttribute";
 const BLOCK_OPTIONS: &str = "ec2:DescribeVpcBlockPublicAccessOptions";
-const BLOCK_EXCLUSIONS: &str = "ec2:DescribeVpcBlockPublicAccessExclusions";
 const PREFIX_LIST: &str = "ec2:GetManagedPrefixListEntries";
 const HOSTED_ZONES: &str = "route53:ListHostedZonesByVPC";
 
@@ -26,6 +25,11 @@ const HOSTED_ZONES: &str = "route53:ListHostedZonesByVPC";
 const PAGE: i32 = 1000;
 /// The largest page of route tables.
 const ROUTE_TABLES_PAGE: i32 = 100;
+
+/// A list that AWS says there is none of is one that was not read: it can be empty, and not absent.
+fn unreadable<T>(failure: Failure) -> Fact<T> {
+    Fact::Unreadable(failure.into_unreadable())
+}
 
 /// Reads a list to its end: what each of its entries is, by id.
 macro_rules! list {
@@ -42,10 +46,7 @@ macro_rules! list {
                 }
                 Ok(page.next_token)
             });
-            match read.await {
-                Ok(()) => Fact::Known(all),
-                Err(failure) => Fact::Unreadable(failure.into_unreadable()),
-            }
+            read.await.map_or_else(unreadable, |()| Fact::Known(all))
         })
     };
 }
@@ -75,7 +76,7 @@ pub(super) async fn dns(reader: &Reader<'_>, region: &str, instances: &[&Instanc
                 let request = request.attribute(name.clone());
                 let answer = match reader.call(VPC_ATTRIBUTE, request.send()).await {
                     Ok(answer) => answer,
-                    Err(failure) => return Fact::Unreadable(failure.into_unreadable()),
+                    Err(failure) => return unreadable(failure),
                 };
                 let value = match name {
                     VpcAttributeName::EnableDnsSupport => answer.enable_dns_support,
@@ -246,11 +247,7 @@ async fn block_public_access(reader: &Reader<'_>, region: &str) -> Fact<BlockPub
         model::block_exclusion
     );
     let (mode, exclusions): (Result<String, Unreadable>, _) = join(options, exclusions).await;
-    let exclusions = match exclusions {
-        Fact::Known(all) => Fact::Known(all.into_values().flatten().collect()),
-        Fact::Absent => Fact::Absent,
-        Fact::Unreadable(reason) => Fact::Unreadable(Unreadable { api: BLOCK_EXCLUSIONS.to_owned(), ..reason }),
-    };
+    let exclusions = exclusions.map(|all| all.into_values().flatten().collect());
     match mode {
         Ok(mode) => Fact::Known(BlockPublicAccess { mode, exclusions }),
         // Where the service does not know the feature, it blocks nothing.
@@ -269,10 +266,7 @@ async fn prefix_lists(reader: &Reader<'_>, region: &str, ids: BTreeSet<String>) 
             cidrs.extend(page.entries.unwrap_or_default().into_iter().filter_map(|entry| entry.cidr));
             Ok(page.next_token)
         });
-        let fact = match read.await {
-            Ok(()) => Fact::Known(cidrs),
-            Err(failure) => Fact::Unreadable(failure.into_unreadable()),
-        };
+        let fact = read.await.map_or_else(unreadable, |()| Fact::Known(cidrs));
         (id, fact)
     });
     join_all(lists).await.into_iter().collect()
@@ -293,10 +287,7 @@ async fn private_zones(
             names.extend(page.hosted_zone_summaries.into_iter().map(|zone| zone.name.trim_end_matches('.').to_owned()));
             Ok(page.next_token)
         });
-        let fact = match read.await {
-            Ok(()) => Fact::Known(names),
-            Err(failure) => Fact::Unreadable(failure.into_unreadable()),
-        };
+        let fact = read.await.map_or_else(unreadable, |()| Fact::Known(names));
         (vpc, fact)
     });
     join_all(zones).await.into_iter().collect()

@@ -170,11 +170,7 @@ pub(super) fn with_endpoints(
 }
 
 pub(super) fn without_interfaces(endpoints: Fact<ById<(VpcEndpoint, Vec<String>)>>) -> Fact<ById<VpcEndpoint>> {
-    match endpoints {
-        Fact::Known(endpoints) => Fact::Known(endpoints.into_iter().map(|(id, (facts, _))| (id, facts)).collect()),
-        Fact::Absent => Fact::Absent,
-        Fact::Unreadable(reason) => Fact::Unreadable(reason),
-    }
+    endpoints.map(|endpoints| endpoints.into_iter().map(|(id, (facts, _))| (id, facts)).collect())
 }
 
 pub(super) fn nat_gateway(gateway: sdk::NatGateway) -> Option<(String, NatGateway)> {
