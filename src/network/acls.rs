@@ -13,27 +13,38 @@ const HTTPS: (u16, u16) = (443, 443);
 /// ([ephemeral ports](https://docs.aws.amazon.com/vpc/latest/userguide/custom-network-acl.html#nacl-ephemeral-ports)).
 const EPHEMERAL: (u16, u16) = (1024, 65535);
 
-/// The number of the last entry of each network ACL, which denies.
-const FINAL: i32 = 32767;
-
 /// Addresses with what they are called.
 #[derive(Debug, Clone)]
-pub(super) struct OtherSide<'a> {
-    pub(super) addresses: &'a Addresses,
+pub(super) struct OtherSide {
+    pub(super) addresses: Addresses,
     pub(super) name: AclPeer,
 }
 
+impl OtherSide {
+    /// The instance's own address.
+    pub(super) fn instance(place: &Place<'_>) -> OtherSide {
+        let address = place.interface.private_ip.as_deref();
+        let addresses = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
+        OtherSide { addresses, name: AclPeer::Instance(address.map(str::to_owned)) }
+    }
+
+    /// Public addresses of AWS.
+    pub(super) fn public(addresses: &Addresses) -> OtherSide {
+        OtherSide { addresses: addresses.clone(), name: AclPeer::PublicAddresses }
+    }
+}
+
 /// Whether connections from within the subnet to the other side, and the answers to them, pass its border.
-pub(super) fn lets_out(place: &Place<'_>, subnet: &str, to: OtherSide<'_>) -> Leg {
+pub(super) fn lets_out(place: &Place<'_>, subnet: &str, to: &OtherSide) -> Leg {
     crosses(place, subnet, to, [(Direction::Outbound, HTTPS), (Direction::Inbound, EPHEMERAL)])
 }
 
 /// Whether connections from the other side into the subnet, and the answers to them, pass its border.
-pub(super) fn lets_in(place: &Place<'_>, subnet: &str, from: OtherSide<'_>) -> Leg {
+pub(super) fn lets_in(place: &Place<'_>, subnet: &str, from: &OtherSide) -> Leg {
     crosses(place, subnet, from, [(Direction::Inbound, HTTPS), (Direction::Outbound, EPHEMERAL)])
 }
 
-fn crosses(place: &Place<'_>, subnet: &str, other: OtherSide<'_>, needed: [(Direction, (u16, u16)); 2]) -> Leg {
+fn crosses(place: &Place<'_>, subnet: &str, other: &OtherSide, needed: [(Direction, (u16, u16)); 2]) -> Leg {
     let (id, acl) = match acl_of(place, subnet) {
         Ok(found) => found,
         Err(unknown) => return Leg::unknown(unknown),
@@ -48,7 +59,7 @@ fn crosses(place: &Place<'_>, subnet: &str, other: OtherSide<'_>, needed: [(Dire
             ports: denied.ports,
             other_side: other.name.clone(),
         };
-        match decide(acl, direction, other.addresses, ports) {
+        match decide(acl, direction, &other.addresses, ports) {
             Decided::Allowed => {}
             Decided::Denied(denied) => {
                 leg.obstacles.push(PathObstacle::NetworkAcl { rule: rule(Denied { ports, ..denied }) });
@@ -127,7 +138,7 @@ fn decide(acl: &NetworkAcl, direction: Direction, addresses: &Addresses, ports: 
         open = rest;
     }
     // The final deny is not always listed.
-    let last = open.first().map(|open| Denied { rule: FINAL, ports: open.ports });
+    let last = open.first().map(|open| Denied { rule: AclRule::FINAL, ports: open.ports });
     match denied.or(last) {
         None => Decided::Allowed,
         Some(denied) if allows => Decided::InPart(denied),

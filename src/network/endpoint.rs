@@ -2,10 +2,10 @@
 
 use super::acls::{OtherSide, lets_in, lets_out};
 use super::addresses::{Addresses, of_cidr};
-use super::groups::{Allowed, Peer, allowed, prefix_list};
+use super::groups::{self, Allowed, Peer, allowed, prefix_list};
 use super::leg::Leg;
 use super::public::public_addresses;
-use super::routes::{Target, is_of_gateway_endpoint, routed, table_of, target, unknown_target};
+use super::routes::{Target, blackhole, is_of_gateway_endpoint, routed, table_of, target, unknown_target};
 use super::{Decision, Place, Source, read};
 use crate::facts::VpcEndpoint;
 use crate::report::{AclPeer, Direction, FarSide, PathObstacle, PathUnknown, Via};
@@ -112,18 +112,7 @@ fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg 
 }
 
 fn egress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String], addresses: &Addresses) -> Leg {
-    let own = &place.interface.security_groups;
-    let to = || FarSide::Endpoint(endpoint.id.to_owned());
-    match allowed(place, own, Direction::Outbound, Peer { addresses, groups, prefix_list: None }) {
-        Allowed::All => Leg::default(),
-        Allowed::Nothing => {
-            Leg::closed(PathObstacle::Egress { groups: own.clone(), to: to(), to_groups: groups.to_vec() })
-        }
-        Allowed::Part => {
-            Leg::unknown(PathUnknown::PartlyAllowed { groups: own.clone(), to: to(), direction: Direction::Outbound })
-        }
-        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
-    }
+    groups::egress(place, Peer { addresses, groups, prefix_list: None }, FarSide::Endpoint(endpoint.id.to_owned()))
 }
 
 /// The interfaces of an endpoint; where they were not read, its subnets say where they are.
@@ -162,14 +151,12 @@ fn between(place: &Place<'_>, interface: &Interface) -> Leg {
     if interface.subnet == *own_subnet {
         return Leg::default();
     }
-    let address = place.interface.private_ip.as_deref();
-    let own = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
-    let there = OtherSide { addresses: &interface.addresses, name: AclPeer::Addresses(interface.name.clone()) };
-    let mut leg = lets_out(place, own_subnet, there);
-    let name = AclPeer::Instance(address.map(str::to_owned));
-    leg.needs(lets_in(place, &interface.subnet, OtherSide { addresses: &own, name }));
+    let own = OtherSide::instance(place);
+    let name = AclPeer::Addresses(interface.name.clone());
+    let mut leg = lets_out(place, own_subnet, &OtherSide { addresses: interface.addresses.clone(), name });
+    leg.needs(lets_in(place, &interface.subnet, &own));
     leg.needs(local_route(place, own_subnet, &interface.addresses, interface.is_exact));
-    leg.needs(local_route(place, &interface.subnet, &own, true));
+    leg.needs(local_route(place, &interface.subnet, &own.addresses, true));
     leg
 }
 
@@ -186,12 +173,7 @@ fn local_route(place: &Place<'_>, subnet: &str, to: &Addresses, is_exact: bool) 
         match target(route) {
             Target::Local => {}
             Target::Blackhole if is_exact && leg.unknowns.is_empty() => {
-                leg.obstacles.push(PathObstacle::Blackhole {
-                    table: table.id.to_owned(),
-                    subnet: subnet.to_owned(),
-                    destination: route.destination.clone(),
-                    target: route.target.clone(),
-                });
+                leg.obstacles.push(blackhole(table, subnet, route));
             }
             _ => leg.unknowns.push(unknown_target(table, route)),
         }
@@ -216,9 +198,9 @@ pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Opt
     let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
     let (id, state) = (endpoint.id.to_owned(), endpoint.endpoint.state.clone());
     if route.is_blackhole || endpoint.is_gone() {
-        leg.obstacles.push(PathObstacle::EndpointState { endpoint: id, state });
+        leg.obstacles.push(PathObstacle::EndpointState { endpoint: id.clone(), state });
     } else if !endpoint.is_available() {
-        leg.unknowns.push(PathUnknown::EndpointState { endpoint: id, state });
+        leg.unknowns.push(PathUnknown::EndpointState { endpoint: id.clone(), state });
     }
     let list = prefix_list(place.network, &route.destination).ok();
     let listed = list.and_then(|list| {
@@ -226,25 +208,8 @@ pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Opt
         list.iter().try_fold(Addresses::default(), add).filter(|all| !all.is_empty())
     });
     let addresses = listed.unwrap_or_else(|| public_addresses(place));
-    let groups = &place.interface.security_groups;
     let peer = Peer { addresses: &addresses, groups: &[], prefix_list: Some(&route.destination) };
-    let to = || FarSide::Endpoint(endpoint.id.to_owned());
-    match allowed(place, groups, Direction::Outbound, peer) {
-        Allowed::All => {}
-        Allowed::Nothing => {
-            let (groups, to_groups) = (groups.clone(), Vec::new());
-            leg.obstacles.push(PathObstacle::Egress { groups, to: to(), to_groups });
-        }
-        Allowed::Part => {
-            let (groups, direction) = (groups.clone(), Direction::Outbound);
-            leg.unknowns.push(PathUnknown::PartlyAllowed { groups, to: to(), direction });
-        }
-        Allowed::Unknown(unknowns) => leg.unknowns.extend(unknowns),
-    }
-    leg.needs(lets_out(
-        place,
-        &place.interface.subnet,
-        OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses },
-    ));
+    leg.needs(groups::egress(place, peer, FarSide::Endpoint(id)));
+    leg.needs(lets_out(place, &place.interface.subnet, &OtherSide::public(&addresses)));
     Some(leg)
 }

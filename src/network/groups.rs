@@ -2,9 +2,10 @@
 //! ([security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html)).
 
 use super::addresses::{Addresses, of_cidr};
+use super::leg::Leg;
 use super::{Place, read};
 use crate::facts::{GroupRule, Network, SecurityGroup};
-use crate::report::{Direction, PathUnknown};
+use crate::report::{Direction, FarSide, PathObstacle, PathUnknown};
 
 /// The other side of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,17 @@ pub(super) fn allowed(place: &Place<'_>, groups: &[String], direction: Direction
         Allowed::Nothing
     } else {
         Allowed::Part
+    }
+}
+
+/// Whether the security groups of the instance let its connections to the other side out.
+pub(super) fn egress(place: &Place<'_>, peer: Peer<'_>, to: FarSide) -> Leg {
+    let groups = place.interface.security_groups.clone();
+    match allowed(place, &groups, Direction::Outbound, peer) {
+        Allowed::All => Leg::default(),
+        Allowed::Nothing => Leg::closed(PathObstacle::Egress { groups, to, to_groups: peer.groups.to_vec() }),
+        Allowed::Part => Leg::unknown(PathUnknown::PartlyAllowed { groups, to }),
+        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
     let names = Names { place, service, interfaces, has_gateway };
     match own_name_servers(place) {
         None => names.of_amazon(public),
-        Some(unknown) => names.anywhere(public).perhaps(unknown),
+        Some(unknown) => names.anywhere(public, unknown.clone()).perhaps(unknown),
     }
 }
 
@@ -97,7 +97,7 @@ impl Names<'_> {
     }
 
     /// Where a name may lead that nobody sees.
-    fn anywhere(&self, public: Leg) -> Leg {
+    fn anywhere(&self, public: Leg, why: PathUnknown) -> Leg {
         let mut legs = vec![public];
         legs.extend(
             self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
@@ -108,7 +108,7 @@ impl Names<'_> {
         };
         // Something of that name in a network that is connected to this one.
         legs.extend(beyond.map(Leg::unknown));
-        either(legs, PathUnknown::PrivateZones { vpc: self.place.vpc.to_owned() })
+        either(legs, why)
     }
 
     /// With the name servers of Amazon.
@@ -122,7 +122,7 @@ impl Names<'_> {
         let serves = |endpoint: &&Endpoint<'_>| endpoint.endpoint.private_dns && endpoint.is_available();
         let serving: Vec<Endpoint<'_>> = self.interfaces.iter().filter(serves).copied().collect();
         match attribute(|dns| &dns.support) {
-            Err(unknown) => return self.anywhere(public).anonymous().unless(unknown),
+            Err(unknown) => return self.anywhere(public, unknown.clone()).anonymous().unless(unknown),
             // Nothing answers, so that the host must have other name servers, which know no endpoint.
             Ok(false) => return self.without(DnsAttribute::Support, public, serving.first()),
             Ok(true) => {}
@@ -173,8 +173,11 @@ impl Names<'_> {
     fn without_serving(&self, public: Leg) -> Leg {
         let mut leg = match self.zone() {
             Zone::None => public,
-            Zone::Catches(zone) => self.anywhere(public).perhaps(PathUnknown::PrivateZone { zone }),
-            Zone::NotKnown(unknown) => match self.anywhere(public.clone()) {
+            Zone::Catches(zone) => {
+                let why = PathUnknown::PrivateZone { zone };
+                self.anywhere(public, why.clone()).perhaps(why)
+            }
+            Zone::NotKnown(unknown) => match self.anywhere(public.clone(), unknown.clone()) {
                 // There is nothing else where it could lead.
                 leg if leg == public => public,
                 leg if leg.is_closed() => leg,

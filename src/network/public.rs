@@ -2,20 +2,20 @@
 
 use super::acls::{OtherSide, lets_in, lets_out};
 use super::addresses::{Addresses, of_cidr};
-use super::groups::{Allowed, Peer, allowed};
+use super::groups::{Peer, egress};
 use super::leg::{Leg, either};
-use super::routes::{Table, Target, routed, table_of, target, unknown_target};
+use super::routes::{Table, Target, blackhole, routed, table_of, target, unknown_target};
 use super::{Place, Source, read};
-use crate::facts::{NatGateway, Route};
-use crate::report::{AclPeer, Direction, FarSide, PathObstacle, PathUnknown, Via};
+use crate::facts::NatGateway;
+use crate::report::{FarSide, PathObstacle, PathUnknown, Via};
 
 /// The public way from the instance.
 pub(super) fn leg(place: &Place<'_>) -> Leg {
     let addresses = public_addresses(place);
-    let to = OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses };
+    let peer = Peer { addresses: &addresses, groups: &[], prefix_list: None };
     let mut leg = by_routes(place, &addresses);
-    leg.needs(egress(place, &addresses));
-    leg.needs(lets_out(place, &place.interface.subnet, to));
+    leg.needs(egress(place, peer, FarSide::PublicAddresses));
+    leg.needs(lets_out(place, &place.interface.subnet, &OtherSide::public(&addresses)));
     leg
 }
 
@@ -23,25 +23,6 @@ pub(super) fn leg(place: &Place<'_>) -> Leg {
 pub(super) fn public_addresses(place: &Place<'_>) -> Addresses {
     let cidrs = place.network.vpcs.known().and_then(|vpcs| vpcs.get(place.vpc)).map_or(&[][..], |vpc| &vpc.cidrs);
     cidrs.iter().filter_map(|cidr| of_cidr(cidr).ok()).fold(Addresses::public(), |rest, cidr| rest.minus(&cidr))
-}
-
-fn egress(place: &Place<'_>, addresses: &Addresses) -> Leg {
-    let groups = &place.interface.security_groups;
-    let peer = Peer { addresses, groups: &[], prefix_list: None };
-    match allowed(place, groups, Direction::Outbound, peer) {
-        Allowed::All => Leg::default(),
-        Allowed::Nothing => Leg::closed(PathObstacle::Egress {
-            groups: groups.clone(),
-            to: FarSide::PublicAddresses,
-            to_groups: Vec::new(),
-        }),
-        Allowed::Part => Leg::unknown(PathUnknown::PartlyAllowed {
-            groups: groups.clone(),
-            to: FarSide::PublicAddresses,
-            direction: Direction::Outbound,
-        }),
-        Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
-    }
 }
 
 fn by_routes(place: &Place<'_>, addresses: &Addresses) -> Leg {
@@ -68,15 +49,6 @@ fn by_routes(place: &Place<'_>, addresses: &Addresses) -> Leg {
     }
     legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
     either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() })
-}
-
-fn blackhole(table: Table<'_>, subnet: &str, route: &Route) -> PathObstacle {
-    PathObstacle::Blackhole {
-        table: table.id.to_owned(),
-        subnet: subnet.to_owned(),
-        destination: route.destination.clone(),
-        target: route.target.clone(),
-    }
 }
 
 fn no_route(table: Table<'_>, subnet: &str) -> PathObstacle {
@@ -196,12 +168,9 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
     legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
     leg.through.extend(gateways);
     leg.needs(either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() }));
-    leg.needs(lets_out(place, subnet, OtherSide { addresses: &addresses, name: AclPeer::PublicAddresses }));
+    leg.needs(lets_out(place, subnet, &OtherSide::public(&addresses)));
     if subnet != place.interface.subnet {
-        let address = place.interface.private_ip.as_deref();
-        let own = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
-        let name = AclPeer::Instance(address.map(str::to_owned));
-        leg.needs(lets_in(place, subnet, OtherSide { addresses: &own, name }));
+        leg.needs(lets_in(place, subnet, &OtherSide::instance(place)));
     }
     leg.needs(public_access(place, &[&place.interface.subnet, subnet], Via::NatGateway));
     leg

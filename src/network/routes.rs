@@ -7,7 +7,7 @@ use super::addresses::{Addresses, of_cidr, prefix_length};
 use super::groups::prefix_list;
 use super::{Place, read};
 use crate::facts::{Route, RouteTable};
-use crate::report::PathUnknown;
+use crate::report::{PathObstacle, PathUnknown};
 
 /// A route table with its id.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +118,16 @@ pub(super) fn beyond(place: &Place<'_>, table: Table<'_>) -> Option<PathUnknown>
 pub(super) fn unknown_target(table: Table<'_>, route: &Route) -> PathUnknown {
     PathUnknown::Target {
         table: table.id.to_owned(),
+        destination: route.destination.clone(),
+        target: route.target.clone(),
+    }
+}
+
+/// That the target of a route is not available.
+pub(super) fn blackhole(table: Table<'_>, subnet: &str, route: &Route) -> PathObstacle {
+    PathObstacle::Blackhole {
+        table: table.id.to_owned(),
+        subnet: subnet.to_owned(),
         destination: route.destination.clone(),
         target: route.target.clone(),
     }

@@ -144,6 +144,11 @@ impl AclRule {
     }
 }
 
+impl AclRule {
+    /// The number of the last entry of each network ACL, which denies.
+    pub const FINAL: i32 = 32767;
+}
+
 /// An attribute of a VPC that decides on names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -255,7 +260,7 @@ pub enum PathUnknown {
     /// The attribute is off that names need, and the host may have name servers of its own.
     VpcDns { vpc: String, attribute: DnsAttribute },
     /// The security groups allow only some of the addresses on the other side.
-    PartlyAllowed { groups: Vec<String>, to: FarSide, direction: Direction },
+    PartlyAllowed { groups: Vec<String>, to: FarSide },
     /// The network ACL does so, or only some of the ports.
     NetworkAcl { rule: AclRule },
     /// It is not documented what VPC Block Public Access does here.

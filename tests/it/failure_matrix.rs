@@ -22,6 +22,7 @@ use crate::support::model::{Bucket, Instance, Key, Level, LogGroup, Member, Poli
 use crate::support::report::Verdict;
 use crate::support::stub::{Call, Stub};
 use crate::support::world::{ACCOUNT, INSTANCE, World};
+use crate::support::world_network;
 
 const MEMBER: &str = "444455556666";
 /// No run needs more.
@@ -537,26 +538,10 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The reads of the network path, each with the same rule: what it leaves unknown is never closed, and the rest is judged.
-const NETWORK: [&str; 13] = [
-    "DescribeDhcpOptions",
-    "DescribeInternetGateways",
-    "DescribeNatGateways",
-    "DescribeNetworkAcls",
-    "DescribeNetworkInterfaces",
-    "DescribeRouteTables",
-    "DescribeSecurityGroups",
-    "DescribeSubnets",
-    "DescribeVpcAttribute",
-    "DescribeVpcBlockPublicAccessExclusions",
-    "DescribeVpcBlockPublicAccessOptions",
-    "DescribeVpcEndpoints",
-    "DescribeVpcs",
-];
-
+/// The reads of the network path have one rule: what they leave unknown is never closed, and the rest is judged.
 #[test]
 fn a_read_of_the_network_that_fails_closes_nothing() {
-    for action in NETWORK {
+    for action in world_network::READS {
         for answer in [Answer::unauthorized(), Answer::internal(), Answer::xml("<html>")] {
             let stub = World::ready().fail(action, answer).serve();
             let output = Sandbox::at(&stub).run(&["check", INSTANCE, "-o", "json"]).expect(0);
@@ -579,7 +564,7 @@ fn without_a_fault_every_run_is_ready_and_makes_its_calls() {
             assert!(!stub.calls_of(read.action).is_empty(), "{run:?} does not make `{}`", read.api);
         }
         // Nor any that has no row.
-        let rows: BTreeSet<&str> = reads().map(|read| read.action).chain(NETWORK).collect();
+        let rows: BTreeSet<&str> = reads().map(|read| read.action).chain(world_network::READS).collect();
         assert!(stub.actions().iter().all(|action| rows.contains(action.as_str())), "{:?}", stub.counts());
     }
 }

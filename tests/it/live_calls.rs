@@ -10,6 +10,7 @@ use crate::support::model::{Bucket, EC2_TRUST, Instance, Key, Level, Policy, Pro
 use crate::support::report::Verdict;
 use crate::support::stub::Stub;
 use crate::support::world::{ACCOUNT, INSTANCE, World};
+use crate::support::world_network;
 
 /// The ready world, its role with this many policies besides.
 fn with_policies(inline: usize, managed: usize) -> World {
@@ -45,26 +46,8 @@ fn an_instance_costs_five_calls_one_after_another() {
         "GetDocument",
         "GetServiceSetting",
     ]);
-    stub.together(&[
-        "GetInstanceProfile",
-        "GetKeyPolicy",
-        "ListParents",
-        "ListPoliciesForTarget",
-        "DescribeVpcs",
-        "DescribeVpcAttribute",
-        "DescribeVpcAttribute",
-        "DescribeDhcpOptions",
-        "DescribeSubnets",
-        "DescribeRouteTables",
-        "DescribeSecurityGroups",
-        "DescribeNetworkAcls",
-        "DescribeVpcEndpoints",
-        "DescribeNetworkInterfaces",
-        "DescribeNatGateways",
-        "DescribeInternetGateways",
-        "DescribeVpcBlockPublicAccessOptions",
-        "DescribeVpcBlockPublicAccessExclusions",
-    ]);
+    let chain = ["GetInstanceProfile", "GetKeyPolicy", "ListParents", "ListPoliciesForTarget", "DescribeVpcAttribute"];
+    stub.together(&[&chain[..], &world_network::READS].concat());
     stub.together(&[
         "GetRole",
         "ListAttachedRolePolicies",

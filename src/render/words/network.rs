@@ -1,5 +1,7 @@
 //! The network path from the agent to the services that it calls.
 
+use std::collections::BTreeSet;
+
 use iam_eval::{StatementReference, UnknownReason};
 
 use super::phrases::{actions as in_words, dependencies, listed, statements, unreadable};
@@ -8,9 +10,6 @@ use crate::command_line::Command;
 use crate::report::{
     AclPeer, AclRule, Direction, DnsAttribute, FarSide, PathObstacle, PathUnknown, PathWeight, Service,
 };
-
-/// The number of the last rule of each network ACL.
-const FINAL: i32 = 32767;
 
 const CONNECTED: &str = "; the agent is connected anyway, in a way that is not visible from outside the instance";
 const LOST: &str = "; sessions do not need it, but their logs are lost";
@@ -60,7 +59,7 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
             Words::new(format!("{} ({services})", denies(rule)), allow_in_acl(rule, place))
         }
         PathObstacle::NoRoute { table, subnet, nat_gateway: Some(nat), internet_gateway } => {
-            no_way_out(table, subnet, nat, internet_gateway.as_deref(), services, place)
+            no_way_out(table, subnet, nat, internet_gateway.as_deref(), services)
         }
         PathObstacle::NoRoute { table, subnet, nat_gateway: None, .. } => Words::new(
             format!(
@@ -71,13 +70,14 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
             ),
         ),
         PathObstacle::Blackhole { table, subnet, destination, target } => {
-            let target = target.as_ref().map(|target| format!("`{target}`, ")).unwrap_or_default();
+            // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
+            let target = target.as_ref().map(|target| format!(" `{target}`")).unwrap_or_default();
             Words::new(
                 format!(
-                    "the route to `{destination}` in route table `{table}` of subnet `{subnet}` leads to {target}a target that no longer \
-                     exists ({services})"
+                    "the route to `{destination}` in route table `{table}` of subnet `{subnet}` is a blackhole: its target{target} is not \
+                     available ({services})"
                 ),
-                format!("point the route to a target that exists, or create interface endpoints for {services}"),
+                format!("point the route to an available target, or create interface endpoints for {services}"),
             )
         }
         PathObstacle::NoPublicAddress { table, gateway } => Words::new(
@@ -140,14 +140,12 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
 }
 
 /// That the subnet of a NAT gateway leads to no internet gateway.
-fn no_way_out(table: &str, subnet: &str, nat: &str, gateway: Option<&str>, services: &str, place: &Place<'_>) -> Words {
+fn no_way_out(table: &str, subnet: &str, nat: &str, gateway: Option<&str>, services: &str) -> Words {
     let remedy = match gateway {
         Some(gateway) => {
-            let command = Command::new("aws ec2 create-route")
-                .option("--route-table-id", table)
-                .and("--destination-cidr-block 0.0.0.0/0")
-                .option("--gateway-id", gateway);
-            format!("run `{}`, or move the NAT gateway to a public subnet", place.in_region(command))
+            format!(
+                "create the NAT gateway in a public subnet, or route `0.0.0.0/0` of `{table}` to internet gateway `{gateway}`"
+            )
         }
         None => "attach an internet gateway to the VPC, and route to it from the subnet of the NAT gateway".to_owned(),
     };
@@ -159,10 +157,18 @@ fn no_way_out(table: &str, subnet: &str, nat: &str, gateway: Option<&str>, servi
     )
 }
 
+fn attribute_name(attribute: DnsAttribute) -> &'static str {
+    match attribute {
+        DnsAttribute::Support => "enableDnsSupport",
+        DnsAttribute::Hostnames => "enableDnsHostnames",
+    }
+}
+
 fn of_dns(vpc: &str, attribute: DnsAttribute, endpoint: Option<&str>, services: &str, place: &Place<'_>) -> Words {
-    let (name, flag) = match attribute {
-        DnsAttribute::Support => ("enableDnsSupport", "--enable-dns-support"),
-        DnsAttribute::Hostnames => ("enableDnsHostnames", "--enable-dns-hostnames"),
+    let name = attribute_name(attribute);
+    let flag = match attribute {
+        DnsAttribute::Support => "--enable-dns-support",
+        DnsAttribute::Hostnames => "--enable-dns-hostnames",
     };
     let effect = match endpoint {
         Some(endpoint) => format!("the name of {services} does not lead to endpoint `{endpoint}`"),
@@ -222,7 +228,7 @@ fn allow_in(groups: &[String], from_groups: &[String], place: &Place<'_>) -> Str
 fn denies(rule: &AclRule) -> String {
     let AclRule { acl, subnet, rule: number, direction, ports, other_side } = rule;
     let by = match *number {
-        FINAL => format!("no rule of network ACL `{acl}` of subnet `{subnet}` allows"),
+        AclRule::FINAL => format!("no rule of network ACL `{acl}` of subnet `{subnet}` allows"),
         number => format!("rule {number} of network ACL `{acl}` of subnet `{subnet}` denies"),
     };
     let peer = match other_side {
@@ -262,11 +268,14 @@ fn allow_in_acl(rule: &AclRule, place: &Place<'_>) -> String {
         .option("--port-range", format!("From={},To={}", ports.0, ports.1))
         .option("--cidr-block", cidr)
         .and("--rule-action allow");
+    let number = match rule.rule {
+        // There is no number below it.
+        ..=1 => "after giving rule 1 a higher number".to_owned(),
+        denies => format!("with a free number below {denies}"),
+    };
     format!(
-        "run `{}` with a free number below {}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both \
-         need a rule",
-        place.in_region(command),
-        rule.rule
+        "run `{}` {number}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both need a rule",
+        place.in_region(command)
     )
 }
 
@@ -324,7 +333,8 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
             Words::new(format!("endpoint `{endpoint}` is `{state}`, not `available`"), "wait, and check again")
         }
         PathUnknown::SomeOfEndpoint { endpoint, closed_by } => {
-            let ids: Vec<String> = closed_by.iter().flat_map(PathObstacle::ids).map(|id| format!("`{id}`")).collect();
+            let ids: BTreeSet<&str> = closed_by.iter().flat_map(PathObstacle::ids).collect();
+            let ids: Vec<String> = ids.into_iter().map(|id| format!("`{id}`")).collect();
             Words::new(
                 format!(
                     "only some network interfaces of endpoint `{endpoint}` can be reached, because of {}",
@@ -350,24 +360,17 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
             "allow the caller `route53:ListHostedZonesByVPC`",
         ),
         PathUnknown::VpcDns { vpc, attribute } => {
-            let name = match attribute {
-                DnsAttribute::Support => "enableDnsSupport",
-                DnsAttribute::Hostnames => "enableDnsHostnames",
-            };
+            let name = attribute_name(*attribute);
             Words::new(
                 format!("`{name}` is disabled in VPC `{vpc}`, so what resolves the name is not known"),
                 format!("enable `{name}`"),
             )
         }
-        PathUnknown::PartlyAllowed { groups, to, direction } => {
-            let (word, preposition) = match direction {
-                Direction::Inbound => ("inbound", "from"),
-                Direction::Outbound => ("outbound", "to"),
-            };
+        PathUnknown::PartlyAllowed { groups, to } => {
             let verb = if groups.len() == 1 { "allows" } else { "allow" };
             Words::new(
                 format!(
-                    "{} {verb} {word} TCP 443 only {preposition} some of {}",
+                    "{} {verb} outbound TCP 443 only to some of {}",
                     security_groups(groups),
                     match to {
                         FarSide::Endpoint(id) => format!("the addresses of endpoint `{id}`"),

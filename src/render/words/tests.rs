@@ -793,7 +793,7 @@ fn path_unknowns() -> Vec<PathUnknown> {
         PathUnknown::PrivateZones { vpc: vpc() },
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Support },
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Hostnames },
-        PathUnknown::PartlyAllowed { groups: groups(), to: FarSide::PublicAddresses, direction: Direction::Outbound },
+        PathUnknown::PartlyAllowed { groups: groups(), to: FarSide::PublicAddresses },
         PathUnknown::NetworkAcl { rule: acl_rule(32767, Direction::Inbound, (1024, 32767), AclPeer::PublicAddresses) },
         PathUnknown::BlockPublicAccess { vpc: vpc(), mode: "block-bidirectional".to_owned() },
         PathUnknown::NotACidr { text: "10.0.0.0/33".to_owned() },

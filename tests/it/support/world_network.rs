@@ -56,6 +56,29 @@ impl World {
     }
 }
 
+/// The reads that every check of a running instance makes of its network.
+pub const READS: [&str; 13] = [
+    "DescribeDhcpOptions",
+    "DescribeInternetGateways",
+    "DescribeNatGateways",
+    "DescribeNetworkAcls",
+    "DescribeNetworkInterfaces",
+    "DescribeRouteTables",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+    "DescribeVpcAttribute",
+    "DescribeVpcBlockPublicAccessExclusions",
+    "DescribeVpcBlockPublicAccessOptions",
+    "DescribeVpcEndpoints",
+    "DescribeVpcs",
+];
+
+/// Everything that a check may have to be allowed for the network path, as the actions that it needs.
+pub fn actions() -> impl Iterator<Item = String> {
+    let of_some = ["ec2:GetConsoleOutput", "ec2:GetManagedPrefixListEntries", "route53:ListHostedZonesByVPC"];
+    READS.iter().map(|action| format!("ec2:{action}")).chain(of_some.map(str::to_owned))
+}
+
 const LIST: &str = "pl-0abc";
 
 fn endpoint(vpc: &str, _: &str) -> String {
