@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
+use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, digits, fold};
 use super::sanitize::{terminal as clean, word};
 use super::text::{Detail, Layout};
 use super::words::{self, Words};
 use crate::command_line::Command;
-use crate::report::{Known, Report, Summary, Verdict};
+use crate::report::{Known, Report, Verdict};
 
 use command::Mending;
 pub use grouping::{Blame, Cause, Caution, Ground, Kind, Member, causes, cautions};
@@ -50,7 +50,7 @@ pub fn render(report: &Report, layout: Layout, fixes: Option<Fixes<'_>>) -> Stri
         page.ready(report, &counts);
         page.not_checked(report);
     }
-    page.line(0, &summary(report.summary()));
+    page.line(0, &page::summary(report.summary()));
     page.text
 }
 
@@ -167,7 +167,7 @@ impl Page<'_> {
             Verdict::NotReady => ("not ready", BAD),
             _ => ("unknown", OPEN),
         };
-        let known = if cause.is_known() { " (known)" } else { "" };
+        let known = words::known_mark(cause.is_known());
         let mut line = format!("{style}{verdict}{style:#}{known}  {STRONG}{}{STRONG:#}", number_of(&cause.members));
         let shown = |arn| match self.layout.detail {
             Detail::Verbose => Cow::Borrowed(arn),
@@ -281,32 +281,6 @@ fn count(number: usize, one: &str) -> String {
 
 fn plural(number: usize, one: &str) -> String {
     if number == 1 { one.to_owned() } else { format!("{one}s") }
-}
-
-/// `4,210`.
-fn digits(number: usize) -> String {
-    let plain = number.to_string();
-    let mut grouped = String::with_capacity(plain.len() + plain.len() / 3);
-    for (index, digit) in plain.chars().enumerate() {
-        if index > 0 && (plain.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-fn summary(summary: Summary) -> String {
-    let Summary { checked, ready, not_ready, unknown, skipped, known } = summary;
-    let [checked, ready, not_ready, unknown] = [checked, ready, not_ready, unknown].map(digits);
-    let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
-    if skipped > 0 {
-        let _ = write!(line, ", {} skipped", digits(skipped));
-    }
-    if known > 0 {
-        let _ = write!(line, "; {} known from the baseline", digits(known));
-    }
-    line
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn status(outcome: &Outcome, decisive: &[Said<'_>]) -> TestCaseStatus {
     let (mut status, otherwise) = match verdict {
         // Neither a success nor a failure: a build server shows it, and does not fail.
         Verdict::Ready if decisive.is_empty() && outcome.is_known() => {
-            (TestCaseStatus::skipped(), "known from the baseline")
+            (TestCaseStatus::skipped(), words::FROM_BASELINE)
         }
         Verdict::Ready if decisive.is_empty() => return TestCaseStatus::success(),
         Verdict::Skipped => (TestCaseStatus::skipped(), "a terminated instance"),

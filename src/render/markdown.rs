@@ -46,13 +46,14 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-fn label(verdict: Verdict) -> &'static str {
-    match verdict {
+fn label(outcome: &Outcome) -> String {
+    let verdict = match outcome.verdict {
         Verdict::NotReady => "❌ not ready",
         Verdict::Unknown => "❔ unknown",
         Verdict::Ready => "✅ ready",
         Verdict::Skipped => "➖ skipped",
-    }
+    };
+    format!("{verdict}{}", words::known_mark(outcome.is_known()))
 }
 
 /// Appends the pieces that fit, and answers how many did not.
@@ -86,7 +87,7 @@ fn summary_line(report: &Report) -> String {
         }
     }
     if summary.known > 0 {
-        line.push_str(&format!("; {} known from the baseline", summary.known));
+        line.push_str(&format!("; {} {}", summary.known, words::FROM_BASELINE));
     }
     line.push('\n');
     line
@@ -97,15 +98,11 @@ fn row(outcome: &Outcome) -> String {
     let reason = main_reason(outcome)
         .map(|finding| prose(&words::finding(finding, &Place::of(outcome)).message))
         .unwrap_or_default();
-    format!("| {} | {name} | {}{} | {reason} |\n", code(&outcome.target), label(outcome.verdict), known(outcome))
+    format!("| {} | {name} | {} | {reason} |\n", code(&outcome.target), label(outcome))
 }
 
 fn instance_name(outcome: &Outcome) -> Option<&str> {
     outcome.instance.as_ref()?.name.as_deref()
-}
-
-fn known(outcome: &Outcome) -> &'static str {
-    if outcome.is_known() { " (known)" } else { "" }
 }
 
 /// The finding that made the verdict; of a ready target, the worst that is more than a hint.
@@ -133,7 +130,7 @@ fn section(outcome: &Outcome) -> String {
     if let Some(name) = instance_name(outcome) {
         section.push_str(&format!(" ({})", markdown(name)));
     }
-    section.push_str(&format!(": {}{}\n", label(outcome.verdict), known(outcome)));
+    section.push_str(&format!(": {}\n", label(outcome)));
 
     let facts = facts(outcome);
     if !facts.is_empty() {

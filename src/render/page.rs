@@ -1,4 +1,4 @@
-//! What the pages for a person share: styles, and the folding of lines.
+//! What the pages for a person share: styles, the summary, and the folding of lines.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use textwrap::core::Word;
 
 use super::words;
-use crate::report::{NotChecked, Report};
+use crate::report::{NotChecked, Report, Summary};
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -19,6 +19,33 @@ pub(super) const STRONG: Style = Style::new().bold();
 pub(super) fn not_checked(report: &Report) -> Vec<String> {
     let items: BTreeSet<&NotChecked> = report.results.iter().flat_map(|outcome| outcome.not_checked.iter()).collect();
     items.into_iter().map(words::not_checked).collect()
+}
+
+/// How many there are of each verdict.
+pub(super) fn summary(summary: Summary) -> String {
+    let Summary { checked, ready, not_ready, unknown, skipped, known } = summary;
+    let [checked, ready, not_ready, unknown] = [checked, ready, not_ready, unknown].map(digits);
+    let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
+    if skipped > 0 {
+        let _ = write!(line, ", {} skipped", digits(skipped));
+    }
+    if known > 0 {
+        let _ = write!(line, "; {} {}", digits(known), words::FROM_BASELINE);
+    }
+    line
+}
+
+/// `4,210`.
+pub(super) fn digits(number: usize) -> String {
+    let plain = number.to_string();
+    let mut grouped = String::with_capacity(plain.len() + plain.len() / 3);
+    for (index, digit) in plain.chars().enumerate() {
+        if index > 0 && (plain.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// What becomes of a word that is wider than a line.
@@ -76,6 +103,15 @@ fn is_command(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (100_000, "100,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(digits(number), expected);
+        }
+    }
 
     #[test]
     fn a_command_stays_on_one_line() {

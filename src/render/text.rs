@@ -7,7 +7,7 @@ use super::sanitize::{terminal as clean, word};
 use super::words::{self, Place, Words};
 use crate::report::{
     DecidedBy, Decision, Difference, Finding, Known, NetworkPath, Outcome, PathDecision, Permission, PolicyKind,
-    Report, Severity, Shared, Summary, Trust, Verdict, Via,
+    Report, Severity, Shared, Trust, Verdict, Via,
 };
 use iam_eval::arn::Arn;
 
@@ -47,7 +47,7 @@ pub fn render(report: &Report, layout: Layout) -> String {
     }
     if !page.alone {
         page.not_checked(report);
-        page.line(0, &summary(report.summary()));
+        page.line(0, &page::summary(report.summary()));
     }
     page.text
 }
@@ -128,7 +128,7 @@ impl Page {
             Verdict::Unknown => ("unknown", OPEN),
             Verdict::Skipped => ("skipped", DIM),
         };
-        let known = if outcome.is_known() { " (known)" } else { "" };
+        let known = words::known_mark(outcome.is_known());
         let mut line = format!("{style}{word}{style:#}{known}  {STRONG}{}{STRONG:#}", clean(&outcome.target));
         if let Some(name) = outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()) {
             let _ = write!(line, " ({})", clean(name));
@@ -324,16 +324,4 @@ fn decider(by: &DecidedBy, verbose: bool) -> String {
         (None, None) => String::new(),
     };
     clean(&format!("{kind}{name}{place}")).into_owned()
-}
-
-fn summary(summary: Summary) -> String {
-    let Summary { checked, ready, not_ready, unknown, skipped, known } = summary;
-    let mut line = format!("{checked} checked: {ready} ready, {not_ready} not ready, {unknown} unknown");
-    if skipped > 0 {
-        let _ = write!(line, ", {skipped} skipped");
-    }
-    if known > 0 {
-        let _ = write!(line, "; {known} known from the baseline");
-    }
-    line
 }

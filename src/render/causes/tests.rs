@@ -176,14 +176,6 @@ fn headlines() {
     assert_eq!(plain(Vec::new()), "0 checked: 0 ready, 0 not ready, 0 unknown\n");
 }
 
-#[test]
-fn numbers_have_separators() {
-    for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (100_000, "100,000"), (1_234_567, "1,234,567")]
-    {
-        assert_eq!(digits(number), expected);
-    }
-}
-
 /// The blame, the account and the number of members of each cause.
 fn shapes(results: Vec<Outcome>) -> Vec<(String, Option<String>, usize)> {
     let report = Report::from(results);

@@ -1,4 +1,4 @@
-//! Every sentence about findings, refusals and what was not checked: from data to words.
+//! Every sentence about findings, refusals, what is known and what was not checked: from data to words.
 //!
 //! Lower case, no trailing period; what comes from outside stands in backticks, and so does a command, which is quoted for a shell.
 
@@ -20,7 +20,7 @@ use std::cell::Cell;
 use crate::command_line::Command;
 use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
-pub use known::known;
+pub use known::{FROM_BASELINE, known, known_mark};
 pub use not_checked::not_checked;
 pub use refusals::refusal;
 

@@ -8,14 +8,17 @@ use iam_eval::{
     DocumentKind, FailedKey, NearMiss, PolicyKind, PolicySetKind, Resemblance, RuledOutBy, StatementReference,
     UnknownReason,
 };
+use jiff::civil::date;
 use serde_json::Value;
 
-use super::{Place, Words, finding as in_words, not_checked, refusal as refusal_in_words};
+use super::{
+    FROM_BASELINE, Place, Words, finding as in_words, known, known_mark, not_checked, refusal as refusal_in_words,
+};
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::fix::{ChangedTo, MissingFact, RefusalKind, ThingKind, User};
 use crate::report::{
     AclPeer, AclRule, ActionOn, AgentFeature, AssumingService, ClosedPolicySet, Direction, DnsAttribute, DocumentName,
-    FarSide, Finding, FindingKind, Flag, LastSeen, LogDestination, MetadataState, NotChecked, NotRead, Obstacle,
+    FarSide, Finding, FindingKind, Flag, Known, LastSeen, LogDestination, MetadataState, NotChecked, NotRead, Obstacle,
     OfflineCause, PathObstacle, PathUnknown, PathWeight, ProfileUnused, Reservation, ResourceKind, RoleState, Service,
     Settling, TargetKind, UnreadPolicy,
 };
@@ -863,6 +866,15 @@ fn grouped(entries: impl IntoIterator<Item = (String, String)>) -> String {
     text
 }
 
+/// That findings are known: of a finding, with and without a reason and an end, and of a target.
+fn knowns() -> Vec<String> {
+    let (reason, until) = (Some("decommissioned in March".to_owned()), Some(date(2027, 3, 31)));
+    let of_finding = [(reason.clone(), until), (reason, None), (None, until), (None, None)];
+    let of_finding = of_finding.map(|(reason, until)| known(&Known { reason, until }));
+    let of_target = [known_mark(true).trim().to_owned(), FROM_BASELINE.to_owned()];
+    of_finding.into_iter().chain(of_target).collect()
+}
+
 fn vocabulary() -> String {
     let findings = findings().into_iter().map(|sample| {
         let (code, severity) = (word(sample.code()), word(sample.severity()));
@@ -884,9 +896,10 @@ fn vocabulary() -> String {
     let unchecked: Vec<String> =
         unchecked().iter().map(|item| format!("{}\n    {}\n", name_of_not_checked(item), not_checked(item))).collect();
     format!(
-        "# Findings\n\n{}\n# Refusals\n\n{}\n# Not checked\n\n{}",
+        "# Findings\n\n{}\n# Refusals\n\n{}\n# Known\n\n{}\n\n# Not checked\n\n{}",
         grouped(findings),
         grouped(refusals),
+        knowns().join("\n"),
         unchecked.join("\n")
     )
 }
