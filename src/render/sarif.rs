@@ -25,7 +25,12 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 pub fn render(report: &Report, version: &str) -> serde_json::Result<String> {
     let mut seen = BTreeMap::new();
     let findings = report.results.iter().flat_map(|outcome| outcome.findings().map(move |said| (outcome, said)));
-    let results = findings.map(|(outcome, (finding, known))| result(outcome, finding, known, &mut seen)).collect();
+    let mut results: Vec<_> =
+        findings.map(|(outcome, (finding, known))| result(outcome, finding, known, &mut seen)).collect();
+    // The suppressions of the results of a run are either all there or all not (SARIF 2.1.0, 3.27.23).
+    if report.results.iter().all(|outcome| outcome.known.is_empty()) {
+        results.iter_mut().for_each(|result| result.suppressions = None);
+    }
     let driver = Driver { name: "ssm-profile", version, rules: rules(report) };
     let log = Log { schema: SCHEMA, version: "2.1.0", runs: [Run { tool: Tool { driver }, results }] };
     let mut text = serde_json::to_string_pretty(&log)?;
@@ -83,7 +88,7 @@ struct LogResult {
     locations: [Location; 1],
     partial_fingerprints: Fingerprints,
     #[serde(skip_serializing_if = "Option::is_none")]
-    suppressions: Option<[Suppression; 1]>,
+    suppressions: Option<Vec<Suppression>>,
 }
 
 /// That a baseline knows the finding.
@@ -205,11 +210,12 @@ fn result(
         message: Text { text: message(outcome, finding) },
         locations: [Location { physical_location, logical_locations: [logical_location] }],
         partial_fingerprints,
-        suppressions: known.map(|known| {
-            let justification = terminal(&words::known(known)).into_owned();
-            [Suppression { kind: "external", status: "accepted", justification }]
-        }),
+        suppressions: Some(known.map(suppression).into_iter().collect()),
     }
+}
+
+fn suppression(known: &Known) -> Suppression {
+    Suppression { kind: "external", status: "accepted", justification: terminal(&words::known(known)).into_owned() }
 }
 
 /// Message and remedy as a plain text message, in which `[text](address)` would be a link.
