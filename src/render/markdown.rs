@@ -109,11 +109,9 @@ fn instance_name(outcome: &Outcome) -> Option<&str> {
 fn main_reason(outcome: &Outcome) -> Option<&Finding> {
     let mut findings = outcome.findings.iter().map(Shared::as_ref);
     match outcome.verdict {
-        Verdict::Unknown => {
-            findings.find(|finding| finding.leaves_unknown()).or(outcome.findings.first().map(Shared::as_ref))
-        }
+        Verdict::NotReady | Verdict::Unknown => outcome.deciding().or(findings.next()),
         Verdict::Ready => findings.find(|finding| finding.severity() <= Severity::Warning),
-        Verdict::NotReady | Verdict::Skipped => findings.next(),
+        Verdict::Skipped => findings.next(),
     }
 }
 

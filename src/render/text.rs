@@ -148,8 +148,7 @@ impl Page {
 
     /// The worst finding in one sentence.
     fn reason(&self, outcome: &Outcome, line: &mut String) {
-        let new = outcome.new_findings().find(|finding| finding.decides());
-        if let Some(finding) = new.or(outcome.findings.iter().map(Shared::as_ref).find(|finding| finding.decides())) {
+        if let Some(finding) = outcome.deciding() {
             let _ = write!(line, ": {}", clean(&words::finding(finding, &Place::of(outcome)).message));
         }
     }

@@ -33,6 +33,12 @@ impl Outcome {
         self.findings().filter(|(_, known)| known.is_none()).map(|(finding, _)| finding)
     }
 
+    /// The first finding that keeps the verdict from being ready, one that is new before one that is known.
+    pub fn deciding(&self) -> Option<&Finding> {
+        let new = self.new_findings().find(|finding| finding.decides());
+        new.or(self.findings.iter().map(AsRef::as_ref).find(|finding| finding.decides()))
+    }
+
     /// The verdict as it counts for the exit code: what is known keeps nothing from being ready.
     pub fn standing(&self) -> Verdict {
         if self.known.is_empty() || matches!(self.verdict, Verdict::Ready | Verdict::Skipped) {
@@ -91,6 +97,22 @@ mod tests {
             let outcome = known(outcome("i-0aaa", verdict, findings), indexes);
             assert_eq!(outcome.standing(), standing, "{outcome:?}");
             assert_eq!(outcome.verdict, verdict);
+        }
+    }
+
+    #[test]
+    fn what_is_new_is_told_before_what_is_known() {
+        let error = |message: &str| Finding::sample(Code::ExplicitDeny, Severity::Error, message, "");
+        let warning = || Finding::sample(Code::AgentOffline, Severity::Warning, "offline", "");
+        for (findings, indexes, expected) in [
+            (vec![error("a"), error("b")], &[][..], Some(error("a"))),
+            (vec![error("a"), error("b")], &[0], Some(error("b"))),
+            (vec![error("a"), error("b")], &[0, 1], Some(error("a"))),
+            (vec![error("a"), warning()], &[0], Some(error("a"))),
+            (vec![warning()], &[], None),
+        ] {
+            let outcome = known(outcome("i-0aaa", Verdict::NotReady, findings), indexes);
+            assert_eq!(outcome.deciding(), expected.as_ref(), "{outcome:?}");
         }
     }
 }
