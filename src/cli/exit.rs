@@ -69,7 +69,6 @@ impl Tally {
 
     /// There are more, of which nothing is known.
     pub fn cut_short(&mut self) {
-        self.unknown = true;
         self.cut_short = true;
     }
 
@@ -80,7 +79,7 @@ impl Tally {
 
     /// The code that they end with.
     pub fn exit(self) -> Exit {
-        match (self.fails, self.unknown) {
+        match (self.fails, self.unknown || self.cut_short) {
             (true, _) => Exit::NotReady,
             (false, true) => Exit::Unknown,
             (false, false) => Exit::Ready,
