@@ -151,11 +151,7 @@ fn in_words(entry: &Entry) -> String {
 }
 
 fn read(file: &Path) -> Result<Baseline, String> {
-    // To read a pipe would wait for whoever writes to it.
-    if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(format!("cannot read the baseline `{}`: it is not a regular file; check the path", file.display()));
-    }
-    let (text, _) = files::read_file(file, limits::BASELINE_FILE_BYTES)?;
+    let (text, _) = files::read_regular(file, limits::BASELINE_FILE_BYTES)?;
     Baseline::read(&text.text).map_err(|error| format!("cannot read the baseline `{}`: {error}", file.display()))
 }
 
@@ -168,10 +164,7 @@ fn read_to_replace(file: &Path, reports: &Destinations) -> Result<Baseline, Stri
     if reports.files.iter().any(|(_, report)| place::is_same(report, file)) {
         return Err(format!("`{name}` is named for a report and a baseline; give each its own file"));
     }
-    if !place::directory(file).is_dir() {
-        let directory = place::directory(file).display();
-        return Err(format!("cannot write `{name}`: there is no directory `{directory}`; make it, or give another"));
-    }
+    files::has_directory(file)?;
     if file.symlink_metadata().is_err() {
         return Ok(Baseline::default());
     }

@@ -80,6 +80,30 @@ fn read_at_most(reader: impl Read, most: u64) -> std::io::Result<Option<Vec<u8>>
     Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
 }
 
+/// What a regular file of at most so many bytes holds: to open a pipe that somebody has put there would wait for whoever writes to it.
+///
+/// # Errors
+/// As those of [`read`], and if it is another kind of file.
+pub fn read_regular(path: &Path, most: u64) -> Result<(Text, Metadata), String> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(format!("cannot read `{}`: it is not a regular file; check the path", path.display()));
+    }
+    read_file(path, most)
+}
+
+/// Whether there is a directory for a file that is to be written.
+///
+/// # Errors
+/// If there is none.
+pub fn has_directory(file: &Path) -> Result<(), String> {
+    let directory = place::directory(file);
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let (name, directory) = (file.display(), directory.display());
+    Err(format!("cannot write `{name}`: there is no directory `{directory}`; make it, or give another"))
+}
+
 /// Whether a new file can be written there. The error names the file and says what to do.
 ///
 /// # Errors
@@ -87,7 +111,6 @@ fn read_at_most(reader: impl Read, most: u64) -> std::io::Result<Option<Vec<u8>>
 pub fn is_free(file: &OsStr) -> Result<(), String> {
     let name = file.to_string_lossy();
     let path = Path::new(file);
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match () {
         () if file == "-" || file.is_empty() => {
             Err(format!("`{name}` cannot hold a backup; pass the name of a new file to `--backup`"))
@@ -95,11 +118,7 @@ pub fn is_free(file: &OsStr) -> Result<(), String> {
         () if path.symlink_metadata().is_ok() => Err(format!(
             "there is a file `{name}`, and a backup never overwrites a file; pass another name to `--backup`"
         )),
-        () if !directory.is_dir() => Err(format!(
-            "cannot write `{name}`: there is no directory `{}`; make it, or give another",
-            directory.display()
-        )),
-        () => Ok(()),
+        () => has_directory(path),
     }
 }
 

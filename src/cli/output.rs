@@ -152,12 +152,11 @@ impl Destinations {
         }
         let mut files: Vec<(args::Output, PathBuf)> = Vec::new();
         for (form, file) in typed.iter().filter_map(|to| Some((to.form, PathBuf::from(to.file.as_ref()?)))) {
-            let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
             if file.as_os_str().is_empty() {
                 mistakes.push("`--output FORM=` names no file; give `--output FORM=FILE`".to_owned());
             } else if files.iter().any(|(_, other)| place::is_same(other, &file)) {
                 mistakes.push(format!("`{}` is named for two reports; give each its own file", file.display()));
-            } else if file.is_dir() || directory.is_some_and(|directory| !directory.is_dir()) {
+            } else if file.is_dir() || !place::directory(&file).is_dir() {
                 mistakes.push(format!("`{}` is not a file in a directory that exists", file.display()));
             }
             files.push((form, file));

@@ -1,7 +1,6 @@
 //! Which configuration files there are, and what they say.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -90,12 +89,12 @@ fn paths(given: Option<&OsStr>) -> Result<Vec<(FileKind, PathBuf)>, String> {
 fn read(kind: FileKind, path: PathBuf) -> Result<ConfigFile, String> {
     let name = path.to_string_lossy().into_owned();
     let ignore = "or ignore it with `--config none`";
-    // To open a pipe that somebody has put there would wait for whoever writes to it.
-    if kind != FileKind::Given && fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(format!("cannot read `{name}`: it is not a regular file; remove it, {ignore}"));
-    }
-    let (text, opened) = files::read_file(&path, limits::CONFIG_FILE_BYTES)
-        .map_err(|mistake| if kind == FileKind::Given { mistake } else { format!("{mistake}, {ignore}") })?;
+    let (text, opened) = match kind {
+        FileKind::Given => files::read_file(&path, limits::CONFIG_FILE_BYTES)?,
+        FileKind::Project | FileKind::User => {
+            files::read_regular(&path, limits::CONFIG_FILE_BYTES).map_err(|mistake| format!("{mistake}, {ignore}"))?
+        }
+    };
     // Whoever can write above a directory would otherwise decide for everybody below it.
     #[cfg(unix)]
     if kind == FileKind::Project && place::is_of_another(&opened) {
