@@ -3,7 +3,6 @@
 //! A finding that is known stays in the report. An entry written by the tool holds what its finding said, so that another finding
 //! of the same code on the same target is new.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -106,12 +105,10 @@ impl Entry {
         self.until.is_some_and(|until| until < today)
     }
 
-    fn order(&self, other: &Entry) -> Ordering {
-        let key = |entry: &Entry| {
-            let details = entry.details.as_ref().and_then(|details| serde_json::to_string(details).ok());
-            (entry.account.clone(), entry.region.clone(), entry.target.clone(), entry.code, details)
-        };
-        key(self).cmp(&key(other))
+    /// What entries are sorted by.
+    fn place(&self) -> impl Ord + use<> {
+        let details = self.details.as_ref().and_then(|details| serde_json::to_string(details).ok());
+        (self.account.clone(), self.region.clone(), self.target.clone(), self.code, details)
     }
 }
 
@@ -124,7 +121,7 @@ fn details(finding: &Finding) -> Option<serde_json::Map<String, Value>> {
 }
 
 /// The entries of a file, and which of them have matched something so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Baseline {
     entries: Vec<Entry>,
     by_target: BTreeMap<String, Vec<usize>>,
@@ -262,7 +259,7 @@ impl Draft {
         let is_kept = |index: &usize| self.kept.contains(index) || !self.looked_at.contains(index);
         let kept = self.earlier.entries.iter().enumerate().filter(|(index, _)| is_kept(index));
         let mut findings: Vec<Entry> = kept.map(|(_, entry)| entry).chain(&self.new).cloned().collect();
-        findings.sort_by(Entry::order);
+        findings.sort_by_cached_key(Entry::place);
         findings.dedup();
         File { baseline_version: VERSION, findings }
     }

@@ -29,7 +29,7 @@ pub struct Baselines {
 
 #[derive(Debug)]
 struct Named {
-    file: String,
+    file: PathBuf,
     baseline: Baseline,
 }
 
@@ -49,16 +49,16 @@ impl Baselines {
         let mut mistakes = Vec::new();
         let mut noted = |read: Result<Baseline, String>| read.map_err(|mistake| mistakes.push(mistake)).ok();
         let known = typed.baseline.as_ref().and_then(|file| {
-            let baseline = noted(read(Path::new(file)))?;
-            Some(Named { file: file.to_string_lossy().into_owned(), baseline })
+            let file = PathBuf::from(file);
+            let baseline = noted(read(&file))?;
+            Some(Named { file, baseline })
         });
         let written = typed.write_baseline.as_ref().and_then(|file| {
             let file = PathBuf::from(file);
             let mut earlier = vec![noted(read_to_replace(&file, reports))?];
             // What else is known has reasons too.
-            if let Some(other) = typed.baseline.as_ref().map(Path::new).filter(|other| !place::is_same(other, &file)) {
-                earlier.extend(read(other));
-            }
+            let other = known.as_ref().filter(|known| !place::is_same(&known.file, &file));
+            earlier.extend(other.map(|known| known.baseline.clone()));
             Some(Written { file, draft: Draft::new(earlier, typed.fail_on.severity()), any: false })
         });
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -82,9 +82,10 @@ impl Baselines {
     /// If it cannot be written.
     pub fn finish(&self) -> Result<(), Stop> {
         if let Some(Named { file, baseline }) = &self.known {
+            let file = file.display();
             warn(
                 &format!(
-                    "these entries of the baseline `{file}` have expired and no longer count; fix what they name, or give it a later `until`"
+                    "these entries of the baseline `{file}` have expired and no longer count; fix what they name, or give them a later `until`"
                 ),
                 baseline.expired(self.today),
             );
@@ -116,11 +117,11 @@ impl Written {
         warn(&format!("these findings are gone, and so are their entries in `{name}`"), draft.removed());
         if draft.not_written() > 0 {
             output::warning(&format!(
-                "{} were left out of `{name}`: that something could not be read may hide anything; make it readable, or add an \
+                "{} left out of `{name}`: that something could not be read may hide anything; make it readable, or add an \
                  entry by hand",
                 match draft.not_written() {
-                    1 => "1 finding".to_owned(),
-                    number => format!("{number} findings"),
+                    1 => "1 finding was".to_owned(),
+                    number => format!("{number} findings were"),
                 }
             ));
         }
