@@ -22,7 +22,7 @@ pub enum Takes {
 }
 
 impl Takes {
-    /// What a file must say.
+    /// What a file or an environment variable must say.
     pub fn in_words(self) -> &'static str {
         match self {
             Takes::Switch => "`true` or `false`",
@@ -30,17 +30,6 @@ impl Takes {
             Takes::Number => "an integer",
             Takes::Text => "a string",
             Takes::List => "a string or an array of strings",
-        }
-    }
-
-    /// What an environment variable must say.
-    pub fn in_variable(self) -> &'static str {
-        match self {
-            Takes::Switch => "`true` or `false`",
-            Takes::SwitchOrNumber => "`true`, `false` or an integer",
-            Takes::Number => "an integer",
-            Takes::Text => "a text",
-            Takes::List => "texts, separated by commas",
         }
     }
 }
@@ -86,7 +75,7 @@ impl Keys {
     }
 }
 
-/// These commands read no configuration: what they print is the same everywhere.
+/// No setting is for these commands: what they print is the same everywhere, or the settings of the others.
 pub const WITHOUT: [&str; 5] = ["man", "schema", "completions", "config", "help"];
 
 /// Flags that no file and no variable sets: of these commands, or of all.

@@ -48,14 +48,12 @@ fn of_entry(file: &ConfigFile, entry: &Entry, keys: &[Keys], running: &str) -> R
     }
     let flags: Vec<(&str, &Flag)> =
         commands.iter().filter_map(|keys| Some((keys.command.as_str(), keys.flag(key)?))).collect();
-    let (Some((_, flag)), allowed) = (flags.first(), flags.iter().filter(|(_, flag)| flag.typed_only.is_none())) else {
-        return Err(unknown(entry, keys, &commands));
-    };
-    let allowed: Vec<&(&str, &Flag)> = allowed.collect();
-    if allowed.is_empty() {
+    let Some((_, flag)) = flags.first() else { return Err(unknown(entry, keys, &commands)) };
+    let allowed: Vec<&(&str, &Flag)> = flags.iter().filter(|(_, flag)| flag.typed_only.is_none()).collect();
+    let Some((_, first)) = allowed.first() else {
         let why = flag.typed_only.unwrap_or_default();
         return Err(format!("`{key}` cannot be set in a file: {why}; remove it, and type `--{key}`"));
-    }
+    };
     if file.is_found() {
         may_be_found(key, value)?;
     }
@@ -64,8 +62,7 @@ fn of_entry(file: &ConfigFile, entry: &Entry, keys: &[Keys], running: &str) -> R
         .filter_map(|(command, flag)| Some((*command, Value::in_file(flag, value, file.directory())?)))
         .collect();
     if fitting.is_empty() {
-        let takes = allowed.first().map_or(flag.takes, |(_, flag)| flag.takes);
-        return Err(format!("`{key}` takes {}, and this is {}", takes.in_words(), kind(value)));
+        return Err(format!("`{key}` takes {}, and this is {}", first.takes.in_words(), kind(value)));
     }
     let refused: Vec<(&str, String)> =
         fitting.iter().filter_map(|(command, value)| Some((*command, accept(command, key, value).err()?))).collect();

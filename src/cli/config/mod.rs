@@ -136,7 +136,7 @@ impl Settings {
     fn in_variable(&self, command: &str, flag: &Flag, written: &OsString) -> Result<Option<Value>, String> {
         let text = written.to_str().ok_or("it is not UTF-8 text; pass it as a flag")?;
         let Some(value) = Value::in_variable(flag, text) else {
-            return Err(format!("`--{}` takes {}, and this is `{text}`", flag.key, flag.takes.in_variable()));
+            return Err(format!("`--{}` takes {}, and this is `{text}`", flag.key, flag.takes.in_words()));
         };
         // There is one variable for all commands, and several Regions, say, are none where one is taken.
         let is_several =
@@ -299,17 +299,16 @@ fn hold<'a>(
         }
         holding.push((flag, setting));
     }
+    let is_on = |holding: &[(&Flag, Setting)], id: &str| {
+        is_typed(id) || holding.iter().any(|(flag, setting)| flag.id == id && setting.value.is_on())
+    };
     for (commands, id, needs) in NEEDS {
-        let is_there =
-            |id: &&str| is_typed(id) || holding.iter().any(|(flag, setting)| flag.id == **id && setting.value.is_on());
-        if commands.contains(&command) && !needs.iter().any(is_there) {
+        if commands.contains(&command) && !needs.iter().any(|needed| is_on(&holding, needed)) {
             holding.retain(|(flag, _)| flag.id != id);
         }
     }
     // Several Regions go with a selection; a target that is named is in one of them.
-    let selects =
-        |id: &str| is_typed(id) || holding.iter().any(|(flag, setting)| flag.id == id && setting.value.is_on());
-    if !selects("all") && !selects("tag") {
+    if !is_on(&holding, "all") && !is_on(&holding, "tag") {
         holding.retain(|(flag, setting)| {
             flag.id != "region" || !matches!(&setting.value, Value::List(all) if all.len() > 1)
         });

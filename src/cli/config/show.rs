@@ -89,15 +89,14 @@ fn default(flag: &Flag) -> Option<Value> {
 }
 
 /// A value without the secrets in it.
-fn shown(value: Value) -> settings::Value {
+fn shown(value: Value) -> Value {
     let clean = |text: String| match text.contains("://") {
         true => redact::url(&text).into_owned(),
         false => redact::secrets(&text).into_owned(),
     };
     match value {
-        Value::Switch(switch) => settings::Value::Switch(switch),
-        Value::Number(number) => settings::Value::Number(number),
-        Value::Text(text) => settings::Value::Text(clean(text)),
-        Value::List(all) => settings::Value::List(all.into_iter().map(clean).collect()),
+        Value::Text(text) => Value::Text(clean(text)),
+        Value::List(all) => Value::List(all.into_iter().map(clean).collect()),
+        Value::Switch(_) | Value::Number(_) => value,
     }
 }

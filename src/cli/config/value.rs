@@ -4,19 +4,7 @@ use std::path::Path;
 
 use super::keys::{Flag, Takes};
 use super::toml::Written;
-
-/// A value that a flag takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Whether the flag is there.
-    Switch(bool),
-    /// An integer.
-    Number(i64),
-    /// A text.
-    Text(String),
-    /// Several texts.
-    List(Vec<String>),
-}
+pub use crate::render::settings::Value;
 
 impl Value {
     /// The value in a file, if the flag takes what is written. Names of files start at `directory`.
