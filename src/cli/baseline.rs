@@ -159,7 +159,7 @@ fn read(file: &Path) -> Result<Baseline, String> {
 /// What the file holds that is to be written; nothing if there is none yet.
 fn read_to_replace(file: &Path, reports: &Destinations) -> Result<Baseline, String> {
     let name = file.display();
-    if file.as_os_str().is_empty() || file == Path::new("-") {
+    if file.as_os_str().is_empty() || file == Path::new(files::STANDARD_INPUT) {
         return Err(format!("`{name}` cannot hold a baseline; pass the name of a file to `--write-baseline`"));
     }
     if reports.files.iter().any(|(_, report)| place::is_same(report, file)) {

@@ -112,7 +112,7 @@ pub fn is_free(file: &OsStr) -> Result<(), String> {
     let name = file.to_string_lossy();
     let path = Path::new(file);
     match () {
-        () if file == "-" || file.is_empty() => {
+        () if file == STANDARD_INPUT || file.is_empty() => {
             Err(format!("`{name}` cannot hold a backup; pass the name of a new file to `--backup`"))
         }
         () if path.symlink_metadata().is_ok() => Err(format!(

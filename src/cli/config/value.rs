@@ -4,13 +4,14 @@ use std::path::Path;
 
 use super::keys::{Flag, Takes};
 use super::toml::Written;
+use crate::cli::files::STANDARD_INPUT;
 pub use crate::render::settings::Value;
 
 impl Value {
     /// The value in a file, if the flag takes what is written. Names of files start at `directory`.
     pub fn in_file(flag: &Flag, written: &Written, directory: &Path) -> Option<Value> {
         let text = |text: &String| match flag.is_file {
-            true if text == "-" || text.is_empty() || flag.words.contains(text) => text.clone(),
+            true if text == STANDARD_INPUT || text.is_empty() || flag.words.contains(text) => text.clone(),
             true if directory == Path::new(".") => text.clone(),
             true => directory.join(text).to_string_lossy().into_owned(),
             false => text.clone(),
