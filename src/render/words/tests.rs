@@ -1,5 +1,5 @@
-//! The vocabulary: everything that findings, refusals and what was not checked say, in `snapshots/vocabulary.snap`, to be read and
-//! reviewed in one sitting.
+//! The vocabulary: everything that findings, refusals, baselines and what was not checked say, in `snapshots/vocabulary.snap`, to be
+//! read and reviewed in one sitting.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
