@@ -16,7 +16,7 @@ use crate::redact;
 use crate::render::causes::{self, Fixes};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
-use crate::render::{changes_json, json, junit, markdown, sarif, text};
+use crate::render::{annotations, changes_json, html, json, junit, markdown, sarif, text};
 use crate::report::{Report, Severity};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -105,12 +105,25 @@ fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_
         args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
         args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
         args::Output::Markdown => markdown::render(report),
+        args::Output::Html => html::render(report).map_err(|error| failed(&error))?,
     })
+}
+
+/// Whether what is printed is read by the runner of GitHub Actions
+/// ([variables](https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables)).
+fn annotates() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
 fn print_report(report: &Report, form: args::Output, showing: Showing<'_>) -> Result<(), Stop> {
     match form {
-        args::Output::Text => print_styled(&page(report, form, layout(showing.detail), showing)?),
+        args::Output::Text => {
+            print_styled(&page(report, form, layout(showing.detail), showing)?)?;
+            match annotates() {
+                true => print(&annotations::render(report)),
+                false => Ok(()),
+            }
+        }
         args::Output::Json => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
             settle(json::write(report, showing.source, &mut out).and_then(|()| out.flush()))
@@ -123,7 +136,7 @@ fn print_report(report: &Report, form: args::Output, showing: Showing<'_>) -> Re
             }
             Ok(())
         }
-        args::Output::Junit | args::Output::Sarif | args::Output::Markdown => {
+        args::Output::Junit | args::Output::Sarif | args::Output::Markdown | args::Output::Html => {
             print(&page(report, form, layout(showing.detail), showing)?)
         }
     }

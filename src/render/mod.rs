@@ -1,10 +1,12 @@
 //! A report in words: for people, for scripts, for CI. Nothing here evaluates or decides.
 
+pub mod annotations;
 pub mod causes;
 pub mod changes;
 pub mod changes_json;
 mod difference;
 pub mod explanations;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;

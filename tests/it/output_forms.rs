@@ -1,4 +1,4 @@
-//! The six forms of a report: each is what readers of that form expect, whatever there is to say.
+//! The seven forms of a report: each is what readers of that form expect, whatever there is to say.
 
 use std::collections::BTreeSet;
 
@@ -203,6 +203,68 @@ fn what_is_shown_does_not_change_the_exit_code_or_the_summary() {
     assert_eq!(lines.lines().count(), all.summary.unknown);
     let sandbox = Sandbox::new();
     sandbox.run(&["check", "--snapshot", EXAMPLE, "--code", "no-such-code"]).expect(2);
+}
+
+#[test]
+fn in_github_actions_the_text_has_annotations_and_nothing_else_changes() {
+    let check = ["check", "--snapshot", EXAMPLE, "-o", "text"];
+    let alone = Sandbox::new().run(&check).expect(1);
+    let findings = report(&check[..3], 1).results.into_iter().flat_map(|outcome| outcome.findings);
+    let expected = findings.filter(|finding| finding.severity != Severity::Info).count();
+    let inside = |arguments: &[&str]| Sandbox::new().env("GITHUB_ACTIONS", "true").run(arguments).expect(1);
+    let output = inside(&check);
+    let annotations = output.stdout.strip_prefix(&alone.stdout).expect("the text comes first, as it is elsewhere");
+    assert_eq!(annotations.lines().count(), expected);
+    for line in annotations.lines() {
+        assert!(line.starts_with("::error title=") || line.starts_with("::warning title="), "{line}");
+        assert_eq!(
+            line.matches("::").count(),
+            2 + line.split_once("::").unwrap().1.split_once("::").unwrap().1.matches("::").count()
+        );
+    }
+    for form in ["json", "markdown", "junit", "sarif", "ndjson", "html"] {
+        assert!(inside(&[&check[..3], &["-o", form]].concat()).stdout == page(&check[..3], form, 1), "{form}");
+    }
+    let off = Sandbox::new().env("GITHUB_ACTIONS", "false").run(&check).expect(1);
+    assert_eq!(off.stdout, alone.stdout);
+}
+
+#[test]
+fn html_has_each_target_and_asks_for_nothing_from_outside() {
+    for (what, arguments, code) in selections() {
+        let report = report(&arguments, code);
+        let html = page(&arguments, "html", code);
+        assert_eq!(html.matches("<details class=\"target\"").count(), report.results.len(), "{what}");
+        for outcome in &report.results {
+            assert!(html.contains(&format!("<b>{}</b>", outcome.target)), "{what}: {}", outcome.target);
+        }
+        assert!(html.contains("default-src 'none'"));
+        for outside in [" src=", "<link", "url(", "@import", "<iframe", "<base", "<form action"] {
+            assert!(!html.contains(outside), "{what}: {outside}");
+        }
+        assert!(!html.contains(['\u{1b}', '\u{202e}']), "{what}");
+        for name in ["details", "div", "ul", "ol", "section", "p", "b", "span", "code", "summary", "li", "main", "form"]
+        {
+            let starts = html.matches(&format!("<{name} ")).count() + html.matches(&format!("<{name}>")).count();
+            assert_eq!(starts, html.matches(&format!("</{name}>")).count(), "{what}: `{name}` is closed");
+        }
+    }
+}
+
+#[test]
+fn the_script_of_the_page_is_the_one_that_its_policy_allows() {
+    let html = page(&["check", "--snapshot", EXAMPLE], "html", 1);
+    let script = html.split_once("<script>").unwrap().1.split_once("</script>").unwrap().0;
+    let digest = std::process::Command::new("python3")
+        .args([
+            "-c",
+            "import base64,hashlib,sys;print(base64.b64encode(hashlib.sha256(sys.argv[1].encode()).digest()).decode())",
+            script,
+        ])
+        .output()
+        .expect("python3 runs");
+    let digest = String::from_utf8(digest.stdout).unwrap();
+    assert!(html.contains(&format!("script-src 'sha256-{}'", digest.trim())), "{digest}");
 }
 
 #[test]

@@ -433,6 +433,8 @@ pub enum Output {
     Sarif,
     /// For a pull request
     Markdown,
+    /// One page for a browser, with filters
+    Html,
 }
 
 /// The targets that are shown.
