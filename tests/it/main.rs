@@ -3,6 +3,7 @@
 //! One binary for all of them, because each test binary links the AWS SDK's dependents anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod action;
 mod architecture;
 mod baseline;
 mod bounds;
