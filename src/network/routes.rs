@@ -72,13 +72,12 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
     routed
 }
 
-/// Whether it is the route that a gateway endpoint puts into a table.
+/// Whether it is the route that a gateway endpoint puts into a table. An endpoint of a Gateway Load Balancer may be behind a prefix
+/// list too.
 pub(super) fn is_of_gateway_endpoint(place: &Place<'_>, route: &Route) -> bool {
-    let Some(target) = route.target.as_deref().filter(|target| target.starts_with("vpce-")) else { return false };
-    let endpoint = place.network.endpoints.known().and_then(|endpoints| endpoints.get(target));
-    // One of a firewall or load balancer is listed with its own kind.
-    route.destination.starts_with("pl-")
-        && endpoint.is_none_or(|endpoint| endpoint.kind.eq_ignore_ascii_case("Gateway"))
+    let endpoints = place.network.endpoints.known();
+    let target = route.target.as_ref().and_then(|target| endpoints?.get(target));
+    route.destination.starts_with("pl-") && target.is_some_and(|target| target.kind.eq_ignore_ascii_case("Gateway"))
 }
 
 /// What a route leads to, by the prefix of its id.

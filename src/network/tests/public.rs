@@ -137,6 +137,20 @@ fn a_prefix_list_in_a_route_counts_as_what_it_holds() {
 }
 
 #[test]
+fn a_prefix_list_may_lead_to_a_firewall() {
+    let world = World::with_public_address().but(|world| {
+        world.add_endpoint("vpce-gwlb", SUBNET, "10.0.1.9");
+        let endpoint = world.endpoint("vpce-gwlb");
+        (endpoint.kind, endpoint.private_dns) = ("GatewayLoadBalancer".to_owned(), false);
+        world.routes("rtb-a").push(route("pl-1", "vpce-gwlb"));
+        world.network.prefix_lists = [("pl-1".to_owned(), Fact::Known(owned(&["52.0.0.0/8"])))].into();
+    });
+    assert_eq!(world.decision(), Decision::Unknown);
+    let gateway = world.but(|world| world.endpoint("vpce-gwlb").kind = "Gateway".to_owned());
+    assert_eq!(gateway.decision(), Decision::Open);
+}
+
+#[test]
 fn without_the_route_tables_the_way_is_not_known() {
     for world in [World::closed(), World::with_nat(), World::with_public_address()] {
         let unread = world.but(|world| world.network.route_tables = unreadable("ec2:DescribeRouteTables"));
