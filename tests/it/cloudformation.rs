@@ -683,6 +683,8 @@ fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
         (&plain, &["--trust", "trust.json"], "`--trust` is for bare documents only"),
         (&plain, &["--region", "us-east-1,us-west-2"], "a template is checked for one Region"),
         (&plain, &["--snapshot", "a.json"], "cannot be used with"),
+        (&plain, &["--simulate"], "cannot be used with"),
+        (&plain, &["--confirm"], "cannot be used with"),
         (&plain, &["i-0123456789abcdef0"], "cannot be used with"),
     ] {
         let output = check(template, arguments).expect(2);

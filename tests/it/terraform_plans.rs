@@ -837,10 +837,14 @@ fn standard_input_exit_codes_and_empty_plans() {
         &["--policy", "x"],
         &["--trust", "x"],
         &["--simulate"],
+        &["--confirm"],
         &["--all-regions"],
     ] {
         sandbox.run_with_input(&[&from_stdin[..3], more].concat(), &ready).expect(2);
     }
+    let with_account = [&from_stdin[..3], &["--account", "111122223333"]].concat();
+    let output = sandbox.run_with_input(&with_account, &ready).expect(2);
+    assert!(output.stderr.contains("`--account` is for bare documents or a template"), "{}", output.stderr);
 }
 
 #[test]

@@ -330,7 +330,7 @@ pub enum Network {
 }
 
 /// Sources other than a live account, which make no AWS call; `-` is standard input.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Sources other than a live account (`-` is standard input)")]
 pub struct Sources {
     /// A snapshot

@@ -199,6 +199,11 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
     if sources.cloudformation.is_none() && !sources.parameter.is_empty() {
         mistakes.push("`--parameter` is for a template only; give it with `--cloudformation`".to_owned());
     }
+    if sources.cloudformation.is_none() && sources.policy.is_empty() && sources.account.is_some() {
+        mistakes.push(
+            "`--account` is for bare documents or a template; give it with `--policy` or `--cloudformation`".to_owned(),
+        );
+    }
     let source = if let Some(file) = &sources.terraform_plan {
         documents_only(sources, &mut mistakes);
         if regions.len() > 1 {
@@ -256,7 +261,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
 }
 
 fn template_file(file: &OsStr, typed: &args::Sources, regions: &[String], mistakes: &mut Mistakes) -> TemplateFile {
-    documents_only(&args::Sources { account: None, ..typed.clone() }, mistakes);
+    documents_only(typed, mistakes);
     if regions.len() > 1 {
         mistakes.push("a template is checked for one Region; give `--region` once".to_owned());
     }
@@ -277,7 +282,6 @@ fn documents_only(sources: &args::Sources, mistakes: &mut Mistakes) {
         ("--trust", sources.trust.is_some()),
         ("--boundary", sources.boundary.is_some()),
         ("--endpoint-policy", sources.endpoint_policy.is_some()),
-        ("--account", sources.account.is_some()),
         ("--instance-id", sources.instance_id.is_some()),
     ] {
         if given {
