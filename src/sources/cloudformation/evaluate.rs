@@ -394,10 +394,7 @@ impl<'a> Evaluator<'a> {
             (None, Some(node)) => {
                 self.conditions.borrow_mut().insert(name.to_owned(), None);
                 let holds = match self.holds(node) {
-                    Holds::Unknown(why) => Holds::Unknown(Why {
-                        line: why.line,
-                        what: format!("the condition `{name}` cannot be decided: {}", of_condition(&why.what)),
-                    }),
+                    Holds::Unknown(why) => Holds::Unknown(why.of_condition(name)),
                     decided => decided,
                 };
                 self.conditions.borrow_mut().insert(name.to_owned(), Some(holds.clone()));
@@ -428,11 +425,6 @@ impl<'a> Evaluator<'a> {
         self.depth.set(self.depth.get() - 1);
         holds.unwrap_or_else(unknown)
     }
-}
-
-/// The reason behind a condition, without the name of a condition that it goes through.
-fn of_condition(what: &str) -> &str {
-    what.rsplit_once(" cannot be decided: ").map_or(what, |(_, reason)| reason)
 }
 
 /// The function that a mapping calls, if it is one member and that is its name.

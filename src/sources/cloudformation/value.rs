@@ -9,20 +9,31 @@ pub struct Why {
     pub line: usize,
     /// What is not known, and what settles it.
     pub what: String,
+    /// The condition that cannot be decided for that.
+    pub condition: Option<String>,
 }
 
 impl Why {
     /// A reason on a line.
     pub fn new(line: usize, what: impl Into<String>) -> Why {
-        Why { line, what: what.into() }
+        Why { line, what: what.into(), condition: None }
+    }
+
+    /// The reason behind a condition. Of one that goes through another, the outer one is named.
+    pub fn of_condition(self, name: &str) -> Why {
+        Why { condition: Some(name.to_owned()), ..self }
     }
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(condition) = &self.condition {
+            write!(f, "the condition `{condition}` cannot be decided: ")?;
+        }
+        f.write_str(&self.what)?;
         match self.line {
-            0 => f.write_str(&self.what),
-            line => write!(f, "{} (line {line})", self.what),
+            0 => Ok(()),
+            line => write!(f, " (line {line})"),
         }
     }
 }

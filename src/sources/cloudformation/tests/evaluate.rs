@@ -18,6 +18,7 @@ Conditions:
   Both: !And [!Condition Is, !Condition IsNot]
   OpenOrIs: !Or [!Condition Open, !Condition Is]
   OpenAndIsNot: !And [!Condition Open, !Condition IsNot]
+  NotOpen: !Not [!Condition Open]
   Loop: !Not [!Condition Loop]
   Region: !Equals [!Ref 'AWS::Region', us-east-1]
 Resources:
@@ -95,7 +96,8 @@ fn what_is_not_known_names_what_settles_it_and_its_line() {
         ("!Ref Stage", "the parameter `Stage` has no default; give it with `--parameter Stage=VALUE`", 4),
         ("!Ref FromStore", "the parameter `FromStore` takes its value from Parameter Store", 6),
         ("!If [Open, a, b]", "the condition `Open` cannot be decided: the parameter `Stage` has no default", 4),
-        ("!If [Loop, a, b]", "the condition `Loop` cannot be decided: the condition `Loop` refers to itself", 17),
+        ("!If [NotOpen, a, b]", "the condition `NotOpen` cannot be decided: the parameter `Stage` has no default", 4),
+        ("!If [Loop, a, b]", "the condition `Loop` cannot be decided: the condition `Loop` refers to itself", 18),
         ("!Ref Generated", "the name or id of the resource `Generated` is known only after deployment", here),
         ("!GetAtt Generated.Arn", "`Arn` of the resource `Generated` is known only after deployment", here),
         ("!Ref Gone", "the resource `Gone` is not created", here),
@@ -113,7 +115,7 @@ fn what_is_not_known_names_what_settles_it_and_its_line() {
     ] {
         let value = value(text);
         let why = value.why().unwrap_or_else(|| panic!("{text}: {value:?}"));
-        assert!(why.what.starts_with(expected) && why.line == line, "{text}: {why:?}");
+        assert!(why.to_string().starts_with(expected) && why.line == line, "{text}: {why:?}");
     }
 }
 
