@@ -90,12 +90,13 @@ fn partition_named(set: &DocumentSet) -> Option<String> {
     }
     let Levels { scps, rcps } = &set.levels;
     let mut texts = set.policies.iter().chain(&set.trust).chain(&set.boundary).chain(scps).chain(rcps);
-    let names_another = |text: &Text| {
-        let document = cli_answer::document(&text.text);
-        let mut partitions = document.as_str().split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
-        partitions.any(|partition| partition.starts_with("aws-")) || document.as_str().contains(".amazonaws.com.cn")
-    };
+    let names_another = |text: &Text| names_another_partition(cli_answer::document(&text.text).as_str());
     (!texts.any(names_another)).then(|| "aws".to_owned())
+}
+
+/// Whether a text names something of another partition than `aws`.
+pub fn names_another_partition(text: &str) -> bool {
+    ["arn:aws-", ".amazonaws.com.cn"].iter().any(|part| text.contains(part))
 }
 
 /// The levels of policies of one type; `None` for no text.

@@ -18,7 +18,7 @@ mod yaml;
 
 use jiff::Timestamp;
 
-use super::documents::Text;
+use super::documents::{Text, names_another_partition};
 use crate::facts::{
     Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
@@ -89,8 +89,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
 
 /// The partition of a template that no Region is given for: `aws`, unless the text names another one.
 fn partition_named(text: &str) -> Option<String> {
-    let names_another = text.contains("arn:aws-") || text.contains(".amazonaws.com.cn");
-    (!names_another).then(|| "aws".to_owned())
+    (!names_another_partition(text)).then(|| "aws".to_owned())
 }
 
 /// Whether a type or anything else in a loop is of this kind.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::plan::{Plan, Resource};
+use crate::sources::documents::names_another_partition;
 use iam_eval::arn::{Arn, is_account_id, partition_of_region};
 
 /// What is known of the providers of a plan.
@@ -45,7 +46,7 @@ impl Whereabouts {
                 accounts.entry(key.to_owned()).or_insert(account);
             }
         }
-        let names_another_partition = ["arn:aws-", ".amazonaws.com.cn"].iter().any(|part| text.contains(part));
+        let names_another_partition = names_another_partition(text);
         Whereabouts { regions, accounts, given: given.map(str::to_owned), names_another_partition }
     }
 
