@@ -3,23 +3,27 @@
 use serde_json::Value;
 
 use super::alike;
-use super::links::{Link, after_apply, one_of_several, outside};
+use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
 use super::plan::{Attribute, Plan, Resource};
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
 use crate::facts::{
     Fact, Facts, InstanceProfile, MetadataOptions, Origin, PlannedInstance, Subject, SubjectKind, Unreadable,
-    UnreadableKind,
 };
 
 /// The types that are targets.
-pub(super) const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 5] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
 ];
+
+/// The resources that are targets.
+pub(super) fn targets<'p, 'a>(plan: &'p Plan<'a>) -> impl Iterator<Item = &'p Resource<'a>> {
+    plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()))
+}
 
 /// What a launch gives an instance.
 #[derive(Clone, PartialEq)]
@@ -55,8 +59,7 @@ impl Launch {
 /// Adds a subject for everything in the plan that is or launches an instance. A group that launches from several templates has one
 /// for each that differs.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
-    let targets = plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()));
-    for resource in targets {
+    for resource in targets(plan) {
         let place = whereabouts.of_resource(resource);
         for Launch { profile, metadata } in launches(plan, resource, whereabouts, facts) {
             facts.subjects.push(Subject {
@@ -219,12 +222,12 @@ fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -
         Attribute::Known(_) | Attribute::Null => follows_newest || newest.is_some() && newest == default,
     };
     (!is_newest).then(|| {
-        let attribute = resource.attribute_address(if resource.text(&at).is_some() { at.as_str() } else { path });
-        let message = format!(
-            "`{attribute}` may launch another version of `{}` than its newest, and the plan shows that one only",
+        let path = if resource.text(&at).is_some() { at.as_str() } else { path };
+        let what = format!(
+            "may launch another version of `{}` than its newest, and the plan shows that one only",
             template.address
         );
-        Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+        not_in_plan(resource, path, &what)
     })
 }
 

@@ -1,7 +1,7 @@
 //! The KMS keys of a plan, by all that session preferences and people may call them.
 
-use super::instances::TARGETS;
-use super::links::{Link, after_apply, one_of_several};
+use super::instances::targets;
+use super::links::{Link, after_apply, not_in_plan, one_of_several};
 use super::plan::{Attribute, Plan, Resource};
 use super::settings;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -183,8 +183,7 @@ fn arn_of_alias(alias: &Resource<'_>, name: &str, place: &Whereabout) -> Option<
 /// Whether an instance may be of another account than an alias of its Region: an alias is a name within its account.
 fn may_be_elsewhere(plan: &Plan<'_>, whereabouts: &Whereabouts, alias: &Resource<'_>) -> bool {
     let own = whereabouts.of_resource(alias);
-    let targets = plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()));
-    targets.into_iter().any(|target| {
+    targets(plan).any(|target| {
         let other = whereabouts.of_resource(target);
         let same_account = match (&own.account, &other.account) {
             (Some(own), Some(other)) => own == other,
@@ -192,10 +191,4 @@ fn may_be_elsewhere(plan: &Plan<'_>, whereabouts: &Whereabouts, alias: &Resource
         };
         own.region == other.region && !same_account
     })
-}
-
-fn not_in_plan(resource: &Resource<'_>, attribute: &str, what: &str) -> Unreadable {
-    let api = resource.attribute_address(attribute);
-    let message = format!("`{api}` {what}");
-    Unreadable { api, kind: UnreadableKind::NotInPlan, message }
 }

@@ -85,18 +85,21 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Why an attribute is not known: what is said of it.
+pub(super) fn not_in_plan(resource: &Resource<'_>, path: &str, what: &str) -> Unreadable {
+    let api = resource.attribute_address(path);
+    let message = format!("`{api}` {what}");
+    Unreadable { api, kind: UnreadableKind::NotInPlan, message }
+}
+
 /// That an attribute is known only after apply.
 pub(super) fn after_apply(resource: &Resource<'_>, path: &str) -> Unreadable {
-    let attribute = resource.attribute_address(path);
-    let message = format!("`{attribute}` is known only after apply");
-    Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+    not_in_plan(resource, path, "is known only after apply")
 }
 
 /// That an attribute refers to one of several resources by an index that is worked out.
 pub(super) fn one_of_several(resource: &Resource<'_>, path: &str) -> Unreadable {
-    let attribute = resource.attribute_address(path);
-    let message = format!("`{attribute}` refers to one of several resources, and the plan does not say to which");
-    Unreadable { api: attribute, kind: UnreadableKind::NotInPlan, message }
+    not_in_plan(resource, path, "refers to one of several resources, and the plan does not say to which")
 }
 
 /// That what an attribute names is not made by the plan.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::links::after_apply;
-use super::plan::{Attribute, Plan, Resource};
+use super::links::{after_apply, not_in_plan};
+use super::plan::{Attribute, Before, Plan, Resource};
 use super::whereabouts::Whereabouts;
 use crate::facts::{Fact, Facts, PolicyText, Settings, Unreadable, UnreadableKind};
 use crate::preferences::DEFAULT_NAME;
@@ -76,7 +76,7 @@ fn in_region<'p, 'a>(plan: &'p Plan<'a>, whereabouts: &Whereabouts, kind: &str, 
 
 /// That the plan deletes a document of a name, or changes its name, in some Region.
 fn deleted_document(plan: &Plan<'_>, name: &str) -> Option<Unreadable> {
-    let is_it = |before: &&super::plan::Before| {
+    let is_it = |before: &&Before| {
         before.kind == "aws_ssm_document" && before.values.get("name").and_then(Value::as_str) == Some(name)
     };
     let api = plan.before.iter().find(is_it)?.address.clone();
@@ -93,9 +93,8 @@ fn content(document: &Resource<'_>) -> Fact<PolicyText> {
         Attribute::Unknown => Fact::Unreadable(after_apply(document, "content")),
         Attribute::Null => Fact::Known(PolicyText::new("")),
         Attribute::Known(_) if document.text("document_format").is_some_and(|format| format != "JSON") => {
-            let api = document.attribute_address("content");
-            let message = format!("`{api}` is not JSON, and session preferences are read as JSON only");
-            Fact::Unreadable(Unreadable { api, kind: UnreadableKind::NotInPlan, message })
+            let what = "is not JSON, and session preferences are read as JSON only";
+            Fact::Unreadable(not_in_plan(document, "content", what))
         }
         Attribute::Known(text) => Fact::Known(PolicyText::new(text.as_str().unwrap_or_default())),
     }
