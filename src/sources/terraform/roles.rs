@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::alike;
 use super::links::{Link, after_apply, one_of_several, outside};
-use super::plan::{Attribute, Plan, Resource};
+use super::plan::{Attribute, Before, Plan, Resource};
 use super::whereabouts::{Whereabout, Whereabouts};
 use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
 use crate::sources::managed_policies;
@@ -35,15 +35,11 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
     add_attachments(plan, &mut policies, facts);
     keep_exclusive(plan, &mut policies, facts);
     for resource in plan.managed("aws_iam_role") {
-        let Policies { inline, attached, mut unread } = policies.remove(resource.address.as_str()).unwrap_or_default();
+        let Policies { inline, attached, unread } = policies.remove(resource.address.as_str()).unwrap_or_default();
         let place = whereabouts.of_resource(resource);
         let mut inline: Vec<InlinePolicy> =
             inline.into_iter().map(|(name, document)| InlinePolicy { name, document }).collect();
-        // Policies that cannot be listed are unknown as a whole; the documents that are known are no less so.
-        if let Some(reason) = unread.pop() {
-            let document = Fact::Unreadable(reason.clone());
-            inline.push(InlinePolicy { name: reason.api, document });
-        }
+        // What cannot be listed stands as a policy that is not known; the documents that are known are no less so.
         inline.extend(unread.into_iter().map(|reason| {
             let name = reason.api.clone();
             InlinePolicy { name, document: Fact::Unreadable(reason) }
@@ -107,10 +103,7 @@ fn tags(resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
 }
 
 fn boundary<'a>(plan: &Plan<'a>, role: &Resource<'a>, facts: &mut Facts) -> Fact<String> {
-    match policy_key(plan, role, "permissions_boundary", facts) {
-        Some(key) => Fact::Known(key),
-        None => Fact::Absent,
-    }
+    policy_key(plan, role, "permissions_boundary", facts).map_or(Fact::Absent, Fact::Known)
 }
 
 /// The policies in the arguments of the role itself. A role that exists has those that Terraform found there.
@@ -137,13 +130,10 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies 
     match role.attribute("inline_policy") {
         Attribute::Known(blocks) => {
             for index in 0..blocks.as_array().map_or(0, Vec::len) {
-                let path = format!("inline_policy/{index}/policy");
-                let name = role.text(&format!("inline_policy/{index}/name"));
+                let block = Block::of(role, index);
                 // An empty block says that there is none.
-                let is_empty = name.is_none() && role.attribute(&path) == Attribute::Null;
-                if !is_empty {
-                    let name = name.map_or_else(|| role.attribute_address(&path), str::to_owned);
-                    policies.inline.insert(name, document_of(role, &path));
+                if block.name.is_some() || role.attribute(&block.path) != Attribute::Null {
+                    block.add(role, &mut policies);
                 }
             }
         }
@@ -183,10 +173,26 @@ fn add_blocks_in_part(role: &Resource<'_>, policies: &mut Policies) {
         return;
     };
     for index in 0..blocks.len().max(unknown.len()) {
-        let path = format!("inline_policy/{index}/policy");
+        Block::of(role, index).add(role, policies);
+    }
+}
+
+/// A block `inline_policy` of a role.
+struct Block<'a> {
+    name: Option<&'a str>,
+    /// The way to its document.
+    path: String,
+}
+
+impl<'a> Block<'a> {
+    fn of(role: &'a Resource<'_>, index: usize) -> Block<'a> {
         let name = role.text(&format!("inline_policy/{index}/name"));
-        let name = name.map_or_else(|| role.attribute_address(&path), str::to_owned);
-        policies.inline.insert(name, document_of(role, &path));
+        Block { name, path: format!("inline_policy/{index}/policy") }
+    }
+
+    fn add(self, role: &Resource<'_>, policies: &mut Policies) {
+        let name = self.name.map_or_else(|| role.attribute_address(&self.path), str::to_owned);
+        policies.inline.insert(name, document_of(role, &self.path));
     }
 }
 
@@ -312,7 +318,7 @@ fn add_attachment<'a>(
 /// An attachment of the same policy to the same role that the plan deletes.
 fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
     let (role, policy) = (resource.text("role")?, resource.text("policy_arn")?);
-    let is_going = |before: &&super::plan::Before| {
+    let is_going = |before: &&Before| {
         before.kind == resource.kind
             && before.address != resource.address
             && plan.at(&before.address).is_none()
