@@ -26,10 +26,9 @@ pub(super) fn steps(address: &str) -> Vec<Step<'_>> {
         }
     }
     parts.extend(address.get(start..));
-    let step = |part: &'_ str| -> (usize, usize) { (part.find('[').unwrap_or(part.len()), part.len()) };
     let steps = parts.into_iter().map(|part| {
-        let (name, _) = step(part);
-        Step { name: part.get(..name).unwrap_or(part), index: part.get(name..).unwrap_or_default() }
+        let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
+        Step { name, index }
     });
     steps.collect()
 }

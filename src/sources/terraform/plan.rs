@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::address::{calls, within};
 use super::format::{
-    ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Variable,
+    ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Values, Variable,
 };
 
 /// The types of resources that are looked at.
@@ -122,7 +122,7 @@ impl<'a> Plan<'a> {
                 plan.before.push(Before { address, kind, values });
             }
         }
-        let root = |values: &'a Option<super::format::Values<'a>>| values.as_ref()?.root_module.as_ref();
+        let root = |values: &'a Option<Values<'a>>| values.as_ref()?.root_module.as_ref();
         if let Some(module) = root(&parsed.planned_values) {
             plan.add(module, &mut unknown, None);
         }

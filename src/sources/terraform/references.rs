@@ -104,18 +104,11 @@ impl<'a> Plan<'a> {
             with_known,
             by_index,
         };
-        match resource.expression(path) {
+        // A dynamic block is one expression for all that it makes.
+        let block = path.split('/').next().unwrap_or(path);
+        match resource.expression(path).or_else(|| resource.expression(block)) {
             Some(expression) => self.follow(expression, place, &mut found),
-            // A dynamic block is one expression for all that it makes.
-            None => {
-                let block = path.split('/').next().unwrap_or(path);
-                match resource.expression(block) {
-                    Some(expression) => self.follow(expression, place, &mut found),
-                    None => {
-                        found.insert(Leaf::Untold(resource.attribute_address(path)));
-                    }
-                }
-            }
+            None => found.insert(Leaf::Untold(resource.attribute_address(path))),
         }
         found.leaves
     }
@@ -163,9 +156,7 @@ impl<'a> Plan<'a> {
                                 found.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
                             }
                         }
-                        other => {
-                            found.insert(other);
-                        }
+                        other => found.insert(other),
                     }
                 }
             }
@@ -173,9 +164,7 @@ impl<'a> Plan<'a> {
             [Step { name: "module", .. }, call, rest @ ..] => {
                 self.follow_module(call, rest.first(), by_index, deeper, found);
             }
-            [Step { name: "local" | "self", .. }, ..] => {
-                found.insert(Leaf::Untold(within(place.module, reference)));
-            }
+            [Step { name: "local" | "self", .. }, ..] => found.insert(Leaf::Untold(within(place.module, reference))),
             [Step { name: "data", .. }, kind, name, rest @ ..] => {
                 let own = format!("data.{}.{}", kind.name, name.name);
                 self.follow_resource(&own, name.index, rest.first(), by_index, place, found);
@@ -184,9 +173,7 @@ impl<'a> Plan<'a> {
                 let own = format!("{}.{}", kind.name, name.name);
                 self.follow_resource(&own, name.index, rest.first(), by_index, place, found);
             }
-            _ => {
-                found.insert(Leaf::Untold(within(place.module, reference)));
-            }
+            _ => found.insert(Leaf::Untold(within(place.module, reference))),
         }
     }
 
@@ -228,11 +215,9 @@ impl<'a> Plan<'a> {
             let outputs = self.config_module(module).and_then(|config| config.outputs.as_ref());
             match outputs.and_then(|outputs| outputs.get(output.name)?.expression.as_ref()) {
                 Some(expression) => {
-                    self.follow(expression, Place { module, index: "", for_each: None, ..place }, found);
+                    self.follow(expression, Place { module, index: "", for_each: None, ..place }, found)
                 }
-                None => {
-                    found.insert(untold());
-                }
+                None => found.insert(untold()),
             }
         }
     }
