@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::command::Sandbox;
-use crate::support::model::CORE;
-use crate::support::report::{Code, Outcome, Severity, Verdict};
+use crate::support::model::{CORE, EC2_TRUST};
+use crate::support::report::{Code, Outcome, Verdict};
 use crate::support::terraform::{Resource, kept, made, plan};
 
 use Verdict::{NotReady, Ready, Unknown};
@@ -37,14 +37,11 @@ fn root() -> String {
 
 /// An instance with its profile and a role that is allowed this, in an account that is known.
 fn chain(policy: &str) -> Vec<Resource> {
-    let trust = document(
-        json!([{ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" }]),
-    );
     vec![
         made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })),
         made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
         made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
-        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": trust })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST })),
         made("aws_iam_role_policy.web", json!({ "name": "web", "role": "web", "policy": policy })),
     ]
 }
@@ -72,32 +69,20 @@ fn preferences(key: &str) -> Resource {
     made("aws_ssm_document.preferences", values)
 }
 
-fn check(flag: &str, file: &str, text: &Value, arguments: &[&str]) -> Outcome {
+fn check(flag: &str, content: impl ToString, arguments: &[&str]) -> Outcome {
     let sandbox = Sandbox::new();
-    match text {
-        Value::String(text) => sandbox.file(file, text),
-        plan => sandbox.file(file, plan),
-    };
-    let output = sandbox.run(&[&["check", flag, file, "-o", "json"], arguments].concat());
+    sandbox.file("file", content);
+    let output = sandbox.run(&[&["check", flag, "file", "-o", "json"], arguments].concat());
     output.report().results.remove(0)
 }
 
-/// What the verdict turns on.
-fn grounds(outcome: &Outcome) -> Vec<Code> {
-    let settles = |severity| severity == Severity::Error;
-    let mut codes: Vec<Code> = outcome
-        .findings
-        .iter()
-        .filter(|finding| settles(finding.severity) || finding.code == Code::NotInPlan)
-        .map(|finding| finding.code)
-        .collect();
-    codes.dedup();
-    codes
+fn check_plan(resources: impl IntoIterator<Item = Resource>, arguments: &[&str]) -> Outcome {
+    check("--terraform-plan", plan(resources.into_iter().collect()), arguments)
 }
 
 #[track_caller]
 fn holds(what: &str, outcome: &Outcome, verdict: Verdict, codes: &[Code]) {
-    assert_eq!((outcome.verdict, grounds(outcome).as_slice()), (verdict, codes), "{what}: {:?}", outcome.findings);
+    assert_eq!((outcome.verdict, outcome.grounds().as_slice()), (verdict, codes), "{what}: {:?}", outcome.findings);
 }
 
 /// A new key has an id of its own: only a policy that covers every key of the account is certain to cover it.
@@ -144,11 +129,10 @@ fn a_new_key_of_a_plan_is_found_by_its_alias_and_judged_by_its_policy() {
         ),
     ] {
         let resources = || chain(role).into_iter().chain([alias()]);
-        let by_flag = plan(resources().chain([key.clone()]).collect());
-        let outcome = check("--terraform-plan", "plan.json", &by_flag, &["--kms-key", "alias/sessions"]);
-        holds(what, &outcome, verdict, codes);
-        let by_preferences = plan(resources().chain([key, preferences("alias/sessions")]).collect());
-        holds(what, &check("--terraform-plan", "plan.json", &by_preferences, &[]), verdict, codes);
+        let by_flag = check_plan(resources().chain([key.clone()]), &["--kms-key", "alias/sessions"]);
+        holds(what, &by_flag, verdict, codes);
+        let by_preferences = check_plan(resources().chain([key, preferences("alias/sessions")]), &[]);
+        holds(what, &by_preferences, verdict, codes);
     }
 }
 
@@ -161,7 +145,7 @@ fn the_policy_of_a_key_may_stand_in_a_resource_of_its_own() {
             key(json!({})),
             resource.refers("key_id", "aws_kms_key.sessions.id"),
         ]);
-        check("--terraform-plan", "plan.json", &plan(resources.collect()), &["--kms-key", "alias/sessions"])
+        check_plan(resources, &["--kms-key", "alias/sessions"])
     };
     holds("the account", &apart(&root()), Ready, &[]);
     holds("nobody here", &apart(&key_policy("444455556666")), NotReady, &[Code::KmsKeyPolicy]);
@@ -177,7 +161,7 @@ fn a_key_that_exists_is_found_by_each_of_its_names() {
         );
         let alias = kept("aws_kms_alias.sessions", json!({ "name": "alias/sessions", "target_key_id": id }));
         let resources = chain(role).into_iter().chain([key, alias, preferences(given)]);
-        check("--terraform-plan", "plan.json", &plan(resources.collect()), &[])
+        check_plan(resources, &[])
     };
     for given in [KEY, id, "alias/sessions", "arn:aws:kms:us-east-1:111122223333:alias/sessions"] {
         holds(given, &by(given, &permissions(&[KEY]), &root()), Ready, &[]);
@@ -197,8 +181,7 @@ fn two_new_keys_are_not_taken_for_one() {
     for (one, other) in [("alias/closed", "alias/sessions"), ("alias/sessions", "alias/closed")] {
         let resources =
             chain(&permissions(&["*"])).into_iter().chain([alias(), key(json!({})), closed.clone(), of_closed.clone()]);
-        let plan = plan(resources.chain([preferences(one)]).collect());
-        let outcome = check("--terraform-plan", "plan.json", &plan, &["--kms-key", other]);
+        let outcome = check_plan(resources.chain([preferences(one)]), &["--kms-key", other]);
         holds(one, &outcome, NotReady, &[Code::KmsKeyPolicy]);
     }
 }
@@ -212,9 +195,7 @@ fn an_alias_of_another_account_is_not_taken_for_one_of_the_instance_s() {
         of_tools(key(json!({}))),
         of_tools(made("data.aws_caller_identity.tools", json!({ "account_id": "444455556666" }))),
     ]);
-    let plan = plan(resources.collect());
-    let outcome =
-        check("--terraform-plan", "plan.json", &plan, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
+    let outcome = check_plan(resources, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
     assert_eq!(outcome.verdict, Unknown, "{:?}", outcome.findings);
 }
 
@@ -263,7 +244,7 @@ fn allowing(principal: &str) -> String {
 fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
     let own = allowing("!Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root'");
     let place: &[&str] = &["--region", "us-east-1", "--account", ACCOUNT];
-    let judge = |text: &str| check("--cloudformation", "template.yaml", &json!(text), place);
+    let judge = |text: &str| check("--cloudformation", text, place);
     for reference in [
         "!Ref Key",
         "!GetAtt Key.Arn",
@@ -297,8 +278,7 @@ fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
 #[test]
 fn a_key_of_a_template_that_a_flag_names() {
     let place = ["--kms-key", "alias/sessions", "--region", "us-east-1", "--account", ACCOUNT];
-    let judge =
-        |key: &str| check("--cloudformation", "template.yaml", &json!(template("!GetAtt Key.Arn", key, "")), &place);
+    let judge = |key: &str| check("--cloudformation", template("!GetAtt Key.Arn", key, ""), &place);
     holds("the default policy", &judge("{}"), Ready, &[]);
     holds("another account", &judge(&allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
     // The name of the role is known only after deployment.
@@ -308,8 +288,7 @@ fn a_key_of_a_template_that_a_flag_names() {
 
 #[test]
 fn without_the_account_the_policy_of_a_key_is_not_judged() {
-    let text = json!(template("!GetAtt Key.Arn", "{}", ""));
-    let outcome =
-        check("--cloudformation", "template.yaml", &text, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
+    let text = template("!GetAtt Key.Arn", "{}", "");
+    let outcome = check("--cloudformation", text, &["--kms-key", "alias/sessions", "--region", "us-east-1"]);
     assert_eq!(outcome.verdict, Unknown, "{:?}", outcome.findings);
 }

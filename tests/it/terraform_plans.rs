@@ -2,25 +2,20 @@
 
 use serde_json::{Value, json};
 
+use crate::live_stub::{self, trust};
 use crate::support::command::Sandbox;
 use crate::support::model::CORE;
-use crate::support::report::{Code, Finding, Outcome, Severity, Verdict};
+use crate::support::report::{Code, Finding, Outcome, Verdict};
 use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
 
 const MANAGED: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
 
 fn policy(effect: &str, actions: &[&str]) -> String {
-    let statement = json!({ "Effect": effect, "Action": actions, "Resource": "*" });
-    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+    live_stub::policy(effect, json!(actions)).to_string()
 }
 
 fn core() -> String {
     policy("Allow", &CORE)
-}
-
-fn trust(service: &str) -> String {
-    let statement = json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
-    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
 fn role_values() -> Value {
@@ -88,22 +83,10 @@ fn only(plan: &Value) -> Outcome {
     results.remove(0)
 }
 
-/// What the verdict turns on: errors, and what is not known.
-fn grounds(outcome: &Outcome) -> Vec<Code> {
-    let mut codes: Vec<Code> = outcome
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error || finding.code == Code::NotInPlan)
-        .map(|finding| finding.code)
-        .collect();
-    codes.dedup();
-    codes
-}
-
 #[track_caller]
 fn holds(name: &str, plan: &Value, verdict: Verdict, codes: &[Code]) {
     let outcome = only(plan);
-    assert_eq!((outcome.verdict, grounds(&outcome).as_slice()), (verdict, codes), "{name}: {:?}", outcome.findings);
+    assert_eq!((outcome.verdict, outcome.grounds().as_slice()), (verdict, codes), "{name}: {:?}", outcome.findings);
 }
 
 #[test]
@@ -217,7 +200,7 @@ fn names_that_are_known_only_after_apply_are_followed_through_the_configuration(
         .refers("role", "aws_iam_role.web.id")
         .refers("policy", "aws_s3_bucket.b.arn");
     let outcome = only(&plan(vec![instance(), profile(), role(), later]));
-    assert_eq!((outcome.verdict, grounds(&outcome)), (Verdict::Unknown, vec![Code::NotInPlan]));
+    assert_eq!((outcome.verdict, outcome.grounds()), (Verdict::Unknown, vec![Code::NotInPlan]));
     let message = &outcome.finding(Code::NotInPlan).message;
     assert_eq!(message, "`aws_iam_role_policy.core.policy` is known only after apply");
 
@@ -593,7 +576,7 @@ fn a_name_that_something_else_may_be_a_part_of_is_not_known() {
             .unknown(json!({ "iam_instance_profile": true }))
             .expressions(json!({ "iam_instance_profile": references(listed) }));
         let outcome = only(&plan(vec![instance, to_role(), role(), attachment(MANAGED)]));
-        (outcome.verdict, grounds(&outcome))
+        (outcome.verdict, outcome.grounds())
     };
     let own = "aws_iam_instance_profile.web.name";
     assert_eq!(of(&[own]), ready);
@@ -697,14 +680,14 @@ fn references_go_through_modules() {
     let outcome = only(&whole);
     assert_eq!(outcome.target, "module.web.aws_instance.this[0]");
     assert_eq!(
-        (outcome.verdict, grounds(&outcome)),
+        (outcome.verdict, outcome.grounds()),
         (Verdict::Unknown, vec![Code::NotInPlan]),
         "two origins are possible"
     );
     whole["configuration"]["root_module"]["module_calls"]["web"]["module"]["resources"][0]["expressions"]["iam_instance_profile"] =
         references(&["var.iam_instance_profile"]);
     let outcome = only(&whole);
-    assert_eq!((outcome.verdict, grounds(&outcome)), (Verdict::Ready, vec![]), "{:?}", outcome.findings);
+    assert_eq!((outcome.verdict, outcome.grounds()), (Verdict::Ready, vec![]), "{:?}", outcome.findings);
     let source = outcome.source.unwrap();
     assert_eq!(
         (source.file.as_str(), source.address.as_str(), source.line),

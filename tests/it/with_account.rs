@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::command::{Output, Sandbox};
-use crate::support::model::{CORE, Key, Policy};
+use crate::support::model::{CORE, EC2_TRUST, Key, Policy};
 use crate::support::report::Verdict;
 use crate::support::stub::Stub;
 use crate::support::terraform::{Resource, made, plan};
@@ -37,33 +37,29 @@ fn session_document(key: &str) -> Value {
 
 /// An instance whose role has the managed policy of the account, and these.
 fn chain(account: &str, more: Vec<Resource>) -> Value {
-    let trust = document(
-        json!({ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" }),
-    );
     let own = vec![
         made("data.aws_caller_identity.own", json!({ "account_id": account })),
         made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
         made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
-        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": trust.to_string() })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST })),
         made("aws_iam_role_policy_attachment.web", json!({ "role": "web", "policy_arn": POLICY })),
     ];
     plan(own.into_iter().chain(more).collect())
 }
 
 fn template() -> String {
-    let trust =
-        json!({ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" });
+    let trust: Value = serde_json::from_str(EC2_TRUST).unwrap();
     json!({ "Resources": {
         "Web": { "Type": "AWS::EC2::Instance", "Properties": { "IamInstanceProfile": { "Ref": "Profile" } } },
         "Profile": { "Type": "AWS::IAM::InstanceProfile", "Properties": { "Roles": [{ "Ref": "Role" }] } },
         "Role": { "Type": "AWS::IAM::Role", "Properties": {
-            "AssumeRolePolicyDocument": document(trust), "ManagedPolicyArns": [POLICY],
+            "AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [POLICY],
         } },
     } })
     .to_string()
 }
 
-/// Runs `check` on a plan and on a template, beside this account.
+/// Runs `check` on a plan or template, beside this account.
 fn run(stub: &Stub, source: &str, content: &str, arguments: &[&str]) -> Output {
     let sandbox = Sandbox::at(stub);
     sandbox.file("file.json", content);

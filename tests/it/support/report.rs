@@ -330,6 +330,14 @@ impl Outcome {
         self.findings.iter().map(|finding| finding.code).collect()
     }
 
+    /// The codes of what the verdict turns on: errors, and what a plan or template does not say.
+    pub fn grounds(&self) -> Vec<Code> {
+        let decides = |finding: &&Finding| finding.severity == Severity::Error || finding.code == Code::NotInPlan;
+        let mut codes: Vec<Code> = self.findings.iter().filter(decides).map(|finding| finding.code).collect();
+        codes.dedup();
+        codes
+    }
+
     /// The finding of this code.
     pub fn finding(&self, code: Code) -> &Finding {
         self.findings
