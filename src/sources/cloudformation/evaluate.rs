@@ -102,14 +102,7 @@ impl<'a> Evaluator<'a> {
     pub fn member(&self, node: &Node, name: &str) -> Value {
         match function(node).is_some() || rewritten(node).is_some() {
             false => node.get(name).map_or(Value::Nothing, |member| self.value(member)),
-            true => match self.value(node) {
-                Value::Map(members) => {
-                    let found = members.into_iter().find(|(known, _)| known == name);
-                    found.map_or(Value::Nothing, |(_, value)| value)
-                }
-                Value::Unknown(why) => Value::Unknown(why),
-                _ => Value::Nothing,
-            },
+            true => self.value(node).get(name),
         }
     }
 
@@ -150,9 +143,9 @@ impl<'a> Evaluator<'a> {
             "Fn::Select" => self.select(argument),
             "Fn::Split" => self.split(argument),
             "Fn::FindInMap" => self.find_in_map(argument),
-            "Fn::Base64" => self.value(argument).to_text().map(|text| match text.as_known() {
-                Some(known) => Value::known(STANDARD.encode(known)),
-                None => Value::Unknown(text.why().unwrap_or_else(|| open(name, member.line))),
+            "Fn::Base64" => self.value(argument).to_text().map(|text| match text.to_known() {
+                Ok(known) => Value::known(STANDARD.encode(known)),
+                Err(why) => Value::Unknown(why),
             }),
             "Fn::Length" => match self.value(argument) {
                 Value::List(items) if items.iter().all(|item| !matches!(item, Value::Unknown(_))) => {
@@ -339,9 +332,9 @@ impl<'a> Evaluator<'a> {
         let [delimiter, text] = items.as_slice() else { return None };
         let delimiter = delimiter.text().filter(|delimiter| !delimiter.is_empty())?;
         let text = self.value(text).to_text()?;
-        Some(match text.as_known() {
-            Some(known) => Value::List(known.split(delimiter).map(Value::known).collect()),
-            None => Value::Unknown(text.why()?),
+        Some(match text.to_known() {
+            Ok(known) => Value::List(known.split(delimiter).map(Value::known).collect()),
+            Err(why) => Value::Unknown(why),
         })
     }
 
@@ -355,9 +348,9 @@ impl<'a> Evaluator<'a> {
         let mut known = Vec::new();
         for key in keys {
             let text = self.value(key).to_text()?;
-            match text.as_known() {
-                Some(key) => known.push(key.to_owned()),
-                None => return text.why().map(Value::Unknown),
+            match text.to_known() {
+                Ok(key) => known.push(key.to_owned()),
+                Err(why) => return Some(Value::Unknown(why)),
             }
         }
         let [map, first, second] = known.as_slice() else { return None };
@@ -438,8 +431,7 @@ fn open(function: &str, line: usize) -> Why {
 
 /// A text put together, in which a dynamic reference may have come about.
 fn resolved(text: Text, line: usize) -> Text {
-    let known: String =
-        text.0.iter().map(|part| if let Part::Known(known) = part { known.as_str() } else { "*" }).collect();
+    let known = text.pattern();
     match known.contains("{{resolve:") {
         true => resolvable(&known, line),
         false => text,

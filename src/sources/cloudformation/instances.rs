@@ -3,7 +3,7 @@
 use super::evaluate::Evaluator;
 use super::roles::{Found, find, tags, unknown};
 use super::template::Resource;
-use super::value::{Attribute, Holds, Text, Value, Why};
+use super::value::{Attribute, Holds, Value, Why};
 use crate::facts::{Fact, MetadataOptions, PlannedInstance};
 
 /// The types that are targets.
@@ -127,7 +127,7 @@ fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Laun
         other => other,
     };
     let name = data.get("TagSpecifications").items().ok().and_then(|specifications| {
-        let of_instances = |specification: &&&Value| specification.get("ResourceType") == Value::known("instance");
+        let of_instances = |specification: &&Value| specification.get("ResourceType") == Value::known("instance");
         let specification = specifications.iter().find(of_instances)?;
         tags(&specification.get("Tags")).ok()?.remove("Name")
     });
@@ -167,11 +167,10 @@ fn named<'a>(evaluator: &'a Evaluator<'_>, specification: &Value) -> Found<'a> {
         Value::Nothing => specification.get("LaunchTemplateName"),
         id => id,
     };
-    let name = reference.to_text();
-    let name = name.as_ref().and_then(Text::as_known);
+    let name = reference.as_known();
     let named = evaluator.template.resources.iter().find(|resource| {
-        let own = evaluator.property(resource, "LaunchTemplateName").to_text();
-        resource.kind == LAUNCH_TEMPLATE && name.is_some() && own.as_ref().and_then(Text::as_known) == name
+        let own = || evaluator.property(resource, "LaunchTemplateName").as_known();
+        resource.kind == LAUNCH_TEMPLATE && name.is_some() && own() == name
     });
     named.map_or_else(|| find(evaluator, LAUNCH_TEMPLATE, reference), Found::Here)
 }
@@ -275,13 +274,7 @@ fn options(value: &Value, attribute: &str) -> Fact<MetadataOptions> {
     }
     let known = |name: &str| match value.get(name) {
         Value::Nothing => Ok(None),
-        value => match value.to_text() {
-            Some(text) => match (text.as_known(), text.why()) {
-                (Some(known), _) => Ok(Some(known.to_owned())),
-                (None, why) => Err(why.unwrap_or_else(|| Why::new(0, "it is not known"))),
-            },
-            None => Err(value.why().unwrap_or_else(|| Why::new(0, "it is not a string"))),
-        },
+        value => value.to_known("it").map(Some),
     };
     match (known("HttpEndpoint"), known("HttpTokens")) {
         // Only conditions on how credentials were delivered look at the tokens.

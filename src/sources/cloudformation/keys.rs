@@ -23,9 +23,8 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>) {
         let (name, fact) = match resource.kind.as_str() {
             KEY => (arn(evaluator, &resource.id), key(evaluator, resource)),
             ALIAS => {
-                let name = evaluator.property(resource, "AliasName").to_text();
-                let Some(name) = name.as_ref().and_then(Text::as_known) else { continue };
-                (name.to_owned(), alias(evaluator, resource))
+                let Some(name) = evaluator.property(resource, "AliasName").as_known() else { continue };
+                (name, alias(evaluator, resource))
             }
             _ => continue,
         };
@@ -55,7 +54,7 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
     }
     let state = match evaluator.property(resource, "Enabled") {
         Value::Nothing => Some("Enabled"),
-        value => match value.to_text().as_ref().and_then(Text::as_known) {
+        value => match value.as_known().as_deref() {
             Some("true") => Some("Enabled"),
             Some("false") => Some("Disabled"),
             _ => None,
@@ -85,13 +84,13 @@ fn other_use(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<Unreadabl
     let differs = |(property, needed): (&str, &str)| {
         let attribute = format!("{}.{property}", resource.id);
         let value = evaluator.property(resource, property).to_text()?;
-        match value.as_known() {
-            Some(known) if known == needed => None,
-            Some(known) => {
+        match value.to_known() {
+            Ok(known) if known == needed => None,
+            Ok(known) => {
                 let what = format!("it is `{known}`, and sessions are encrypted with `{needed}` keys only");
                 Some(unknown(&attribute, &Why::new(resource.line, what)))
             }
-            None => value.why().map(|why| unknown(&attribute, &why)),
+            Err(why) => Some(unknown(&attribute, &why)),
         }
     };
     [("KeyUsage", "ENCRYPT_DECRYPT"), ("KeySpec", "SYMMETRIC_DEFAULT")].into_iter().find_map(differs)

@@ -24,8 +24,8 @@ use crate::facts::{
 };
 use evaluate::{Evaluator, Place};
 use node::{Content, Node};
-use template::Template;
-use value::{Text as TemplateText, Value, Why};
+use template::{Resource, Template};
+use value::{Holds, Value, Why};
 
 /// What to judge of a template, and where it is going to be deployed.
 #[derive(Debug, Clone, Default)]
@@ -52,8 +52,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())?;
     let mut facts = Facts::new(now);
     let loops = template.generated.iter().filter(|(_, node)| mentions(node, &|kind| !is_harmless(kind)));
-    let loops = loops
-        .map(|(name, node)| Why::new(node.line, format!("`{name}` makes resources when the template is deployed")));
+    let loops = loops.map(|(name, node)| makes_resources(name, node));
     let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
     roles::add(&mut facts, &evaluator, &rewritten);
     keys::add(&mut facts, &evaluator);
@@ -80,11 +79,15 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         facts.subjects.push(subject(&resource.id, resource.line, planned));
     }
     for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
-        let why = Why::new(node.line, format!("`{name}` makes resources when the template is deployed"));
-        let profile = Fact::Unreadable(roles::unknown(name, &why));
+        let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));
         facts.subjects.push(subject(name, node.line, PlannedInstance { name: None, profile, metadata: Fact::Absent }));
     }
     Ok(facts)
+}
+
+/// What is not known of a loop or transform among the resources.
+fn makes_resources(name: &str, node: &Node) -> Why {
+    Why::new(node.line, format!("`{name}` makes resources when the template is deployed"))
 }
 
 /// The partition of a template that no Region is given for: `aws`, unless the text names another one.
@@ -115,22 +118,17 @@ fn is_harmless(kind: &str) -> bool {
 ///
 /// Source: [Create a Session Manager preferences document](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-preferences-cli.html).
 fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
-    let documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
-    let is_it = |document: &&template::Resource| {
-        let own = evaluator.property(document, "Name").to_text();
-        own.as_ref().and_then(TemplateText::as_known) == Some(name.as_str())
+    let mut documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
+    let is_it = |document: &&Resource| {
+        evaluator.exists(document) != Holds::No
+            && evaluator.property(document, "Name").as_known().as_ref() == Some(&name)
     };
-    let Some(document) = documents.filter(|document| evaluator.exists(document) != value::Holds::No).find(is_it) else {
-        return;
-    };
+    let Some(document) = documents.find(is_it) else { return };
     let attribute = format!("{}.Content", document.id);
     let content = match evaluator.exists(document) {
-        value::Holds::Unknown(why) => Err(why),
-        value::Holds::Yes | value::Holds::No => match evaluator.property(document, "Content") {
-            Value::Text(text) => text
-                .as_known()
-                .map(str::to_owned)
-                .ok_or_else(|| text.why().unwrap_or_else(|| Why::new(document.line, "it is not known"))),
+        Holds::Unknown(why) => Err(why),
+        Holds::Yes | Holds::No => match evaluator.property(document, "Content") {
+            Value::Text(text) => text.to_known().map(str::to_owned),
             content => policy::to_json(&keys::name_in(evaluator, content)).map(|json| json.to_string()),
         },
     };

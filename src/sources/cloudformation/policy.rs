@@ -42,13 +42,11 @@ pub fn document(
             written.insert(name.clone(), to_json(value)?);
             continue;
         }
-        let statements = match value {
-            Value::List(statements) => statements.iter().collect(),
-            Value::Unknown(why) => return Err(why.clone()),
-            one => vec![one],
-        };
+        if let Value::Unknown(why) = value {
+            return Err(why.clone());
+        }
         let mut certain = Vec::new();
-        for statement in statements {
+        for statement in value.one_or_several() {
             match statement {
                 Value::Map(members) => {
                     let read = Statement { evaluator, kind, members }.read();
@@ -89,11 +87,7 @@ pub fn to_json(value: &Value) -> Result<Json, Why> {
             Ok(number) => Json::Number(Number::from(number)),
             Err(_) => Json::String(text.clone()),
         },
-        Value::Text(text) => match (text.as_known(), text.why()) {
-            (Some(known), _) => Json::String(known.to_owned()),
-            (None, Some(why)) => return Err(why),
-            (None, None) => Json::Null,
-        },
+        Value::Text(text) => Json::String(text.to_known()?.to_owned()),
         Value::List(items) => Json::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
         Value::Map(members) => {
             let members = members.iter().map(|(name, value)| Ok((name.clone(), to_json(value)?)));
@@ -240,12 +234,8 @@ impl Statement<'_> {
 
     /// The items that are known, patterns that cover the others, and why those are not known.
     fn items(&self, value: &Value, of_resources: bool) -> (Vec<String>, Vec<String>, Option<Why>) {
-        let items = match value {
-            Value::List(items) => items.iter().collect(),
-            one => vec![one],
-        };
         let (mut known, mut wide, mut why) = (Vec::new(), Vec::new(), None);
-        for item in items {
+        for item in value.one_or_several() {
             let text = item.to_text();
             let named = text.as_ref().and_then(|text| keys::named(self.evaluator, text));
             match (text.as_ref().map(Text::as_known), named) {
@@ -270,10 +260,7 @@ impl Statement<'_> {
         let part = |part: &Part| match part {
             Part::Known(known) => known.clone(),
             Part::Unknown(_) => "*".to_owned(),
-            Part::Of(attribute) => {
-                let shape = self.evaluator.shape(attribute);
-                shape.0.iter().map(|part| if let Part::Known(known) = part { known.as_str() } else { "*" }).collect()
-            }
+            Part::Of(attribute) => self.evaluator.shape(attribute).pattern(),
         };
         text.0.iter().map(part).collect()
     }
@@ -300,10 +287,6 @@ impl Statement<'_> {
             let json = match to_json(value) {
                 Ok(json) => json,
                 Err(_) if self.kind == Kind::Trust && kind == "AWS" => {
-                    let items = match value {
-                        Value::List(items) => items.iter().collect(),
-                        one => vec![one],
-                    };
                     let arn = |item: &Value| {
                         let text = item.to_text()?;
                         match text.as_known() {
@@ -312,7 +295,7 @@ impl Statement<'_> {
                             None => None,
                         }
                     };
-                    items.into_iter().map(arn).collect::<Option<_>>().map(Json::Array)?
+                    value.one_or_several().iter().map(arn).collect::<Option<_>>().map(Json::Array)?
                 }
                 Err(_) => return None,
             };

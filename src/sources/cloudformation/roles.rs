@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::evaluate::Evaluator;
 use super::policy::{self, Kind};
 use super::template::Resource;
-use super::value::{Attribute, Holds, Part, Text, Value, Why};
+use super::value::{Attribute, Holds, Part, Text, Value, Why, pattern};
 use crate::facts::{
     Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
 };
@@ -45,41 +45,29 @@ pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Foun
             None => Found::NotKnown(text.why().unwrap_or_else(|| Why::new(attribute.line, attribute.to_string()))),
         };
     }
-    let Some(known) = text.as_known() else {
-        return Found::NotKnown(text.why().unwrap_or_else(|| Why::new(0, "it is not known")));
+    let given = match text.to_known() {
+        Ok(given) => given,
+        Err(why) => return Found::NotKnown(why),
     };
-    let gives = |resource: &&Resource, name: Option<&str>| {
-        let attribute = Attribute { resource: resource.id.clone(), name: name.map(str::to_owned), line: resource.line };
-        evaluator.exists(resource) != Holds::No && evaluator.shape(&attribute).as_known() == Some(known)
-    };
-    let name = known.rsplit('/').next().unwrap_or(known);
-    let by_name = |resource: &&Resource| {
-        let attribute = Attribute { resource: resource.id.clone(), name: None, line: resource.line };
-        let own = evaluator.shape(&attribute);
-        known.starts_with("arn:") && kind != MANAGED_POLICY && own.as_known() == Some(name)
-    };
-    let found = resources().find(|resource| {
-        gives(resource, None)
-            || gives(resource, Some("Arn"))
-            || evaluator.exists(resource) != Holds::No && by_name(resource)
+    // A name is unique in its account whatever its path, so the end of an ARN tells. A policy of AWS may have the name of one here.
+    let name = given.rsplit('/').next().filter(|_| given.starts_with("arn:") && kind != MANAGED_POLICY);
+    let found = resources().filter(|resource| evaluator.exists(resource) != Holds::No).find(|resource| {
+        let own = known(evaluator, resource, None);
+        let is_called = own.is_some() && (own.as_deref() == Some(given) || own.as_deref() == name);
+        is_called || known(evaluator, resource, Some("Arn")).as_deref() == Some(given)
     });
-    found.map_or_else(|| Found::Elsewhere(known.to_owned()), Found::Here)
+    found.map_or_else(|| Found::Elsewhere(given.to_owned()), Found::Here)
 }
 
 /// Whether these parts are the ARN of a role, instance profile or key up to its name or id. A field that is not known of its ARN may be any.
 fn begins_arn(evaluator: &Evaluator<'_>, resource: &Resource, parts: &[Part]) -> bool {
-    const UNKNOWN: &str = "*";
-    let written = |parts: &[Part]| -> String {
-        parts.iter().map(|part| if let Part::Known(known) = part { known.as_str() } else { UNKNOWN }).collect()
-    };
-    let attribute = Attribute { resource: resource.id.clone(), name: Some("Arn".to_owned()), line: resource.line };
-    let arn = evaluator.shape(&attribute);
+    let arn = shape(evaluator, resource, Some("Arn"));
     let Some((_name, own)) = arn.0.split_last() else { return false };
-    let (own, given) = (written(own), written(parts));
+    let (own, given) = (pattern(own), pattern(parts));
     let (own, given): (Vec<&str>, Vec<&str>) = (own.split(':').collect(), given.split(':').collect());
     matches!(resource.kind.as_str(), "AWS::IAM::Role" | "AWS::IAM::InstanceProfile" | "AWS::KMS::Key")
         && own.len() == given.len()
-        && own.iter().zip(&given).all(|(own, given)| *own == UNKNOWN || own == given)
+        && own.iter().zip(&given).all(|(own, given)| *own == "*" || own == given)
 }
 
 /// The type of a managed policy.
@@ -147,11 +135,15 @@ fn doubt_namesakes(inline: &mut [InlinePolicy], role: &str, line: usize) {
     }
 }
 
+/// What a resource gives, as far as it is known: an attribute, or else its name or id.
+fn shape(evaluator: &Evaluator<'_>, resource: &Resource, attribute: Option<&str>) -> Text {
+    let name = attribute.map(str::to_owned);
+    evaluator.shape(&Attribute { resource: resource.id.clone(), name, line: resource.line })
+}
+
 /// What a resource gives, if it is known.
 fn known(evaluator: &Evaluator<'_>, resource: &Resource, attribute: Option<&str>) -> Option<String> {
-    let attribute =
-        Attribute { resource: resource.id.clone(), name: attribute.map(str::to_owned), line: resource.line };
-    evaluator.shape(&attribute).as_known().map(str::to_owned)
+    shape(evaluator, resource, attribute).as_known().map(str::to_owned)
 }
 
 fn profile(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<InstanceProfile> {
@@ -203,11 +195,7 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Ro
                 .map(|(index, policy)| {
                     let place = attribute(&format!("Policies[{index}]"));
                     InlinePolicy {
-                        name: policy
-                            .get("PolicyName")
-                            .to_text()
-                            .and_then(|name| name.as_known().map(str::to_owned))
-                            .unwrap_or_else(|| place.clone()),
+                        name: policy.get("PolicyName").as_known().unwrap_or_else(|| place.clone()),
                         document: document(evaluator, &policy.get("PolicyDocument"), Kind::Identity, &place, None),
                     }
                 })
@@ -241,14 +229,8 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Ro
 /// # Errors
 /// Why they are not known.
 pub fn tags(value: &Value) -> Result<BTreeMap<String, String>, Why> {
-    let text = |value: Value| match value.to_text() {
-        Some(text) => text
-            .as_known()
-            .map(str::to_owned)
-            .ok_or_else(|| text.why().unwrap_or_else(|| Why::new(0, "a tag is not known"))),
-        None => Err(value.why().unwrap_or_else(|| Why::new(0, "a tag is not a string"))),
-    };
-    value.items()?.into_iter().map(|tag| Ok((text(tag.get("Key"))?, text(tag.get("Value"))?))).collect()
+    let text = |value: Value| value.to_known("a tag");
+    value.items()?.iter().map(|tag| Ok((text(tag.get("Key"))?, text(tag.get("Value"))?))).collect()
 }
 
 /// A document, or why nothing is known of it. `perhaps` is why it may not be in force at all.
@@ -332,7 +314,7 @@ fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, rol
     match named.items() {
         Err(why) => everywhere(&why),
         Ok(items) => {
-            let found: Vec<Found<'_>> = items.into_iter().map(|item| find(evaluator, "AWS::IAM::Role", item)).collect();
+            let found: Vec<Found<'_>> = items.iter().map(|item| find(evaluator, "AWS::IAM::Role", item)).collect();
             for target in &found {
                 if let Found::NotKnown(why) = target {
                     everywhere(why);
@@ -359,10 +341,8 @@ fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, rol
         }
         let attribute = format!("{}.PolicyDocument", resource.id);
         let value = evaluator.property(resource, "PolicyDocument");
-        let name =
-            evaluator.property(resource, "PolicyName").to_text().as_ref().and_then(Text::as_known).map(str::to_owned);
         let policy = InlinePolicy {
-            name: name.unwrap_or_else(|| resource.id.clone()),
+            name: evaluator.property(resource, "PolicyName").as_known().unwrap_or_else(|| resource.id.clone()),
             document: document(evaluator, &value, Kind::Identity, &attribute, why),
         };
         if let Fact::Known(inline) = &mut role.inline {

@@ -94,6 +94,11 @@ impl fmt::Display for Attribute {
     }
 }
 
+/// A pattern of parts: `*` for each that is not known.
+pub fn pattern(parts: &[Part]) -> String {
+    parts.iter().map(|part| if let Part::Known(known) = part { known.as_str() } else { "*" }).collect()
+}
+
 impl Text {
     /// A string that is known.
     pub fn known(text: impl Into<String>) -> Text {
@@ -118,6 +123,19 @@ impl Text {
             [Part::Known(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// The whole string.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub fn to_known(&self) -> Result<&str, Why> {
+        self.as_known().ok_or_else(|| self.why().unwrap_or_else(|| Why::new(0, "it is not known")))
+    }
+
+    /// A pattern of the string: `*` for each part that is not known.
+    pub fn pattern(&self) -> String {
+        pattern(&self.0)
     }
 
     /// The attribute that it is, if it is one and nothing else.
@@ -173,13 +191,36 @@ impl Value {
         }
     }
 
-    /// The items of a list, or the one value in the place of one; why it is not known, if so.
-    pub fn items(&self) -> Result<Vec<&Value>, Why> {
+    /// The value as a string, if it is known.
+    pub fn as_known(&self) -> Option<String> {
+        self.to_text()?.as_known().map(str::to_owned)
+    }
+
+    /// The value as a string that is known. `called` is what a reason calls it.
+    ///
+    /// # Errors
+    /// Why it is not known, or that it is no string.
+    pub fn to_known(&self, called: &str) -> Result<String, Why> {
+        match self.to_text() {
+            Some(text) => text.to_known().map(str::to_owned),
+            None => Err(self.why().unwrap_or_else(|| Why::new(0, format!("{called} is not a string")))),
+        }
+    }
+
+    /// The items of a list, or the one value in the place of one.
+    pub fn one_or_several(&self) -> &[Value] {
         match self {
-            Value::Nothing | Value::Null => Ok(Vec::new()),
-            Value::List(items) => Ok(items.iter().collect()),
+            Value::List(items) => items,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The items of a list, or the one value in the place of one; why it is not known, if so.
+    pub fn items(&self) -> Result<&[Value], Why> {
+        match self {
+            Value::Nothing | Value::Null => Ok(&[]),
             Value::Unknown(why) => Err(why.clone()),
-            one => Ok(vec![one]),
+            other => Ok(other.one_or_several()),
         }
     }
 
