@@ -284,11 +284,8 @@ fn managed_here(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resourc
     let key = if perhaps.is_some() { format!("{key} ({})", resource.id) } else { key };
     let attribute = format!("{}.PolicyDocument", resource.id);
     let value = evaluator.property(resource, "PolicyDocument");
-    let policy = match document(evaluator, &value, Kind::Identity, &attribute, perhaps) {
-        Fact::Known(document) => Fact::Known(ManagedPolicy { version: "v1".to_owned(), document, shipped: None }),
-        Fact::Absent => Fact::Absent,
-        Fact::Unreadable(reason) => Fact::Unreadable(reason),
-    };
+    let made = |document| ManagedPolicy { version: "v1".to_owned(), document, shipped: None };
+    let policy = document(evaluator, &value, Kind::Identity, &attribute, perhaps).map(made);
     facts.policies.insert(key.clone(), policy);
     key
 }

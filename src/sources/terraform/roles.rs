@@ -403,11 +403,8 @@ fn others_say_the_same(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, pol
 
 fn key_of_policy(policy: &Resource<'_>, facts: &mut Facts) -> String {
     let key = policy.text("arn").unwrap_or(&policy.address).to_owned();
-    let fact = match document_of(policy, "policy") {
-        Fact::Known(document) => Fact::Known(ManagedPolicy { version: String::new(), document, shipped: None }),
-        Fact::Unreadable(reason) => Fact::Unreadable(reason),
-        Fact::Absent => Fact::Absent,
-    };
+    let made = |document| ManagedPolicy { version: String::new(), document, shipped: None };
+    let fact = document_of(policy, "policy").map(made);
     facts.policies.insert(key.clone(), fact);
     key
 }
