@@ -9,8 +9,9 @@
 //!
 //! | scenario | |
 //! |---|---|
-//! | `one` | one instance by its id |
+//! | `one` | one instance by its id, where its profile's name tells its role's, and where not |
 //! | `fleet-200`, `fleet-10000`, `fleet-100000` | all instances of a Region; `fleet-1000000` with `--million` |
+//! | `chain-10000` | the same of an endpoint that does not know what ids begin with |
 //! | `snapshot` | a snapshot of 100,000 instances (or `--snapshot N`), checked as `ndjson`, `text` and `json` |
 //! | `accounts` | 50 accounts in 4 Regions, two of which fail in different ways |
 //! | `throttle` | 2,000 instances while every third call of IAM is throttled: the same report |
@@ -58,7 +59,7 @@ use endpoint::{Behaviour, Endpoint};
 use options::Options;
 use run::Bench;
 use table::Row;
-use world::Fleet;
+use world::{Fleet, OTHER_PROFILE, PROFILE};
 
 fn main() -> ExitCode {
     let options = match Options::read(env::args().skip(1)) {
@@ -85,12 +86,15 @@ fn main() -> ExitCode {
         rows.iter().for_each(table::print);
     };
     if options.wants("one") {
-        report(vec![scenarios::one(&bench, &options)]);
+        report([PROFILE, OTHER_PROFILE].map(|profile| scenarios::one(&bench, &options, profile)).into());
     }
     for instances in [200, 10_000, 100_000, 1_000_000] {
         if options.wants(&format!("fleet-{instances}")) && (instances < 1_000_000 || options.million) {
             report(vec![scenarios::whole(&bench, &options, instances)]);
         }
+    }
+    if options.wants("chain-10000") {
+        report(vec![scenarios::chain(&bench, &options, 10_000)]);
     }
     if options.wants("snapshot") {
         report(scenarios::snapshot(&bench, &options));

@@ -46,7 +46,7 @@ struct Document {
 }
 
 /// The reads of every check.
-const CHECK: [&str; 39] = [
+const CHECK: [&str; 40] = [
     "ec2:DescribeInstances",
     "ec2:DescribeIamInstanceProfileAssociations",
     "iam:GetInstanceProfile",
@@ -63,6 +63,8 @@ const CHECK: [&str; 39] = [
     "ssm:GetServiceSetting",
     "ssm:GetDocument",
     "ssm:DescribeInstanceInformation",
+    // Over a fleet, in its place.
+    "ssm:DescribeInstanceProperties",
     // Whether an agent that was named and is offline ever started.
     "ec2:GetConsoleOutput",
     "organizations:DescribeOrganization",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::http::{Answer, Request};
 use super::template::{Filling, Slot, Template, zone};
-use super::world::{Fleet, Place};
+use super::world::{Beginning, Fleet, Place};
 
 const WHEN: &str = "2026-01-01T00:00:00.000Z";
 const LARGEST_PAGE: usize = 1000;
@@ -31,23 +31,26 @@ struct Asked<'r> {
 impl Compute {
     pub fn new(fleet: &Fleet) -> Self {
         let templates = |region: &String| Templates {
-            with_profile: Template::new(&reservation(region, true)),
-            without_profile: Template::new(&reservation(region, false)),
-            association: Template::new(&association()),
+            with_profile: Template::new(&reservation(region, Some(fleet.profile))),
+            without_profile: Template::new(&reservation(region, None)),
+            association: Template::new(&association(fleet.profile)),
         };
         Self { regions: fleet.regions.iter().map(templates).collect() }
     }
 
-    pub fn answer(&self, fleet: &Fleet, request: &Request) -> Answer {
+    /// Without `wildcards` a filter takes a `*` for itself.
+    pub fn answer(&self, fleet: &Fleet, request: &Request, wildcards: bool) -> Answer {
         match request.action.as_str() {
-            "DescribeInstances" => self.list(fleet, request, "reservationSet"),
-            "DescribeIamInstanceProfileAssociations" => self.list(fleet, request, "iamInstanceProfileAssociationSet"),
+            "DescribeInstances" => self.list(fleet, request, "reservationSet", wildcards),
+            "DescribeIamInstanceProfileAssociations" => {
+                self.list(fleet, request, "iamInstanceProfileAssociationSet", wildcards)
+            }
             "DescribeRegions" => Answer::xml(describe_regions(fleet)),
             action => Answer::ec2_error(400, "InvalidAction", &format!("the benchmark has no answer to {action}")),
         }
     }
 
-    fn list(&self, fleet: &Fleet, request: &Request, element: &str) -> Answer {
+    fn list(&self, fleet: &Fleet, request: &Request, element: &str, wildcards: bool) -> Answer {
         let asked = match Asked::read(request) {
             Ok(asked) => asked,
             Err(answer) => return answer,
@@ -60,7 +63,7 @@ impl Compute {
             let templates = &self.regions[region];
             page.reserve(templates.with_profile.len() * asked.limit.min(fleet.instances) + 1024);
             page.extend_from_slice(format!("<{element}>").as_bytes());
-            let found = asked.find(fleet, account, region, instances);
+            let found = asked.find(fleet, account, region, instances, wildcards);
             let mut filling = Filling::of_account(request.account());
             for instance in found.iter().take(asked.limit) {
                 let role = fleet.role_of(*instance);
@@ -107,9 +110,14 @@ impl<'r> Asked<'r> {
     }
 
     /// The numbers of the instances from the start of the page on, one more than fits if there are more.
-    fn find(&self, fleet: &Fleet, account: usize, region: usize, instances: bool) -> Vec<usize> {
+    fn find(&self, fleet: &Fleet, account: usize, region: usize, instances: bool, wildcards: bool) -> Vec<usize> {
         let named = [self.filters.get("instance-id"), Some(&self.ids).filter(|ids| !ids.is_empty())];
-        let named: Option<Vec<usize>> = named.into_iter().flatten().next().map(|ids| {
+        let patterns = |ids: &&Vec<&str>| ids.iter().any(|id| id.ends_with('*')) && wildcards;
+        let beginnings: Option<Vec<Beginning>> = self.filters.get("instance-id").filter(patterns).map(|patterns| {
+            patterns.iter().filter_map(|pattern| Beginning::parse(pattern.trim_end_matches('*'))).collect()
+        });
+        let named = named.into_iter().flatten().next().filter(|_| beginnings.is_none());
+        let named: Option<Vec<usize>> = named.map(|ids| {
             let places = ids.iter().filter_map(|id| Place::parse(id));
             let here = places.filter(|place| (place.account, place.region) == (account, region));
             here.map(|place| place.instance).filter(|instance| *instance < fleet.instances).collect()
@@ -122,7 +130,9 @@ impl<'r> Asked<'r> {
                     "state" => values.contains(&"associated"),
                     "availability-zone" => values.iter().any(|name| name.as_bytes().last() == Some(&zone(*instance))),
                     "iam-instance-profile.arn" => fleet.role_of(*instance).is_some_and(|role| {
-                        values.iter().any(|arn| arn.ends_with(&format!("instance-profile/fleet-{role:04}-profile")))
+                        values
+                            .iter()
+                            .any(|arn| arn.ends_with(&format!("instance-profile/fleet-{role:04}{}", fleet.profile)))
                     }),
                     _ => false,
                 })
@@ -132,7 +142,13 @@ impl<'r> Asked<'r> {
                 named.sort_unstable();
                 named.into_iter().filter(|instance| *instance >= self.from).filter(fits).take(self.limit + 1).collect()
             }
-            None => (self.from..fleet.instances).filter(fits).take(self.limit + 1).collect(),
+            None => {
+                let begins = |instance: &usize| {
+                    let place = Place { account, region, instance: *instance };
+                    beginnings.as_ref().is_none_or(|all| all.iter().any(|beginning| beginning.is_of(place)))
+                };
+                (self.from..fleet.instances).filter(begins).filter(fits).take(self.limit + 1).collect()
+            }
         }
     }
 }
@@ -157,32 +173,32 @@ fn describe_regions(fleet: &Fleet) -> String {
 }
 
 /// The profile as EC2 knows it.
-fn profile() -> String {
+fn profile(ending: &str) -> String {
     let (account, role) = (Slot::Account.mark(), Slot::Role.mark());
     format!(
-        "<iamInstanceProfile><arn>arn:aws:iam::{account}:instance-profile/fleet-{role}-profile</arn>\
+        "<iamInstanceProfile><arn>arn:aws:iam::{account}:instance-profile/fleet-{role}{ending}</arn>\
          <id>AIPAFLEETPROFILE0{role}</id></iamInstanceProfile>"
     )
 }
 
-fn association() -> String {
+fn association(ending: &str) -> String {
     let instance = Slot::Instance.mark();
     format!(
         "<item><associationId>iip-assoc-{instance}</associationId><instanceId>i-{instance}</instanceId>{}\
          <state>associated</state></item>\n",
-        profile()
+        profile(ending)
     )
 }
 
 /// A reservation with one instance, as those of Auto Scaling groups are.
-fn reservation(region: &str, has_profile: bool) -> String {
+fn reservation(region: &str, ending: Option<&str>) -> String {
     let (account, instance, zone) = (Slot::Account.mark(), Slot::Instance.mark(), Slot::Zone.mark());
     let (high, middle, low) = (Slot::High.mark(), Slot::Middle.mark(), Slot::Low.mark());
     let address = format!("10.1{high}.1{middle}.1{low}");
     let host = format!("ip-10-1{high}-1{middle}-1{low}.{region}.compute.internal");
     let group =
         "<groupSet><item><groupId>sg-0123456789abcdef0</groupId><groupName>fleet-nodes</groupName></item></groupSet>";
-    let profile = if has_profile { profile() } else { String::new() };
+    let profile = ending.map(profile).unwrap_or_default();
     let tag = |(key, value): (&str, &str)| format!("<item><key>{key}</key><value>{value}</value></item>");
     let name = format!("fleet-{high}{middle}{low}");
     let tags: String = [

@@ -36,6 +36,8 @@ pub struct Behaviour {
     pub denied_account: Option<String>,
     /// The account and the Region in which the credentials are refused.
     pub refused_region: Option<(String, String)>,
+    /// Whether lists can be asked for what begins with something.
+    pub wildcards: bool,
 }
 
 /// A running endpoint; it stops when it is dropped.
@@ -57,7 +59,14 @@ struct Shared {
 
 impl Behaviour {
     pub fn after(latency: Duration) -> Self {
-        Self { latency, throttle_every: None, iam_page: usize::MAX, denied_account: None, refused_region: None }
+        Self {
+            latency,
+            throttle_every: None,
+            iam_page: usize::MAX,
+            denied_account: None,
+            refused_region: None,
+            wildcards: true,
+        }
     }
 }
 
@@ -167,10 +176,10 @@ impl Shared {
                 let message = "The security token included in the request is invalid.";
                 Answer::json_error("UnrecognizedClientException", message)
             }
-            "ec2" => self.compute.answer(&self.fleet, request),
+            "ec2" => self.compute.answer(&self.fleet, request, self.behaviour.wildcards),
             "iam" => self.directory.answer(&self.fleet, request, self.behaviour.iam_page),
             "sts" => services::sts(request, self.behaviour.denied_account.as_deref()),
-            "ssm" => services::ssm(&self.fleet, request),
+            "ssm" => services::ssm(&self.fleet, request, self.behaviour.wildcards),
             "organizations" => services::organizations(&self.fleet, request),
             service => Answer::json_error("InvalidAction", &format!("the benchmark has no answer of {service}")),
         }

@@ -60,7 +60,11 @@ impl Answer {
     }
 
     pub fn json(body: &Value) -> Self {
-        Self { status: 200, content_type: "application/x-amz-json-1.1", body: body.to_string().into_bytes() }
+        Self::json_text(body.to_string().into_bytes())
+    }
+
+    pub fn json_text(body: Vec<u8>) -> Self {
+        Self { status: 200, content_type: "application/x-amz-json-1.1", body }
     }
 
     pub fn json_error(code: &str, message: &str) -> Self {

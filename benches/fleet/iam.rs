@@ -37,7 +37,7 @@ impl Directory {
             let kind = if policy.owner == Owner::Aws { Kind::Aws } else { Kind::Customer };
             (kind, Template::new(&policy_detail(policy, account)))
         }));
-        let profiles = (0..fleet.roles).map(|role| Template::new(&member(&profile(account, role)))).collect();
+        let profiles = (0..fleet.roles).map(|role| Template::new(&member(&profile(fleet, account, role)))).collect();
         Self { details, profiles, policies }
     }
 
@@ -52,14 +52,19 @@ impl Directory {
             "GetAccountAuthorizationDetails" => Some(self.account_details(request, limit)),
             "ListInstanceProfiles" => Some(self.list_profiles(request, limit)),
             "GetPolicy" => self.policy(request).map(|policy| get_policy(policy, account)),
-            "GetPolicyVersion" => self.policy(request).map(|policy| {
-                let version = format!("<PolicyVersion>{}</PolicyVersion>", version(policy.document, "v1", true));
-                whole("GetPolicyVersion", &version)
-            }),
-            "GetInstanceProfile" => number(request.parameter("InstanceProfileName"), "-profile", fleet).map(|role| {
-                let profile = format!("<InstanceProfile>{}</InstanceProfile>", profile(account, role));
-                whole("GetInstanceProfile", &profile)
-            }),
+            "GetPolicyVersion" => {
+                self.policy(request).filter(|policy| request.parameter("VersionId") == policy.version()).map(|policy| {
+                    let version =
+                        format!("<PolicyVersion>{}</PolicyVersion>", version(policy.document, policy.version(), true));
+                    whole("GetPolicyVersion", &version)
+                })
+            }
+            "GetInstanceProfile" => {
+                number(request.parameter("InstanceProfileName"), fleet.profile, fleet).map(|role| {
+                    let profile = format!("<InstanceProfile>{}</InstanceProfile>", profile(fleet, account, role));
+                    whole("GetInstanceProfile", &profile)
+                })
+            }
             action => number(request.parameter("RoleName"), "-role", fleet)
                 .and_then(|role| about_role(fleet, account, role, action, request)),
         };
@@ -150,7 +155,7 @@ fn about_role(fleet: &Fleet, account: &str, role: usize, action: &str, request: 
             format!("<RoleName>fleet-{role:04}-role</RoleName>{}", inline(name, document))
         }
         "ListInstanceProfilesForRole" => {
-            list("InstanceProfiles", &member(&profile(account, role))) + "<IsTruncated>false</IsTruncated>"
+            list("InstanceProfiles", &member(&profile(fleet, account, role))) + "<IsTruncated>false</IsTruncated>"
         }
         _ => return None,
     };
@@ -174,11 +179,12 @@ fn role_end() -> String {
     )
 }
 
-fn profile(account: &str, role: usize) -> String {
+fn profile(fleet: &Fleet, account: &str, role: usize) -> String {
+    let ending = fleet.profile;
     format!(
-        "<Path>/</Path><InstanceProfileName>fleet-{role:04}-profile</InstanceProfileName>\
+        "<Path>/</Path><InstanceProfileName>fleet-{role:04}{ending}</InstanceProfileName>\
          <InstanceProfileId>AIPAFLEETPROFILE0{role:04}</InstanceProfileId>\
-         <Arn>arn:aws:iam::{account}:instance-profile/fleet-{role:04}-profile</Arn><CreateDate>{WHEN}</CreateDate>{}<Tags/>",
+         <Arn>arn:aws:iam::{account}:instance-profile/fleet-{role:04}{ending}</Arn><CreateDate>{WHEN}</CreateDate>{}<Tags/>",
         list("Roles", &member(&self::role(account, role)))
     )
 }
@@ -198,7 +204,7 @@ fn inline(name: &str, document: &str) -> String {
 fn role_detail(fleet: &Fleet, account: &str, role: usize) -> String {
     let policies = policies::inline(fleet, role);
     let inlines: String = policies.iter().map(|(name, document)| member(&inline(name, document))).collect();
-    let profiles = list("InstanceProfileList", &member(&profile(account, role)));
+    let profiles = list("InstanceProfileList", &member(&profile(fleet, account, role)));
     let attached = attached_list("AttachedManagedPolicies", fleet, account, role);
     let policies = list("RolePolicyList", &inlines);
     let tags = "<Tags><member><Key>Team</Key><Value>platform</Value></member></Tags>";
@@ -221,11 +227,12 @@ fn policy_facts(policy: &Managed, account: &str) -> String {
     let arn = policy.arn(account);
     format!(
         "<PolicyName>{}</PolicyName><PolicyId>ANPA{:X<17.17}</PolicyId><Arn>{arn}</Arn><Path>/</Path>\
-         <DefaultVersionId>v1</DefaultVersionId><AttachmentCount>1</AttachmentCount>\
+         <DefaultVersionId>{}</DefaultVersionId><AttachmentCount>1</AttachmentCount>\
          <PermissionsBoundaryUsageCount>0</PermissionsBoundaryUsageCount><IsAttachable>true</IsAttachable>\
          <CreateDate>{WHEN}</CreateDate><UpdateDate>{WHEN}</UpdateDate>",
         policy.name,
         policy.name.to_ascii_uppercase().replace('-', ""),
+        policy.version(),
     )
 }
 
@@ -233,7 +240,7 @@ fn policy_detail(policy: &Managed, account: &str) -> String {
     // An older version that grants nothing: who takes the wrong one comes to wrong verdicts.
     let old =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
-    let versions = member(&version(old, "v0", false)) + &member(&version(policy.document, "v1", true));
+    let versions = member(&version(old, "v0", false)) + &member(&version(policy.document, policy.version(), true));
     member(&format!("{}<PolicyVersionList>{versions}</PolicyVersionList>\n", policy_facts(policy, account)))
 }
 

@@ -25,8 +25,18 @@ pub struct Options {
     pub filters: Vec<String>,
 }
 
-const SCENARIOS: [&str; 9] =
-    ["one", "fleet-200", "fleet-10000", "fleet-100000", "fleet-1000000", "snapshot", "accounts", "throttle", "compare"];
+const SCENARIOS: [&str; 10] = [
+    "one",
+    "fleet-200",
+    "fleet-10000",
+    "fleet-100000",
+    "fleet-1000000",
+    "chain-10000",
+    "snapshot",
+    "accounts",
+    "throttle",
+    "compare",
+];
 
 const HELP: &str = "\
 usage: cargo bench --bench fleet -- [OPTIONS] [SCENARIO...]
@@ -40,8 +50,8 @@ usage: cargo bench --bench fleet -- [OPTIONS] [SCENARIO...]
   --log          print every call of the last run
   --serve N      measure nothing: serve a fleet of N instances until killed
 
-A scenario is run if its name contains one of those given: one, fleet-200, fleet-10000, fleet-100000, fleet-1000000, snapshot,
-accounts, throttle, compare.";
+A scenario is run if its name contains one of those given: one, fleet-200, fleet-10000, fleet-100000, fleet-1000000,
+chain-10000, snapshot, accounts, throttle, compare.";
 
 impl Options {
     /// Reads the arguments; `Err` is what to print in place of a run.

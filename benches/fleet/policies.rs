@@ -47,6 +47,11 @@ impl Managed {
         format!("arn:aws:iam::{owner}:policy/{}", self.name)
     }
 
+    /// The version of AWS's own is the one that it has today.
+    pub fn version(&self) -> &'static str {
+        if self.owner == Owner::Aws { "v2" } else { "v1" }
+    }
+
     fn customer(name: String, document: &'static str) -> Self {
         Self { name, owner: Owner::Customer, document }
     }

@@ -9,10 +9,15 @@ use super::endpoint::{Behaviour, Endpoint};
 use super::options::Options;
 use super::run::{Bench, Form, Run};
 use super::table::Row;
-use super::world::{Expected, Fleet, HUB, Place, accounts};
+use super::world::{Expected, Fleet, HUB, PROFILE, Place, accounts};
 
-/// Round trips for one instance: the instance, its profile, the role's lists, a managed policy, its document.
-const ROUNDS_OF_ONE: usize = 5;
+/// Round trips for one instance: the instance, its profile and the lists of the role that is guessed from it, its policies.
+const ROUNDS_OF_ONE: usize = 3;
+/// And where the guess is wrong: the lists of the right role take one more.
+const ROUNDS_WITHOUT_GUESS: usize = 4;
+
+/// So many parts a list is cut into, of about the same size.
+const PARTS: usize = 16;
 
 const PAGE: usize = 1000;
 
@@ -60,9 +65,10 @@ pub fn compare(run: &Run, expected: Expected) -> Vec<String> {
     problems
 }
 
-/// One instance by its id, in an account with 200 others and as many roles as were asked for.
-pub fn one(bench: &Bench, options: &Options) -> Row {
-    let fleet = Fleet::single(200, options.roles);
+/// One instance by its id, in an account with 200 others and as many roles as were asked for. The name of its profile tells that of
+/// its role, or does not.
+pub fn one(bench: &Bench, options: &Options, profile: &'static str) -> Row {
+    let fleet = Fleet { profile, ..Fleet::single(200, options.roles) };
     let endpoint = Endpoint::start(&fleet, Behaviour::after(options.latency));
     // Its role has a managed policy: the longest way.
     let id = Place { account: 0, region: 0, instance: 0 }.id();
@@ -70,11 +76,13 @@ pub fn one(bench: &Bench, options: &Options) -> Row {
     let expected = Expected { ready: 1, not_ready: 0 };
     let row =
         measure(bench, options, &endpoint, (&fleet.accounts[0], &arguments, Form::Lines), |run| compare(run, expected));
-    let rounds = options.latency * u32::try_from(ROUNDS_OF_ONE).unwrap_or(u32::MAX);
-    Row { scenario: "one".into(), instances: 1, rounds: Some((ROUNDS_OF_ONE, rounds)), ..row }
+    let (scenario, rounds) =
+        if profile == PROFILE { ("one", ROUNDS_OF_ONE) } else { ("one: no guess", ROUNDS_WITHOUT_GUESS) };
+    let take = options.latency * u32::try_from(rounds).unwrap_or(u32::MAX);
+    Row { scenario: scenario.into(), instances: 1, rounds: Some((rounds, take)), ..row }
 }
 
-/// All instances of a Region. Each page names the next one; what is asked about the last one's instances comes after it.
+/// All instances of a Region: the first page, then parts side by side; what is asked about the last instances comes after them.
 pub fn whole(bench: &Bench, options: &Options, instances: usize) -> Row {
     let fleet = Fleet::single(instances, options.roles);
     let endpoint = Endpoint::start(&fleet, Behaviour::after(options.latency));
@@ -85,8 +93,23 @@ pub fn whole(bench: &Bench, options: &Options, instances: usize) -> Row {
     Row { scenario: format!("fleet-{instances}"), rounds: Some(rounds(options, instances, 1)), ..row }
 }
 
+/// The same of an endpoint that does not know what an id begins with.
+pub fn chain(bench: &Bench, options: &Options, instances: usize) -> Row {
+    let fleet = Fleet::single(instances, options.roles);
+    let endpoint = Endpoint::start(&fleet, Behaviour { wildcards: false, ..Behaviour::after(options.latency) });
+    let arguments = ["check", "--all", "--region", "us-east-1", "-o", "ndjson"];
+    let expected = fleet.expected_in_a_region();
+    let row =
+        measure(bench, options, &endpoint, (&fleet.accounts[0], &arguments, Form::Lines), |run| compare(run, expected));
+    let pages = instances.div_ceil(PAGE).max(1);
+    let take = options.latency * u32::try_from(pages + 1).unwrap_or(u32::MAX);
+    Row { scenario: format!("chain-{instances}"), rounds: Some((pages + 1, take)), ..row }
+}
+
+/// The first page, and the largest part where there are more, and what is asked besides.
 fn rounds(options: &Options, instances: usize, besides: usize) -> (usize, Duration) {
-    let rounds = instances.div_ceil(PAGE).max(1) + besides;
+    let parts = if instances > PAGE { (instances / PARTS).div_ceil(PAGE).max(1) } else { 0 };
+    let rounds = 1 + parts + besides;
     (rounds, options.latency * u32::try_from(rounds).unwrap_or(u32::MAX))
 }
 
@@ -155,6 +178,7 @@ pub fn organisation(bench: &Bench, options: &Options) -> Result<Row, String> {
         regions: regions.map(str::to_owned).to_vec(),
         instances: 100,
         roles: options.roles.min(50),
+        profile: PROFILE,
     };
     let (denied, refused) = (fleet.accounts[7].clone(), (fleet.accounts[11].clone(), regions[2].to_owned()));
     let behaviour = Behaviour {

@@ -6,12 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Request};
-use super::world::{Fleet, Place};
+use super::template::{Filling, Slot, Template};
+use super::world::{Beginning, Fleet, Place};
 
 const AGENT: &str = "3.3.2299.0";
 
 /// The most agents in an answer.
 const AGENT_PAGE: usize = 50;
+
+/// The most in an answer with their properties.
+const LARGE_AGENT_PAGE: usize = 1000;
 
 /// The most accounts in an answer.
 const ACCOUNT_PAGE: usize = 20;
@@ -55,13 +59,14 @@ pub fn sts(request: &Request, denied: Option<&str>) -> Answer {
     ))
 }
 
-pub fn ssm(fleet: &Fleet, request: &Request) -> Answer {
+pub fn ssm(fleet: &Fleet, request: &Request, wildcards: bool) -> Answer {
     match request.action.as_str() {
         "GetServiceSetting" => Answer::json(&json!({"ServiceSetting": {
             "SettingId": request.json["SettingId"], "SettingValue": "$None", "Status": "Default",
         }})),
         "GetDocument" => Answer::json_error("InvalidDocument", "Document does not exist."),
         "DescribeInstanceInformation" => describe_agents(fleet, request),
+        "DescribeInstanceProperties" => list_agents(fleet, request, wildcards),
         action => Answer::json_error("InvalidAction", &format!("the benchmark has no answer to {action}")),
     }
 }
@@ -107,6 +112,63 @@ fn describe_agents(fleet: &Fleet, request: &Request) -> Answer {
         answer["NextToken"] = next.to_string().into();
     }
     Answer::json(&answer)
+}
+
+/// The agents of all instances, or of those whose ids begin so.
+fn list_agents(fleet: &Fleet, request: &Request, wildcards: bool) -> Answer {
+    let here = fleet.account(request.account()).zip(fleet.region(&request.region));
+    let filter = &request.json["FiltersWithOperator"][0];
+    let beginnings: Option<Vec<Beginning>> = match (filter["Key"].as_str(), filter["Operator"].as_str()) {
+        (None, _) => None,
+        (Some("InstanceIds"), Some("BeginWith")) if wildcards => {
+            let values = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            Some(values.filter_map(Beginning::parse).collect())
+        }
+        _ => {
+            return Answer::json_error("InvalidInstancePropertyFilterValue", "the benchmark does not know this filter");
+        }
+    };
+    let from: usize = request.json["NextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or_default();
+    let limit = request.json["MaxResults"].as_u64().and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(AGENT_PAGE).min(LARGE_AGENT_PAGE);
+    let (account, region) = here.unwrap_or_default();
+    let wanted = |instance: &usize| {
+        let place = Place { account, region, instance: *instance };
+        fleet.is_ready(*instance)
+            && beginnings.as_ref().is_none_or(|all| all.iter().any(|beginning| beginning.is_of(place)))
+    };
+    let found: Vec<usize> = match here {
+        Some(_) => (from..fleet.instances).filter(wanted).take(limit + 1).collect(),
+        None => Vec::new(),
+    };
+    let mut page = b"{\"InstanceProperties\":[".to_vec();
+    let template = PROPERTY.get_or_init(|| Template::new(&property()));
+    let mut filling = Filling::of_account(request.account());
+    for (place, instance) in found.iter().take(limit).enumerate() {
+        if place > 0 {
+            page.push(b',');
+        }
+        filling.instance = Place { account, region, instance: *instance }.digits();
+        template.write(&filling, &mut page);
+    }
+    let next = found.get(limit).map_or_else(String::new, |next| format!(",\"NextToken\":\"{next}\""));
+    page.extend_from_slice(format!("]{next}}}").as_bytes());
+    Answer::json_text(page)
+}
+
+static PROPERTY: OnceLock<Template> = OnceLock::new();
+
+fn property() -> String {
+    let (id, now) = (format!("i-{}", Slot::Instance.mark()), started());
+    format!(
+        "{{\"Name\":\"fleet\",\"InstanceId\":\"{id}\",\"InstanceType\":\"m6i.xlarge\",\"InstanceRole\":\"\",\"KeyName\":\"operations\",\
+         \"InstanceState\":\"running\",\"Architecture\":\"x86_64\",\"IPAddress\":\"10.100.100.100\",\"LaunchTime\":{now},\
+         \"PingStatus\":\"Online\",\"LastPingDateTime\":{now},\"AgentVersion\":\"{AGENT}\",\"PlatformType\":\"Linux\",\
+         \"PlatformName\":\"Amazon Linux\",\"PlatformVersion\":\"2023\",\"ResourceType\":\"EC2Instance\",\
+         \"ComputerName\":\"ip-10-100-100-100.compute.internal\",\"AssociationStatus\":\"Success\",\
+         \"LastAssociationExecutionDate\":{now},\"LastSuccessfulAssociationExecutionDate\":{now},\"SourceId\":\"{id}\",\
+         \"SourceType\":\"AWS::EC2::Instance\"}}"
+    )
 }
 
 fn agent(place: Place) -> Value {

@@ -26,7 +26,14 @@ pub struct Fleet {
     pub instances: usize,
     /// In each account; each has an instance profile of its own.
     pub roles: usize,
+    /// What the names of profiles end with; those of roles end with `-role`.
+    pub profile: &'static str,
 }
+
+/// As its role's but for the last word.
+pub const PROFILE: &str = "-profile";
+/// Nothing that tells the name of the role.
+pub const OTHER_PROFILE: &str = "-servers";
 
 /// What lets the instances of a role be reached, or keeps them from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,7 @@ pub struct Place {
 impl Fleet {
     /// One account, one Region.
     pub fn single(instances: usize, roles: usize) -> Self {
-        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles }
+        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles, profile: PROFILE }
     }
 
     /// Where an account stands in the list.
@@ -127,7 +134,14 @@ impl Add for Expected {
 impl Place {
     /// The 17 hexadecimal digits of the instance's id, which its network interface and its volume have too.
     pub fn digits(self) -> String {
-        format!("{:03x}{:02x}{:012x}", self.account, self.region, self.instance)
+        format!("0{:016x}", self.scattered())
+    }
+
+    /// The 16 digits behind the first, which is a zero in every id that AWS gives today. The others are as good as random there, so
+    /// they are here: an odd factor gives each number another one.
+    pub fn scattered(self) -> u64 {
+        let packed = (self.account as u64) << 52 | (self.region as u64) << 44 | self.instance as u64;
+        packed.wrapping_mul(SCATTER)
     }
 
     /// The instance's id.
@@ -137,9 +151,42 @@ impl Place {
 
     /// Undoes [`Place::id`].
     pub fn parse(id: &str) -> Option<Self> {
-        let digits = id.strip_prefix("i-").filter(|digits| digits.len() == 17 && digits.is_ascii())?;
-        let part = |from: usize, to: usize| usize::from_str_radix(&digits[from..to], 16).ok();
-        Some(Self { account: part(0, 3)?, region: part(3, 5)?, instance: part(5, 17)? })
+        let digits = id.strip_prefix("i-0").filter(|digits| digits.len() == 16)?;
+        let packed = u64::from_str_radix(digits, 16).ok()?.wrapping_mul(GATHER);
+        let part = |shift: u32, bits: u32| usize::try_from(packed >> shift & ((1 << bits) - 1)).ok();
+        Some(Self { account: part(52, 12)?, region: part(44, 8)?, instance: part(0, 44)? })
+    }
+}
+
+const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Its inverse: Newton's method doubles the number of right digits with each step.
+const GATHER: u64 = {
+    let (mut inverse, mut step) = (SCATTER, 0);
+    while step < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(SCATTER.wrapping_mul(inverse)));
+        step += 1;
+    }
+    inverse
+};
+
+/// What instance ids begin with.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    digits: u64,
+    bits: u32,
+}
+
+impl Beginning {
+    /// Reads `i-0a`; `None` for what no id here begins with.
+    pub fn parse(beginning: &str) -> Option<Self> {
+        let digits = beginning.strip_prefix("i-0").filter(|digits| digits.len() <= 16)?;
+        let bits = 4 * u32::try_from(digits.len()).ok()?;
+        let value = if digits.is_empty() { 0 } else { u64::from_str_radix(digits, 16).ok()? };
+        Some(Self { digits: value, bits })
+    }
+
+    pub fn is_of(self, place: Place) -> bool {
+        self.bits == 0 || place.scattered() >> (64 - self.bits) == self.digits
     }
 }
 

@@ -16,10 +16,19 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::error::cause_with_proxy;
+use super::mfa::WithCode;
 use crate::redact;
 
 /// A credential process may ask its user something, so that it needs longer than a network call.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Somebody has to find the device and to type its code.
+const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
+
+/// The provider of a profile that takes a code of an MFA device.
+pub(super) fn with_code(provider: WithCode) -> FailOnce {
+    FailOnce { patience: PATIENCE_WITH_PEOPLE, ..FailOnce::new(provider) }
+}
 
 /// The provider for a run: the SDK's chain, or the named profile.
 ///
@@ -74,6 +83,7 @@ pub(super) fn remember_surroundings(profiles: Option<&ProfileSet>) {
 #[derive(Debug)]
 pub(super) struct FailOnce {
     inner: Box<dyn ProvideCredentials>,
+    patience: Duration,
     failure: Mutex<Option<Remembered>>,
     first: Mutex<First>,
 }
@@ -99,7 +109,7 @@ enum Remembered {
 
 impl FailOnce {
     fn new(inner: impl ProvideCredentials + 'static) -> FailOnce {
-        FailOnce { inner: Box::new(inner), failure: Mutex::new(None), first: Mutex::default() }
+        FailOnce { inner: Box::new(inner), patience: PATIENCE, failure: Mutex::new(None), first: Mutex::default() }
     }
 
     async fn load(&self) -> Result<Credentials, CredentialsError> {
@@ -109,7 +119,7 @@ impl FailOnce {
         if let Some(kept) = self.kept() {
             return Ok(kept);
         }
-        let failure = match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
+        let failure = match tokio::time::timeout(self.patience, self.inner.provide_credentials()).await {
             Ok(Ok(credentials)) => {
                 remember(&credentials);
                 let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);

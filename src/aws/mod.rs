@@ -5,6 +5,7 @@ mod bounded;
 mod credentials;
 mod error;
 mod http;
+mod mfa;
 pub mod pages;
 mod raw;
 mod retries;
@@ -14,6 +15,7 @@ mod unanswered;
 mod whole;
 
 pub use error::{Failure, cause, classify};
+pub use mfa::AskCode;
 pub use raw::RawInstances;
 pub use settings::{Connection, NoCredentials, Settings, SettingsError};
 pub use traffic::Traffic;

@@ -21,15 +21,19 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
 
+use tokio::sync::OnceCell;
+
 use super::assume::assume;
 use super::bounded::bounded;
 use super::credentials::{self, PATIENCE};
 use super::error::{Failure, about_credentials, classify, classify_assume};
 use super::http;
+use super::mfa::{AskCode, MfaRole, WithCode};
 use super::retries::retry_config;
 use super::traffic::{Log, Traffic};
 use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
+use crate::facts::Caller;
 use crate::redact;
 use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
@@ -52,6 +56,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// What is told each try of a call.
     pub log: Option<Log>,
+    /// Who is asked for the code of an MFA device, where a profile takes one.
+    pub ask_code: AskCode,
 }
 
 /// A setting that cannot work, and what is expected instead.
@@ -88,11 +94,16 @@ pub struct Connection {
     logs: Clients<aws_sdk_cloudwatchlogs::Client>,
     s3: Clients<aws_sdk_s3::Client>,
     ssm: Clients<aws_sdk_ssm::Client>,
+    ssm_once_more: Clients<aws_sdk_ssm::Client>,
     organizations: Clients<aws_sdk_organizations::Client>,
+    organizations_once_more: Clients<aws_sdk_organizations::Client>,
     traffic: Traffic,
     unanswered: Unanswered,
     /// What keeps this account's retries apart from another's.
     retries: RetryPartition,
+    caller: OnceCell<Caller>,
+    /// Whether the credentials take a code of an MFA device.
+    takes_code: bool,
 }
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
@@ -114,6 +125,8 @@ macro_rules! shared {
 pub struct NoCredentials {
     /// Nothing gives any; else something that should failed.
     pub are_missing: bool,
+    /// They take a code of an MFA device, and the reason says what to do.
+    pub take_code: bool,
     /// Why, in words.
     reason: String,
 }
@@ -128,6 +141,12 @@ impl Connection {
             redact::password_in(url).into_iter().for_each(redact::remember);
             check_endpoint(url)?;
         }
+        let in_force = settings.profile.as_deref().or_else(|| match std::env::var_os("AWS_ACCESS_KEY_ID") {
+            Some(_) => None,
+            None => profiles.as_ref().map(ProfileSet::selected_profile),
+        });
+        let mfa = in_force.zip(profiles.as_ref()).and_then(|(name, profiles)| MfaRole::of(name, profiles));
+        let takes_code = mfa.is_some();
         let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
         let http_client = bounded(http::client(profiles.as_ref())?, settings.timeout);
         let region = match settings.region.clone() {
@@ -144,9 +163,16 @@ impl Connection {
             .retry_config(retry)
             .timeout_config(timeouts.build())
             .identity_cache(IdentityCache::lazy().load_timeout(PATIENCE + CONNECT_TIMEOUT).build())
-            .credentials_provider(
-                credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
-            );
+            .credentials_provider(match mfa.zip(profiles.as_ref()) {
+                Some((role, profiles)) => credentials::with_code(WithCode::new(
+                    role,
+                    profiles,
+                    region.clone(),
+                    http_client,
+                    settings.ask_code,
+                )),
+                None => credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
+            });
         if let Ok(name) = AppName::new("ssm-profile") {
             loader = loader.app_name(name);
         }
@@ -160,14 +186,10 @@ impl Connection {
         let config = loader.load().await;
         let endpoints = endpoints(&config, endpoint_was_typed);
         endpoints.iter().filter_map(|url| redact::password_in(url)).for_each(redact::remember);
-        Ok(Connection::new(
-            config,
-            endpoints,
-            region.map(|region| region.to_string()),
-            Traffic::new(settings.log),
-            Unanswered::default(),
-            "own",
-        ))
+        let region = region.map(|region| region.to_string());
+        let traffic = Traffic::new(settings.log);
+        let connection = Connection::new(config, endpoints, region, traffic, Unanswered::default(), "own");
+        Ok(Connection { takes_code, ..connection })
     }
 
     /// Looks for credentials, before anything is asked with them. Makes no call with them; to get them may take one.
@@ -178,6 +200,7 @@ impl Connection {
         let Some(provider) = self.config.credentials_provider() else { return Ok(()) };
         provider.provide_credentials().await.map(drop).map_err(|error| NoCredentials {
             are_missing: matches!(error, CredentialsError::CredentialsNotLoaded(_)),
+            take_code: self.takes_code,
             reason: about_credentials(&error),
         })
     }
@@ -202,10 +225,14 @@ impl Connection {
             logs: Clients::default(),
             s3: Clients::default(),
             ssm: Clients::default(),
+            ssm_once_more: Clients::default(),
             organizations: Clients::default(),
+            organizations_once_more: Clients::default(),
             traffic,
             unanswered,
             retries: RetryPartition::new(format!("ssm-profile {whose}")),
+            caller: OnceCell::new(),
+            takes_code: false,
         }
     }
 
@@ -270,9 +297,7 @@ impl Connection {
     pub fn ec2_once_more(&self, region: &str) -> aws_sdk_ec2::Client {
         client(&self.ec2_once_more, region, |_| {
             let ec2 = self.ec2(region);
-            let retry = ec2.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-            let attempts = retry.max_attempts().min(2);
-            let config = ec2.config().to_builder().retry_config(retry.with_max_attempts(attempts));
+            let config = ec2.config().to_builder().retry_config(once_more(ec2.config().retry_config()));
             aws_sdk_ec2::Client::from_conf(config.build())
         })
     }
@@ -347,6 +372,25 @@ impl Connection {
         })
     }
 
+    /// A client for reading of Systems Manager what a verdict can do without; as [`Connection::ec2_once_more`].
+    pub fn ssm_once_more(&self, region: &str) -> aws_sdk_ssm::Client {
+        client(&self.ssm_once_more, region, |_| {
+            let ssm = self.ssm(region);
+            let config = ssm.config().to_builder().retry_config(once_more(ssm.config().retry_config()));
+            aws_sdk_ssm::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for reading an organization where a verdict can do without; as [`Connection::ec2_once_more`].
+    pub fn organizations_once_more(&self, partition: &str) -> aws_sdk_organizations::Client {
+        client(&self.organizations_once_more, ningxia_or_iam_region(partition), |_| {
+            let organizations = self.organizations(partition);
+            let config = organizations.config().to_builder();
+            let config = config.retry_config(once_more(organizations.config().retry_config()));
+            aws_sdk_organizations::Client::from_conf(config.build())
+        })
+    }
+
     /// A client for Organizations in `partition`, whose endpoint is in the Region of IAM's.
     pub fn organizations(&self, partition: &str) -> aws_sdk_organizations::Client {
         // https://docs.aws.amazon.com/general/latest/gr/ao.html
@@ -358,17 +402,28 @@ impl Connection {
         })
     }
 
-    /// The account of the credentials. This needs no permission.
+    /// Whose credentials these are, asked once. This needs no permission
+    /// ([GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)).
     ///
     /// # Errors
     /// If there are no credentials, or AWS could not be asked.
-    pub async fn caller_account(&self, partition: &str) -> Result<String, Failure> {
+    pub async fn caller(&self, partition: &str) -> Result<&Caller, Failure> {
+        self.caller.get_or_try_init(async || self.ask_caller(partition).await).await
+    }
+
+    /// Whose credentials these are, if that was asked.
+    pub fn known_caller(&self) -> Option<&Caller> {
+        self.caller.get()
+    }
+
+    async fn ask_caller(&self, partition: &str) -> Result<Caller, Failure> {
         let api = "sts:GetCallerIdentity";
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(self.sts_region(partition));
         let config = shared!(self, config);
         let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
         let answer = answer.map_err(|error| self.failure(api, &error))?;
-        answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))
+        let account = answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))?;
+        Ok(Caller { account, arn: answer.arn })
     }
 
     /// What the failure of a call to `api` (`iam:GetRole`) means.
@@ -378,6 +433,13 @@ impl Connection {
     {
         classify(api, self.endpoint_url(), error)
     }
+}
+
+/// The retries of what may fail: one, where there are any.
+fn once_more(retry: Option<&RetryConfig>) -> RetryConfig {
+    let retry = retry.cloned().unwrap_or_else(RetryConfig::standard);
+    let attempts = retry.max_attempts().min(2);
+    retry.with_max_attempts(attempts)
 }
 
 /// The Region of what is global in a partition, but for IAM in China, which is in Beijing.

@@ -1,8 +1,9 @@
 //! How many calls were made, and how many of them AWS throttled: for progress, for whoever sets the pace, and as a log of each try.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -26,6 +27,21 @@ struct Counts {
     tries: AtomicUsize,
     throttled: AtomicUsize,
     log: Option<Log>,
+    /// The calls that are under way, by the order in which they began.
+    under_way: Mutex<BTreeMap<usize, (Instant, String)>>,
+    begun: AtomicUsize,
+}
+
+/// A call that is under way, with all its tries, until this is dropped.
+pub struct UnderWay {
+    traffic: Traffic,
+    number: usize,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.traffic.under_way().remove(&self.number);
+    }
 }
 
 /// When a try began, and to which host.
@@ -59,6 +75,24 @@ impl Traffic {
     /// How many of them were throttled.
     pub fn throttled(&self) -> usize {
         self.0.throttled.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that a call to `api` (`iam:GetRole`) is under way.
+    pub fn begin(&self, api: &str) -> UnderWay {
+        let number = self.0.begun.fetch_add(1, Ordering::Relaxed);
+        self.under_way().insert(number, (Instant::now(), api.to_owned()));
+        UnderWay { traffic: self.clone(), number }
+    }
+
+    /// The call that has been under way for longest, if for at least this long.
+    pub fn waited_for(&self, at_least: Duration) -> Option<String> {
+        let under_way = self.under_way();
+        let (_, (began, api)) = under_way.first_key_value()?;
+        (began.elapsed() >= at_least).then(|| api.clone())
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<usize, (Instant, String)>> {
+        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,4 +158,22 @@ fn id_in(body: &str) -> Option<String> {
     let (_, rest) = body.split_once("<RequestId>").or_else(|| body.split_once("<requestId>"))?;
     let id = rest.split('<').next()?;
     (id.len() <= 64).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_call_is_what_is_waited_for() {
+        let traffic = Traffic::default();
+        let first = traffic.begin("iam:GetRole");
+        let second = traffic.begin("ssm:GetDocument");
+        assert_eq!(traffic.waited_for(Duration::ZERO).as_deref(), Some("iam:GetRole"));
+        assert_eq!(traffic.waited_for(Duration::from_secs(3600)), None);
+        drop(first);
+        assert_eq!(traffic.waited_for(Duration::ZERO).as_deref(), Some("ssm:GetDocument"));
+        drop(second);
+        assert_eq!(traffic.waited_for(Duration::ZERO), None);
+    }
 }

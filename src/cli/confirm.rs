@@ -2,7 +2,10 @@
 
 use std::io::IsTerminal as _;
 
-use super::Stop;
+use super::{Stop, output};
+use crate::facts::Caller;
+use crate::render::sanitize::terminal as clean;
+use crate::render::words;
 
 /// Why the run must not go on without `--yes`: nobody is there to be asked.
 pub fn needs_yes(yes: bool) -> Option<Stop> {
@@ -15,12 +18,21 @@ pub fn needs_yes(yes: bool) -> Option<Stop> {
     })
 }
 
-/// The question.
-pub fn question(changes: usize) -> String {
-    match changes {
-        1 => "make this change?".to_owned(),
-        count => format!("make these {count} changes?"),
+/// The question: how many changes, and to which account or how many of them. Says first with whose credentials.
+pub fn question(changes: usize, caller: Option<&Caller>, profile: Option<&str>, accounts: usize) -> String {
+    if let Some(caller) = caller {
+        output::note(&format!("{}\n", clean(&words::caller(&caller.account, caller.arn.as_deref()))));
     }
+    let changes = if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") };
+    let to = match caller {
+        _ if accounts > 1 => format!(" to {accounts} accounts"),
+        Some(caller) => {
+            let profile = profile.map(|profile| format!(" ({profile})")).unwrap_or_default();
+            format!(" to account {}{profile}", caller.account)
+        }
+        None => String::new(),
+    };
+    clean(&format!("Apply {changes}{to}?")).into_owned()
 }
 
 /// Asks; anything but a yes ends the run with nothing changed.

@@ -82,7 +82,7 @@ impl Fleet {
         };
         // In the account of the credentials themselves there is no role to assume.
         let own = match &reach.accounts {
-            Some(_) => base.caller_account(&partition).await.ok(),
+            Some(_) => base.caller(&partition).await.ok().map(|caller| caller.account.clone()),
             None => None,
         };
         let role = reach.accounts.as_ref().map(|accounts| accounts.role.clone()).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -18,6 +18,7 @@ use crate::facts::{Fact, Facts, Instance, SubjectKind, Unreadable, snapshot};
 use crate::limits;
 use crate::redact;
 use crate::render::json;
+use crate::render::sanitize::terminal as clean;
 use crate::sources::cloudformation;
 use crate::sources::documents::{self, DocumentSet, Levels, Text};
 use crate::sources::live::accounts::enabled_regions;
@@ -26,6 +27,7 @@ use crate::sources::live::{self, From, Query, Selection};
 use crate::sources::snapshot::{Choice, choose, prefer};
 use crate::sources::terraform;
 use crate::target::{FORMS, Target, TargetKind};
+use iam_eval::arn::partition_of_region;
 
 /// The facts of a check, and what names their source in the report.
 pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json::Source, Option<Connection>), Stop> {
@@ -35,7 +37,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         Source::Documents(typed) => {
             let (set, levels) = both(read_documents(typed, plan), levels)?;
             let facts = documents::facts(DocumentSet { levels, ..set }, Timestamp::now());
-            return Ok((facts, json::Source { kind: json::SourceKind::Documents, file: None }, None));
+            return Ok((facts, json::Source::of(json::SourceKind::Documents, None), None));
         }
         Source::CloudFormation(typed) => {
             let read = files::read(&typed.file, limits::TEMPLATE_FILE_BYTES).map_err(|mistake| vec![mistake]);
@@ -48,13 +50,13 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             };
             let facts = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
             let facts = with_account(facts, plan, aws).await?;
-            (facts, levels, json::Source { kind: json::SourceKind::Cloudformation, file: Some(file.name) })
+            (facts, levels, json::Source::of(json::SourceKind::Cloudformation, Some(file.name)))
         }
         Source::Snapshot { file, wanted } => {
             let (file, levels) =
                 both(files::read(file, limits::SNAPSHOT_FILE_BYTES).map_err(|mistake| vec![mistake]), levels)?;
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
-            (facts, levels, json::Source { kind: json::SourceKind::Snapshot, file: Some(file.name) })
+            (facts, levels, json::Source::of(json::SourceKind::Snapshot, Some(file.name)))
         }
         Source::Plan(file) => {
             let (file, levels) = both(read_plan(file).map_err(|mistake| vec![mistake]), levels)?;
@@ -66,7 +68,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let facts = terraform::facts(&file, given, Timestamp::now())
                 .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
             let facts = with_account(facts, plan, aws).await?;
-            (facts, levels, json::Source { kind: json::SourceKind::TerraformPlan, file: Some(file.name) })
+            (facts, levels, json::Source::of(json::SourceKind::TerraformPlan, Some(file.name)))
         }
         Source::Live(wanted) => {
             let levels = levels.map_err(Stop::Usage)?;
@@ -74,8 +76,9 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 Query { preferences: plan.preferences.name(), given: levels.given(), ..Query::of(&plan.requirements) };
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
+            let source = json::Source::live(live.connection.known_caller());
             connection = Some(live.connection);
-            (facts, levels, json::Source { kind: json::SourceKind::Live, file: None })
+            (facts, levels, source)
         }
     };
     // What was given wins over what a snapshot holds.
@@ -197,7 +200,9 @@ impl Live {
             regions_at_a_time: &Semaphore::new(self.regions_at_a_time),
             watcher: &progress,
         };
-        let facts = live::load(&from, &self.query).await;
+        // Who asks is part of the report; why that is not known is not.
+        let partition = self.query.regions.first().map_or("aws", |region| partition_of_region(region));
+        let (facts, _) = join(live::load(&from, &self.query), self.connection.caller(partition)).await;
         progress.finish();
         facts
     }
@@ -223,7 +228,7 @@ pub async fn connect(aws: &args::Aws, region: Option<&String>) -> Result<Connect
 pub fn settings(aws: &args::Aws, region: Option<String>) -> Settings {
     let (profile, endpoint_url) = (aws.profile.clone(), aws.endpoint_url.clone());
     let log = aws.debug.then_some(output::debug as fn(&str));
-    Settings { profile, endpoint_url, region, timeout: Duration::from_secs(aws.timeout), log }
+    Settings { profile, endpoint_url, region, timeout: Duration::from_secs(aws.timeout), log, ask_code }
 }
 
 /// A way to an account, and the targets there: those that were named, or the one that this runs on, or one that a person
@@ -309,6 +314,20 @@ async fn find_names(
     Ok((targets, unread))
 }
 
+/// Asks a person for the code of an MFA device.
+fn ask_code(device: &str) -> Result<String, String> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err("there is no terminal to ask on".to_owned());
+    }
+    let prompt = format!("code of the MFA device {}", clean(device));
+    let code = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+    match code {
+        Ok(code) if !code.trim().is_empty() => Ok(code),
+        Ok(_) => Err("none was given".to_owned()),
+        Err(error) => Err(format!("it cannot be asked for: {error}")),
+    }
+}
+
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {
     let profile = settings.profile.clone();
     let connection = Connection::open(settings).await.map_err(|error| usage(error.to_string()))?;
@@ -321,6 +340,7 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
     connection.look_for_credentials().await.map_err(|missing| {
         let login = Command::new("aws sso login").options("--profile", &profile);
         Stop::Failure(match missing.are_missing {
+            _ if missing.take_code => missing.to_string(),
             true => format!("{missing}; run `aws configure` or `{login}`, or give another `--profile`"),
             false => format!("{missing}; sign in again, for example with `{login}`, or give another `--profile`"),
         })

@@ -95,6 +95,7 @@ pub fn run() -> Exit {
     };
     let cli = &line.cli;
     output::set_color(cli.color);
+    output::set_verbose(cli.verbose);
     line.warnings.iter().for_each(|warning| output::warning(warning));
     // Others may have chosen what a file says that lies here, and a change follows it.
     let told = cli.verbose || (line.found && writes(&cli.command));
@@ -360,7 +361,7 @@ async fn check_fleet(
     }
     let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
-        let source = json::Source { kind: json::SourceKind::Live, file: None };
+        let source = json::Source::live(fleet.base().known_caller());
         let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
         let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::redact;
 use crate::render::causes::{self, Fixes};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
-use crate::render::{annotations, changes_json, html, json, junit, markdown, sarif, text};
+use crate::render::{annotations, changes_json, html, json, junit, markdown, sarif, text, words};
 use crate::report::{Report, Severity};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -33,6 +34,18 @@ pub fn set_color(color: args::Color) {
         args::Color::Never => anstream::ColorChoice::Never,
     }
     .write_global();
+}
+
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Applies `-v` to what is said beside the results from here on.
+pub fn set_verbose(verbose: bool) {
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// Whether `-v` was given.
+pub fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
 }
 
 /// How much to say.
@@ -91,11 +104,16 @@ fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
 /// A report in a form that is made at once.
 fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_>) -> Result<String, Stop> {
     let Showing { source, detail, fail_on, fixes } = showing;
+    let by = source
+        .caller
+        .as_ref()
+        .filter(|_| detail != Detail::Quiet)
+        .map(|caller| format!("checked {}", words::caller(&caller.account, caller.arn.as_deref())));
     Ok(match form {
         args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
-            causes::render(report, layout, fixes)
+            causes::render(report, layout, fixes) + &text::closing(by.as_deref())
         }
-        args::Output::Text => text::render(report, layout),
+        args::Output::Text => text::render(report, layout) + &text::closing(by.as_deref()),
         args::Output::Json => {
             let mut text = Vec::new();
             json::write(report, source, &mut text).map_err(|error| failed(&error))?;
@@ -104,8 +122,8 @@ fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_
         args::Output::Ndjson => json::render_lines(&report.results).map_err(|error| failed(&error))?,
         args::Output::Junit => junit::render(report, fail_on).map_err(|error| failed(&error))?,
         args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
-        args::Output::Markdown => markdown::render(report),
-        args::Output::Html => html::render(report).map_err(|error| failed(&error))?,
+        args::Output::Markdown => markdown::render(report) + &markdown::closing(by.as_deref()),
+        args::Output::Html => html::render(report, by).map_err(|error| failed(&error))?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! A sign of life on a terminal while AWS is read; nothing elsewhere.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,13 +9,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::output::warning;
+use super::output::{self, warning};
 use crate::aws::Traffic;
 use crate::render::sanitize::terminal as clean;
 use crate::sources::live::Watcher;
 
 /// A bar without an end.
 pub struct Progress(Option<indicatif::ProgressBar>);
+
+/// Who waits for longer than this is told for what.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Progress {
     /// Shows what is going on.
@@ -24,6 +28,21 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         }))
+    }
+
+    /// Shows behind it the call that is waited for.
+    fn with_waits(self, traffic: Traffic) -> Progress {
+        let waits = move |_: &indicatif::ProgressState, to: &mut dyn fmt::Write| {
+            if let Some(api) = traffic.waited_for(PATIENCE) {
+                // What cannot be shown is not shown.
+                let _ = write!(to, ", waiting for {api}");
+            }
+        };
+        let style = indicatif::ProgressStyle::with_template("{spinner} {msg}{waits}");
+        if let (Some(bar), Ok(style)) = (&self.0, style) {
+            bar.set_style(style.with_key("waits", waits));
+        }
+        self
     }
 
     /// Says something else.
@@ -63,7 +82,7 @@ impl FleetProgress {
     /// Begins, with `accounts` to read; `traffic` is what goes over the wire.
     pub fn start(accounts: usize, traffic: Traffic) -> FleetProgress {
         FleetProgress {
-            bar: Progress::start("reading AWS"),
+            bar: Progress::start("reading AWS").with_waits(traffic.clone()),
             begun: Instant::now(),
             traffic,
             accounts: Share { all: AtomicUsize::new(accounts), ..Share::default() },
@@ -124,5 +143,11 @@ impl Watcher for FleetProgress {
 
     fn note(&self, text: &str) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
+    }
+
+    fn explain(&self, text: &str) {
+        if output::is_verbose() {
+            self.note(text);
+        }
     }
 }

@@ -94,7 +94,8 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     }
     show.before_writing(&[(None, &record)], typed.writing.yes)?;
     if !typed.writing.yes {
-        confirm::ask(&confirm::question(record.steps.len())).await?;
+        let caller = connection.known_caller();
+        confirm::ask(&confirm::question(record.steps.len(), caller, typed.aws.profile.as_deref(), 1)).await?;
         // The question may have stood for an hour.
         let now = plan(&connection, &backup).await.map_err(cannot_see)?;
         if now.changes != looked.changes || !now.refusals.is_empty() {
@@ -142,13 +143,14 @@ async fn enter(connection: Connection, backup: &Backup, role: Option<&str>) -> R
                 .to_owned(),
         ]));
     };
-    let caller = connection.caller_account(&partition).await.map_err(|failure| {
+    let caller = connection.caller(&partition).await.map_err(|failure| {
         let reason = failure.into_unreadable();
         Stop::Failure(format!(
             "cannot determine the account of these credentials: {}; nothing was changed",
             reason.message
         ))
     })?;
+    let caller = caller.account.clone();
     if caller == account {
         return Ok(connection);
     }

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, PolicyText, Unreadable};
 
+/// Whose credentials read an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Caller {
+    /// The account that they are of.
+    pub account: String,
+    /// The user, or the session of a role.
+    pub arn: Option<String>,
+}
+
 /// The settings of Systems Manager in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

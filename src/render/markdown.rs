@@ -37,6 +37,11 @@ pub fn render(report: &Report) -> String {
     page
 }
 
+/// The last line: whose credentials read the facts.
+pub fn closing(by: Option<&str>) -> String {
+    by.map(|by| format!("\n{}\n", prose(by))).unwrap_or_default()
+}
+
 fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::NotReady => 0,

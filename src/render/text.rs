@@ -297,6 +297,11 @@ fn trust_in_words(trust: &Trust) -> String {
     }
 }
 
+/// The last line: whose credentials read the facts.
+pub fn closing(by: Option<&str>) -> String {
+    by.map(|by| format!("{DIM}{}{DIM:#}\n", clean(by))).unwrap_or_default()
+}
+
 /// A statement or gate that decided: in a few words that fit beside its action, or in full.
 fn decider(by: &DecidedBy, verbose: bool) -> String {
     let kind = match (by.kind, verbose) {

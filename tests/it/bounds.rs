@@ -217,7 +217,9 @@ fn an_instance_on_two_pages_is_one_result() {
     let stub = world.hook(twice).serve();
     let sandbox = Sandbox::at(&stub);
     assert_eq!(check(&sandbox, &["--all"]).results.len(), 9);
-    assert_eq!(stub.calls_of("DescribeInstances").len(), 2);
+    // Besides the parts, in which it gives the same.
+    let of_chain = |call: &&Call| call.parameter("Filter.1.Name").is_empty();
+    assert_eq!(stub.calls_of("DescribeInstances").iter().filter(of_chain).count(), 2);
     let taken = sandbox.run(&["snapshot", "--all"]).expect(0).json();
     assert_eq!(taken["facts"]["subjects"].as_array().unwrap().len(), 9);
     let fixed = sandbox.run(&["fix", "--all", "--dry-run", "-o", "json"]).expect(0);

@@ -148,7 +148,7 @@ impl Read {
 }
 
 /// Every call of `check`, `check --all` and what `fix` reads before it plans, which is the same.
-const READS: [Read; 29] = [
+const READS: [Read; 30] = [
     // An instance that was named is on the first page, and what is behind it is nothing to the verdict.
     read("ec2:DescribeInstances", "DescribeInstances", Run::Instance, Decides)
         .none("InvalidInstanceID.NotFound", Unknown),
@@ -183,6 +183,8 @@ const READS: [Read; 29] = [
     read("ssm:GetDocument", "GetDocument", Run::Instance, MayHide).none("InvalidDocument", Ready),
     read("ssm:GetServiceSetting", "GetServiceSetting", Run::Instance, Informs).none("ServiceSettingNotFound", Ready),
     read("ssm:DescribeInstanceInformation", "DescribeInstanceInformation", Run::Instance, Informs).list(),
+    // Where all agents cannot be listed they are asked for by instance.
+    read("ssm:DescribeInstanceProperties", "DescribeInstanceProperties", Run::Fleet, Informs).list(),
     read("organizations:DescribeOrganization", "DescribeOrganization", Run::Instance, Informs)
         .none("AWSOrganizationsNotInUseException", Ready),
     // That the organization which was described is not in use is no answer.

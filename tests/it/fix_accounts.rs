@@ -123,7 +123,7 @@ fn one_question_is_asked_for_all_accounts() {
         let sandbox = Sandbox::at(&stub);
         let file = accounts(&sandbox, &[ACCOUNT, MEMBER]);
         let typed = ["fix", "--accounts", &file, "--assume-role", "fleet"];
-        let shown = sandbox.run_on_terminal(&typed, &[("make these 2 changes?", answer)]).expect(code).stdout;
+        let shown = sandbox.run_on_terminal(&typed, &[("Apply 2 changes", answer)]).expect(code).stdout;
         assert!(
             shown.contains(&format!("account {ACCOUNT}")) && shown.contains(&format!("account {MEMBER}")),
             "{shown}"

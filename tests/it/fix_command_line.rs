@@ -325,19 +325,19 @@ fn on_a_terminal_a_fix_without_target_lets_pick_and_asks() {
     let world = || lacking().instance(Instance::new(OTHER).tag("Name", "bare"));
     let stub = world().serve();
     let sandbox = Sandbox::at(&stub);
-    let dialogue = [("web-1", "0123\r"), ("make this change?", "y\r")];
+    let dialogue = [("web-1", "0123\r"), ("Apply 1 change", "y\r")];
     let shown = sandbox.run_on_terminal(&["fix"], &dialogue).expect(0).stdout;
     says(&shown, &[INSTANCE, "web-1", OTHER, "bare", "add inline policy `SessionManagerPermissions` to role `web`"]);
     assert_eq!(stub.writes(), ["PutRolePolicy"]);
 
     for refusal in ["n\r", "\r", "q\r"] {
         let stub = world().serve();
-        let dialogue = [("web-1", "0123\r"), ("make this change?", refusal)];
+        let dialogue = [("web-1", "0123\r"), ("Apply 1 change", refusal)];
         let shown = Sandbox::at(&stub).run_on_terminal(&["fix"], &dialogue).expect(2).stdout;
         says(&shown, &["cancelled; nothing was changed"]);
         assert!(stub.writes().is_empty(), "{refusal:?}: {:?}", stub.writes());
     }
-    for dialogue in [&[("web-1", "\x03")][..], &[("web-1", "0123\r"), ("make this change?", "\x03")]] {
+    for dialogue in [&[("web-1", "\x03")][..], &[("web-1", "0123\r"), ("Apply 1 change", "\x03")]] {
         let stub = world().serve();
         let shown = Sandbox::at(&stub).run_on_terminal(&["fix"], dialogue).expect(130).stdout;
         says(&shown, &["interrupted"]);
@@ -497,7 +497,7 @@ fn a_plan_on_a_terminal_fits_and_asks_what_is_going_to_be_done() {
     let sandbox = Sandbox::at(&stub).env("NO_COLOR", "1");
     let fix = ["fix", INSTANCE, "--policy-name", "The-policy-that-lets-Session-Manager-in-and-nobody-else"];
     let backup = ["--backup", "backup.json"];
-    let shown = sandbox.run_on_terminal(&[&fix[..], &backup].concat(), &[("make these 2 changes?", "y\r")]).expect(0);
+    let shown = sandbox.run_on_terminal(&[&fix[..], &backup].concat(), &[("Apply 2 changes", "y\r")]).expect(0);
     let lines = seen(&shown.stdout);
     for line in lines.iter().filter(|line| !may_run_over(line)) {
         assert!(line.chars().count() <= 80, "{line}\n{}", shown.stdout);
@@ -509,7 +509,7 @@ fn a_plan_on_a_terminal_fits_and_asks_what_is_going_to_be_done() {
         assert!(whole.contains(part), "{part}: {}", shown.stdout);
     }
     // What is agreed to is seen before the question, and nothing is written before the answer.
-    let (before, after) = shown.stdout.split_once("make these 2 changes?").unwrap();
+    let (before, after) = shown.stdout.split_once("Apply 2 changes").unwrap();
     says(
         before,
         &["update the trust policy", "add inline policy", "+", "\"ssmmessages:OpenDataChannel\"", "2 changes"],
@@ -517,7 +517,7 @@ fn a_plan_on_a_terminal_fits_and_asks_what_is_going_to_be_done() {
     says(after, &["done", "backup.json", "ssm-profile undo backup.json", "ready", "amazon-ssm-agent"]);
     assert_eq!(stub.writes(), ["UpdateAssumeRolePolicy", "PutRolePolicy"]);
 
-    let undo = sandbox.run_on_terminal(&["undo", "backup.json"], &[("make these 2 changes?", "y\r")]).expect(0).stdout;
+    let undo = sandbox.run_on_terminal(&["undo", "backup.json"], &[("Apply 2 changes", "y\r")]).expect(0).stdout;
     for line in seen(&undo).iter().filter(|line| !may_run_over(line)) {
         assert!(line.chars().count() <= 80, "{line}\n{undo}");
     }
@@ -591,18 +591,18 @@ fn json_on_a_terminal_asks_beside_it() {
     let stub = long_names().serve();
     let sandbox = Sandbox::at(&stub).env("NO_COLOR", "1");
     let fix = ["fix", INSTANCE, "-o", "json", "--backup", "backup.json"];
-    let output = sandbox.run_on_terminal_with_output_elsewhere(&fix, &[("make these 2 changes?", "n\r")]).expect(2);
+    let output = sandbox.run_on_terminal_with_output_elsewhere(&fix, &[("Apply 2 changes", "n\r")]).expect(2);
     assert_eq!(output.stdout, "");
     assert!(stub.writes().is_empty());
 
-    let output = sandbox.run_on_terminal_with_output_elsewhere(&fix, &[("make these 2 changes?", "y\r")]).expect(0);
+    let output = sandbox.run_on_terminal_with_output_elsewhere(&fix, &[("Apply 2 changes", "y\r")]).expect(0);
     let report = output.json();
     assert_eq!(report["command"], json!("fix"));
     assert_eq!(report["schema_version"], json!(1));
     let changes = report["changes"].as_array().unwrap();
     assert!(changes.len() == 2 && changes.iter().all(|change| change["status"] == json!("done")), "{report:#}");
     assert!(!output.stdout.contains('\u{1b}'));
-    says(&output.stderr, &["update the trust policy", "add inline policy", "make these 2 changes?"]);
+    says(&output.stderr, &["update the trust policy", "add inline policy", "Apply 2 changes"]);
     for line in seen(&output.stderr).iter().filter(|line| !may_run_over(line)) {
         assert!(line.chars().count() <= 80, "{line}\n{}", output.stderr);
     }
@@ -707,7 +707,7 @@ fn what_others_have_written_does_nothing_to_a_terminal() {
         ];
         let stub = world.fail("ListInstanceProfilesForRole", Answer::error("Strange", &format!("so {text}"))).serve();
         let fix = ["fix", "--force-managed-elsewhere"];
-        let dialogue = [("web-1", "web-1\r"), ("make this change?", "y\r")];
+        let dialogue = [("web-1", "web-1\r"), ("Apply 1 change", "y\r")];
         let shown = Sandbox::at(&stub).run_on_terminal(&fix, &dialogue).expect(0).stdout;
         assert!(!shown.contains(text), "{text:?}: {shown}");
         says(&shown, &["cdk ", "bare", "so ", &text.chars().next().unwrap().escape_default().to_string()]);

@@ -214,7 +214,7 @@ fn an_undo_while_a_write_is_under_way() {
 
 /// The beginning of the question, which depends on how many changes there are.
 fn question(chain: &Chain) -> &'static str {
-    if chain.writes.len() == 1 { "make this change?" } else { "changes?" }
+    if chain.writes.len() == 1 { "Apply 1 change" } else { " changes" }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which calls `check` and `snapshot` make, how many one after another, and that a snapshot says what they said.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::live_stub::{check, only_reads, policy, with_role};
@@ -29,37 +31,64 @@ fn with_policies(inline: usize, managed: usize) -> World {
         .fold(with_role(role), |world, (index, name)| world.policy(Policy::new(name, document(index))))
 }
 
+/// What is asked about any instance before its profile is known, beside `DescribeKey` for a key that is named.
+const FIRST: [&str; 7] = [
+    "DescribeInstances",
+    "DescribeIamInstanceProfileAssociations",
+    "DescribeInstanceInformation",
+    "DescribeOrganization",
+    "GetCallerIdentity",
+    "GetDocument",
+    "GetServiceSetting",
+];
+const NAMES: [&str; 3] = ["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"];
+
 #[test]
-fn an_instance_costs_five_calls_one_after_another() {
+fn an_instance_costs_three_calls_one_after_another_where_its_role_is_called_as_its_profile() {
     let (inline, managed) = (30, 10);
     let mut world = with_policies(inline, managed);
     world.has_endpoints = true;
     let stub = world.key(Key::new("1234").alias("alias/session")).serve();
     // Each group is held back until all of it has arrived, so that the depth of every call is exact.
-    stub.together(&[
-        "DescribeInstances",
-        "DescribeIamInstanceProfileAssociations",
-        "DescribeInstanceInformation",
-        "DescribeKey",
-        "DescribeOrganization",
-        "GetCallerIdentity",
-        "GetDocument",
-        "GetServiceSetting",
-    ]);
+    stub.together(&[&FIRST[..], &["DescribeKey"]].concat());
     let chain = ["GetInstanceProfile", "GetKeyPolicy", "ListParents", "ListPoliciesForTarget", "DescribeVpcAttribute"];
-    stub.together(&[&chain[..], &world_network::READS].concat());
-    stub.together(&[
-        "GetRole",
-        "ListAttachedRolePolicies",
-        "ListRolePolicies",
-        "GetManagedPrefixListEntries",
-        "ListHostedZonesByVPC",
-    ]);
-    stub.together(&[vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed]].concat());
-    stub.together(&vec!["GetPolicyVersion"; managed]);
+    stub.together(&[&chain[..], &NAMES, &world_network::READS].concat());
+    let documents =
+        [vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed], vec!["GetPolicyVersion"; managed]].concat();
+    stub.together(&[&documents[..], &["GetManagedPrefixListEntries", "ListHostedZonesByVPC"]].concat());
     let report = check(&Sandbox::at(&stub), &[INSTANCE, "--kms-key", "alias/session", "--require", "s3:Get5"]);
     assert!(!report.only().permissions.is_empty());
+    assert_eq!(stub.longest_chain(), 3, "{:?}", stub.counts());
+}
+
+/// The instance has the profile `web`, whose role is another one, and its policy is at a version that nobody guesses.
+fn guessed_wrongly() -> World {
+    World::new(ACCOUNT)
+        .instance(Instance::new(INSTANCE).profile("web"))
+        .profile(Profile::new("web").role("servers"))
+        .role(Role::new("servers").attach("own"))
+        .policy(Policy::new("own", SSM_CORE).version("v7").older("v1", policy("Deny", "*").to_string()))
+}
+
+#[test]
+fn a_wrong_guess_costs_calls_but_no_truth() {
+    // Long enough that what is asked together is under way together.
+    let stub = guessed_wrongly().latency(Duration::from_millis(500)).serve();
+    assert_eq!(check(&Sandbox::at(&stub), &[INSTANCE]).only().verdict, Verdict::Ready);
     assert_eq!(stub.longest_chain(), 5, "{:?}", stub.counts());
+    only_reads(&stub);
+}
+
+#[test]
+fn what_a_wrong_guess_brings_reaches_nobody() {
+    let other = || Role::new("web").inline("no", policy("Deny", "ssmmessages:*").to_string()).attach("of-others");
+    let with_other = || guessed_wrongly().role(other()).policy(Policy::new("of-others", SSM_CORE));
+    let right = check(&Sandbox::at(&guessed_wrongly().serve()), &[INSTANCE]).results;
+    let stub = with_other().serve();
+    assert_eq!(check(&Sandbox::at(&stub), &[INSTANCE]).results, right);
+    assert_eq!(stub.counts().get("GetRolePolicy"), None);
+    let snapshot = Sandbox::at(&with_other().serve()).run(&["snapshot", INSTANCE]).expect(0).stdout;
+    assert!(snapshot.contains("role/servers") && !snapshot.contains("role/web") && !snapshot.contains("of-others"));
 }
 
 #[test]
@@ -189,7 +218,7 @@ fn worlds() -> Vec<(&'static str, Verdict, World)> {
 
 fn without_source(report: &Value) -> Value {
     let mut report = report.clone();
-    report.as_object_mut().unwrap().remove("source");
+    report.as_object_mut().unwrap().retain(|key, _| key != "source" && key != "caller");
     // Over a fleet the ids of associations are not read; a snapshot has them for a fix.
     for finding in report["results"]
         .as_array_mut()
@@ -248,6 +277,7 @@ fn a_snapshot_is_judged_like_the_live_account() {
             assert_eq!(without_source(&again.json()), without_source(&live.json()), "{name}, {targets:?}");
             assert_eq!(again.json()["source"], json!({"kind": "snapshot", "file": "snapshot.json"}));
             assert_eq!(live.json()["source"], json!({"kind": "live", "file": null}));
+            assert_eq!(live.json()["caller"]["account"], json!(ACCOUNT));
         }
         only_reads(&stub);
     }

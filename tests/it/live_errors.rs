@@ -174,6 +174,7 @@ fn a_list_that_does_not_come_to_its_end_is_never_a_verdict() {
     let stub = World::ready()
         .instance(Instance::new("i-00000000000000002").profile("web"))
         .page_size(1)
+        .without_wildcards()
         .fail_where("DescribeInstances", "NextToken", "from/+=1", Answer::unauthorized())
         .serve();
     let report = check(&Sandbox::at(&stub), &["--all"]);

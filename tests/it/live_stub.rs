@@ -36,9 +36,10 @@ pub fn judge(world: World) -> Outcome {
 
 /// Fails the test if a call was made that may change something.
 pub fn only_reads(stub: &Stub) {
-    const READS: [&str; 26] = [
+    const READS: [&str; 27] = [
         "DescribeIamInstanceProfileAssociations",
         "DescribeInstanceInformation",
+        "DescribeInstanceProperties",
         "DescribeInstances",
         "DescribeKey",
         "DescribeOrganization",

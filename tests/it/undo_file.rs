@@ -78,7 +78,7 @@ mod on_unix {
         // Whoever sees the plan decides.
         let dry = sandbox.run(&["undo", "place/backup.json", "--dry-run"]).expect(1);
         assert!(dry.stdout.contains("others may have changed the backup"), "{dry:?}");
-        let question = "make this change?";
+        let question = "Apply 1 change";
         let shown = sandbox.run_on_terminal(&typed[..2], &[(question, "n\r")]).expect(2).stdout;
         let (before, _) = shown.split_once(question).unwrap();
         assert!(before.contains("others may have changed the backup"), "{shown}");
@@ -101,7 +101,7 @@ mod on_unix {
         let output = sandbox.run(&["undo", "backup.json", "--yes"]).expect(2);
         assert!(output.stderr.contains("is owned by the user ID 12345"), "{output:?}");
         assert_eq!(stub.calls().len(), calls);
-        sandbox.run_on_terminal(&["undo", "backup.json"], &[("make this change?", "y\r")]).expect(0);
+        sandbox.run_on_terminal(&["undo", "backup.json"], &[("Apply 1 change", "y\r")]).expect(0);
         // It stays theirs.
         assert_eq!(fs::metadata(&file).unwrap().uid(), 12345);
     }

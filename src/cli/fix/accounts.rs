@@ -9,7 +9,7 @@ use super::super::progress::FleetProgress;
 use super::super::resolve::{FixPlan, FixSource, TargetSelection};
 use super::super::{Stop, args};
 use crate::aws::Connection;
-use crate::facts::{Facts, GivenPolicies, Subject};
+use crate::facts::{Caller, Facts, GivenPolicies, Subject};
 use crate::fix;
 use crate::sources::live::{self, From, Query, ScpReader, Selection};
 
@@ -87,6 +87,15 @@ impl Accounts {
             (Account::Own(live), _) => Some(&live.connection),
             (Account::Entered(entered), Some(fleet)) => Some(entered.connection(fleet)),
             (Account::Entered(_), None) | (Account::Closed(_) | Account::Snapshot(_), _) => None,
+        }
+    }
+
+    /// Whose credentials are in use, those before any role is assumed.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        match (&self.fleet, self.all.first()) {
+            (Some(fleet), _) => fleet.base().known_caller(),
+            (None, Some(Account::Own(live))) => live.connection.known_caller(),
+            (None, _) => None,
         }
     }
 

@@ -96,7 +96,9 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     show.before_writing(&titled(&parts), typed.writing.yes)?;
     if !typed.writing.yes {
-        confirm::ask(&confirm::question(record.steps.len())).await?;
+        let caller = accounts.caller();
+        let changed = parts.iter().filter(|part| has_steps(Some(part))).count();
+        confirm::ask(&confirm::question(record.steps.len(), caller, typed.aws.profile.as_deref(), changed)).await?;
     }
     let kept = backups::begin(&resolved, &parts)?;
     for file in kept.iter().flatten() {

@@ -176,7 +176,7 @@ fn the_report_is_that_of_a_check() {
         [Verdict::Ready, Verdict::Unknown].map(|verdict| crate::render::sample::outcome("i-1", verdict, Vec::new()));
     let report = Report::from(Vec::from(outcomes));
     let run: Value = serde_json::from_str(&render("fix", &Record::default(), Some(&report)).unwrap()).unwrap();
-    let source = crate::render::json::Source { kind: crate::render::json::SourceKind::Live, file: None };
+    let source = crate::render::json::Source::live(None);
     let check: Value = {
         let mut text = Vec::new();
         crate::render::json::write(&report, &source, &mut text).unwrap();

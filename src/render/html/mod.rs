@@ -40,7 +40,8 @@ const SCRIPT_HASH: &str = "0GKZBnrnnYFB5X02rbo1Qu/lE95ZxqvRgl1S3oXLPAY=";
 <p>{{ summary.ready }} of {{ summary.checked }} ready{% if summary.known > 0 %}; {{ summary.known }} known from the baseline{% endif %}</p>
 <svg class="chart" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label="targets by verdict">{% for bar in bars %}<rect class="{{ bar.class }}" x="{{ bar.start }}" width="{{ bar.width }}" height="10"><title>{{ bar.count }} {{ bar.label }}</title></rect>{% endfor %}</svg>
 <ul class="counts">{% for bar in bars %}<li class="{{ bar.class }}">{{ bar.count }} {{ bar.label }}</li>{% endfor %}</ul>
-</header>
+{% if let Some(by) = by %}<p>{{ by }}</p>
+{% endif %}</header>
 <main>
 {% if !causes.is_empty() %}<section aria-labelledby="causes">
 <h2 id="causes">Causes</h2>
@@ -82,6 +83,7 @@ struct Page {
     codes: BTreeSet<String>,
     targets: Vec<String>,
     not_checked: Vec<String>,
+    by: Option<String>,
 }
 
 struct Bar {
@@ -161,11 +163,11 @@ struct Part {
     is_code: bool,
 }
 
-/// The report as a page.
+/// The report as a page; `by` says whose credentials read its facts.
 ///
 /// # Errors
 /// Only if a template cannot be written, which memory alone decides.
-pub fn render(report: &Report) -> Result<String, askama::Error> {
+pub fn render(report: &Report, by: Option<String>) -> Result<String, askama::Error> {
     let summary = report.summary();
     let of = |part: fn(&Outcome) -> Option<&String>| -> BTreeSet<String> {
         report.results.iter().filter_map(part).map(|text| clean(text)).collect()
@@ -198,6 +200,7 @@ pub fn render(report: &Report) -> Result<String, askama::Error> {
         codes: codes.collect(),
         targets,
         not_checked: not_checked(report).iter().map(|line| clean(line)).collect(),
+        by: by.as_deref().map(clean),
     };
     page.render()
 }
@@ -385,8 +388,8 @@ mod tests {
         });
         all.role = Some(RoleSummary { arn: None, name: hostile.to_owned() }.into());
         all.known.insert(0, Known { reason: Some(hostile.to_owned()), until: None }.into());
-        let page = render(&Report::from(vec![all])).unwrap();
-        let clean = render(&Report::from(vec![outcome("x", Verdict::Ready, vec![])])).unwrap();
+        let page = render(&Report::from(vec![all]), None).unwrap();
+        let clean = render(&Report::from(vec![outcome("x", Verdict::Ready, vec![])]), None).unwrap();
         for tag in ["<script", "<img", "<b>`", "</script"] {
             assert_eq!(page.matches(tag).count(), clean.matches(tag).count(), "{tag}");
         }

@@ -99,6 +99,14 @@ impl Words {
     }
 }
 
+/// Whose credentials read the facts.
+pub fn caller(account: &str, arn: Option<&str>) -> String {
+    match arn {
+        Some(arn) => format!("with the credentials of {arn}"),
+        None => format!("with credentials of account {account}"),
+    }
+}
+
 /// A finding in words.
 pub fn finding(finding: &Finding, place: &Place<'_>) -> Words {
     let Words { mut message, remedy } = of_kind(&finding.kind, place);

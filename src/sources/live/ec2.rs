@@ -3,26 +3,21 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types as sdk;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::body::SdkBody;
 use base64::Engine as _;
-use futures::future::{FutureExt, join, join_all, join3};
+use futures::future::{FutureExt, LocalBoxFuture, Shared, join, join_all, join3};
 use futures::stream::{self, Stream, StreamExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::iam::{self, Expected};
 use super::instances;
 use super::network;
-use super::reader::Reader;
+use super::parts::{self, List, Part, Told};
+use super::reader::{Caller, Reader};
 use super::ssm;
-use crate::aws::pages::Pages;
 use crate::aws::{self, Failure, RawInstances};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
-use crate::limits;
 use crate::target::has_tags;
 use iam_eval::arn::{Arn, partition_of_region};
 
@@ -36,8 +31,8 @@ const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
 const FILTER_VALUES: usize = 200;
 /// The largest page of both lists.
 const PAGE: i32 = 1000;
-/// So many pages wait to be read.
-const BODIES_AT_A_TIME: usize = 2;
+/// So many pages are on their way or read at a time, over all accounts and Regions. More would only fill memory.
+static BODIES: Semaphore = Semaphore::const_new(20);
 /// So many pages are looked into while the next ones come. More would only fill memory.
 const PAGES_AT_A_TIME: usize = 8;
 
@@ -181,14 +176,13 @@ pub(super) enum Associations {
     Pending,
 }
 
-/// The instances of `region` that have all of `tags`, page by page, each page by id. `begun` is told once the first page is in
-/// and it is settled how roles are read.
+/// The instances of `region` that have all of `tags`, page by page, each page by id.
 pub(super) fn selected<'r>(
     reader: &'r Reader<'_>,
     region: &'r str,
     tags: &'r [(String, String)],
     associations: Associations,
-    begun: oneshot::Sender<()>,
+    reading: Reading<'r>,
 ) -> impl Stream<Item = Result<Vec<RegionalInstance>, Unreadable>> + 'r {
     // In a filter `?` is a wildcard too and `\` escapes, so that more may come back than was asked for: what does not have the tags
     // is dropped again.
@@ -199,7 +193,7 @@ pub(super) fn selected<'r>(
         Associations::Pending => vec![filter("state", ["associating", "disassociating"])],
     };
     let associations = self::associations(reader, region, of_associations).map(Arc::new).shared();
-    let pages = pages(reader, region, Choice::Tagged(tags), filters, Some(begun)).map(move |page| {
+    let pages = pages(reader, region, Choice::Tagged(tags), filters, Some(reading)).map(move |page| {
         let associations = associations.clone();
         async move {
             let mut page = page.await?;
@@ -208,7 +202,7 @@ pub(super) fn selected<'r>(
             Ok(page)
         }
     });
-    // An instance is one result, also where a page is repeated.
+    // An instance is one result, also where a page is repeated, or begun again in parts.
     let mut met_before = HashSet::new();
     pages.buffered(PAGES_AT_A_TIME).map(move |page| {
         let mut page = page?;
@@ -280,45 +274,61 @@ async fn gather(pages: impl Stream<Item = impl Future<Output = Result<Vec<Region
     listed
 }
 
-/// The pages of a list of instances, in their order. The profiles and agents of a page are read while the next one is fetched.
+/// Where what is known of agents comes from: a list of the whole Region, where that was read.
+pub(super) type Agents<'r> = Shared<LocalBoxFuture<'r, Option<Arc<ssm::AgentList>>>>;
+
+/// Who works with the reading of a selection.
+pub(super) struct Reading<'r> {
+    /// Told whether there is more than one page, once the first is in.
+    pub(super) first: oneshot::Sender<bool>,
+    /// Told once the first page is in and it is settled how roles are read.
+    pub(super) begun: oneshot::Sender<()>,
+    /// Gives what is known of agents.
+    pub(super) agents: Agents<'r>,
+}
+
+/// The pages of a list of instances. The profiles and agents of a page are read while the next one is fetched.
 fn pages<'r>(
     reader: &'r Reader<'_>,
     region: &'r str,
     choice: Choice<'r>,
     filters: Vec<sdk::Filter>,
-    begun: Option<oneshot::Sender<()>>,
+    reading: Option<Reading<'r>>,
 ) -> impl Stream<Item = impl Future<Output = Result<Vec<RegionalInstance>, Unreadable>> + 'r> + 'r {
-    let request = reader.connection.ec2(region).describe_instances().set_filters(some(filters)).max_results(PAGE);
-    let pages = stream::unfold(Source::Request(Box::new(request)), async |source| {
+    let (first, begun, agents) = match reading {
+        Some(Reading { first, begun, agents }) => (Some(first), Some(begun), Some(agents)),
+        None => (None, None, None),
+    };
+    let request = reader.connection.ec2(region).describe_instances().max_results(PAGE);
+    let list = InstanceList { request: Box::new(request), filters, caller: reader.caller() };
+    let pages = stream::unfold(Source::List(Box::new(list), first), move |source| async move {
         let mut receiver = match source {
             Source::Pages(receiver) => receiver,
-            Source::Request(request) => {
+            Source::List(list, first) => {
                 // Before the first call this thread must hear Control-C.
                 tokio::task::yield_now().await;
-                let (sender, receiver) = mpsc::channel(BODIES_AT_A_TIME);
-                tokio::spawn(fetch(*request, sender));
-                receiver
+                parts::spawn(*list, matches!(choice, Choice::Tagged(_)), first)
             }
         };
-        let page: Fetched = receiver.recv().await?;
-        let page = match page {
-            Ok(Some(body)) => Ok(body),
-            Ok(None) => Err(Failure::incomplete(DESCRIBE, "its further pages")),
-            Err(error) => Err(reader.connection.failure(DESCRIBE, &error)),
-        };
-        Some((page, Source::Pages(receiver)))
+        loop {
+            let page = match receiver.recv().await? {
+                Told::Items(met) => Ok(met),
+                Told::Failed(failure) => Err(failure),
+                Told::Chain(why) => {
+                    let text = format!("the instances of {region} are listed page after page, not in parts: {why}");
+                    reader.watcher.explain(&text);
+                    continue;
+                }
+            };
+            return Some((page, Source::Pages(receiver)));
+        }
     });
     let begun = Arc::new(Mutex::new(begun));
     pages.map(move |page| {
         let begun = Arc::clone(&begun);
+        let agents = agents.clone();
         async move {
-            let body = page.map_err(Failure::into_unreadable)?;
-            // A page of a thousand is megabytes; meanwhile the next one is asked for.
-            let met = tokio::task::spawn_blocking(move || instances::met_in(body.bytes().unwrap_or_default()));
-            let met = met.await;
-            let met = met.map_err(|error| error.to_string()).flatten();
-            let met = met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")));
-            let mut met = met.map_err(Failure::into_unreadable)?;
+            let mut met = page.map_err(Failure::into_unreadable)?;
             met.retain(|met| choice.takes(&met.instance));
             reader.watcher.met(met.len());
             let alive = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state != "terminated");
@@ -339,6 +349,16 @@ fn pages<'r>(
                 }
                 join_all(looked_into.into_iter().map(|met| look_into(reader, region, met))).await
             };
+            let agents = async {
+                let listed = match agents {
+                    Some(agents) => agents.await,
+                    None => None,
+                };
+                match listed {
+                    Some(listed) => alive.iter().map(|id| ((*id).to_owned(), listed.agent(id))).collect(),
+                    None => ssm::agents(reader, region, &alive).await,
+                }
+            };
             // Boxed, because all of it together is more than the stack of a thread should hold.
             let networks = Box::pin(async {
                 let instances: Vec<&Instance> = met.iter().map(|met| &met.instance).collect();
@@ -348,8 +368,7 @@ fn pages<'r>(
                     Choice::Named(_) | Choice::Tagged(_) | Choice::Listed => {}
                 }
             });
-            let (_, agents, ()) = join3(profiles, ssm::agents(reader, region, &alive), networks).await;
-            let mut agents = agents;
+            let (_, mut agents, ()) = join3(profiles, agents, networks).await;
             for met in &mut met {
                 if let Some(agent) = agents.remove(&met.instance.id) {
                     met.instance.agent = agent;
@@ -360,40 +379,51 @@ fn pages<'r>(
     })
 }
 
-/// The body of a page; nothing where a list does not come to its end.
-type Fetched = Result<Option<SdkBody>, SdkError<DescribeInstancesError, HttpResponse>>;
-
-/// Where pages come from: nowhere yet, or from who fetches them.
+/// Where pages come from: a list of which nothing was asked for yet, or a task that asks.
 enum Source {
-    Request(Box<DescribeInstancesFluentBuilder>),
-    Pages(mpsc::Receiver<Fetched>),
+    List(Box<InstanceList>, Option<oneshot::Sender<bool>>),
+    Pages(mpsc::Receiver<Told<RegionalInstance>>),
 }
 
-/// Fetches the pages of a list one after another, until there are no more or nobody wants them.
-async fn fetch(request: DescribeInstancesFluentBuilder, sender: mpsc::Sender<Fetched>) {
-    let mut token: Option<String> = None;
-    let mut pages = Pages::new(DESCRIBE, limits::PAGES);
-    loop {
+/// The instances of a Region, all or those that filters leave.
+struct InstanceList {
+    request: Box<DescribeInstancesFluentBuilder>,
+    filters: Vec<sdk::Filter>,
+    caller: Caller,
+}
+
+impl List for InstanceList {
+    type Item = RegionalInstance;
+    const API: &'static str = DESCRIBE;
+
+    async fn page(&self, part: Option<&Part>, token: Option<String>) -> Result<parts::Page<RegionalInstance>, Failure> {
+        // The semaphore is never closed.
+        let permit = BODIES.acquire().await.ok();
         let raw = RawInstances::default();
-        let request = request.clone().set_next_token(token.clone()).customize().interceptor(raw.clone());
-        if let Err(error) = request.send().await {
-            let _ = sender.send(Err(error)).await;
-            return;
-        }
-        let body = raw.take();
-        let next = instances::next_token(body.as_ref().and_then(SdkBody::bytes).unwrap_or_default());
-        let lacking = body.is_none();
-        if sender.send(Ok(body)).await.is_err() || lacking {
-            return;
-        }
-        match pages.after(next) {
-            Ok(None) => return,
-            Ok(next) => token = next,
-            Err(_) => {
-                let _ = sender.send(Ok(None)).await;
-                return;
-            }
-        }
+        let begin_with = |part: &Part| {
+            let patterns: Vec<String> = part.prefixes().iter().map(|prefix| format!("{prefix}*")).collect();
+            filter("instance-id", patterns.iter().map(String::as_str))
+        };
+        let filters = self.filters.iter().cloned().chain(part.map(begin_with)).collect();
+        let request = self.request.as_ref().clone().set_filters(some(filters)).set_next_token(token);
+        self.caller.call(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
+        let body = raw.take().ok_or_else(|| Failure::incomplete(DESCRIBE, "a body"))?;
+        let next = instances::next_token(body.bytes().unwrap_or_default());
+        // A page of a thousand is megabytes.
+        let met = tokio::task::spawn_blocking(move || {
+            let met = instances::met_in(body.bytes().unwrap_or_default());
+            drop((body, permit));
+            met
+        });
+        let items = Box::pin(async {
+            let met = met.await.map_err(|error| error.to_string()).flatten();
+            met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")))
+        });
+        Ok(parts::Page { items, next })
+    }
+
+    fn id(met: &RegionalInstance) -> &str {
+        &met.instance.id
     }
 }
 

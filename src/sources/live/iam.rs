@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types as sdk;
+use futures::future::{FutureExt as _, join_all};
 
+use super::guess;
 use super::reader::Reader;
 use super::role::{self, Embedded, RoleReading};
 use crate::aws::Failure;
@@ -78,6 +80,22 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
     if let Some(reading) = reader.inventory(partition).and_then(|inventory| inventory.profile(name)) {
         return Ok(reading);
     }
+    if !reader.is_for_one {
+        return ask(reader, partition, name).await;
+    }
+    let roles = guess::roles(name);
+    let guesses: Vec<_> =
+        roles.iter().map(|role| role::names(reader, partition, role).boxed_local().shared()).collect();
+    let all = join_all(guesses.clone()).map(drop).shared();
+    let reading = guess::beside(ask(reader, partition, name), all).await?;
+    let role = reading.role.as_ref().map(Embedded::name);
+    if let Some((role, names)) = roles.iter().zip(guesses).find(|(guess, _)| Some(guess.as_str()) == role) {
+        role::guessed(reader, partition, role, names.await).await;
+    }
+    Ok(reading)
+}
+
+async fn ask(reader: &Reader<'_>, partition: &str, name: &str) -> Result<ProfileReading, Failure> {
     let request = reader.connection.iam(partition).get_instance_profile().instance_profile_name(name);
     let answer = reader.call(GET, request.send()).await?;
     let lacks = |what: &str| Failure::incomplete(GET, what);

@@ -7,6 +7,7 @@
 pub mod accounts;
 mod bulk;
 mod ec2;
+mod guess;
 mod iam;
 mod instances;
 mod kms;
@@ -16,6 +17,7 @@ mod network;
 mod organization;
 mod outside;
 mod pace;
+mod parts;
 mod query;
 mod reader;
 mod role;
@@ -74,6 +76,7 @@ impl<'a> From<'a> {
         reader.account = self.account;
         reader.overseer = self.overseer;
         reader.network = query.network;
+        reader.is_for_one = query.selection.is_none() && query.targets.len() == 1;
         reader
     }
 }
@@ -145,9 +148,17 @@ async fn read(
         let around = join3(account_wide.clone(), settings, network).map(|_| ()).shared();
         let associations = if query.whole { Associations::All } else { Associations::Pending };
         let (sender, mut receiver) = mpsc::channel(PAGES_AT_A_TIME);
+        let (first, has_more) = oneshot::channel();
+        let agents = async {
+            // Of a page of instances that were chosen by their tags, the agents are asked for by id.
+            let all = selection.tags.is_empty() || has_more.await.unwrap_or(false);
+            if all { ssm::all_agents(reader, region).await } else { None }
+        };
+        let agents = agents.boxed_local().shared();
+        let reading = ec2::Reading { first, begun, agents: agents.clone() };
         let pages = async {
             let sender = sender;
-            let mut pages = pin!(ec2::selected(reader, region, &selection.tags, associations, begun));
+            let mut pages = pin!(ec2::selected(reader, region, &selection.tags, associations, reading));
             while let Some(page) = pages.next().await {
                 // The receiver stays until there are no more.
                 let _ = sender.send(page).await;
@@ -164,7 +175,7 @@ async fn read(
                 }
             }
         };
-        futures::join!(pages, handed_over, around.clone());
+        futures::join!(pages, handed_over, around.clone(), agents);
         reader.watcher.region_read();
     };
     join(account_wide.clone(), join_all(regions.iter().map(region))).await;

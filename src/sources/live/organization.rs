@@ -54,13 +54,13 @@ struct Attached {
 /// Reads the organization, and its policies but for those that were given.
 pub(super) async fn organization(reader: &Reader<'_>, partition: &str, given: &GivenPolicies) {
     let organization = async {
-        let request = reader.connection.organizations(partition).describe_organization();
+        let request = reader.organizations_beside(partition).describe_organization();
         reader.call(DESCRIBE, request.send()).await
     };
     let account = async {
         match reader.account {
             Some(account) => Ok(account.to_owned()),
-            None => reader.connection.caller_account(partition).await,
+            None => reader.connection.caller(partition).await.map(|caller| caller.account.clone()),
         }
     };
     let path = async {

@@ -63,7 +63,7 @@ pub async fn add_outside(
 async fn regions_of_account(connection: &Connection, planned: &Facts) -> BTreeSet<String> {
     let regions: BTreeSet<String> = planned.subjects.iter().filter_map(|subject| subject.region.clone()).collect();
     let Some(region) = regions.first() else { return regions };
-    let account = connection.caller_account(partition_of_region(region)).await.ok();
+    let account = connection.caller(partition_of_region(region)).await.ok().map(|caller| caller.account.clone());
     let is_of_it = |region: &String| {
         let there = planned.subjects.iter().filter(|subject| subject.region.as_ref() == Some(region));
         there.into_iter().all(|subject| subject.account.is_none() || subject.account == account)

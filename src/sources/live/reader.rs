@@ -15,7 +15,7 @@ use super::iam::ProfileReading;
 use super::organization::ScpReader;
 use super::pace::Pace;
 use super::role::RoleReading;
-use crate::aws::{Connection, Failure};
+use crate::aws::{Connection, Failure, Traffic, classify};
 use crate::facts::{Facts, Unreadable};
 
 /// Enough for every policy of a role at once, so that their number does not lengthen the chain of calls.
@@ -29,6 +29,8 @@ pub trait Watcher {
     fn region_read(&self);
     /// Something that a person should know and that changes no verdict.
     fn note(&self, text: &str);
+    /// Something that only explains how long it takes.
+    fn explain(&self, text: &str);
 }
 
 /// Nobody is told.
@@ -38,6 +40,34 @@ impl Watcher for Unwatched {
     fn met(&self, _: usize) {}
     fn region_read(&self) {}
     fn note(&self, _: &str) {}
+    fn explain(&self, _: &str) {}
+}
+
+/// Makes calls within the bound of one account.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pace: Arc<Pace>,
+    traffic: Traffic,
+    endpoint: Option<String>,
+}
+
+impl Caller {
+    /// Makes one call within the bound.
+    pub(super) async fn call<T, E>(
+        &self,
+        api: &str,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let turn = self.pace.turn().await;
+        let _under_way = self.traffic.begin(api);
+        let throttled = self.traffic.throttled();
+        let answer = call.await;
+        turn.end(self.traffic.throttled() > throttled);
+        answer.map_err(|error| classify(api, self.endpoint.as_deref(), &error))
+    }
 }
 
 /// The state of one run.
@@ -49,7 +79,7 @@ pub(super) struct Reader<'a> {
     pub(super) account: Option<&'a str>,
     /// Who sees the policies of the organisation, where that is somebody else.
     pub(super) overseer: Option<&'a ScpReader<'a>>,
-    pace: Pace,
+    caller: Caller,
     facts: Mutex<Facts>,
     in_play: Mutex<BTreeSet<String>>,
     inventories: Once<Option<Arc<Inventory>>>,
@@ -59,6 +89,8 @@ pub(super) struct Reader<'a> {
     pub(super) buckets: Once<()>,
     /// The VPCs whose DNS attributes are among the facts, by Region and id.
     pub(super) vpcs: Once<()>,
+    /// Whether it reads for one target, which somebody waits for: what is most likely asked for next is asked for beforehand.
+    pub(super) is_for_one: bool,
     /// Whether networks are read too.
     pub(super) network: bool,
     /// The managed policies that are among the facts.
@@ -74,7 +106,11 @@ impl<'a> Reader<'a> {
             watcher: &Unwatched,
             account: None,
             overseer: None,
-            pace: Pace::new(CALLS_AT_A_TIME),
+            caller: Caller {
+                pace: Arc::new(Pace::new(CALLS_AT_A_TIME)),
+                traffic: connection.traffic().clone(),
+                endpoint: connection.endpoint_url().map(str::to_owned),
+            },
             facts: Mutex::new(facts),
             in_play: Mutex::default(),
             inventories: Once::default(),
@@ -82,6 +118,7 @@ impl<'a> Reader<'a> {
             roles: Once::default(),
             buckets: Once::default(),
             vpcs: Once::default(),
+            is_for_one: false,
             network: false,
             policies: Once::default(),
             held_profiles: Once::default(),
@@ -97,11 +134,25 @@ impl<'a> Reader<'a> {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let turn = self.pace.turn().await;
-        let throttled = self.connection.traffic().throttled();
-        let answer = call.await;
-        turn.end(self.connection.traffic().throttled() > throttled);
-        answer.map_err(|error| self.connection.failure(api, &error))
+        self.caller.call(api, call).await
+    }
+
+    /// A client for reading of Systems Manager what a verdict can do without. A single target is not kept waiting for it.
+    pub(super) fn ssm_beside(&self, region: &str) -> aws_sdk_ssm::Client {
+        if self.is_for_one { self.connection.ssm_once_more(region) } else { self.connection.ssm(region) }
+    }
+
+    /// A client for reading the organization; as [`Reader::ssm_beside`].
+    pub(super) fn organizations_beside(&self, partition: &str) -> aws_sdk_organizations::Client {
+        match self.is_for_one {
+            true => self.connection.organizations_once_more(partition),
+            false => self.connection.organizations(partition),
+        }
+    }
+
+    /// Who makes calls within the same bound in a task of its own.
+    pub(super) fn caller(&self) -> Caller {
+        self.caller.clone()
     }
 
     /// Takes note that these profiles are in play, and reads the whole account at once if that costs less than one by one.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types as sdk;
-use futures::future::{join_all, join3};
+use futures::future::{FutureExt as _, join, join_all, join3};
 
+use super::guess;
 use super::iam::{Expected, Stored};
 use super::reader::Reader;
 use crate::aws::Failure;
@@ -109,24 +110,41 @@ async fn read(reader: &Reader<'_>, partition: &str, name: &str) -> RoleReading {
         join_all(policies.map(|arn| policy(reader, partition, arn))).await;
         return reading;
     }
-    let found = async {
-        let found = get(reader, partition, name).await;
-        if let Ok((_, Fact::Known(boundary), _)) = &found {
-            policy(reader, partition, boundary).await;
-        }
-        found
-    };
-    let attached = async {
-        let attached = list_attached(reader, partition, name).await;
-        join_all(attached.iter().flatten().map(|arn| policy(reader, partition, arn))).await;
-        attached
-    };
+    documents(reader, partition, name, names(reader, partition, name).await).await
+}
+
+/// Takes `names` for what a role says of itself, unless it was read already.
+pub(super) async fn guessed(reader: &Reader<'_>, partition: &str, name: &str, names: Names) {
+    reader.roles.get(partition, name, || documents(reader, partition, name, names)).await;
+}
+
+/// What a role says of itself, and the names of its policies.
+#[derive(Clone)]
+pub(super) struct Names {
+    found: Result<Whole, Failure>,
+    attached: Result<Vec<String>, Failure>,
+    inline: Result<Vec<String>, Failure>,
+}
+
+/// Asks for a role and the names of its policies. Puts nothing among the facts.
+pub(super) async fn names(reader: &Reader<'_>, partition: &str, name: &str) -> Names {
+    let found = get(reader, partition, name);
+    let attached = list_attached(reader, partition, name);
+    let (found, attached, inline) = join3(found, attached, list_inline(reader, partition, name)).await;
+    Names { found, attached, inline }
+}
+
+/// Reads the policies of a role.
+async fn documents(reader: &Reader<'_>, partition: &str, name: &str, names: Names) -> RoleReading {
+    let Names { found, attached, inline } = names;
+    let boundary = found.as_ref().ok().and_then(|(_, boundary, _)| boundary.known());
+    let managed = attached.iter().flatten().chain(boundary);
+    let managed = join_all(managed.map(|arn| policy(reader, partition, arn)));
     let inline = async {
-        let names = list_inline(reader, partition, name).await?;
-        let policies = join_all(names.into_iter().map(|policy| get_inline(reader, partition, name, policy))).await;
-        Ok(policies)
+        let policies = inline?.into_iter().map(|policy| get_inline(reader, partition, name, policy));
+        Ok(join_all(policies).await)
     };
-    let (found, attached, inline) = join3(found, attached, inline).await;
+    let (_, inline) = join(managed, inline).await;
     RoleReading { found, attached, inline }
 }
 
@@ -263,15 +281,30 @@ async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<M
     if let Some(policy) = reader.inventory(partition).and_then(|inventory| inventory.policy(arn)) {
         return Ok(policy);
     }
-    let client = reader.connection.iam(partition);
-    let answer = reader.call(GET_POLICY, client.get_policy().policy_arn(arn).send()).await?;
-    let version = answer.policy().and_then(|policy| policy.default_version_id()).filter(|version| !version.is_empty());
-    let version = version.ok_or_else(|| Failure::incomplete(GET_POLICY, "the default version"))?;
-    let request = client.get_policy_version().policy_arn(arn).version_id(version);
-    let answer = reader.call(GET_VERSION, request.send()).await?;
-    let document = document(answer.policy_version().and_then(|version| version.document()))
-        .ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))?;
-    Ok(ManagedPolicy { version: version.to_owned(), document, shipped: None })
+    let default = async {
+        let request = reader.connection.iam(partition).get_policy().policy_arn(arn);
+        let answer = reader.call(GET_POLICY, request.send()).await?;
+        let version = answer.policy.and_then(|policy| policy.default_version_id).filter(|version| !version.is_empty());
+        version.ok_or_else(|| Failure::incomplete(GET_POLICY, "the default version"))
+    };
+    let document = async |version: String| {
+        let request = reader.connection.iam(partition).get_policy_version().policy_arn(arn).version_id(version);
+        let answer = reader.call(GET_VERSION, request.send()).await?;
+        let document = document(answer.policy_version().and_then(|version| version.document()));
+        document.ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))
+    };
+    let guess = guess::version(arn);
+    let (version, document) = if reader.is_for_one {
+        let guessed = document(guess.clone()).shared();
+        let version = guess::beside(default, guessed.clone()).await?;
+        let document = if version == guess { guessed.await } else { document(version.clone()).await };
+        (version, document?)
+    } else {
+        let version = default.await?;
+        let document = document(version.clone()).await?;
+        (version, document)
+    };
+    Ok(ManagedPolicy { version, document, shipped: None })
 }
 
 /// The reading of a role that came with all others; `None` if a part of it is missing, so that it must be read by itself.

@@ -1,13 +1,18 @@
 //! Systems Manager: the settings of a Region, and the agents that report there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::future::ready;
+use std::sync::Arc;
 
-use aws_sdk_ssm::types::InstanceInformationStringFilter;
+use aws_sdk_ssm::operation::describe_instance_properties::builders::DescribeInstancePropertiesFluentBuilder;
+use aws_sdk_ssm::types::InstancePropertyStringFilter;
+use aws_sdk_ssm::types::{InstanceInformationStringFilter, InstancePropertyFilterOperator as Operator};
 use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::iam::Expected;
-use super::reader::{self, Reader};
+use super::parts::{self, List, Page, Part, Told};
+use super::reader::{self, Caller, Reader};
 use super::{kms, logs, role};
 use crate::aws::pages::pages;
 use crate::aws::{Connection, Failure};
@@ -19,6 +24,7 @@ const GET_SETTING: &str = "ssm:GetServiceSetting";
 const GET_DOCUMENT: &str = "ssm:GetDocument";
 const CONNECTION_STATUS: &str = "ssm:GetConnectionStatus";
 const DESCRIBE_AGENTS: &str = "ssm:DescribeInstanceInformation";
+const LIST_AGENTS: &str = "ssm:DescribeInstanceProperties";
 
 /// The setting of Default Host Management Configuration.
 ///
@@ -29,8 +35,10 @@ const OFF: &str = "$None";
 
 /// The most instance ids that one filter takes.
 const FILTER_VALUES: usize = 50;
-/// The largest page.
+/// The largest page of agents that are asked for by instance.
 const PAGE: i32 = 50;
+/// The largest page of all agents.
+const LARGE_PAGE: i32 = 1000;
 
 /// Reads the settings of a Region, the role, the key and the destinations of logs that they name; the role once `settled` is how roles are read.
 pub(super) async fn settings(
@@ -122,6 +130,81 @@ async fn document(reader: &Reader<'_>, region: &str, name: &str) -> Fact<PolicyT
     }
 }
 
+/// The agents of a Region.
+#[derive(Default)]
+pub(super) struct AgentList {
+    by_instance: HashMap<Box<str>, Agent>,
+}
+
+impl AgentList {
+    /// The agent of an instance; one that is not among them was never seen.
+    pub(super) fn agent(&self, id: &str) -> Fact<Agent> {
+        self.by_instance.get(id).cloned().map_or(Fact::Absent, Fact::Known)
+    }
+}
+
+/// All agents of a Region, a thousand a page; `None` where that cannot be read, so that they must be asked for by instance.
+pub(super) async fn all_agents(reader: &Reader<'_>, region: &str) -> Option<Arc<AgentList>> {
+    let request = reader.connection.ssm(region).describe_instance_properties().max_results(LARGE_PAGE);
+    let mut told = parts::spawn(PropertyList { request, caller: reader.caller() }, true, None);
+    let mut agents = AgentList::default();
+    let explain = |how: &str, why: &str| reader.watcher.explain(&format!("the agents of {region} are {how}: {why}"));
+    while let Some(told) = told.recv().await {
+        match told {
+            Told::Items(page) => agents.by_instance.extend(page),
+            Told::Chain(why) => explain("listed page after page, not in parts", &why),
+            Told::Failed(failure) => {
+                let Unreadable { api, message, .. } = failure.into_unreadable();
+                explain("asked for fifty at a time", &format!("`{api}` failed: {message}"));
+                return None;
+            }
+        }
+    }
+    Some(Arc::new(agents))
+}
+
+/// The list that the console of Systems Manager shows
+/// ([DescribeInstanceProperties](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceProperties.html)).
+struct PropertyList {
+    request: DescribeInstancePropertiesFluentBuilder,
+    caller: Caller,
+}
+
+impl List for PropertyList {
+    type Item = (Box<str>, Agent);
+    const API: &'static str = LIST_AGENTS;
+
+    async fn page(&self, part: Option<&Part>, token: Option<String>) -> Result<Page<Self::Item>, Failure> {
+        let mut request = self.request.clone().set_next_token(token);
+        if let Some(part) = part {
+            let filter = InstancePropertyStringFilter::builder().key("InstanceIds").operator(Operator::BeginWith);
+            let filter = filter.set_values(Some(part.prefixes().to_vec())).build();
+            request =
+                request.filters_with_operator(filter.map_err(|_| Failure::incomplete(LIST_AGENTS, "its filter"))?);
+        }
+        let answer = self.caller.call(LIST_AGENTS, request.send()).await?;
+        let listed =
+            answer.instance_properties.ok_or_else(|| Failure::incomplete(LIST_AGENTS, "the list of instances"));
+        let agents = listed?.into_iter().map(|listed| {
+            let lacking = || Failure::incomplete(LIST_AGENTS, "what it is asked for");
+            let (id, ping) = listed.instance_id.zip(listed.ping_status).ok_or_else(lacking)?;
+            let agent = Agent {
+                ping: Some(ping.as_str().to_owned()),
+                version: listed.agent_version,
+                last_ping: listed.last_ping_date_time.and_then(|time| Timestamp::from_second(time.secs()).ok()),
+                platform: listed.platform_type.map(|platform| platform.as_str().to_owned()),
+            };
+            Ok((id.into_boxed_str(), agent))
+        });
+        let agents = agents.collect::<Result<Vec<_>, Failure>>();
+        Ok(Page { items: Box::pin(ready(agents)), next: answer.next_token })
+    }
+
+    fn id((id, _): &Self::Item) -> &str {
+        id
+    }
+}
+
 /// The agents of these instances; one that is not among the answers was never seen.
 pub(super) async fn agents(reader: &Reader<'_>, region: &str, ids: &[&str]) -> BTreeMap<String, Fact<Agent>> {
     let chunks = ids.chunks(FILTER_VALUES).map(async |ids| {
@@ -139,7 +222,7 @@ async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTr
     let values = ids.iter().map(|id| (*id).to_owned()).collect();
     let filter = InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(values)).build();
     let filter = filter.map_err(|_| Failure::incomplete(DESCRIBE_AGENTS, "its filter").into_unreadable())?;
-    let request = reader.connection.ssm(region).describe_instance_information().filters(filter).max_results(PAGE);
+    let request = reader.ssm_beside(region).describe_instance_information().filters(filter).max_results(PAGE);
     // A fleet has thousands of these.
     let ask =
         async |token| reader.call(DESCRIBE_AGENTS, reader::beside(request.clone().set_next_token(token).send())).await;

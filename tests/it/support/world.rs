@@ -50,6 +50,8 @@ pub struct World {
     pub has_endpoints: bool,
     /// How many elements a list gives at a time.
     pub page_size: usize,
+    /// Whether lists can be asked for what begins with something.
+    pub wildcards: bool,
     /// How long each answer takes.
     pub latency: Duration,
     /// How many ids this account has given so far.
@@ -87,6 +89,7 @@ impl World {
             metadata_of: None,
             has_endpoints: false,
             page_size: usize::MAX,
+            wildcards: true,
             latency: Duration::ZERO,
             made: 0,
             regions: Vec::new(),
@@ -157,6 +160,12 @@ impl World {
         self
     }
 
+    /// Makes the lists of instances and agents know no beginnings of ids, as endpoints may.
+    pub fn without_wildcards(mut self) -> Self {
+        self.wildcards = false;
+        self
+    }
+
     /// Makes every answer take this long, so that calls made together are seen to be under way together.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
@@ -207,6 +216,7 @@ impl World {
             ("organizations", _) => self.about_organization(call),
             ("sts", "GetCallerIdentity") => self.get_caller_identity(),
             ("ssm", "DescribeInstanceInformation") => self.describe_agents(call),
+            ("ssm", "DescribeInstanceProperties") => self.list_agents(call),
             ("ssm", "GetDocument") => self.get_document(call),
             ("ssm", "GetServiceSetting") => self.get_service_setting(call),
             ("imds", path) => self.metadata(path),

@@ -42,9 +42,14 @@ impl World {
             if !FILTERS.contains(&name.as_str()) && !name.starts_with("tag:") {
                 return Answer::error("InvalidParameterValue", &format!("The filter '{name}' is invalid"));
             }
-            // A backslash takes its meaning from the character after it; nothing here asks with a wildcard.
+            // A backslash takes its meaning from the character after it; of wildcards there is only a last `*`.
             let values: Vec<String> = values.iter().map(|value| value.replace('\\', "")).collect();
-            found.retain(|instance| value_of(instance).is_some_and(|value| values.contains(&value)));
+            let matches = |pattern: &String, value: &String| match pattern.strip_suffix('*') {
+                Some(beginning) if self.wildcards => value.starts_with(beginning),
+                _ => pattern == value,
+            };
+            let fits = |value: &String| values.iter().any(|pattern| matches(pattern, value));
+            found.retain(|instance| value_of(instance).is_some_and(|value| fits(&value)));
         }
         let reservations: Vec<String> = found
             .into_iter()

@@ -58,6 +58,38 @@ impl World {
         Answer::json(&json!({ "InstanceInformationList": page, "NextToken": next }))
     }
 
+    /// The agents a thousand a page, of all instances or of those whose ids begin so.
+    pub(super) fn list_agents(&self, call: &Call) -> Answer {
+        let filters: Value = serde_json::from_str(call.parameter("FiltersWithOperator")).unwrap_or_default();
+        let beginnings: Option<Vec<&str>> = match (filters[0]["Key"].as_str(), filters[0]["Operator"].as_str()) {
+            (Some("InstanceIds"), Some("BeginWith")) => {
+                Some(filters[0]["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect())
+            }
+            (None, _) => None,
+            _ => {
+                return Answer::error("InvalidInstancePropertyFilterValue", "the filter is `InstanceIds`, `BeginWith`");
+            }
+        };
+        if beginnings.is_some() && !self.wildcards {
+            return Answer::error("InvalidInstancePropertyFilterValue", "this endpoint knows no beginnings");
+        }
+        let here = self.instances.iter().filter(|instance| instance.region == call.region);
+        let wanted =
+            |id: &str| beginnings.as_ref().is_none_or(|all| all.iter().any(|beginning| id.starts_with(beginning)));
+        let seen: Vec<Value> = here
+            .filter(|instance| wanted(&instance.id))
+            .filter_map(|instance| {
+                let agent = instance.agent.as_ref()?;
+                Some(json!({
+                    "InstanceId": instance.id, "PingStatus": agent.ping, "AgentVersion": agent.version,
+                    "PlatformType": agent.platform, "LastPingDateTime": LAST_PING, "InstanceState": instance.state,
+                }))
+            })
+            .collect();
+        let (page, next) = page(&seen, self.page_size, call.parameter("NextToken"), call.parameter("MaxResults"));
+        Answer::json(&json!({ "InstanceProperties": page, "NextToken": next }))
+    }
+
     pub(super) fn get_document(&self, call: &Call) -> Answer {
         let name = call.parameter("Name");
         let default = self.preferences.as_ref().filter(|_| name == PREFERENCES);
