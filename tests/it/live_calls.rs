@@ -92,6 +92,23 @@ fn what_a_wrong_guess_brings_reaches_nobody() {
 }
 
 #[test]
+fn what_a_verdict_can_do_without_is_tried_twice() {
+    for (action, tries) in [("DescribeInstanceInformation", 2), ("DescribeOrganization", 2), ("GetDocument", 3)] {
+        let stub = World::ready().fail(action, Answer::internal()).serve();
+        check(&Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "3"), &[INSTANCE]);
+        assert_eq!(stub.calls_of(action).len(), tries, "{action}");
+    }
+}
+
+#[test]
+fn the_progress_line_says_what_is_waited_for() {
+    let late = |_: &_, answer: Answer| answer.after(Duration::from_secs(4));
+    let stub = World::ready().spoil("GetDocument", late).serve();
+    let shown = Sandbox::at(&stub).run_on_terminal(&["check", INSTANCE], &[]).expect(0).stdout;
+    assert!(shown.contains("waiting for ssm:GetDocument"), "{shown}");
+}
+
+#[test]
 fn many_policies_are_read_together_and_each_once() {
     let stub = with_policies(30, 10).serve();
     stub.together(&["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"]);
