@@ -121,7 +121,11 @@ fn condition(operator: &str, pattern: &str, text: &str) -> Option<bool> {
 
 fn decide(statement: &Json, resource: Resource, context: Context) -> Decision {
     let document = Document::parse(&json!({ "Statement": statement }).to_string(), DocumentKind::Identity);
-    let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Inline, document: document.map(Arc::new) };
+    let policy = Policy {
+        name: "p".to_owned(),
+        kind: PolicyKind::Inline,
+        document: document.map(Arc::new).map_err(|why| why.to_string()),
+    };
     let gate =
         PolicySet { kind: PolicySetKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };
     evaluate(&[gate], &Request { action: "s3:GetObject".to_owned(), resource, context }).decision

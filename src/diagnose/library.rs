@@ -20,7 +20,7 @@ impl Library {
     /// # Errors
     /// Why it is none, in words that do not name it.
     pub(super) fn document(&self, text: &PolicyText, kind: DocumentKind) -> Parsed {
-        let parse = || Document::parse(text.as_str(), kind).map(Arc::new);
+        let parse = || Document::parse(text.as_str(), kind).map(Arc::new).map_err(|why| why.to_string());
         self.0.borrow_mut().entry((kind, text.clone())).or_insert_with(parse).clone()
     }
 }

@@ -146,7 +146,7 @@ struct NewDocument<'a> {
 
 /// The statements of a document, a single one as a list of one.
 pub(super) fn statements(text: &str) -> Result<Vec<Json>, Unfit> {
-    let members = match Json::parse(text).map_err(Unfit::NotJson)? {
+    let members = match Json::parse(text).map_err(|why| Unfit::NotJson(why.to_string()))? {
         Json::Object(members) => members,
         other => return Err(Unfit::NoObject(other.kind())),
     };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
 use super::condition::Condition;
-use super::json::{Json, repeated};
+use super::json::{Json, NotJson, repeated};
 use super::principal::PrincipalElement;
 use super::rcp;
 use super::resource::{ResourceElement, ResourcePattern};
@@ -93,15 +93,46 @@ pub enum ActionElement {
     Missing,
 }
 
+/// Why a text is no policy at all. It does not name the policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAPolicy {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is not JSON.
+    #[error("it is not JSON: {0}")]
+    NotJson(#[from] NotJson),
+    /// It is JSON, of this kind.
+    #[error("it is {0}, not a policy object")]
+    NotAnObject(&'static str),
+    /// It is an object without statements.
+    #[error("it has no `Statement`")]
+    NoStatement,
+    /// One of its statements is of this kind.
+    #[error("a statement is {0}, not an object")]
+    NotAStatement(&'static str),
+    /// It is no resource control policy that AWS takes.
+    #[error("statement {statement}: {problem}")]
+    NoResourceControlPolicy {
+        /// The number of the statement, from 0.
+        statement: usize,
+        /// What AWS does not take.
+        problem: &'static str,
+    },
+}
+
 impl Document {
-    /// Parses a document. The error says why the text is no policy; it does not name the policy.
-    pub fn parse(text: &str, kind: DocumentKind) -> Result<Document, String> {
+    /// Parses a document. What IAM would refuse in it is no error but one of [`Document::all_problems`].
+    ///
+    /// # Errors
+    /// Why the text is no policy at all.
+    pub fn parse(text: &str, kind: DocumentKind) -> Result<Document, NotAPolicy> {
         if text.trim().is_empty() {
-            return Err("it is empty".to_owned());
+            return Err(NotAPolicy::Empty);
         }
-        let json = Json::parse(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        let json = Json::parse(text)?;
         let Json::Object(members) = json else {
-            return Err(format!("it is {}, not a policy object", json.kind()));
+            return Err(NotAPolicy::NotAnObject(json.kind()));
         };
         let mut problems = Vec::new();
         let mut refusals = Vec::new();
@@ -117,7 +148,7 @@ impl Document {
             }
         }
         match statements.len() {
-            0 => return Err("it has no `Statement`".to_owned()),
+            0 => return Err(NotAPolicy::NoStatement),
             1 => {}
             // Any of their statements may be in force, or none.
             _ => problems.push("`Statement` appears twice".to_owned()),
@@ -141,7 +172,7 @@ impl Document {
         };
         let statements = statements.into_iter().flat_map(Json::one_or_many).map(|statement| match statement {
             Json::Object(members) => Ok(Statement::parse(members, kind, variables_live)),
-            other => Err(format!("a statement is {}, not an object", other.kind())),
+            other => Err(NotAPolicy::NotAStatement(other.kind())),
         });
         let statements: Vec<Statement> = statements.collect::<Result<_, _>>()?;
         if kind == DocumentKind::ResourceControl {

@@ -29,10 +29,18 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
+/// Why a text is no JSON, in words, with line and column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotJson(String);
+
 impl Json {
-    /// Parses a text; the error says in words what is wrong, and at which line and column.
-    pub fn parse(text: &str) -> Result<Json, String> {
-        serde_json::from_str(text).map_err(|error| json_error::in_words(&error, text))
+    /// Parses a text.
+    ///
+    /// # Errors
+    /// What is wrong, and at which line and column.
+    pub fn parse(text: &str) -> Result<Json, NotJson> {
+        serde_json::from_str(text).map_err(|error| NotJson(json_error::in_words(&error, text)))
     }
 
     /// What kind of value it is, with its article, for messages.
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn a_nesting_bomb_is_an_error() {
         for bomb in ["[".repeat(100_000), r#"{"a":"#.repeat(100_000)] {
-            assert!(Json::parse(&bomb).unwrap_err().contains("levels deep"));
+            assert!(Json::parse(&bomb).unwrap_err().to_string().contains("levels deep"));
         }
     }
 }

@@ -7,16 +7,16 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use iam_eval::{Context, Decision, Document, DocumentKind, PolicySet, PolicySetKind, Policy, PolicyKind, Request, Resource, Text, evaluate};
+//! use iam_eval::{Context, Decision, Document, DocumentKind, NotAPolicy, PolicySet, PolicySetKind, Policy, PolicyKind, Request, Resource, Text, evaluate};
 //!
-//! fn gate(kind: PolicySetKind, policy_kind: PolicyKind, name: &str, text: &str) -> Result<PolicySet, String> {
+//! fn gate(kind: PolicySetKind, policy_kind: PolicyKind, name: &str, text: &str) -> Result<PolicySet, NotAPolicy> {
 //!     let document_kind = if kind == PolicySetKind::Scp { DocumentKind::Scp } else { DocumentKind::Identity };
 //!     let document = Document::parse(text, document_kind)?;
 //!     let policy = Policy { name: name.to_owned(), kind: policy_kind, document: Ok(Arc::new(document)) };
 //!     Ok(PolicySet { kind, name: name.to_owned(), policies: vec![policy], unread: Vec::new() })
 //! }
 //!
-//! # fn main() -> Result<(), String> {
+//! # fn main() -> Result<(), NotAPolicy> {
 //! let gates = [
 //!     gate(PolicySetKind::Identity, PolicyKind::Inline, "web", r#"{
 //!         "Version": "2012-10-17",
@@ -105,7 +105,7 @@ mod truth;
 pub use action::action_matches;
 pub use condition::FailedKey;
 pub use context::{Context, Value};
-pub use document::{Document, DocumentKind, Effect, OPEN_ELEMENT, Statement};
+pub use document::{Document, DocumentKind, Effect, NotAPolicy, OPEN_ELEMENT, Statement};
 pub use evaluate::{
     Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
     StatementReference, evaluate,

@@ -7,7 +7,7 @@
 //! [RCP syntax](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html).
 
 use super::context::{Context, Value};
-use super::document::{ActionElement, Effect, Statement};
+use super::document::{ActionElement, Effect, NotAPolicy, Statement};
 use super::evaluate::{Request, action_applies};
 use super::resource::Resource;
 use super::resource_policy::AwsPrincipals;
@@ -124,8 +124,10 @@ fn single(context: &Context, key: &str) -> Option<String> {
 ///
 /// # Errors
 /// What that is, and in which statement.
-pub(super) fn refuse(statements: &[Statement]) -> Result<(), String> {
-    let of_statement = |(index, statement)| refused(statement).map(|problem| format!("statement {index}: {problem}"));
+pub(super) fn refuse(statements: &[Statement]) -> Result<(), NotAPolicy> {
+    let of_statement = |(statement, refused_one)| {
+        refused(refused_one).map(|problem| NotAPolicy::NoResourceControlPolicy { statement, problem })
+    };
     statements.iter().enumerate().find_map(of_statement).map_or(Ok(()), Err)
 }
 

@@ -190,7 +190,7 @@ fn what_is_no_policy_is_an_error_that_says_why() {
         (r#"{"Statement": [{}, true]}"#, "a statement is a boolean"),
     ] {
         for kind in [DocumentKind::Identity, DocumentKind::Trust] {
-            let error = Document::parse(text, kind).unwrap_err();
+            let error = Document::parse(text, kind).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -126,7 +126,7 @@ fn what_aws_takes_into_none_is_refused() {
             "deny",
         ),
     ] {
-        let error = refused(statement).unwrap_err();
+        let error = refused(statement).unwrap_err().to_string();
         assert!(error.starts_with("statement 1: ") && error.contains(said), "{statement}: {error}");
     }
     assert!(

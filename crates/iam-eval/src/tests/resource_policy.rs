@@ -231,7 +231,7 @@ fn the_policy_of_a_resource_beside_the_gates() {
     const OPEN: Decision = Decision::Unknown;
     let gate = |kind, statements: &str| {
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{}]}}"#, expand(statements));
-        let document = Document::parse(&text, DocumentKind::Identity).map(Arc::new);
+        let document = Ok(Arc::new(Document::parse(&text, DocumentKind::Identity).unwrap()));
         let policy = Policy { name: "p".to_owned(), kind: PolicyKind::Inline, document };
         PolicySet { kind, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() }
     };
