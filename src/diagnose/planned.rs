@@ -22,7 +22,8 @@ impl Diagnosis<'_> {
             Fact::Unreadable(reason) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
         };
         let mut outcome = self.of_agent(outcome, findings, &role, subject, &instance);
-        if let Some(reason) = planned.metadata.unreadable() {
+        // Where nothing is known of a launch template, one finding says it.
+        if let Some(reason) = planned.metadata.unreadable().filter(|it| planned.profile.unreadable() != Some(it)) {
             settle(&mut outcome, vec![explain::unreadable(reason).into()]);
         }
         if self.requirements.network == NetworkCheck::Require {

@@ -29,7 +29,8 @@ struct Launch {
 impl Launch {
     /// Nothing of it is known.
     fn unknown(attribute: &str, why: &Why) -> Launch {
-        Launch { name: None, profile: Fact::Unreadable(unknown(attribute, why)), metadata: Fact::Absent }
+        let reason = unknown(attribute, why);
+        Launch { name: None, profile: Fact::Unreadable(reason.clone()), metadata: Fact::Unreadable(reason) }
     }
 }
 
@@ -90,24 +91,9 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
             Launch {
                 name: own.name.or(template.name),
                 profile: if own.profile == Fact::Absent { template.profile } else { own.profile },
-                metadata: over(own.metadata, template.metadata),
+                metadata: MetadataOptions::over(own.metadata, template.metadata),
             }
         }
-    }
-}
-
-/// What an instance says of its own wins over what its launch template says, option by option.
-fn over(own: Fact<MetadataOptions>, template: Fact<MetadataOptions>) -> Fact<MetadataOptions> {
-    match (own, template) {
-        (Fact::Absent, template) => template,
-        (Fact::Known(own), Fact::Known(template)) => Fact::Known(MetadataOptions {
-            http_endpoint: own.http_endpoint.or(template.http_endpoint),
-            http_tokens: own.http_tokens.or(template.http_tokens),
-            state: None,
-        }),
-        (Fact::Known(own), Fact::Unreadable(_)) if own.http_endpoint.is_some() => Fact::Known(own),
-        (Fact::Known(_), Fact::Unreadable(reason)) => Fact::Unreadable(reason),
-        (own, _) => own,
     }
 }
 
@@ -269,18 +255,16 @@ fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<St
 }
 
 fn options(value: &Value, attribute: &str) -> Fact<MetadataOptions> {
-    if *value == Value::Nothing {
-        return Fact::Absent;
-    }
     let known = |name: &str| match value.get(name) {
         Value::Nothing => Ok(None),
         value => value.to_known("it").map(Some),
     };
+    let endpoint = format!("{attribute}.HttpEndpoint");
     match (known("HttpEndpoint"), known("HttpTokens")) {
         // Only conditions on how credentials were delivered look at the tokens.
-        (Ok(http_endpoint), http_tokens) => {
-            Fact::Known(MetadataOptions { http_endpoint, http_tokens: http_tokens.ok().flatten(), state: None })
-        }
-        (Err(why), _) => Fact::Unreadable(unknown(attribute, &why)),
+        (Ok(http_endpoint), tokens) => MetadataOptions::planned(http_endpoint, tokens.ok().flatten(), || {
+            unknown(&endpoint, &Why::new(0, format!("`{endpoint}` is neither `enabled` nor `disabled`")))
+        }),
+        (Err(why), _) => Fact::Unreadable(unknown(&endpoint, &why)),
     }
 }

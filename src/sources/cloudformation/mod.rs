@@ -119,15 +119,20 @@ fn is_harmless(kind: &str) -> bool {
 /// Source: [Create a Session Manager preferences document](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-preferences-cli.html).
 fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
     let mut documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
+    let named = |document: &Resource| evaluator.property(document, "Name").to_known("it");
+    // Preferences are documents of a type of their own, and one whose name is not known may be these.
     let is_it = |document: &&Resource| {
+        let is_session =
+            || evaluator.property(document, "DocumentType").as_known().is_none_or(|kind| kind == "Session");
         evaluator.exists(document) != Holds::No
-            && evaluator.property(document, "Name").as_known().as_ref() == Some(&name)
+            && evaluator.property(document, "Name") != Value::Nothing
+            && named(document).map_or_else(|_| is_session(), |own| own == name)
     };
     let Some(document) = documents.find(is_it) else { return };
     let attribute = format!("{}.Content", document.id);
-    let content = match evaluator.exists(document) {
-        Holds::Unknown(why) => Err(why),
-        Holds::Yes | Holds::No => match evaluator.property(document, "Content") {
+    let content = match (evaluator.exists(document), named(document)) {
+        (Holds::Unknown(why), _) | (_, Err(why)) => Err(why),
+        (Holds::Yes | Holds::No, Ok(_)) => match evaluator.property(document, "Content") {
             Value::Text(text) => text.to_known().map(str::to_owned),
             content => policy::to_json(&keys::name_in(evaluator, content)).map(|json| json.to_string()),
         },

@@ -63,6 +63,8 @@ pub(super) struct ResourceValues<'a> {
     pub index: Option<Value>,
     #[serde(borrow)]
     pub values: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub sensitive_values: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +86,8 @@ pub(super) struct Change<'a> {
     pub before: Option<&'a RawValue>,
     #[serde(borrow)]
     pub after_unknown: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub after_sensitive: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]

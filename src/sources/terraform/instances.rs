@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::alike;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
 use super::plan::{Attribute, Plan, Resource};
+use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
 use crate::facts::{
@@ -38,7 +39,7 @@ impl Launch {
     }
 
     fn not_known(reason: Unreadable) -> Launch {
-        Launch { profile: Fact::Unreadable(reason), metadata: Fact::Absent }
+        Launch { profile: Fact::Unreadable(reason.clone()), metadata: Fact::Unreadable(reason) }
     }
 
     /// It, unless one of the others that may be meant is another.
@@ -51,8 +52,7 @@ impl Launch {
     /// What the instance says itself wins over its template.
     fn or(self, template: Launch) -> Launch {
         let profile = if self.profile == Fact::Absent { template.profile } else { self.profile };
-        let metadata = if self.metadata == Fact::Absent { template.metadata } else { self.metadata };
-        Launch { profile, metadata }
+        Launch { profile, metadata: MetadataOptions::over(self.metadata, template.metadata) }
     }
 }
 
@@ -112,16 +112,20 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     }
     let of_mixed = ["launch_template_id", "launch_template_name"];
     let mixed = "mixed_instances_policy/0/launch_template/0";
+    let overrides = format!("{mixed}/override");
+    let mut open = Vec::new();
     if block_count(group, "mixed_instances_policy") > 0 {
         paths.push((format!("{mixed}/launch_template_specification/0"), of_mixed));
-        for index in 0..block_count(group, &format!("{mixed}/override")) {
-            let specification = format!("{mixed}/override/{index}/launch_template_specification");
+        open.extend(is_open(group, &overrides).then(|| overrides.clone()));
+        for index in 0..block_count(group, &overrides) {
+            let specification = format!("{overrides}/{index}/launch_template_specification");
             if block_count(group, &specification) > 0 {
                 paths.push((format!("{specification}/0"), of_mixed));
             }
+            open.extend(is_open(group, &specification).then_some(specification));
         }
     }
-    let mut launches: Vec<Launch> = Vec::new();
+    let mut launches: Vec<Launch> = open.iter().map(|path| Launch::not_known(after_apply(group, path))).collect();
     for (path, names) in paths {
         let launch = through_template(plan, group, &path, names, whereabouts, facts).unwrap_or_else(Launch::nothing);
         if !launches.contains(&launch) {
@@ -157,6 +161,11 @@ fn block_count(resource: &Resource<'_>, path: &str) -> usize {
     of(&resource.values).max(of(&resource.unknown))
 }
 
+/// Whether it is not known how many blocks there will be.
+fn is_open(resource: &Resource<'_>, path: &str) -> bool {
+    block_count(resource, path) == 0 && resource.attribute(path) == Attribute::Unknown
+}
+
 /// What the template in a block of an instance or group gives; `None` where there is no such block.
 fn through_template(
     plan: &Plan<'_>,
@@ -167,6 +176,9 @@ fn through_template(
     facts: &mut Facts,
 ) -> Option<Launch> {
     let block = path.strip_suffix("/0").unwrap_or(path);
+    if is_open(resource, block) {
+        return Some(Launch::not_known(after_apply(resource, block)));
+    }
     if block_count(resource, block) == 0 {
         return None;
     }
@@ -184,7 +196,7 @@ fn through_template(
     let at = format!("{path}/{argument}");
     Some(match link {
         Link::Nothing => return None,
-        Link::To(template) => match other_version(resource, path, template) {
+        Link::To(template) => match other_version(plan, resource, path, template) {
             Some(reason) => Launch::not_known(reason),
             None => {
                 let launch = of_template(plan, template, whereabouts, facts);
@@ -202,7 +214,7 @@ fn through_template(
 }
 
 /// Whether another version of a template may be launched than the one that the plan shows, which is its newest.
-fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
+fn other_version(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
     if template.is_new {
         return None;
     }
@@ -217,17 +229,33 @@ fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -
         Attribute::Known(Value::String(version)) if version != "$Default" => {
             newest.and_then(Value::as_u64).is_some_and(|newest| version.parse() == Ok(newest))
         }
-        // A version that is not known yet is one that this plan makes.
-        Attribute::Unknown => true,
+        Attribute::Unknown => is_of_newest(plan, resource, &at, template, follows_newest),
         Attribute::Known(_) | Attribute::Null => follows_newest || newest.is_some() && newest == default,
     };
     (!is_newest).then(|| {
-        let path = if resource.text(&at).is_some() { at.as_str() } else { path };
+        let path = if resource.attribute(&at) == Attribute::Null { path } else { at.as_str() };
         let what = format!(
             "may launch another version of `{}` than its newest, and the plan shows that one only",
             template.address
         );
         not_in_plan(resource, path, &what)
+    })
+}
+
+/// Whether a version that is not known yet is the one that the plan makes of a template.
+fn is_of_newest(
+    plan: &Plan<'_>,
+    resource: &Resource<'_>,
+    at: &str,
+    template: &Resource<'_>,
+    follows_newest: bool,
+) -> bool {
+    plan.leaves(resource, at).iter().all(|leaf| match leaf {
+        Leaf::Attribute { address, attribute } => {
+            *address == template.address
+                && (attribute == "latest_version" || follows_newest && attribute == "default_version")
+        }
+        Leaf::Untold(_) => false,
     })
 }
 
@@ -284,21 +312,27 @@ fn outside_profile(
 fn metadata(resource: &Resource<'_>) -> Fact<MetadataOptions> {
     let text = |name: &str| resource.text(&format!("metadata_options/0/{name}")).map(str::to_owned);
     let endpoint = "metadata_options/0/http_endpoint";
-    // Blocks that one expression makes are no list in the configuration.
-    let is_set = match resource.expression("metadata_options") {
-        Some(Value::Array(_)) => resource.expression(endpoint).is_some(),
-        other => other.is_some(),
-    };
     match resource.attribute(endpoint) {
         // What is left out is as the image and the account say, which is not in the plan.
-        Attribute::Unknown if is_set => Fact::Unreadable(after_apply(resource, endpoint)),
-        Attribute::Unknown => Fact::Absent,
-        Attribute::Null if text("http_tokens").is_none() => Fact::Absent,
-        Attribute::Null | Attribute::Known(_) => Fact::Known(MetadataOptions {
-            http_endpoint: text("http_endpoint"),
-            http_tokens: text("http_tokens"),
-            state: None,
-        }),
+        Attribute::Unknown if leaves_endpoint_out(resource) => {
+            MetadataOptions::planned(None, text("http_tokens"), || after_apply(resource, endpoint))
+        }
+        Attribute::Unknown => Fact::Unreadable(after_apply(resource, endpoint)),
+        Attribute::Null | Attribute::Known(_) => {
+            MetadataOptions::planned(text("http_endpoint"), text("http_tokens"), || {
+                not_in_plan(resource, endpoint, "is neither `enabled` nor `disabled`")
+            })
+        }
+    }
+}
+
+/// Whether the configuration does not say `http_endpoint`, which the provider then fills in. A dynamic block is not in the
+/// configuration: where the plan has a block and the configuration none, it may say anything.
+fn leaves_endpoint_out(resource: &Resource<'_>) -> bool {
+    match resource.expression("metadata_options") {
+        Some(Value::Array(_)) => resource.expression("metadata_options/0/http_endpoint").is_none(),
+        Some(_) => false,
+        None => resource.config.is_some() && block_count(resource, "metadata_options") == 0,
     }
 }
 

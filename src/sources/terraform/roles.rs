@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::alike;
 use super::links::{Link, after_apply, one_of_several, outside};
 use super::plan::{Attribute, Before, Plan, Resource};
+use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
 use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
 use crate::sources::managed_policies;
@@ -23,6 +24,8 @@ struct Policies {
     attached: BTreeSet<String>,
     /// Why there may be more.
     unread: Vec<Unreadable>,
+    /// Whether the name of the role is known, so that a list may name it.
+    is_named: bool,
 }
 
 /// Adds the facts of every role that the plan makes or keeps.
@@ -35,7 +38,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
     add_attachments(plan, &mut policies, facts);
     keep_exclusive(plan, &mut policies, facts);
     for resource in plan.managed("aws_iam_role") {
-        let Policies { inline, attached, unread } = policies.remove(resource.address.as_str()).unwrap_or_default();
+        let Policies { inline, attached, unread, .. } = policies.remove(resource.address.as_str()).unwrap_or_default();
         let place = whereabouts.of_resource(resource);
         let mut inline: Vec<InlinePolicy> =
             inline.into_iter().map(|(name, document)| InlinePolicy { name, document }).collect();
@@ -108,7 +111,7 @@ fn boundary<'a>(plan: &Plan<'a>, role: &Resource<'a>, facts: &mut Facts) -> Fact
 
 /// The policies in the arguments of the role itself. A role that exists has those that Terraform found there.
 fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies {
-    let mut policies = Policies::default();
+    let mut policies = Policies { is_named: role.text("name").is_some(), ..Policies::default() };
     let is_set = |argument: &str| role.expression(argument).is_some();
     // The provider fills in what a new role leaves out: then there is none. A dynamic block is not in the configuration, but known in
     // part.
@@ -167,12 +170,12 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies 
 /// Inline policies of which some are not known yet: each block by itself, if they can be told apart.
 fn add_blocks_in_part(role: &Resource<'_>, policies: &mut Policies) {
     let blocks = role.values.get("inline_policy").and_then(Value::as_array);
-    let unknown = role.unknown.get("inline_policy").and_then(Value::as_array);
-    let (Some(blocks), Some(unknown)) = (blocks, unknown) else {
+    let unknown = role.unknown.get("inline_policy");
+    let (Some(blocks), false) = (blocks, unknown == Some(&Value::Bool(true))) else {
         policies.unread.push(after_apply(role, "inline_policy"));
         return;
     };
-    for index in 0..blocks.len().max(unknown.len()) {
+    for index in 0..blocks.len().max(unknown.and_then(Value::as_array).map_or(0, Vec::len)) {
         Block::of(role, index).add(role, policies);
     }
 }
@@ -200,6 +203,8 @@ impl<'a> Block<'a> {
 enum Holders<'p> {
     /// Roles of the plan, by their addresses, and perhaps others.
     These(Vec<&'p str>),
+    /// These, and perhaps others whose names are known.
+    TheseAndPerhaps(Vec<&'p str>, Unreadable),
     /// One of these roles of the plan.
     OneOf(Vec<&'p str>, Unreadable),
     /// It cannot be told, and may be any.
@@ -225,6 +230,15 @@ fn holder<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>, path: &str, argum
 /// Changes the policies of each holder. Where it cannot be told which those are, every role may have one more.
 fn each(policies: &mut BTreeMap<&str, Policies>, holders: Holders<'_>, change: impl Fn(&mut Policies)) {
     match holders {
+        Holders::TheseAndPerhaps(roles, reason) => {
+            for (address, policies) in policies.iter_mut() {
+                match roles.contains(address) {
+                    true => change(policies),
+                    false if policies.is_named => policies.unread.push(reason.clone()),
+                    false => {}
+                }
+            }
+        }
         Holders::These(roles) => {
             for role in roles {
                 policies.get_mut(role).into_iter().for_each(&change);
@@ -289,7 +303,8 @@ fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
             _ => return Holders::NotKnown(after_apply(resource, "roles")),
         }
     }
-    Holders::These(found)
+    // A set that holds something unknown is unknown as a whole, and a name that is written in it leaves no trace.
+    Holders::TheseAndPerhaps(found, after_apply(resource, "roles"))
 }
 
 fn add_attachment<'a>(
@@ -304,7 +319,7 @@ fn add_attachment<'a>(
     if let Some(going) = deleted_elsewhere(plan, resource) {
         key = resource.attribute_address("policy_arn");
         let message = format!(
-            "`{}` attaches a policy that the deletion of `{going}` detaches from the same role: which comes last is not known",
+            "`{}` attaches a policy that `{going}` detaches from the same role: which comes last is not known",
             resource.address
         );
         let reason = Unreadable { api: resource.address.clone(), kind: UnreadableKind::NotInPlan, message };
@@ -315,14 +330,20 @@ fn add_attachment<'a>(
     });
 }
 
-/// An attachment of the same policy to the same role that the plan deletes.
+/// An attachment of the same policy to the same role that the plan deletes, or a list of roles that it takes this one out of.
 fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
     let (role, policy) = (resource.text("role")?, resource.text("policy_arn")?);
+    let names = |values: &Value| {
+        let of_list = || values.get("roles")?.as_array().map(|roles| roles.iter().any(|it| it.as_str() == Some(role)));
+        values.get("role").and_then(Value::as_str) == Some(role) || of_list() == Some(true)
+    };
     let is_going = |before: &&Before| {
-        before.kind == resource.kind
+        matches!(before.kind.as_str(), "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment")
             && before.address != resource.address
-            && plan.at(&before.address).is_none()
-            && before.values.get("role").and_then(Value::as_str) == Some(role)
+            && plan
+                .at(&before.address)
+                .is_none_or(|after| after.kind == "aws_iam_policy_attachment" && !names(&after.values))
+            && names(&before.values)
             && before.values.get("policy_arn").and_then(Value::as_str) == Some(policy)
     };
     plan.before.iter().find(is_going).map(|before| before.address.as_str())
@@ -352,16 +373,27 @@ fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fact
     }
     for resource in plan.managed("aws_iam_role_policies_exclusive") {
         let holders = holder(plan, resource, "role_name", "policy_names");
-        let names = match resource.attribute("policy_names") {
-            Attribute::Known(names) => names.as_array().map(Vec::as_slice).unwrap_or_default(),
-            Attribute::Null => &[],
-            // Those that are known have their names in it.
-            Attribute::Unknown => continue,
+        // Of a list that is known in part, that part and what it refers to stay.
+        let listed = resource.values.get("policy_names").and_then(Value::as_array);
+        let names = listed.map(Vec::as_slice).unwrap_or_default();
+        let is_open = resource.attribute("policy_names") == Attribute::Unknown;
+        let meant = if is_open { plan.origins(resource, "policy_names") } else { BTreeSet::new() };
+        let is_meant = |name: &str| {
+            let policies = meant.iter().filter_map(|leaf| match leaf {
+                Leaf::Attribute { address, .. } => plan.at(address),
+                Leaf::Untold(_) => None,
+            });
+            policies.into_iter().any(|policy| name_of(policy) == name)
         };
-        let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name));
+        let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name)) || is_meant(name);
         each(policies, holders, |role| {
-            // A policy whose name is not known yet has its address here; it may be one that is kept.
-            role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+            if is_open {
+                let others = role.inline.iter_mut().filter(|(name, _)| !is_kept(name));
+                others.for_each(|(_, document)| *document = Fact::Unreadable(after_apply(resource, "policy_names")));
+            } else {
+                // A policy whose name is not known yet has its address here; it may be one that is kept.
+                role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+            }
             for name in names.iter().filter_map(Value::as_str) {
                 let not_made = || Fact::Unreadable(outside(resource, "policy_names", "inline policy", name));
                 role.inline.entry(name.to_owned()).or_insert_with(not_made);

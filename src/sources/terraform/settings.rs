@@ -23,6 +23,9 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
             match in_region(plan, whereabouts, "aws_ssm_service_setting", &region).into_iter().find(|it| sets_host(it))
             {
                 None => Fact::Unreadable(outside("ssm:GetServiceSetting")),
+                Some(setting) if setting.attribute("setting_id") == Attribute::Unknown => {
+                    Fact::Unreadable(after_apply(setting, "setting_id"))
+                }
                 Some(setting) => match setting.attribute("setting_value") {
                     Attribute::Known(value) => match value.as_str() {
                         None | Some("" | "$None") => Fact::Absent,
@@ -33,12 +36,13 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
                 },
             };
         let document = preferences.and_then(|name| {
-            in_region(plan, whereabouts, "aws_ssm_document", &region)
-                .into_iter()
-                .find(|it| it.text("name") == Some(name))
+            in_region(plan, whereabouts, "aws_ssm_document", &region).into_iter().find(|it| is_called(it, name))
         });
         let preferences_of_region = match (preferences, document) {
             (None, _) => Fact::Absent,
+            (Some(_), Some(document)) if document.attribute("name") == Attribute::Unknown => {
+                Fact::Unreadable(after_apply(document, "name"))
+            }
             (Some(_), Some(document)) => content(document),
             (Some(DEFAULT_NAME), None) => {
                 Fact::Unreadable(deleted_document(plan, DEFAULT_NAME).unwrap_or_else(|| outside("ssm:GetDocument")))
@@ -84,14 +88,31 @@ fn deleted_document(plan: &Plan<'_>, name: &str) -> Option<Unreadable> {
     Some(Unreadable { api, kind: UnreadableKind::NotInSnapshot, message })
 }
 
+/// Whether a setting is that of host management, or may be.
 fn sets_host(setting: &Resource<'_>) -> bool {
-    setting.text("setting_id").is_some_and(|id| id.ends_with(HOST_MANAGEMENT))
+    match setting.attribute("setting_id") {
+        Attribute::Unknown => true,
+        Attribute::Known(id) => id.as_str().is_some_and(|id| id.ends_with(HOST_MANAGEMENT)),
+        Attribute::Null => false,
+    }
+}
+
+/// Whether a document has this name, or may have it: session preferences are documents of a type of their own.
+fn is_called(document: &Resource<'_>, name: &str) -> bool {
+    match document.attribute("name") {
+        Attribute::Known(own) => own.as_str() == Some(name),
+        Attribute::Unknown => document.text("document_type").is_none_or(|kind| kind == "Session"),
+        Attribute::Null => false,
+    }
 }
 
 fn content(document: &Resource<'_>) -> Fact<PolicyText> {
     match document.attribute("content") {
         Attribute::Unknown => Fact::Unreadable(after_apply(document, "content")),
         Attribute::Null => Fact::Known(PolicyText::new("")),
+        Attribute::Known(_) if document.attribute("document_format") == Attribute::Unknown => {
+            Fact::Unreadable(after_apply(document, "document_format"))
+        }
         Attribute::Known(_) if document.text("document_format").is_some_and(|format| format != "JSON") => {
             let what = "is not JSON, and session preferences are read as JSON only";
             Fact::Unreadable(not_in_plan(document, "content", what))
