@@ -42,6 +42,7 @@ mod mfa;
 mod network_example;
 mod network_topologies;
 mod output_forms;
+mod planned_and_live;
 mod planned_attributes;
 mod planned_keys;
 mod policy_command;
