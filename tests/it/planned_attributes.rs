@@ -643,6 +643,7 @@ fn what_a_template_says_of_a_role() {
     let mut with_more = own.clone();
     with_more["More"] = more;
     property("More/Properties/Roles", vec![(json!([{ "Ref": "Role" }]), NotReady), (json!(["other"]), Ready)])
+        .of_conditions()
         .holds("Web", &with_more);
     property("More/Properties/PolicyDocument", vec![(policy("Allow", &["s3:*"]), Ready)]).holds("Web", &with_more);
 }

@@ -4,7 +4,9 @@ use super::evaluate::Evaluator;
 use super::roles::{Found, find, tags, unknown};
 use super::template::Resource;
 use super::value::{Attribute, Holds, Value, Why};
-use crate::facts::{Fact, MetadataOptions, PlannedInstance};
+use crate::facts::{Fact, Facts, MetadataOptions, PlannedInstance, Unreadable};
+use crate::sources::existing::Existing;
+use iam_eval::arn::Arn;
 
 /// The types that are targets.
 const TARGETS: [&str; 4] =
@@ -18,11 +20,20 @@ pub fn is_target(kind: &str) -> bool {
     TARGETS.contains(&kind)
 }
 
+/// The profile that a launch names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Profile {
+    /// One of the template, by its logical id.
+    Here(String),
+    /// One of this name or ARN that the template does not hold, and that it does not.
+    Elsewhere(String, Unreadable),
+}
+
 /// What a launch says of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Launch {
     name: Option<String>,
-    profile: Fact<String>,
+    profile: Fact<Profile>,
     metadata: Fact<MetadataOptions>,
 }
 
@@ -35,13 +46,28 @@ impl Launch {
 }
 
 /// What a resource makes of an instance; `None` if it is not created.
-pub fn planned(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<PlannedInstance> {
+pub fn planned(
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    facts: &mut Facts,
+    existing: &mut Existing,
+) -> Option<PlannedInstance> {
     let launch = match evaluator.exists(resource) {
         Holds::No => return None,
         Holds::Unknown(why) => Launch::unknown(&resource.id, &why),
         Holds::Yes => launch(evaluator, resource),
     };
     let Launch { name, profile, metadata } = launch;
+    let profile = match profile {
+        Fact::Known(Profile::Here(id)) => Fact::Known(id),
+        Fact::Known(Profile::Elsewhere(name, reason)) => {
+            let own = evaluator.place.account.clone();
+            let account = Arn::parse(&name).and_then(|arn| arn.account().map(str::to_owned)).or(own);
+            Fact::Known(existing.profile(facts, account.as_deref(), &name, reason))
+        }
+        Fact::Absent => Fact::Absent,
+        Fact::Unreadable(reason) => Fact::Unreadable(reason),
+    };
     Some(PlannedInstance { name, profile, metadata })
 }
 
@@ -239,17 +265,17 @@ fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) ->
     first
 }
 
-/// The key of the profile that a value names; absent where there is none.
-fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<String> {
+/// The profile that a value names; absent where there is none.
+fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<Profile> {
     if *value == Value::Nothing {
         return Fact::Absent;
     }
     match find(evaluator, "AWS::IAM::InstanceProfile", value) {
-        Found::Here(profile) => Fact::Known(profile.id.clone()),
+        Found::Here(profile) => Fact::Known(Profile::Here(profile.id.clone())),
         Found::NotKnown(why) => Fact::Unreadable(unknown(attribute, &why)),
         Found::Elsewhere(name) => {
             let what = format!("the instance profile `{name}` is not in the template");
-            Fact::Unreadable(unknown(attribute, &Why::new(0, what)))
+            Fact::Known(Profile::Elsewhere(name, unknown(attribute, &Why::new(0, what))))
         }
     }
 }

@@ -19,6 +19,7 @@ mod yaml;
 use jiff::Timestamp;
 
 use super::documents::{Text, names_another_partition};
+use super::existing::{Existing, Planned};
 use crate::facts::{
     Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
@@ -44,7 +45,7 @@ pub struct Given {
 ///
 /// # Errors
 /// Every mistake that was found, each a message that names the file.
-pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<String>> {
+pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<String>> {
     let in_file = |error: String| format!("cannot use `{}`: {error}", file.name);
     let template = Template::parse(&file.text).map_err(|error| vec![in_file(error)])?;
     let place = Place::new(given.account, given.region, partition_named(&file.text));
@@ -54,7 +55,8 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
     let loops = template.generated.iter().filter(|(_, node)| mentions(node, &|kind| !is_harmless(kind)));
     let loops = loops.map(|(name, node)| makes_resources(name, node));
     let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
-    roles::add(&mut facts, &evaluator, &rewritten);
+    let mut existing = Existing::default();
+    roles::add(&mut facts, &evaluator, &rewritten, &mut existing);
     keys::add(&mut facts, &evaluator);
     if let Some(preferences) = given.preferences {
         add_preferences(&mut facts, &evaluator, preferences);
@@ -69,7 +71,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         origin: Some(Origin { file: file.name.clone(), address: address.to_owned(), line: Some(line) }),
     };
     for resource in template.resources.iter().filter(|resource| instances::is_target(&resource.kind)) {
-        let Some(mut planned) = instances::planned(&evaluator, resource) else { continue };
+        let Some(mut planned) = instances::planned(&evaluator, resource, &mut facts, &mut existing) else { continue };
         if instances::is_part_of_instances(&evaluator, resource, &planned) {
             continue;
         }
@@ -82,7 +84,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));
         facts.subjects.push(subject(name, node.line, PlannedInstance { name: None, profile, metadata: Fact::Absent }));
     }
-    Ok(facts)
+    Ok(Planned { facts, existing })
 }
 
 /// What is not known of a loop or transform among the resources.

@@ -11,6 +11,8 @@ use super::whereabouts::Whereabouts;
 use crate::facts::{
     Fact, Facts, InstanceProfile, MetadataOptions, Origin, PlannedInstance, Subject, SubjectKind, Unreadable,
 };
+use crate::sources::existing::Existing;
+use iam_eval::arn::Arn;
 
 /// The types that are targets.
 const TARGETS: [&str; 5] = [
@@ -24,6 +26,13 @@ const TARGETS: [&str; 5] = [
 /// The resources that are targets.
 pub(super) fn targets<'p, 'a>(plan: &'p Plan<'a>) -> impl Iterator<Item = &'p Resource<'a>> {
     plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()))
+}
+
+/// What is found out of a plan, and what that takes.
+struct Gathered<'f> {
+    whereabouts: &'f Whereabouts,
+    facts: &'f mut Facts,
+    existing: &'f mut Existing,
 }
 
 /// What a launch gives an instance.
@@ -58,11 +67,13 @@ impl Launch {
 
 /// Adds a subject for everything in the plan that is or launches an instance. A group that launches from several templates has one
 /// for each that differs.
-pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    let mut gathered = Gathered { whereabouts, facts, existing };
+    let into = &mut gathered;
     for resource in targets(plan) {
-        let place = whereabouts.of_resource(resource);
-        for Launch { profile, metadata } in launches(plan, resource, whereabouts, facts) {
-            facts.subjects.push(Subject {
+        let place = into.whereabouts.of_resource(resource);
+        for Launch { profile, metadata } in launches(plan, resource, into) {
+            into.facts.subjects.push(Subject {
                 target: resource.address.clone(),
                 account: place.account.clone(),
                 region: place.region.clone(),
@@ -85,27 +96,27 @@ fn tag_name(resource: &Resource<'_>) -> Option<String> {
     resource.text("tags/Name").or_else(of_group).map(str::to_owned)
 }
 
-fn launches(plan: &Plan<'_>, resource: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+fn launches(plan: &Plan<'_>, resource: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
     match resource.kind.as_str() {
-        "aws_launch_template" => vec![of_template(plan, resource, whereabouts, facts)],
-        "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", whereabouts, facts)],
-        "aws_autoscaling_group" => of_group(plan, resource, whereabouts, facts),
+        "aws_launch_template" => vec![of_template(plan, resource, into)],
+        "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", into)],
+        "aws_autoscaling_group" => of_group(plan, resource, into),
         _ => {
-            let own = own(plan, resource, "iam_instance_profile", whereabouts, facts);
-            let template = through_template(plan, resource, "launch_template/0", ["id", "name"], whereabouts, facts);
+            let own = own(plan, resource, "iam_instance_profile", into);
+            let template = through_template(plan, resource, "launch_template/0", ["id", "name"], into);
             vec![own.or(template.unwrap_or_else(Launch::nothing))]
         }
     }
 }
 
-fn of_template(plan: &Plan<'_>, template: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
-    let by_name = own(plan, template, "iam_instance_profile/0/name", whereabouts, facts);
-    let by_arn = own(plan, template, "iam_instance_profile/0/arn", whereabouts, facts);
+fn of_template(plan: &Plan<'_>, template: &Resource<'_>, into: &mut Gathered<'_>) -> Launch {
+    let by_name = own(plan, template, "iam_instance_profile/0/name", into);
+    let by_arn = own(plan, template, "iam_instance_profile/0/arn", into);
     by_name.or(by_arn)
 }
 
 /// The templates that a group launches from, or its configuration.
-fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+fn of_group(plan: &Plan<'_>, group: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
     let mut paths = Vec::new();
     if block_count(group, "launch_template") > 0 {
         paths.push(("launch_template/0".to_owned(), ["id", "name"]));
@@ -127,7 +138,7 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     }
     let mut launches: Vec<Launch> = open.iter().map(|path| Launch::not_known(after_apply(group, path))).collect();
     for (path, names) in paths {
-        let launch = through_template(plan, group, &path, names, whereabouts, facts).unwrap_or_else(Launch::nothing);
+        let launch = through_template(plan, group, &path, names, into).unwrap_or_else(Launch::nothing);
         if !launches.contains(&launch) {
             launches.push(launch);
         }
@@ -135,10 +146,10 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     let configuration = plan.link(group, "launch_configuration", "aws_launch_configuration", &["name", "id"]);
     match configuration {
         Link::To(configuration) => {
-            let mut of = |it: &Resource<'_>| own(plan, it, "iam_instance_profile", whereabouts, facts);
+            let mut of = |it: &Resource<'_>| own(plan, it, "iam_instance_profile", into);
             let launch = of(configuration);
             let others: Vec<Launch> = plan.others(group, "launch_configuration").into_iter().map(of).collect();
-            launches.push(launch.if_alike(&others, facts, || one_of_several(group, "launch_configuration")));
+            launches.push(launch.if_alike(&others, into.facts, || one_of_several(group, "launch_configuration")));
         }
         Link::Outside(name) => {
             launches.push(Launch::not_known(outside(group, "launch_configuration", "launch configuration", &name)));
@@ -172,8 +183,7 @@ fn through_template(
     resource: &Resource<'_>,
     path: &str,
     names: [&str; 2],
-    whereabouts: &Whereabouts,
-    facts: &mut Facts,
+    into: &mut Gathered<'_>,
 ) -> Option<Launch> {
     let block = path.strip_suffix("/0").unwrap_or(path);
     if is_open(resource, block) {
@@ -199,13 +209,10 @@ fn through_template(
         Link::To(template) => match other_version(plan, resource, path, template) {
             Some(reason) => Launch::not_known(reason),
             None => {
-                let launch = of_template(plan, template, whereabouts, facts);
-                let others: Vec<Launch> = plan
-                    .others(resource, &at)
-                    .into_iter()
-                    .map(|other| of_template(plan, other, whereabouts, facts))
-                    .collect();
-                launch.if_alike(&others, facts, || one_of_several(resource, &at))
+                let launch = of_template(plan, template, into);
+                let others: Vec<Launch> =
+                    plan.others(resource, &at).into_iter().map(|other| of_template(plan, other, into)).collect();
+                launch.if_alike(&others, into.facts, || one_of_several(resource, &at))
             }
         },
         Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
@@ -260,7 +267,7 @@ fn is_of_newest(
 }
 
 /// What a resource says itself of the profile and the metadata options.
-fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
+fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered<'_>) -> Launch {
     let is_arn = path.ends_with("/arn");
     let block = path.split('/').next().unwrap_or(path);
     // Dynamic blocks are not in the configuration of a plan, but no provider fills in a block of a profile.
@@ -272,17 +279,17 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Where
         _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
             Link::Nothing => Fact::Absent,
             Link::To(profile) => {
-                let profile = Fact::Known(add_profile(plan, profile, whereabouts, facts));
+                let profile = Fact::Known(add_profile(plan, profile, into));
                 let is_alike = |other: &Resource<'_>| {
-                    let other = Fact::Known(add_profile(plan, other, whereabouts, facts));
-                    alike::profiles(facts, &profile, &other)
+                    let other = Fact::Known(add_profile(plan, other, into));
+                    alike::profiles(into.facts, &profile, &other)
                 };
                 match plan.others(resource, path).into_iter().all(is_alike) {
                     true => profile,
                     false => Fact::Unreadable(one_of_several(resource, path)),
                 }
             }
-            Link::Outside(name) => outside_profile(plan, resource, path, &name, whereabouts, facts),
+            Link::Outside(name) => outside_profile(plan, resource, path, &name, into),
             Link::NotKnown => Fact::Unreadable(after_apply(resource, path)),
         },
     };
@@ -295,17 +302,21 @@ fn outside_profile(
     resource: &Resource<'_>,
     path: &str,
     name: &str,
-    whereabouts: &Whereabouts,
-    facts: &mut Facts,
+    into: &mut Gathered<'_>,
 ) -> Fact<String> {
     if name.starts_with("arn:") {
         let last = name.rsplit('/').next().unwrap_or(name);
         let own = plan.link_by_text(resource, path, last, "aws_iam_instance_profile", &["name"]);
         if let Link::To(profile) = own {
-            return Fact::Known(add_profile(plan, profile, whereabouts, facts));
+            return Fact::Known(add_profile(plan, profile, into));
         }
     }
-    Fact::Unreadable(outside(resource, path, "instance profile", name))
+    let account = match Arn::parse(name) {
+        Some(arn) => arn.account().map(str::to_owned),
+        None => into.whereabouts.of_resource(resource).account,
+    };
+    let reason = outside(resource, path, "instance profile", name);
+    Fact::Known(into.existing.profile(into.facts, account.as_deref(), name, reason))
 }
 
 /// See [metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
@@ -337,9 +348,9 @@ fn leaves_endpoint_out(resource: &Resource<'_>) -> bool {
 }
 
 /// Adds a profile, and gives its key.
-fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> String {
+fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>) -> String {
     let key = profile.address.clone();
-    if facts.profiles.contains_key(&key) {
+    if into.facts.profiles.contains_key(&key) {
         return key;
     }
     // The data source calls it otherwise, and before version 4 of the provider there was a list.
@@ -348,28 +359,31 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabout
         (false, Attribute::Null, Attribute::Known(_) | Attribute::Unknown) => "roles/0",
         (false, ..) => "role",
     };
+    let place = into.whereabouts.of_resource(profile);
+    let mut existing_role = |name: &str| {
+        into.existing.role(into.facts, place.account.as_deref(), name, outside(profile, path, "role", name))
+    };
     let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
         Link::Nothing => None,
         Link::To(role) if !role.is_data => {
-            let is_alike = |other: &Resource<'_>| alike::roles(facts, &role.address, &other.address);
+            let is_alike = |other: &Resource<'_>| alike::roles(into.facts, &role.address, &other.address);
             match plan.others(profile, path).into_iter().all(is_alike) {
                 true => Some(role.address.clone()),
                 false => {
                     let reason = one_of_several(profile, path);
                     let key = reason.api.clone();
-                    Some(not_made(facts, reason, key))
+                    Some(not_made(into.facts, reason, key))
                 }
             }
         }
-        Link::To(role) => Some(not_made(facts, outside(profile, path, "role", &name_of(role)), name_of(role))),
-        Link::Outside(name) => Some(not_made(facts, outside(profile, path, "role", &name), name)),
+        Link::To(role) => Some(existing_role(&name_of(role))),
+        Link::Outside(name) => Some(existing_role(&name)),
         Link::NotKnown => {
             let reason = after_apply(profile, path);
             let key = reason.api.clone();
-            Some(not_made(facts, reason, key))
+            Some(not_made(into.facts, reason, key))
         }
     };
-    let place = whereabouts.of_resource(profile);
     let made = InstanceProfile {
         arn: arn_of(profile, "instance-profile", &place).unwrap_or_default(),
         id: profile.text("unique_id").unwrap_or_default().to_owned(),
@@ -377,7 +391,7 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabout
         role,
         tags: None,
     };
-    facts.profiles.insert(key.clone(), Fact::Known(made));
+    into.facts.profiles.insert(key.clone(), Fact::Known(made));
     key
 }
 

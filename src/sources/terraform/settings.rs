@@ -7,14 +7,21 @@ use serde_json::Value;
 use super::links::{after_apply, not_in_plan};
 use super::plan::{Attribute, Before, Plan, Resource};
 use super::whereabouts::Whereabouts;
-use crate::facts::{Fact, Facts, PolicyText, Settings, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, PolicyText, Settings, Subject, Unreadable, UnreadableKind};
 use crate::preferences::DEFAULT_NAME;
+use crate::sources::existing::Existing;
 
 /// See [UpdateServiceSetting](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateServiceSetting.html).
 const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";
 
 /// Adds the settings of every Region that a subject is in. `preferences` is the name of the session preferences that count.
-pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Option<&str>, facts: &mut Facts) {
+pub(super) fn add(
+    plan: &Plan<'_>,
+    whereabouts: &Whereabouts,
+    preferences: Option<&str>,
+    facts: &mut Facts,
+    existing: &mut Existing,
+) {
     let regions: BTreeSet<String> =
         facts.subjects.iter().map(|subject| subject.region.clone().unwrap_or_default()).collect();
     let mut all = BTreeMap::new();
@@ -63,8 +70,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
         };
         all.insert(region, settings);
     }
-    for settings in all.values() {
-        add_host_role(settings, facts);
+    for (region, settings) in &all {
+        add_host_role(region, settings, facts, existing);
     }
     facts.settings = all;
 }
@@ -122,15 +129,19 @@ fn content(document: &Resource<'_>) -> Fact<PolicyText> {
 }
 
 /// The role of host management is looked for by its name.
-fn add_host_role(settings: &Settings, facts: &mut Facts) {
+fn add_host_role(region: &str, settings: &Settings, facts: &mut Facts, existing: &mut Existing) {
     let Fact::Known(setting) = &settings.host_management else { return };
     let name = setting.rsplit('/').next().unwrap_or(setting);
     let own = facts.roles.values().find(|role| role.known().is_some_and(|role| role.name == name)).cloned();
-    let role = own.unwrap_or_else(|| {
-        let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
-        Fact::Unreadable(Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message })
-    });
-    facts.roles.entry(name.to_owned()).or_insert(role);
+    if let Some(role) = own {
+        facts.roles.entry(name.to_owned()).or_insert(role);
+        return;
+    }
+    let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
+    let reason = Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message };
+    let there = |subject: &&Subject| subject.region.as_deref().unwrap_or_default() == region;
+    let account = facts.subjects.iter().find(there).and_then(|subject| subject.account.clone());
+    existing.role(facts, account.as_deref(), name, reason);
 }
 
 /// What a plan says nothing of.
