@@ -31,6 +31,7 @@ mod fix_reads;
 mod fleet;
 mod fleet_parts;
 mod fuzz;
+mod golden;
 mod host_management;
 mod live_calls;
 mod live_emulator;
