@@ -74,10 +74,10 @@ fn junit_has_a_test_case_for_each_target() {
                 );
             }
         }
-        let Summary { checked, not_ready, unknown, skipped, .. } = report.summary;
-        let skipped_there = read.suites.iter().map(|suite| suite.skipped).sum();
-        let counts = [read.tests, read.failures, read.errors, skipped_there];
-        assert_eq!(counts, [checked, not_ready, unknown, skipped].map(|count| count as u64), "{what}");
+        // Readers count what was skipped themselves: the format has no attribute for it that all agree on.
+        let Summary { checked, not_ready, unknown, .. } = report.summary;
+        let counts = [read.tests, read.failures, read.errors];
+        assert_eq!(counts, [checked, not_ready, unknown].map(|count| count as u64), "{what}");
     }
 }
 

@@ -9,10 +9,11 @@ use crate::sources::existing::Existing;
 use iam_eval::arn::Arn;
 
 /// The types that are targets.
-const TARGETS: [&str; 4] =
-    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION];
+const TARGETS: [&str; 5] =
+    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION, SPOT_FLEET];
 
 const LAUNCH_TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
+const SPOT_FLEET: &str = "AWS::EC2::SpotFleet";
 const LAUNCH_CONFIGURATION: &str = "AWS::AutoScaling::LaunchConfiguration";
 
 /// Whether a type is a target.
@@ -45,30 +46,83 @@ impl Launch {
     }
 }
 
-/// What a resource makes of an instance; `None` if it is not created.
+/// What a resource makes of instances: one for each that differs, none if it is not created.
 pub fn planned(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
     facts: &mut Facts,
     existing: &mut Existing,
-) -> Option<PlannedInstance> {
-    let launch = match evaluator.exists(resource) {
-        Holds::No => return None,
-        Holds::Unknown(why) => Launch::unknown(&resource.id, &why),
-        Holds::Yes => launch(evaluator, resource),
+) -> Vec<PlannedInstance> {
+    let launches = match evaluator.exists(resource) {
+        Holds::No => Vec::new(),
+        Holds::Unknown(why) => vec![Launch::unknown(&resource.id, &why)],
+        Holds::Yes if resource.kind == SPOT_FLEET => of_fleet(evaluator, resource),
+        Holds::Yes => vec![launch(evaluator, resource)],
     };
-    let Launch { name, profile, metadata } = launch;
-    let profile = match profile {
-        Fact::Known(Profile::Here(id)) => Fact::Known(id),
-        Fact::Known(Profile::Elsewhere(name, reason)) => {
-            let own = evaluator.place.account.clone();
-            let account = Arn::parse(&name).and_then(|arn| arn.account().map(str::to_owned)).or(own);
-            Fact::Known(existing.profile(facts, account.as_deref(), &name, reason))
+    let planned = launches.into_iter().map(|Launch { name, profile, metadata }| {
+        let profile = match profile {
+            Fact::Known(Profile::Here(id)) => Fact::Known(id),
+            Fact::Known(Profile::Elsewhere(name, reason)) => {
+                let own = evaluator.place.account.clone();
+                let account = Arn::parse(&name).and_then(|arn| arn.account().map(str::to_owned)).or(own);
+                Fact::Known(existing.profile(facts, account.as_deref(), &name, reason))
+            }
+            Fact::Absent => Fact::Absent,
+            Fact::Unreadable(reason) => Fact::Unreadable(reason),
+        };
+        PlannedInstance { name, profile, metadata }
+    });
+    planned.collect()
+}
+
+/// What the launch specifications of a Spot Fleet say, and the templates that it launches from.
+fn of_fleet(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
+    const DATA: &str = "SpotFleetRequestConfigData";
+    let data = evaluator.property(resource, DATA);
+    let mut launches: Vec<Launch> = Vec::new();
+    for (list, member) in
+        [("LaunchSpecifications", None), ("LaunchTemplateConfigs", Some("LaunchTemplateSpecification"))]
+    {
+        let attribute = attribute(resource, &format!("{DATA}.{list}"));
+        let found = match data.get(list).items() {
+            Err(why) => vec![Launch::unknown(&attribute, &why)],
+            Ok(items) => items
+                .iter()
+                .map(|item| match (member, item) {
+                    (_, Value::Unknown(why)) => Launch::unknown(&attribute, why),
+                    (Some(member), item) => of_template(evaluator, &item.get(member), &attribute),
+                    (None, item) => Launch {
+                        name: None,
+                        profile: profile(evaluator, &arn_or_name(&item.get("IamInstanceProfile")), &attribute),
+                        metadata: Fact::Absent,
+                    },
+                })
+                .collect(),
+        };
+        launches.extend(found);
+    }
+    let mut distinct: Vec<Launch> = Vec::new();
+    for launch in launches {
+        if !distinct.contains(&launch) {
+            distinct.push(launch);
         }
-        Fact::Absent => Fact::Absent,
-        Fact::Unreadable(reason) => Fact::Unreadable(reason),
-    };
-    Some(PlannedInstance { name, profile, metadata })
+    }
+    if distinct.is_empty() {
+        let what = "it has no launch specification and no launch template";
+        distinct.push(Launch::unknown(&resource.id, &Why::new(resource.line, what)));
+    }
+    distinct
+}
+
+/// The profile in an object that gives its ARN or its name.
+fn arn_or_name(reference: &Value) -> Value {
+    match reference {
+        Value::Map(_) => match reference.get("Arn") {
+            Value::Nothing => reference.get("Name"),
+            arn => arn,
+        },
+        other => other.clone(),
+    }
 }
 
 /// Whether a resource is a launch template without a profile that instances of the template use. Those say themselves which profile
@@ -128,16 +182,7 @@ fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Laun
         return Launch::unknown(&attribute(resource, "LaunchTemplateData"), why);
     }
     let of = |name: &str| attribute(resource, &format!("LaunchTemplateData.{name}"));
-    let reference = match data.get("IamInstanceProfile") {
-        Value::Map(members) => {
-            let members = Value::Map(members);
-            match members.get("Arn") {
-                Value::Nothing => members.get("Name"),
-                arn => arn,
-            }
-        }
-        other => other,
-    };
+    let reference = arn_or_name(&data.get("IamInstanceProfile"));
     let name = data.get("TagSpecifications").items().ok().and_then(|specifications| {
         let of_instances = |specification: &&Value| specification.get("ResourceType") == Value::known("instance");
         let specification = specifications.iter().find(of_instances)?;

@@ -71,14 +71,15 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
         origin: Some(Origin { file: file.name.clone(), address: address.to_owned(), line: Some(line) }),
     };
     for resource in template.resources.iter().filter(|resource| instances::is_target(&resource.kind)) {
-        let Some(mut planned) = instances::planned(&evaluator, resource, &mut facts, &mut existing) else { continue };
-        if instances::is_part_of_instances(&evaluator, resource, &planned) {
-            continue;
+        for mut planned in instances::planned(&evaluator, resource, &mut facts, &mut existing) {
+            if instances::is_part_of_instances(&evaluator, resource, &planned) {
+                continue;
+            }
+            if let Some(why) = template.transforms.first() {
+                planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
+            }
+            facts.subjects.push(subject(&resource.id, resource.line, planned));
         }
-        if let Some(why) = template.transforms.first() {
-            planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
-        }
-        facts.subjects.push(subject(&resource.id, resource.line, planned));
     }
     for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
         let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));

@@ -109,6 +109,7 @@ pub(super) struct ConfigModule<'a> {
     #[serde(borrow)]
     pub module_calls: Option<BTreeMap<String, ModuleCall<'a>>>,
     pub outputs: Option<BTreeMap<String, ConfigOutput>>,
+    pub variables: Option<BTreeMap<String, ConfigVariable>>,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +134,12 @@ pub(super) struct ModuleCall<'a> {
 #[derive(Deserialize)]
 pub(super) struct ConfigOutput {
     pub expression: Option<Value>,
+}
+
+/// A variable of a module.
+#[derive(Deserialize)]
+pub(super) struct ConfigVariable {
+    pub default: Option<Value>,
 }
 
 #[derive(Deserialize)]

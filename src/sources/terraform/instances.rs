@@ -15,9 +15,10 @@ use crate::sources::existing::Existing;
 use iam_eval::arn::Arn;
 
 /// The types that are targets.
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 6] = [
     "aws_instance",
     "aws_spot_instance_request",
+    "aws_spot_fleet_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
@@ -101,6 +102,7 @@ fn launches(plan: &Plan<'_>, resource: &Resource<'_>, into: &mut Gathered<'_>) -
         "aws_launch_template" => vec![of_template(plan, resource, into)],
         "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", into)],
         "aws_autoscaling_group" => of_group(plan, resource, into),
+        "aws_spot_fleet_request" => of_fleet(plan, resource, into),
         _ => {
             let own = own(plan, resource, "iam_instance_profile", into);
             let template = through_template(plan, resource, "launch_template/0", ["id", "name"], into);
@@ -163,6 +165,50 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, into: &mut Gathered<'_>) -> V
         launches.push(Launch::not_known(after_apply(group, "launch_template")));
     }
     launches
+}
+
+/// What the launch specifications of a Spot Fleet say, and the templates that it launches from.
+fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
+    const SPECIFICATION: &str = "launch_specification";
+    const TEMPLATE: &str = "launch_template_config";
+    let mut launches = Vec::new();
+    launches.extend(
+        [SPECIFICATION, TEMPLATE]
+            .into_iter()
+            .filter(|block| is_open(fleet, block))
+            .map(|block| Launch::not_known(after_apply(fleet, block))),
+    );
+    let specifications = block_count(fleet, SPECIFICATION);
+    for index in 0..specifications {
+        let [by_name, by_arn] =
+            ["iam_instance_profile", "iam_instance_profile_arn"].map(|it| format!("{SPECIFICATION}/{index}/{it}"));
+        // Specifications are a set: the configuration has them in another order.
+        let open = [&by_name, &by_arn].into_iter().find(|path| fleet.attribute(path) == Attribute::Unknown);
+        launches.push(match open.filter(|_| specifications > 1) {
+            Some(path) => Launch::not_known(after_apply(fleet, path)),
+            None => own(plan, fleet, &by_name, into).or(own(plan, fleet, &by_arn, into)),
+        });
+    }
+    let templates = block_count(fleet, TEMPLATE);
+    for index in 0..templates {
+        let path = format!("{TEMPLATE}/{index}/launch_template_specification/0");
+        let open = ["id", "name"].iter().any(|it| fleet.attribute(&format!("{path}/{it}")) == Attribute::Unknown);
+        let launch = match open && templates > 1 {
+            true => Some(Launch::not_known(after_apply(fleet, &path))),
+            false => through_template(plan, fleet, &path, ["id", "name"], into),
+        };
+        launches.push(launch.unwrap_or_else(Launch::nothing));
+    }
+    let mut distinct: Vec<Launch> = Vec::new();
+    for launch in launches {
+        if !distinct.contains(&launch) {
+            distinct.push(launch);
+        }
+    }
+    if distinct.is_empty() {
+        distinct.push(Launch::not_known(after_apply(fleet, SPECIFICATION)));
+    }
+    distinct
 }
 
 /// How many blocks there are, or will be.
@@ -275,7 +321,7 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered
     let names: &[&str] = if is_arn { &["arn"] } else { &["name", "id", "arn"] };
     let profile = match resource.attribute(path) {
         // The provider fills in what is left out: then there is none.
-        Attribute::Unknown if !is_set => Fact::Absent,
+        Attribute::Unknown if !is_set || plan.is_null(resource, path) => Fact::Absent,
         _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
             Link::Nothing => Fact::Absent,
             Link::To(profile) => {

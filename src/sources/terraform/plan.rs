@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::address::{calls, within};
+use super::address::{calls, parent, within};
 use super::format::{
     ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Values, Variable,
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 22] = [
     "aws_instance",
     "aws_spot_instance_request",
+    "aws_spot_fleet_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
@@ -266,6 +267,33 @@ impl<'a> Plan<'a> {
     /// The value of a variable of the root module.
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
         self.variables?.get(name)?.value.as_ref()
+    }
+
+    /// Whether a variable is known to be a switch or null, so that it is no part of a text.
+    pub(super) fn is_switch(&self, module: &str, name: &str) -> bool {
+        let is_one = |value: Option<&Value>| value.is_none_or(|value| value.is_boolean() || value.is_null());
+        let Some((above, call)) = parent(module) else {
+            return self
+                .variables
+                .and_then(|all| all.get(name))
+                .is_some_and(|variable| is_one(variable.value.as_ref()));
+        };
+        let given = self.call(&above, call.name).and_then(|call| call.expressions.as_ref()?.get(name));
+        match given {
+            Some(expression) => expression.get("constant_value").is_some_and(|value| is_one(Some(value))),
+            None => {
+                let declared = self.config_module(module).and_then(|module| module.variables.as_ref()?.get(name));
+                declared.is_some_and(|variable| is_one(variable.default.as_ref()))
+            }
+        }
+    }
+
+    /// Whether the configuration has a resource of which there is no instance: its `count` is 0, or its `for_each` empty.
+    pub(super) fn has_no_instance(&self, module: &str, own: &str) -> bool {
+        let configured = self.config_module(module).and_then(|module| module.resources.as_ref());
+        let is_configured = configured.is_some_and(|all| all.iter().any(|resource| resource.address == own));
+        let kind = own.split('.').next().unwrap_or_default();
+        is_looked_at(kind) && is_configured && self.named(module, own).is_empty()
     }
 
     pub(super) fn provider(&self, key: &str) -> Option<&'a ProviderConfig> {

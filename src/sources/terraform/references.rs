@@ -74,6 +74,13 @@ impl<'a> Plan<'a> {
         self.references(resource, path, false, true)
     }
 
+    /// Whether an argument that the provider fills in is null in the configuration: nothing that goes into it is unknown.
+    pub(super) fn is_null(&self, resource: &Resource<'_>, path: &str) -> bool {
+        let mut references = Vec::new();
+        resource.expression(path).into_iter().for_each(|expression| collect(expression, &mut references));
+        !references.is_empty() && self.leaves(resource, path).is_empty()
+    }
+
     /// Every resource that an argument may mean beside the one of its own index. A plan lists what goes into an index, not how:
     /// `[1 - count.index]` looks like `[count.index]`.
     pub(super) fn others(&self, resource: &Resource<'_>, path: &str) -> Vec<&Resource<'a>> {
@@ -123,7 +130,8 @@ impl<'a> Plan<'a> {
         let mut references = Vec::new();
         collect(expression, &mut references);
         let indexes = references.iter().filter(|it| INDEXES.contains(it)).count();
-        let references = longest(&references);
+        let mut references = longest(&references);
+        references.retain(|reference| !self.says_nothing(reference, place));
         let by_index = place.by_index && indexes > 0;
         if references.len() > 1 && !only_chooses(&references, indexes) {
             found.insert(Leaf::Untold("expression".to_owned()));
@@ -132,6 +140,19 @@ impl<'a> Plan<'a> {
         let place = Place { with_known: place.with_known || references.len() > 1, ..place };
         for reference in &references {
             self.follow_one(reference, by_index, place, found);
+        }
+    }
+
+    /// Whether a reference is to nothing that can be in a text: in `var.create ? aws_iam_role.this[0].name : var.role` one side is a
+    /// variable that is null, or a resource that is not made.
+    fn says_nothing(&self, reference: &str, place: Place<'_>) -> bool {
+        match steps(reference).as_slice() {
+            [Step { name: "var", .. }, variable, ..] => self.is_switch(place.module, variable.name),
+            [Step { name: "each" | "count" | "path" | "terraform" | "local" | "self" | "module" | "data", .. }, ..] => {
+                false
+            }
+            [kind, name, ..] => self.has_no_instance(place.module, &format!("{}.{}", kind.name, name.name)),
+            _ => false,
         }
     }
 

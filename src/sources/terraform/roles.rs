@@ -13,6 +13,7 @@ use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, U
 use crate::sources::existing::{Existing, RoleChanges, add_unread};
 use crate::sources::managed_policies;
 use iam_eval::arn::Arn;
+use iam_eval::{Document, DocumentKind, Effect};
 
 /// What a role is called by in arguments.
 pub(super) const ROLE_NAMES: [&str; 2] = ["name", "id"];
@@ -58,7 +59,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
             name: name_of(resource),
             trust: document_of(resource, "assume_role_policy"),
             boundary: boundary(plan, resource, facts),
-            tags: tags(resource),
+            tags: tags(plan, resource),
             inline: Fact::Known(inline),
             attached: Fact::Known(attached.into_iter().collect()),
         };
@@ -95,8 +96,13 @@ fn document_of(resource: &Resource<'_>, path: &str) -> Fact<PolicyText> {
     }
 }
 
-fn tags(resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
+/// The tags of a role. Where there are none, its own and the provider's, the provider leaves `tags_all` open.
+fn tags(plan: &Plan<'_>, resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
+    let provider = resource.provider_key().and_then(|key| plan.provider(key));
+    let has_defaults =
+        provider.and_then(|it| it.expressions.as_ref()).is_none_or(|all| all.get("default_tags").is_some());
     let path = match resource.attribute("tags_all") {
+        Attribute::Unknown if !has_defaults && resource.attribute("tags") != Attribute::Unknown => "tags",
         Attribute::Unknown => return Fact::Unreadable(after_apply(resource, "tags_all")),
         Attribute::Known(_) => "tags_all",
         Attribute::Null => "tags",
@@ -385,9 +391,21 @@ fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: 
         let reason = Unreadable { api: resource.address.clone(), kind: UnreadableKind::NotInPlan, message };
         facts.policies.insert(key.clone(), Fact::Unreadable(reason));
     }
+    // A policy that only allows takes nothing away from a role that a list may name besides.
+    let holders = match holders {
+        Holders::TheseAndPerhaps(roles, _) if only_allows(facts, &key) => Holders::These(roles),
+        other => other,
+    };
     roles.each(resource, holders, |role| {
         role.attached.insert(key.clone());
     });
+}
+
+/// Whether the document of a managed policy is known, and has no statement that denies.
+fn only_allows(facts: &Facts, key: &str) -> bool {
+    let policy = facts.policies.get(key).and_then(Fact::known);
+    let document = policy.and_then(|policy| Document::parse(policy.document.as_str(), DocumentKind::Identity).ok());
+    document.is_some_and(|document| document.statements.iter().all(|statement| statement.effect == Some(Effect::Allow)))
 }
 
 /// An attachment of the same policy to the same role that the plan deletes, or a list of roles that it takes this one out of.
