@@ -895,7 +895,8 @@ fn a_choice_whose_other_side_is_nothing_is_followed() {
         vec![
             made("module.web.aws_iam_instance_profile.this[0]", json!({}))
                 .refers("role", "aws_iam_role.this[0].name")
-                .merge_unknown(json!({ "name": true })),
+                .merge_unknown(json!({ "name": true }))
+                .config(json!({ "count_expression": references(&["var.create"]) })),
             made("module.web.aws_iam_role.this[0]", json!({ "assume_role_policy": trust("ec2.amazonaws.com") }))
                 .unknown(json!({ "name": true })),
             made("module.web.aws_iam_role_policy_attachment.this[0]", json!({ "policy_arn": MANAGED }))
@@ -920,7 +921,7 @@ fn a_choice_whose_other_side_is_nothing_is_followed() {
     // The module has the resource and makes none of it.
     let not_made = |given: Value, more: Vec<Resource>| {
         let mut plan = of(given, defaults(), more);
-        let config = json!({ "address": "aws_iam_instance_profile.this", "mode": "managed", "type": "aws_iam_instance_profile", "name": "this", "expressions": {} });
+        let config = json!({ "address": "aws_iam_instance_profile.this", "mode": "managed", "type": "aws_iam_instance_profile", "name": "this", "expressions": {}, "count_expression": references(&["var.create"]) });
         let resources = &mut plan["configuration"]["root_module"]["module_calls"]["web"]["module"]["resources"];
         resources.as_array_mut().unwrap().push(config);
         plan
@@ -938,18 +939,45 @@ fn a_choice_whose_other_side_is_nothing_is_followed() {
     let given = json!({ "profile": references(&["local.profile"]) });
     holds("given by a local value", &not_made(given, vec![]), Verdict::Unknown, &[Code::NotInPlan]);
 
-    // At the root the values of variables are in the plan.
+    // At the root the values of variables are in the plan. A role cannot be null, and the provider does not fill it in.
     let at_root = |variables: Value| {
-        let web = made("aws_instance.web", json!({})).unknown(json!({ "iam_instance_profile": true })).expressions(
-            json!({ "iam_instance_profile": references(&["var.create", "aws_iam_instance_profile.own.name"]) }),
-        );
-        let mut plan = plan([vec![web], named_later()].into_iter().flatten().collect());
+        let profile = made("aws_iam_instance_profile.web", json!({ "name": "web" }))
+            .unknown(json!({ "role": true }))
+            .expressions(json!({ "role": references(&["var.create", "aws_iam_role.web.name"]) }));
+        let role = role_with(json!({ "name": null })).merge_unknown(json!({ "name": true }));
+        let policy =
+            made("aws_iam_role_policy.core", json!({ "policy": core() })).refers("role", "aws_iam_role.web.id");
+        let web = made("aws_instance.web", json!({ "iam_instance_profile": "web" }));
+        let mut plan = plan(vec![web, profile, role, policy]);
         plan["variables"] = variables;
         plan
     };
     holds("a switch", &at_root(json!({ "create": { "value": true } })), Verdict::Ready, &[]);
+    holds("an empty text", &at_root(json!({ "create": { "value": "" } })), Verdict::Ready, &[]);
     holds("a text", &at_root(json!({ "create": { "value": "a-" } })), Verdict::Unknown, &[Code::NotInPlan]);
     holds("no value", &at_root(json!({})), Verdict::Unknown, &[Code::NotInPlan]);
+}
+
+/// `var.attach ? aws_iam_instance_profile.web.name : null`: a null is filled in by the provider, and so as little known as the name.
+#[test]
+fn a_profile_that_may_be_null_is_not_taken_for_granted() {
+    let of = |reference: &[&str], more: Value| {
+        let web = made("aws_instance.web", json!({}))
+            .unknown(json!({ "iam_instance_profile": true }))
+            .expressions(json!({ "iam_instance_profile": references(reference) }))
+            .config(more);
+        let own = made("aws_iam_instance_profile.own", json!({ "role": "web" })).unknown(json!({ "name": true }));
+        let mut plan = plan(vec![web, own, role(), inline()]);
+        plan["variables"] = json!({ "attach": { "value": false }, "profile": { "value": null } });
+        plan
+    };
+    let name = "aws_iam_instance_profile.own.name";
+    holds("the name alone", &of(&[name], json!({})), Verdict::Ready, &[]);
+    let unknown = [Code::NotInPlan];
+    holds("a switch", &of(&["var.attach", name], json!({})), Verdict::Unknown, &unknown);
+    holds("a null", &of(&["var.profile", name], json!({})), Verdict::Unknown, &unknown);
+    let each = json!({ "for_each_expression": references(&["var.instances"]) });
+    holds("what each says", &of(&["each.value.attach", name], each), Verdict::Unknown, &unknown);
 }
 
 /// The provider leaves `tags_all` of a role open that has no tags and gets none by default.

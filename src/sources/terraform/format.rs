@@ -120,6 +120,7 @@ pub(super) struct ConfigResource<'a> {
     pub provider_config_key: Option<String>,
     #[serde(borrow)]
     pub expressions: Option<&'a RawValue>,
+    pub count_expression: Option<Value>,
     pub for_each_expression: Option<Value>,
 }
 

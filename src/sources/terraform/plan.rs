@@ -84,6 +84,15 @@ impl Default for Changed {
     }
 }
 
+/// The value of a variable that is no part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// `true` or `false`.
+    Bool,
+    /// Null, or an empty text.
+    Nothing,
+}
+
 /// A plan.
 pub(super) struct Plan<'a> {
     pub file: &'a str,
@@ -269,23 +278,29 @@ impl<'a> Plan<'a> {
         self.variables?.get(name)?.value.as_ref()
     }
 
-    /// Whether a variable is known to be a switch or null, so that it is no part of a text.
-    pub(super) fn is_switch(&self, module: &str, name: &str) -> bool {
-        let is_one = |value: Option<&Value>| value.is_none_or(|value| value.is_boolean() || value.is_null());
+    /// Whether a variable is known to be a switch, or null or empty, so that it is no part of a text; `None` if it may be.
+    pub(super) fn switch(&self, module: &str, name: &str) -> Option<Switch> {
+        let of = |value: Option<&Value>| match value {
+            Some(Value::Bool(_)) => Some(Switch::Bool),
+            None | Some(Value::Null) => Some(Switch::Nothing),
+            Some(Value::String(text)) if text.is_empty() => Some(Switch::Nothing),
+            Some(_) => None,
+        };
         let Some((above, call)) = parent(module) else {
-            return self
-                .variables
-                .and_then(|all| all.get(name))
-                .is_some_and(|variable| is_one(variable.value.as_ref()));
+            return of(self.variables?.get(name)?.value.as_ref());
         };
         let given = self.call(&above, call.name).and_then(|call| call.expressions.as_ref()?.get(name));
         match given {
-            Some(expression) => expression.get("constant_value").is_some_and(|value| is_one(Some(value))),
-            None => {
-                let declared = self.config_module(module).and_then(|module| module.variables.as_ref()?.get(name));
-                declared.is_some_and(|variable| is_one(variable.default.as_ref()))
-            }
+            Some(expression) => of(Some(expression.get("constant_value")?)),
+            None => of(self.config_module(module)?.variables.as_ref()?.get(name)?.default.as_ref()),
         }
+    }
+
+    /// What a resource of the configuration says of how many there are of it.
+    pub(super) fn repetition(&self, module: &str, own: &str) -> Option<&'a Value> {
+        let resources = self.config_module(module)?.resources.as_ref()?;
+        let resource = resources.iter().find(|resource| resource.address == own)?;
+        resource.count_expression.as_ref().or(resource.for_each_expression.as_ref())
     }
 
     /// Whether the configuration has a resource of which there is no instance: its `count` is 0, or its `for_each` empty.
