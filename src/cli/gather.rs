@@ -21,6 +21,7 @@ use crate::render::json;
 use crate::render::sanitize::terminal as clean;
 use crate::sources::cloudformation;
 use crate::sources::documents::{self, DocumentSet, Levels, Text};
+use crate::sources::existing::Planned;
 use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
 use crate::sources::live::{self, From, Query, Selection};
@@ -48,8 +49,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 region: plan.regions.first().cloned(),
                 preferences: plan.preferences.name(),
             };
-            let facts = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
-            let facts = with_account(facts, plan, aws).await?;
+            let planned = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
+            let facts = with_account(planned, plan, aws).await?;
             (facts, levels, json::Source::of(json::SourceKind::Cloudformation, Some(file.name)))
         }
         Source::Snapshot { file, wanted } => {
@@ -65,9 +66,9 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 region: plan.regions.first().map(String::as_str),
                 preferences: preferences.as_deref(),
             };
-            let facts = terraform::facts(&file, given, Timestamp::now())
+            let planned = terraform::facts(&file, given, Timestamp::now())
                 .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
-            let facts = with_account(facts, plan, aws).await?;
+            let facts = with_account(planned, plan, aws).await?;
             (facts, levels, json::Source::of(json::SourceKind::TerraformPlan, Some(file.name)))
         }
         Source::Live(wanted) => {
@@ -87,14 +88,14 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
 }
 
 /// The facts of a plan or template with what it refers to and does not hold, where that is wanted.
-async fn with_account(facts: Facts, plan: &CheckPlan, aws: &args::Aws) -> Result<Facts, Stop> {
+async fn with_account(planned: Planned, plan: &CheckPlan, aws: &args::Aws) -> Result<Facts, Stop> {
     if !plan.with_account {
-        return Ok(facts);
+        return Ok(planned.facts);
     }
-    let region = facts.subjects.iter().find_map(|subject| subject.region.clone());
+    let region = planned.facts.subjects.iter().find_map(|subject| subject.region.clone());
     let connection = connect(aws, region.as_ref()).await?;
     let (preferences, key) = (plan.preferences.name(), plan.requirements.kms_key.as_deref());
-    Ok(live::add_outside(&connection, facts, preferences.as_deref(), key).await)
+    Ok(live::add_outside(&connection, planned, preferences.as_deref(), key).await)
 }
 
 /// A plan, which is no text where it is Terraform's own format.

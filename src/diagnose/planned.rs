@@ -17,12 +17,19 @@ impl Diagnosis<'_> {
         let mut outcome = chain::outcome_of(subject, None);
         outcome.instance = Some(InstanceSummary { id: None, name: planned.name.clone(), state: None });
         let (findings, role) = match &planned.profile {
+            // The account was asked, and has none of that name.
+            Fact::Known(key) if self.facts.profiles.get(key) == Some(&Fact::Absent) => {
+                let name = key.rsplit('/').next().unwrap_or(key).to_owned();
+                let missing = FindingKind::ProfileMissing { profile: name, association: None };
+                (vec![shared(missing)], RoleInView::None)
+            }
             Fact::Known(key) => self.through_profile(key, None, &mut outcome),
             Fact::Absent => (vec![shared(FindingKind::NoInstanceProfile)], RoleInView::None),
             Fact::Unreadable(reason) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
         };
         let mut outcome = self.of_agent(outcome, findings, &role, subject, &instance);
-        if let Some(reason) = planned.metadata.unreadable() {
+        // Where nothing is known of a launch template, one finding says it.
+        if let Some(reason) = planned.metadata.unreadable().filter(|it| planned.profile.unreadable() != Some(it)) {
             settle(&mut outcome, vec![explain::unreadable(reason).into()]);
         }
         if self.requirements.network == NetworkCheck::Require {

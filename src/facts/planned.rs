@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, MetadataOptions};
+use super::{Fact, MetadataOptions, Unreadable};
 
 /// Where something stands in a plan or template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,4 +27,38 @@ pub struct PlannedInstance {
     pub profile: Fact<String>,
     /// Its metadata options; absent where nothing is said of them, so that the defaults of the image and the account hold.
     pub metadata: Fact<MetadataOptions>,
+}
+
+impl MetadataOptions {
+    /// The options that a plan or template gives, where it says whether the service is on: anything but the two values that
+    /// [EC2 takes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html) is not known, for
+    /// `otherwise`.
+    pub fn planned(
+        endpoint: Option<String>,
+        tokens: Option<String>,
+        otherwise: impl FnOnce() -> Unreadable,
+    ) -> Fact<Self> {
+        match endpoint.as_deref() {
+            None if tokens.is_none() => Fact::Absent,
+            None | Some("enabled" | "disabled") => {
+                Fact::Known(MetadataOptions { http_endpoint: endpoint, http_tokens: tokens, state: None })
+            }
+            Some(_) => Fact::Unreadable(otherwise()),
+        }
+    }
+
+    /// What an instance says itself wins over what its launch template says, option by option
+    /// ([RunInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html), `LaunchTemplate`).
+    pub fn over(own: Fact<Self>, template: Fact<Self>) -> Fact<Self> {
+        match (own, template) {
+            (Fact::Absent, template) => template,
+            (Fact::Known(own), Fact::Known(template)) => Fact::Known(MetadataOptions {
+                http_endpoint: own.http_endpoint.or(template.http_endpoint),
+                http_tokens: own.http_tokens.or(template.http_tokens),
+                state: None,
+            }),
+            (Fact::Known(own), Fact::Unreadable(reason)) if own.http_endpoint.is_none() => Fact::Unreadable(reason),
+            (own, _) => own,
+        }
+    }
 }

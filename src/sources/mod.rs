@@ -3,6 +3,7 @@
 mod cli_answer;
 pub mod cloudformation;
 pub mod documents;
+pub mod existing;
 pub mod live;
 pub mod managed_policies;
 pub mod snapshot;

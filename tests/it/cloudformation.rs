@@ -725,3 +725,55 @@ fn session_preferences_in_a_template_count() {
     let (verdict, _, words) = judge(&preferences("{kmsKeyId: !Ref Key}"), "Web", place);
     assert_eq!(verdict, Unknown, "{words}");
 }
+
+#[test]
+fn the_specifications_of_a_spot_fleet_are_targets() {
+    let fleet = |data: &str| {
+        with(&format!(
+            "  Template: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{IamInstanceProfile: {{Name: !Ref Profile}}}}}}}}
+  Web: {{Type: AWS::EC2::SpotFleet, Properties: {{SpotFleetRequestConfigData: {{IamFleetRole: 'arn:aws:iam::111122223333:role/fleet', {data}}}}}}}"
+        ))
+    };
+    let verdicts = |data: &str| -> Vec<Verdict> {
+        let report = check(&fleet(data), &[]).report();
+        report.results.iter().filter(|outcome| outcome.target == "Web").map(|outcome| outcome.verdict).collect()
+    };
+    let good = "{IamInstanceProfile: {Arn: !GetAtt Profile.Arn}}";
+    let latest = "{LaunchTemplateSpecification: {LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}}";
+    for (data, expected) in [
+        (format!("LaunchSpecifications: [{good}]"), vec![Ready]),
+        (format!("LaunchSpecifications: [{good}, {{ImageId: ami-1}}, {good}]"), vec![Ready, NotReady]),
+        ("LaunchSpecifications: !Ref RoleName".to_owned(), vec![Unknown]),
+        (format!("LaunchTemplateConfigs: [{latest}]"), vec![Ready]),
+        ("TargetCapacity: 1".to_owned(), vec![Unknown]),
+    ] {
+        assert_eq!(verdicts(&data), expected, "{data}");
+    }
+}
+
+/// What a template writes as JSON is what it comes to.
+#[test]
+fn a_value_as_json_is_read() {
+    let sessions = |inputs: &str| {
+        with(&format!(
+            "  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
+  Sessions:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: SSM-SessionManagerRunShell
+      DocumentType: Session
+      Content: !ToJsonString {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {{{inputs}}}}}"
+        ))
+    };
+    hold(vec![
+        case("nothing more", sessions("idleSessionTimeout: '20'"), Ready, &[], ""),
+        case(
+            "logs",
+            sessions("cloudWatchLogGroupName: sessions, cloudWatchEncryptionEnabled: true"),
+            NotReady,
+            &[Code::MissingPermission, Code::SessionLogs],
+            "logs:DescribeLogGroups",
+        ),
+        case("not known", sessions("cloudWatchLogGroupName: !Ref RoleName"), Unknown, &[Code::NotInPlan], "`RoleName`"),
+    ]);
+}

@@ -880,3 +880,161 @@ fn a_file_that_is_too_large_is_not_read() {
     let output = sandbox.run(&["check", "--terraform-plan", "plan.json"]).expect(2);
     assert!(output.stderr.contains("larger than 128 MiB"), "{}", output.stderr);
 }
+
+/// As modules that people use have it: `var.create ? aws_iam_instance_profile.this[0].name : var.profile`. A plan lists what goes into
+/// an expression and not how, but a switch, a null and a resource that is not made are no part of a name.
+#[test]
+fn a_choice_whose_other_side_is_nothing_is_followed() {
+    let choice = || references(&["var.create", "aws_iam_instance_profile.this[0].name", "var.profile"]);
+    let instance = || {
+        made("module.web.aws_instance.this[0]", json!({}))
+            .unknown(json!({ "iam_instance_profile": true }))
+            .expressions(json!({ "iam_instance_profile": choice() }))
+    };
+    let chain = || {
+        vec![
+            made("module.web.aws_iam_instance_profile.this[0]", json!({}))
+                .refers("role", "aws_iam_role.this[0].name")
+                .merge_unknown(json!({ "name": true }))
+                .config(json!({ "count_expression": references(&["var.create"]) })),
+            made("module.web.aws_iam_role.this[0]", json!({ "assume_role_policy": trust("ec2.amazonaws.com") }))
+                .unknown(json!({ "name": true })),
+            made("module.web.aws_iam_role_policy_attachment.this[0]", json!({ "policy_arn": MANAGED }))
+                .refers("role", "aws_iam_role.this[0].name"),
+        ]
+    };
+    let of = |given: Value, defaults: Value, resources: Vec<Resource>| {
+        let mut plan = plan([vec![instance()], resources].into_iter().flatten().collect());
+        let call = &mut plan["configuration"]["root_module"]["module_calls"]["web"];
+        call["expressions"] = given;
+        call["module"]["variables"] = defaults;
+        plan
+    };
+    let defaults = || json!({ "create": { "default": false }, "profile": { "default": null } });
+    let create = || json!({ "create": { "constant_value": true } });
+    holds("made", &of(create(), defaults(), chain()), Verdict::Ready, &[]);
+    let prefixed = json!({ "create": { "constant_value": true }, "profile": { "constant_value": "web-" } });
+    holds("a text beside it", &of(prefixed, defaults(), chain()), Verdict::Unknown, &[Code::NotInPlan]);
+    let not_told = json!({ "create": { "constant_value": true }, "profile": references(&["local.profile"]) });
+    holds("something beside it", &of(not_told, defaults(), chain()), Verdict::Unknown, &[Code::NotInPlan]);
+
+    // The module has the resource and makes none of it.
+    let not_made = |given: Value, more: Vec<Resource>| {
+        let mut plan = of(given, defaults(), more);
+        let config = json!({ "address": "aws_iam_instance_profile.this", "mode": "managed", "type": "aws_iam_instance_profile", "name": "this", "expressions": {}, "count_expression": references(&["var.create"]) });
+        let resources = &mut plan["configuration"]["root_module"]["module_calls"]["web"]["module"]["resources"];
+        resources.as_array_mut().unwrap().push(config);
+        plan
+    };
+    holds("neither", &not_made(json!({}), vec![]), Verdict::NotReady, &[Code::NoInstanceProfile]);
+    let named_later = || {
+        vec![
+            made("aws_iam_instance_profile.own", json!({ "role": "web" })).unknown(json!({ "name": true })),
+            role(),
+            inline(),
+        ]
+    };
+    let given = json!({ "profile": references(&["aws_iam_instance_profile.own.name"]) });
+    holds("given", &not_made(given, named_later()), Verdict::Ready, &[]);
+    let given = json!({ "profile": references(&["local.profile"]) });
+    holds("given by a local value", &not_made(given, vec![]), Verdict::Unknown, &[Code::NotInPlan]);
+
+    // At the root the values of variables are in the plan. A role cannot be null, and the provider does not fill it in.
+    let at_root = |variables: Value| {
+        let profile = made("aws_iam_instance_profile.web", json!({ "name": "web" }))
+            .unknown(json!({ "role": true }))
+            .expressions(json!({ "role": references(&["var.create", "aws_iam_role.web.name"]) }));
+        let role = role_with(json!({ "name": null })).merge_unknown(json!({ "name": true }));
+        let policy =
+            made("aws_iam_role_policy.core", json!({ "policy": core() })).refers("role", "aws_iam_role.web.id");
+        let web = made("aws_instance.web", json!({ "iam_instance_profile": "web" }));
+        let mut plan = plan(vec![web, profile, role, policy]);
+        plan["variables"] = variables;
+        plan
+    };
+    holds("a switch", &at_root(json!({ "create": { "value": true } })), Verdict::Ready, &[]);
+    holds("an empty text", &at_root(json!({ "create": { "value": "" } })), Verdict::Ready, &[]);
+    holds("a text", &at_root(json!({ "create": { "value": "a-" } })), Verdict::Unknown, &[Code::NotInPlan]);
+    holds("no value", &at_root(json!({})), Verdict::Unknown, &[Code::NotInPlan]);
+}
+
+/// `var.attach ? aws_iam_instance_profile.web.name : null`: a null is filled in by the provider, and so as little known as the name.
+#[test]
+fn a_profile_that_may_be_null_is_not_taken_for_granted() {
+    let of = |reference: &[&str], more: Value| {
+        let web = made("aws_instance.web", json!({}))
+            .unknown(json!({ "iam_instance_profile": true }))
+            .expressions(json!({ "iam_instance_profile": references(reference) }))
+            .config(more);
+        let own = made("aws_iam_instance_profile.own", json!({ "role": "web" })).unknown(json!({ "name": true }));
+        let mut plan = plan(vec![web, own, role(), inline()]);
+        plan["variables"] = json!({ "attach": { "value": false }, "profile": { "value": null } });
+        plan
+    };
+    let name = "aws_iam_instance_profile.own.name";
+    holds("the name alone", &of(&[name], json!({})), Verdict::Ready, &[]);
+    let unknown = [Code::NotInPlan];
+    holds("a switch", &of(&["var.attach", name], json!({})), Verdict::Unknown, &unknown);
+    holds("a null", &of(&["var.profile", name], json!({})), Verdict::Unknown, &unknown);
+    let each = json!({ "for_each_expression": references(&["var.instances"]) });
+    holds("what each says", &of(&["each.value.attach", name], each), Verdict::Unknown, &unknown);
+}
+
+/// The provider leaves `tags_all` of a role open that has no tags and gets none by default.
+#[test]
+fn a_role_without_tags_is_known_to_have_none() {
+    let untagged = policy_if(&json!({ "Null": { "aws:PrincipalTag/team": "true" } }));
+    let policy = made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": untagged }));
+    let mut plan = chain(vec![policy]);
+    holds("no default tags", &plan, Verdict::Ready, &[]);
+    let provider = &mut plan["configuration"]["provider_config"]["aws"]["expressions"];
+    provider["default_tags"] = json!([{ "tags": references(&["local.tags"]) }]);
+    holds("default tags", &plan, Verdict::Unknown, &[]);
+}
+
+fn policy_if(condition: &Value) -> String {
+    live_stub::allow_if(condition).to_string()
+}
+
+/// Its specifications are a set, which the configuration has in another order: of several, one that is not known is not followed.
+#[test]
+fn the_specifications_of_a_spot_fleet_are_targets() {
+    let fleet = |specifications: Value, templates: Value| {
+        made(
+            "aws_spot_fleet_request.web",
+            json!({ "launch_specification": specifications, "launch_template_config": templates }),
+        )
+    };
+    let verdicts = |fleet: Resource, more: Vec<Resource>| -> Vec<Verdict> {
+        let all = [vec![fleet, profile(), role(), inline()], more].into_iter().flatten().collect();
+        let results = check(&plan(all));
+        results.iter().filter(|it| it.target == "aws_spot_fleet_request.web").map(|it| it.verdict).collect()
+    };
+    let by_name = || json!({ "iam_instance_profile": "web", "iam_instance_profile_arn": "" });
+    let by_arn = json!({ "iam_instance_profile": "", "iam_instance_profile_arn": "arn:aws:iam::111122223333:instance-profile/web" });
+    let none = || json!({ "iam_instance_profile": "", "iam_instance_profile_arn": "" });
+    assert_eq!(verdicts(fleet(json!([by_name()]), json!([])), vec![]), [Verdict::Ready]);
+    assert_eq!(verdicts(fleet(json!([by_arn, by_name()]), json!([])), vec![]), [Verdict::Ready]);
+    assert_eq!(verdicts(fleet(json!([by_name(), none()]), json!([])), vec![]), [Verdict::Ready, Verdict::NotReady]);
+    assert_eq!(verdicts(fleet(json!([]), json!([])), vec![]), [Verdict::Unknown]);
+    let later = |specifications: Value, unknown: Value| {
+        let reference = json!([{ "iam_instance_profile": references(&["aws_iam_instance_profile.web.name"]) }]);
+        let unknown = json!({ "launch_specification": unknown });
+        fleet(specifications, json!([])).unknown(unknown).expressions(json!({ "launch_specification": reference }))
+    };
+    let one = later(json!([{ "iam_instance_profile_arn": "" }]), json!([{ "iam_instance_profile": true }]));
+    let named_later = vec![
+        made("aws_iam_instance_profile.web", json!({ "role": "web" })).unknown(json!({ "name": true })),
+        role(),
+        inline(),
+    ];
+    let results = check(&plan([vec![one], named_later].into_iter().flatten().collect()));
+    assert_eq!(results[0].verdict, Verdict::Ready, "{:?}", results[0].findings);
+    let two = later(json!([none(), { "iam_instance_profile_arn": "" }]), json!([{}, { "iam_instance_profile": true }]));
+    assert_eq!(verdicts(two, vec![]), [Verdict::NotReady, Verdict::Unknown]);
+
+    let template =
+        made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [{ "name": "web" }] }));
+    let of_template = json!([{ "launch_template_specification": [{ "name": "web", "version": "$Latest" }] }]);
+    assert_eq!(verdicts(fleet(json!([]), of_template), vec![template]), [Verdict::Ready]);
+}

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::live_stub::{errors, only_reads};
+use crate::support::answer::Answer;
 use crate::support::command::{Output, Sandbox};
-use crate::support::model::{CORE, EC2_TRUST, Key, Policy};
-use crate::support::report::Verdict;
+use crate::support::model::{CORE, EC2_TRUST, Key, Policy, Profile, Role};
+use crate::support::report::{Code, Outcome, Verdict};
 use crate::support::stub::Stub;
-use crate::support::terraform::{Resource, made, plan};
+use crate::support::terraform::{Resource, deleted, made, plan};
 use crate::support::world::{ACCOUNT, World};
 
 use Verdict::{NotReady, Ready, Unknown};
@@ -155,4 +157,208 @@ fn the_flag_needs_credentials_and_a_plan_or_template() {
     let output = Sandbox::at(&stub).run(&["check", "role/web", "--with-account"]).expect(2);
     assert!(output.stderr.contains("`--with-account` is for a plan or template"), "{}", output.stderr);
     assert!(stub.calls().is_empty(), "{:?}", stub.actions());
+}
+
+/// A plan of this account with an instance and these.
+fn around(instance: Value, more: Vec<Resource>) -> Value {
+    let own = vec![
+        made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })),
+        made("aws_instance.web", instance),
+    ];
+    plan(own.into_iter().chain(more).collect())
+}
+
+fn with_profile(more: Vec<Resource>) -> Value {
+    around(json!({ "iam_instance_profile": "existing" }), more)
+}
+
+/// An account with a profile `existing` that holds a role `shared`.
+fn existing(role: impl FnOnce(Role) -> Role) -> World {
+    let role = role(Role::new("shared"));
+    World::new(ACCOUNT)
+        .profile(Profile::new("existing").role("shared"))
+        .role(role)
+        .policy(Policy::new("web", everything()))
+}
+
+fn outcome(world: World, content: &Value) -> Outcome {
+    let stub = world.serve();
+    let outcome = run(&stub, "--terraform-plan", &content.to_string(), &["--with-account"]).report().only().clone();
+    only_reads(&stub);
+    outcome
+}
+
+#[track_caller]
+fn finds(world: World, content: &Value, verdict: Verdict, codes: &[Code]) {
+    let outcome = outcome(world, content);
+    assert_eq!((outcome.verdict, errors(&outcome).as_slice()), (verdict, codes), "{:?}", outcome.findings);
+}
+
+#[test]
+fn a_profile_that_exists_is_read_with_its_role() {
+    let plan = || with_profile(vec![]);
+    finds(existing(|role| role.inline("core", everything())), &plan(), Ready, &[]);
+    finds(existing(|role| role.attach("web")), &plan(), Ready, &[]);
+    finds(existing(|role| role), &plan(), NotReady, &[Code::MissingPermission]);
+    let lambda = EC2_TRUST.replace("ec2.", "lambda.");
+    finds(existing(|role| role.attach("web").trust(lambda)), &plan(), NotReady, &[Code::TrustPolicy]);
+    let bounded = existing(|role| role.attach("web").boundary("limit")).policy(Policy::new("limit", allow(&["s3:*"])));
+    finds(bounded, &plan(), NotReady, &[Code::BlockedByBoundary]);
+    finds(World::new(ACCOUNT), &plan(), NotReady, &[Code::InstanceProfileMissing]);
+    let empty = World::new(ACCOUNT).profile(Profile::new("existing"));
+    finds(empty, &plan(), NotReady, &[Code::InstanceProfileEmpty]);
+    let by_arn =
+        around(json!({ "iam_instance_profile": format!("arn:aws:iam::{ACCOUNT}:instance-profile/existing") }), vec![]);
+    finds(existing(|role| role.attach("web")), &by_arn, Ready, &[]);
+    let elsewhere =
+        around(json!({ "iam_instance_profile": "arn:aws:iam::444455556666:instance-profile/existing" }), vec![]);
+    finds(existing(|role| role.attach("web")), &elsewhere, Unknown, &[]);
+
+    let template = |name: &str| json!({ "Resources": { "Web": { "Type": "AWS::EC2::Instance", "Properties": { "IamInstanceProfile": name } } } });
+    let place = ["--with-account", "--region", "us-east-1", "--account", ACCOUNT];
+    for (name, verdict) in [("existing", Ready), ("another", NotReady)] {
+        let stub = existing(|role| role.attach("web")).serve();
+        let report = run(&stub, "--cloudformation", &template(name).to_string(), &place).report();
+        assert_eq!(report.only().verdict, verdict, "{:?}", report.only().findings);
+    }
+}
+
+/// What cannot be read leaves open what depends on it, and nothing else.
+#[test]
+fn what_may_not_be_read_is_named() {
+    let denied =
+        |action: &str| existing(|role| role.attach("web")).fail(action, Answer::denied(&format!("iam:{action}")));
+    for (action, verdict) in [
+        ("GetInstanceProfile", Unknown),
+        ("ListAttachedRolePolicies", Unknown),
+        ("GetPolicyVersion", Unknown),
+        ("GetRole", Unknown),
+    ] {
+        let outcome = outcome(denied(action), &with_profile(vec![]));
+        assert_eq!((outcome.verdict, errors(&outcome)), (verdict, vec![]), "{action}: {:?}", outcome.findings);
+        let message = &outcome.finding(Code::AccessDenied).message;
+        assert!(message.contains(action), "{action}: {message}");
+    }
+    // An explicit deny in a policy that could be read decides, whatever the others say.
+    let deny = document(json!({ "Effect": "Deny", "Action": "ssmmessages:*", "Resource": "*" }));
+    let denies = existing(|role| role.inline("deny", deny))
+        .fail("ListAttachedRolePolicies", Answer::denied("iam:ListAttachedRolePolicies"));
+    finds(denies, &with_profile(vec![]), NotReady, &[Code::ExplicitDeny]);
+}
+
+#[test]
+fn the_plan_s_changes_to_a_role_that_exists_count() {
+    let attachment = || made("aws_iam_role_policy_attachment.web", json!({ "role": "shared", "policy_arn": POLICY }));
+    let inline = |policy: Value| {
+        made("aws_iam_role_policy.core", json!({ "role": "shared", "name": "core", "policy": policy.to_string() }))
+    };
+    finds(existing(|role| role), &with_profile(vec![attachment()]), Ready, &[]);
+    finds(existing(|role| role), &with_profile(vec![inline(everything())]), Ready, &[]);
+    // It is replaced by one of the same name.
+    let narrowed = with_profile(vec![inline(allow(&["s3:*"]))]);
+    finds(existing(|role| role.inline("core", everything())), &narrowed, NotReady, &[Code::MissingPermission]);
+    let denied = with_profile(vec![inline(document(json!({ "Effect": "Deny", "Action": "ssm:*", "Resource": "*" })))]);
+    finds(existing(|role| role.attach("web")), &denied, NotReady, &[Code::ExplicitDeny]);
+    let detached = deleted("aws_iam_role_policy_attachment.web", json!({ "role": "shared", "policy_arn": POLICY }));
+    finds(existing(|role| role.attach("web")), &with_profile(vec![detached]), NotReady, &[Code::MissingPermission]);
+    let gone = deleted("aws_iam_role_policy.core", json!({ "role": "shared", "name": "core", "policy": "" }));
+    finds(
+        existing(|role| role.inline("core", everything())),
+        &with_profile(vec![gone]),
+        NotReady,
+        &[Code::MissingPermission],
+    );
+    // Of another role.
+    let other = made("aws_iam_role_policy_attachment.web", json!({ "role": "other", "policy_arn": POLICY }));
+    finds(existing(|role| role), &with_profile(vec![other]), NotReady, &[Code::MissingPermission]);
+    // Which role it is of is not known.
+    let any = made("aws_iam_role_policy.any", json!({ "name": "any", "policy": everything().to_string() }))
+        .refers("role", "local.role");
+    finds(existing(|role| role.attach("web")), &with_profile(vec![any]), Unknown, &[]);
+    let exclusive = made("aws_iam_role_policies_exclusive.x", json!({ "role_name": "shared", "policy_names": [] }));
+    finds(existing(|role| role.inline("core", everything())), &with_profile(vec![exclusive]), Unknown, &[]);
+    // The document of a managed policy that the role has becomes another.
+    let changes = json!({ "name": "web", "arn": POLICY, "policy": allow(&["s3:*"]).to_string() });
+    let changed = with_profile(vec![made("aws_iam_policy.web", changes)]);
+    finds(existing(|role| role.attach("web")), &changed, NotReady, &[Code::MissingPermission]);
+    let later = made("aws_iam_policy.web", json!({ "name": "web", "arn": POLICY })).refers("policy", "local.policy");
+    finds(existing(|role| role.attach("web")), &with_profile(vec![later]), Unknown, &[]);
+    // The role of the profile is in the plan: what the plan says of it will be.
+    let own = made("aws_iam_role.shared", json!({ "name": "shared", "path": "/", "assume_role_policy": EC2_TRUST }));
+    finds(existing(|role| role.attach("web")), &with_profile(vec![own]), NotReady, &[Code::MissingPermission]);
+}
+
+#[test]
+fn a_new_profile_of_a_role_that_exists() {
+    let profile = |role: &str| made("aws_iam_instance_profile.web", json!({ "name": "web", "role": role }));
+    let of = |role: &str, more: Vec<Resource>| {
+        around(json!({ "iam_instance_profile": "web" }), [vec![profile(role)], more].concat())
+    };
+    finds(existing(|role| role.attach("web")), &of("shared", vec![]), Ready, &[]);
+    finds(existing(|role| role), &of("shared", vec![]), NotReady, &[Code::MissingPermission]);
+    finds(existing(|role| role), &of("another", vec![]), NotReady, &[Code::RoleMissing]);
+    let read = made("data.aws_iam_role.shared", json!({ "name": "shared", "id": "shared" }));
+    let attachment = made("aws_iam_role_policy_attachment.web", json!({ "role": "shared", "policy_arn": POLICY }));
+    finds(existing(|role| role), &of("shared", vec![read, attachment]), Ready, &[]);
+
+    let template = |policies: Value| {
+        json!({ "Resources": {
+            "Web": { "Type": "AWS::EC2::Instance", "Properties": { "IamInstanceProfile": { "Ref": "Profile" } } },
+            "Profile": { "Type": "AWS::IAM::InstanceProfile", "Properties": { "Roles": ["shared"] } },
+            "Policy": { "Type": "AWS::IAM::Policy", "Properties": { "PolicyName": "core", "Roles": policies, "PolicyDocument": everything() } },
+        } })
+    };
+    for (roles, verdict) in
+        [(json!(["shared"]), Ready), (json!(["other"]), NotReady), (json!([{ "Fn::ImportValue": "role" }]), Unknown)]
+    {
+        let stub = existing(|role| role).serve();
+        let outcome =
+            run(&stub, "--cloudformation", &template(roles).to_string(), &["--with-account", "--region", "us-east-1"]);
+        let report = outcome.report();
+        assert_eq!(report.only().verdict, verdict, "{:?}", report.only().findings);
+    }
+}
+
+/// Without a profile the agent goes by the role of the account's host management; its version is known of no new instance.
+#[test]
+fn host_management_of_the_account_is_read() {
+    let bare = || around(json!({}), vec![]);
+    let managed = |role: Role| World::new(ACCOUNT).role(role).host_management("shared");
+    let of_ssm = || Role::new("shared").trust(EC2_TRUST.replace("ec2.", "ssm."));
+    finds(World::new(ACCOUNT), &bare(), NotReady, &[Code::NoInstanceProfile]);
+    finds(managed(of_ssm().inline("core", everything())), &bare(), Unknown, &[]);
+    finds(managed(of_ssm()), &bare(), NotReady, &[Code::NoInstanceProfile, Code::MissingPermission]);
+    let given = made(
+        "aws_iam_role_policy.core",
+        json!({ "role": "shared", "name": "core", "policy": everything().to_string() }),
+    );
+    finds(managed(of_ssm()), &around(json!({}), vec![given]), Unknown, &[]);
+    let denied = World::new(ACCOUNT).fail("GetServiceSetting", Answer::denied("ssm:GetServiceSetting"));
+    finds(denied, &bare(), Unknown, &[]);
+    // A setting of the plan wins.
+    let off = made(
+        "aws_ssm_service_setting.off",
+        json!({ "setting_id": "/ssm/managed-instance/default-ec2-instance-management-role", "setting_value": "$None" }),
+    );
+    finds(
+        managed(of_ssm().inline("core", everything())),
+        &around(json!({}), vec![off]),
+        NotReady,
+        &[Code::NoInstanceProfile],
+    );
+    // A profile that lets the agent in is used, and only that.
+    let both = existing(|role| role.attach("web")).host_management("shared");
+    finds(both, &with_profile(vec![]), Ready, &[]);
+}
+
+#[test]
+fn roles_of_another_account_are_not_taken() {
+    let foreign = plan(vec![
+        made("data.aws_caller_identity.own", json!({ "account_id": "444455556666" })),
+        made("aws_instance.web", json!({ "iam_instance_profile": "existing" })),
+    ]);
+    let stub = existing(|role| role.attach("web")).serve();
+    let report = run(&stub, "--terraform-plan", &foreign.to_string(), &["--with-account"]).report();
+    assert_eq!(report.only().verdict, Unknown, "{:?}", report.only().findings);
+    assert!(!stub.actions().iter().any(|action| action == "GetInstanceProfile"), "{:?}", stub.actions());
 }

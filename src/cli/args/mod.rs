@@ -358,8 +358,8 @@ pub struct Sources {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "targets", "all", "tag"])]
     pub cloudformation: Option<OsString>,
 
-    /// Also read from the account the managed policies, session preferences and session key that a plan or template refers to and
-    /// does not contain
+    /// Also read from the account what a plan or template refers to and does not contain: instance profiles, roles, managed policies,
+    /// session preferences, the session key and host management
     #[arg(long)]
     pub with_account: bool,
 

@@ -165,6 +165,12 @@ pub(super) fn association_differs(associated_with: Option<&str>) -> Words {
 }
 
 pub(super) fn profile_missing(profile: &str, association: Option<&str>, place: &Place<'_>) -> Words {
+    if place.in_code {
+        return Words::new(
+            format!("the account has no instance profile `{profile}`: the instance gets no credentials"),
+            "correct the name, or create the profile before this is applied",
+        );
+    }
     Words::new(
         format!("the instance's profile `{profile}` was deleted: the instance gets no credentials"),
         format!(

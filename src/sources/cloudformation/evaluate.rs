@@ -147,6 +147,10 @@ impl<'a> Evaluator<'a> {
                 Ok(known) => Value::known(STANDARD.encode(known)),
                 Err(why) => Value::Unknown(why),
             }),
+            "Fn::ToJsonString" => Some(match super::policy::to_json(&self.value(argument)) {
+                Ok(json) => Value::known(json.to_string()),
+                Err(why) => Value::Unknown(why),
+            }),
             "Fn::Length" => match self.value(argument) {
                 Value::List(items) if items.iter().all(|item| !matches!(item, Value::Unknown(_))) => {
                     Some(Value::Number(items.len().to_string()))

@@ -4,13 +4,16 @@ use super::evaluate::Evaluator;
 use super::roles::{Found, find, tags, unknown};
 use super::template::Resource;
 use super::value::{Attribute, Holds, Value, Why};
-use crate::facts::{Fact, MetadataOptions, PlannedInstance};
+use crate::facts::{Fact, Facts, MetadataOptions, PlannedInstance, Unreadable};
+use crate::sources::existing::Existing;
+use iam_eval::arn::Arn;
 
 /// The types that are targets.
-const TARGETS: [&str; 4] =
-    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION];
+const TARGETS: [&str; 5] =
+    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION, SPOT_FLEET];
 
 const LAUNCH_TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
+const SPOT_FLEET: &str = "AWS::EC2::SpotFleet";
 const LAUNCH_CONFIGURATION: &str = "AWS::AutoScaling::LaunchConfiguration";
 
 /// Whether a type is a target.
@@ -18,30 +21,108 @@ pub fn is_target(kind: &str) -> bool {
     TARGETS.contains(&kind)
 }
 
+/// The profile that a launch names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Profile {
+    /// One of the template, by its logical id.
+    Here(String),
+    /// One of this name or ARN that the template does not hold, and that it does not.
+    Elsewhere(String, Unreadable),
+}
+
 /// What a launch says of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Launch {
     name: Option<String>,
-    profile: Fact<String>,
+    profile: Fact<Profile>,
     metadata: Fact<MetadataOptions>,
 }
 
 impl Launch {
     /// Nothing of it is known.
     fn unknown(attribute: &str, why: &Why) -> Launch {
-        Launch { name: None, profile: Fact::Unreadable(unknown(attribute, why)), metadata: Fact::Absent }
+        let reason = unknown(attribute, why);
+        Launch { name: None, profile: Fact::Unreadable(reason.clone()), metadata: Fact::Unreadable(reason) }
     }
 }
 
-/// What a resource makes of an instance; `None` if it is not created.
-pub fn planned(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<PlannedInstance> {
-    let launch = match evaluator.exists(resource) {
-        Holds::No => return None,
-        Holds::Unknown(why) => Launch::unknown(&resource.id, &why),
-        Holds::Yes => launch(evaluator, resource),
+/// What a resource makes of instances: one for each that differs, none if it is not created.
+pub fn planned(
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    facts: &mut Facts,
+    existing: &mut Existing,
+) -> Vec<PlannedInstance> {
+    let launches = match evaluator.exists(resource) {
+        Holds::No => Vec::new(),
+        Holds::Unknown(why) => vec![Launch::unknown(&resource.id, &why)],
+        Holds::Yes if resource.kind == SPOT_FLEET => of_fleet(evaluator, resource),
+        Holds::Yes => vec![launch(evaluator, resource)],
     };
-    let Launch { name, profile, metadata } = launch;
-    Some(PlannedInstance { name, profile, metadata })
+    let planned = launches.into_iter().map(|Launch { name, profile, metadata }| {
+        let profile = match profile {
+            Fact::Known(Profile::Here(id)) => Fact::Known(id),
+            Fact::Known(Profile::Elsewhere(name, reason)) => {
+                let own = evaluator.place.account.clone();
+                let account = Arn::parse(&name).and_then(|arn| arn.account().map(str::to_owned)).or(own);
+                Fact::Known(existing.profile(facts, account.as_deref(), &name, reason))
+            }
+            Fact::Absent => Fact::Absent,
+            Fact::Unreadable(reason) => Fact::Unreadable(reason),
+        };
+        PlannedInstance { name, profile, metadata }
+    });
+    planned.collect()
+}
+
+/// What the launch specifications of a Spot Fleet say, and the templates that it launches from.
+fn of_fleet(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
+    const DATA: &str = "SpotFleetRequestConfigData";
+    let data = evaluator.property(resource, DATA);
+    let mut launches: Vec<Launch> = Vec::new();
+    for (list, member) in
+        [("LaunchSpecifications", None), ("LaunchTemplateConfigs", Some("LaunchTemplateSpecification"))]
+    {
+        let attribute = attribute(resource, &format!("{DATA}.{list}"));
+        let found = match data.get(list).items() {
+            Err(why) => vec![Launch::unknown(&attribute, &why)],
+            Ok(items) => items
+                .iter()
+                .map(|item| match (member, item) {
+                    (_, Value::Unknown(why)) => Launch::unknown(&attribute, why),
+                    (Some(member), item) => of_template(evaluator, &item.get(member), &attribute),
+                    (None, item) => Launch {
+                        name: None,
+                        profile: profile(evaluator, &arn_or_name(&item.get("IamInstanceProfile")), &attribute),
+                        metadata: Fact::Absent,
+                    },
+                })
+                .collect(),
+        };
+        launches.extend(found);
+    }
+    let mut distinct: Vec<Launch> = Vec::new();
+    for launch in launches {
+        if !distinct.contains(&launch) {
+            distinct.push(launch);
+        }
+    }
+    if distinct.is_empty() {
+        let what = "it has no launch specification and no launch template";
+        distinct.push(Launch::unknown(&resource.id, &Why::new(resource.line, what)));
+    }
+    distinct
+}
+
+/// The profile in an object that gives its ARN or its name.
+fn arn_or_name(reference: &Value) -> Value {
+    match reference {
+        Value::Map(_) => match reference.get("Arn") {
+            Value::Nothing => reference.get("Name"),
+            arn => arn,
+        },
+        other => other.clone(),
+    }
 }
 
 /// Whether a resource is a launch template without a profile that instances of the template use. Those say themselves which profile
@@ -90,24 +171,9 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
             Launch {
                 name: own.name.or(template.name),
                 profile: if own.profile == Fact::Absent { template.profile } else { own.profile },
-                metadata: over(own.metadata, template.metadata),
+                metadata: MetadataOptions::over(own.metadata, template.metadata),
             }
         }
-    }
-}
-
-/// What an instance says of its own wins over what its launch template says, option by option.
-fn over(own: Fact<MetadataOptions>, template: Fact<MetadataOptions>) -> Fact<MetadataOptions> {
-    match (own, template) {
-        (Fact::Absent, template) => template,
-        (Fact::Known(own), Fact::Known(template)) => Fact::Known(MetadataOptions {
-            http_endpoint: own.http_endpoint.or(template.http_endpoint),
-            http_tokens: own.http_tokens.or(template.http_tokens),
-            state: None,
-        }),
-        (Fact::Known(own), Fact::Unreadable(_)) if own.http_endpoint.is_some() => Fact::Known(own),
-        (Fact::Known(_), Fact::Unreadable(reason)) => Fact::Unreadable(reason),
-        (own, _) => own,
     }
 }
 
@@ -116,16 +182,7 @@ fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Laun
         return Launch::unknown(&attribute(resource, "LaunchTemplateData"), why);
     }
     let of = |name: &str| attribute(resource, &format!("LaunchTemplateData.{name}"));
-    let reference = match data.get("IamInstanceProfile") {
-        Value::Map(members) => {
-            let members = Value::Map(members);
-            match members.get("Arn") {
-                Value::Nothing => members.get("Name"),
-                arn => arn,
-            }
-        }
-        other => other,
-    };
+    let reference = arn_or_name(&data.get("IamInstanceProfile"));
     let name = data.get("TagSpecifications").items().ok().and_then(|specifications| {
         let of_instances = |specification: &&Value| specification.get("ResourceType") == Value::known("instance");
         let specification = specifications.iter().find(of_instances)?;
@@ -253,34 +310,32 @@ fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) ->
     first
 }
 
-/// The key of the profile that a value names; absent where there is none.
-fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<String> {
+/// The profile that a value names; absent where there is none.
+fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<Profile> {
     if *value == Value::Nothing {
         return Fact::Absent;
     }
     match find(evaluator, "AWS::IAM::InstanceProfile", value) {
-        Found::Here(profile) => Fact::Known(profile.id.clone()),
+        Found::Here(profile) => Fact::Known(Profile::Here(profile.id.clone())),
         Found::NotKnown(why) => Fact::Unreadable(unknown(attribute, &why)),
         Found::Elsewhere(name) => {
             let what = format!("the instance profile `{name}` is not in the template");
-            Fact::Unreadable(unknown(attribute, &Why::new(0, what)))
+            Fact::Known(Profile::Elsewhere(name, unknown(attribute, &Why::new(0, what))))
         }
     }
 }
 
 fn options(value: &Value, attribute: &str) -> Fact<MetadataOptions> {
-    if *value == Value::Nothing {
-        return Fact::Absent;
-    }
     let known = |name: &str| match value.get(name) {
         Value::Nothing => Ok(None),
         value => value.to_known("it").map(Some),
     };
+    let endpoint = format!("{attribute}.HttpEndpoint");
     match (known("HttpEndpoint"), known("HttpTokens")) {
         // Only conditions on how credentials were delivered look at the tokens.
-        (Ok(http_endpoint), http_tokens) => {
-            Fact::Known(MetadataOptions { http_endpoint, http_tokens: http_tokens.ok().flatten(), state: None })
-        }
-        (Err(why), _) => Fact::Unreadable(unknown(attribute, &why)),
+        (Ok(http_endpoint), tokens) => MetadataOptions::planned(http_endpoint, tokens.ok().flatten(), || {
+            unknown(&endpoint, &Why::new(0, format!("`{endpoint}` is neither `enabled` nor `disabled`")))
+        }),
+        (Err(why), _) => Fact::Unreadable(unknown(&endpoint, &why)),
     }
 }

@@ -53,11 +53,11 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
         return Fact::Unreadable(reason);
     }
     let state = match evaluator.property(resource, "Enabled") {
-        Value::Nothing => Some("Enabled"),
-        value => match value.as_known().as_deref() {
-            Some("true") => Some("Enabled"),
-            Some("false") => Some("Disabled"),
-            _ => None,
+        Value::Nothing => "Enabled",
+        value => match value.to_known("it") {
+            Ok(enabled) if enabled == "false" => "Disabled",
+            Ok(_) => "Enabled",
+            Err(why) => return Fact::Unreadable(unknown(&format!("{}.Enabled", resource.id), &why)),
         },
     };
     let attribute = format!("{}.KeyPolicy", resource.id);
@@ -65,7 +65,7 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
         Value::Nothing => default_policy(evaluator, resource, &attribute),
         value => document(evaluator, &value, Kind::Key, &attribute, None),
     };
-    Fact::Known(KmsKey { arn: arn(evaluator, &resource.id), state: state.map(str::to_owned), policy })
+    Fact::Known(KmsKey { arn: arn(evaluator, &resource.id), state: Some(state.to_owned()), policy })
 }
 
 fn default_policy(evaluator: &Evaluator<'_>, resource: &Resource, attribute: &str) -> Fact<PolicyText> {
@@ -79,7 +79,9 @@ fn default_policy(evaluator: &Evaluator<'_>, resource: &Resource, attribute: &st
 }
 
 /// Session Manager makes data keys, for which only symmetric keys can be used
-/// ([GenerateDataKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html)).
+/// ([GenerateDataKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html)), and a key whose material comes
+/// from elsewhere has none before it is imported
+/// ([Importing key material](https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys.html)).
 fn other_use(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<Unreadable> {
     let differs = |(property, needed): (&str, &str)| {
         let attribute = format!("{}.{property}", resource.id);
@@ -93,7 +95,9 @@ fn other_use(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<Unreadabl
             Err(why) => Some(unknown(&attribute, &why)),
         }
     };
-    [("KeyUsage", "ENCRYPT_DECRYPT"), ("KeySpec", "SYMMETRIC_DEFAULT")].into_iter().find_map(differs)
+    [("KeyUsage", "ENCRYPT_DECRYPT"), ("KeySpec", "SYMMETRIC_DEFAULT"), ("Origin", "AWS_KMS")]
+        .into_iter()
+        .find_map(differs)
 }
 
 fn alias(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {

@@ -19,6 +19,7 @@ mod yaml;
 use jiff::Timestamp;
 
 use super::documents::{Text, names_another_partition};
+use super::existing::{Existing, Planned};
 use crate::facts::{
     Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
@@ -44,7 +45,7 @@ pub struct Given {
 ///
 /// # Errors
 /// Every mistake that was found, each a message that names the file.
-pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<String>> {
+pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<String>> {
     let in_file = |error: String| format!("cannot use `{}`: {error}", file.name);
     let template = Template::parse(&file.text).map_err(|error| vec![in_file(error)])?;
     let place = Place::new(given.account, given.region, partition_named(&file.text));
@@ -54,7 +55,8 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
     let loops = template.generated.iter().filter(|(_, node)| mentions(node, &|kind| !is_harmless(kind)));
     let loops = loops.map(|(name, node)| makes_resources(name, node));
     let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
-    roles::add(&mut facts, &evaluator, &rewritten);
+    let mut existing = Existing::default();
+    roles::add(&mut facts, &evaluator, &rewritten, &mut existing);
     keys::add(&mut facts, &evaluator);
     if let Some(preferences) = given.preferences {
         add_preferences(&mut facts, &evaluator, preferences);
@@ -69,20 +71,21 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Facts, Vec<Str
         origin: Some(Origin { file: file.name.clone(), address: address.to_owned(), line: Some(line) }),
     };
     for resource in template.resources.iter().filter(|resource| instances::is_target(&resource.kind)) {
-        let Some(mut planned) = instances::planned(&evaluator, resource) else { continue };
-        if instances::is_part_of_instances(&evaluator, resource, &planned) {
-            continue;
+        for mut planned in instances::planned(&evaluator, resource, &mut facts, &mut existing) {
+            if instances::is_part_of_instances(&evaluator, resource, &planned) {
+                continue;
+            }
+            if let Some(why) = template.transforms.first() {
+                planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
+            }
+            facts.subjects.push(subject(&resource.id, resource.line, planned));
         }
-        if let Some(why) = template.transforms.first() {
-            planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
-        }
-        facts.subjects.push(subject(&resource.id, resource.line, planned));
     }
     for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
         let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));
         facts.subjects.push(subject(name, node.line, PlannedInstance { name: None, profile, metadata: Fact::Absent }));
     }
-    Ok(facts)
+    Ok(Planned { facts, existing })
 }
 
 /// What is not known of a loop or transform among the resources.
@@ -119,15 +122,20 @@ fn is_harmless(kind: &str) -> bool {
 /// Source: [Create a Session Manager preferences document](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-preferences-cli.html).
 fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
     let mut documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
+    let named = |document: &Resource| evaluator.property(document, "Name").to_known("it");
+    // Preferences are documents of a type of their own, and one whose name is not known may be these.
     let is_it = |document: &&Resource| {
+        let is_session =
+            || evaluator.property(document, "DocumentType").as_known().is_none_or(|kind| kind == "Session");
         evaluator.exists(document) != Holds::No
-            && evaluator.property(document, "Name").as_known().as_ref() == Some(&name)
+            && evaluator.property(document, "Name") != Value::Nothing
+            && named(document).map_or_else(|_| is_session(), |own| own == name)
     };
     let Some(document) = documents.find(is_it) else { return };
     let attribute = format!("{}.Content", document.id);
-    let content = match evaluator.exists(document) {
-        Holds::Unknown(why) => Err(why),
-        Holds::Yes | Holds::No => match evaluator.property(document, "Content") {
+    let content = match (evaluator.exists(document), named(document)) {
+        (Holds::Unknown(why), _) | (_, Err(why)) => Err(why),
+        (Holds::Yes | Holds::No, Ok(_)) => match evaluator.property(document, "Content") {
             Value::Text(text) => text.to_known().map(str::to_owned),
             content => policy::to_json(&keys::name_in(evaluator, content)).map(|json| json.to_string()),
         },

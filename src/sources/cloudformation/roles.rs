@@ -11,7 +11,9 @@ use super::value::{Attribute, Holds, Part, Text, Value, Why, pattern};
 use crate::facts::{
     Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
 };
+use crate::sources::existing::Existing;
 use crate::sources::managed_policies::shipped;
+use iam_eval::arn::Arn;
 
 /// What a reference leads to.
 pub enum Found<'a> {
@@ -74,14 +76,13 @@ fn begins_arn(evaluator: &Evaluator<'_>, resource: &Resource, parts: &[Part]) ->
 const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
 
 /// Adds the profiles, roles and policies of a template. `rewritten` is why there may be more of them than it shows.
-pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
+pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why], existing: &mut Existing) {
     let mut roles = BTreeMap::new();
     for resource in &evaluator.template.resources {
-        let existing = evaluator.exists(resource);
-        match (resource.kind.as_str(), existing) {
+        match (resource.kind.as_str(), evaluator.exists(resource)) {
             (_, Holds::No) => {}
             ("AWS::IAM::Role", Holds::Yes) => {
-                roles.insert(resource.id.clone(), role(facts, evaluator, resource));
+                roles.insert(resource.id.clone(), role(facts, evaluator, resource, existing));
             }
             ("AWS::IAM::Role", Holds::Unknown(why)) => {
                 facts.roles.insert(resource.id.clone(), Fact::Unreadable(unknown(&resource.id, &why)));
@@ -90,7 +91,7 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
         }
     }
     for resource in &evaluator.template.resources {
-        attach(facts, evaluator, resource, &mut roles);
+        attach(facts, evaluator, resource, &mut roles, existing);
     }
     for (id, mut role) in roles {
         let more = rewritten.iter().map(|why| InlinePolicy {
@@ -112,7 +113,7 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why]) {
                 facts.profiles.insert(resource.id.clone(), Fact::Unreadable(unknown(&resource.id, &why)));
             }
             Holds::Yes => {
-                let profile = profile(facts, evaluator, resource);
+                let profile = profile(facts, evaluator, resource, existing);
                 facts.profiles.insert(resource.id.clone(), profile);
             }
         }
@@ -146,7 +147,12 @@ fn known(evaluator: &Evaluator<'_>, resource: &Resource, attribute: Option<&str>
     shape(evaluator, resource, attribute).as_known().map(str::to_owned)
 }
 
-fn profile(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<InstanceProfile> {
+fn profile(
+    facts: &mut Facts,
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    existing: &mut Existing,
+) -> Fact<InstanceProfile> {
     let attribute = format!("{}.Roles", resource.id);
     let roles = evaluator.property(resource, "Roles");
     let role = match roles.items() {
@@ -159,11 +165,7 @@ fn profile(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) ->
         Some(Found::NotKnown(why)) => return Fact::Unreadable(unknown(&attribute, &why)),
         Some(Found::Elsewhere(name)) => {
             let why = Why::new(resource.line, format!("the role `{name}` is not in the template"));
-            let key = name.rsplit('/').next().unwrap_or_default().to_owned();
-            // Its key must not be the logical id of another role.
-            let key = format!("{}/{key}", resource.id);
-            facts.roles.insert(key.clone(), Fact::Unreadable(unknown(&attribute, &why)));
-            Some(key)
+            Some(existing.role(facts, evaluator.place.account.as_deref(), &name, unknown(&attribute, &why)))
         }
     };
     Fact::Known(InstanceProfile {
@@ -175,7 +177,7 @@ fn profile(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) ->
     })
 }
 
-fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Role {
+fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, existing: &mut Existing) -> Role {
     let attribute = |name: &str| format!("{}.{name}", resource.id);
     let property = |name: &str| evaluator.property(resource, name);
     let trust = match property("AssumeRolePolicyDocument") {
@@ -184,7 +186,7 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Ro
     };
     let boundary = match property("PermissionsBoundary") {
         Value::Nothing => Fact::Absent,
-        value => Fact::Known(managed(facts, evaluator, &value, &attribute("PermissionsBoundary"))),
+        value => Fact::Known(managed(facts, evaluator, &value, &attribute("PermissionsBoundary"), existing)),
     };
     let inline = match property("Policies").items() {
         Err(why) => Fact::Unreadable(unknown(&attribute("Policies"), &why)),
@@ -207,7 +209,9 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource) -> Ro
         Ok(arns) => Fact::Known(
             arns.iter()
                 .enumerate()
-                .map(|(index, arn)| managed(facts, evaluator, arn, &attribute(&format!("ManagedPolicyArns[{index}]"))))
+                .map(|(index, arn)| {
+                    managed(facts, evaluator, arn, &attribute(&format!("ManagedPolicyArns[{index}]")), existing)
+                })
                 .collect(),
         ),
     };
@@ -248,7 +252,13 @@ pub fn document(
 }
 
 /// The key of a managed policy among the facts, where its document is put: its ARN, or what stands for it.
-fn managed(facts: &mut Facts, evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> String {
+fn managed(
+    facts: &mut Facts,
+    evaluator: &Evaluator<'_>,
+    value: &Value,
+    attribute: &str,
+    existing: &mut Existing,
+) -> String {
     match find(evaluator, MANAGED_POLICY, value) {
         Found::Here(resource) => managed_here(facts, evaluator, resource, None),
         Found::Elsewhere(arn) => {
@@ -262,6 +272,9 @@ fn managed(facts: &mut Facts, evaluator: &Evaluator<'_>, value: &Value, attribut
                 },
                 Fact::Known,
             );
+            if policy.unreadable().is_some() && Arn::parse(&arn).is_some() {
+                existing.policies.insert(arn.clone());
+            }
             facts.policies.insert(arn.clone(), policy);
             arn
         }
@@ -291,7 +304,13 @@ fn managed_here(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resourc
 }
 
 /// Attaches a policy that names its roles itself.
-fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, roles: &mut BTreeMap<String, Role>) {
+fn attach(
+    facts: &mut Facts,
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    roles: &mut BTreeMap<String, Role>,
+    existing: &mut Existing,
+) {
     let named = match resource.kind.as_str() {
         "AWS::IAM::Policy" | MANAGED_POLICY => evaluator.property(resource, "Roles"),
         "AWS::IAM::RolePolicy" => evaluator.property(resource, "RoleName"),
@@ -308,18 +327,26 @@ fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, rol
             targets.entry(id.clone()).or_insert_with(|| Some(why.clone()));
         }
     };
+    let mut elsewhere = Vec::new();
+    let not_told = |why: &Why| unknown(&resource.id, why);
     match named.items() {
-        Err(why) => everywhere(&why),
+        Err(why) => {
+            everywhere(&why);
+            existing.any.push(not_told(&why));
+        }
         Ok(items) => {
             let found: Vec<Found<'_>> = items.iter().map(|item| find(evaluator, "AWS::IAM::Role", item)).collect();
             for target in &found {
                 if let Found::NotKnown(why) = target {
                     everywhere(why);
+                    existing.any.push(not_told(why));
                 }
             }
             for target in found {
-                if let Found::Here(role) = target {
-                    targets.insert(role.id.clone(), perhaps.clone());
+                match target {
+                    Found::Here(role) => drop(targets.insert(role.id.clone(), perhaps.clone())),
+                    Found::Elsewhere(name) => elsewhere.push(name),
+                    Found::NotKnown(_) => {}
                 }
             }
         }
@@ -336,14 +363,38 @@ fn attach(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, rol
             }
             continue;
         }
-        let attribute = format!("{}.PolicyDocument", resource.id);
-        let value = evaluator.property(resource, "PolicyDocument");
-        let policy = InlinePolicy {
-            name: evaluator.property(resource, "PolicyName").as_known().unwrap_or_else(|| resource.id.clone()),
-            document: document(evaluator, &value, Kind::Identity, &attribute, why),
-        };
+        let policy = inline(evaluator, resource, why);
         if let Fact::Known(inline) = &mut role.inline {
             inline.push(policy);
         }
+    }
+    for name in elsewhere {
+        let account = evaluator.place.account.as_deref();
+        match resource.kind == MANAGED_POLICY {
+            true => {
+                let key = managed_here(facts, evaluator, resource, perhaps.as_ref());
+                existing.changes_of(account, &name).attached.insert(key);
+            }
+            false => {
+                let InlinePolicy { name: policy, document } = inline(evaluator, resource, perhaps.as_ref());
+                let inline = &mut existing.changes_of(account, &name).inline;
+                // Of several of one name one stays, and which is not known.
+                let both = inline.contains_key(&policy).then(|| {
+                    let what = format!("several inline policies of the role `{name}` are named `{policy}`");
+                    Fact::Unreadable(unknown(&resource.id, &Why::new(resource.line, what)))
+                });
+                inline.insert(policy, both.unwrap_or(document));
+            }
+        }
+    }
+}
+
+/// The inline policy that a resource makes. `perhaps` is why it may not be in force.
+fn inline(evaluator: &Evaluator<'_>, resource: &Resource, perhaps: Option<&Why>) -> InlinePolicy {
+    let attribute = format!("{}.PolicyDocument", resource.id);
+    let value = evaluator.property(resource, "PolicyDocument");
+    InlinePolicy {
+        name: evaluator.property(resource, "PolicyName").as_known().unwrap_or_else(|| resource.id.clone()),
+        document: document(evaluator, &value, Kind::Identity, &attribute, perhaps),
     }
 }

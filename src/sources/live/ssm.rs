@@ -106,7 +106,7 @@ pub async fn connection_status(
     }
 }
 
-async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<String> {
+pub(super) async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<String> {
     let request = reader.connection.ssm(region).get_service_setting().setting_id(HOST_MANAGEMENT);
     match reader.call(GET_SETTING, request.send()).await {
         // By its value, because the status stays `Customized` when it was on and is off again.

@@ -30,8 +30,10 @@ pub(super) fn profiles(facts: &Facts, one: &Fact<String>, other: &Fact<String>) 
     let (Fact::Known(one), Fact::Known(other)) = (one, other) else { return one == other };
     let role = |key: &str| facts.profiles.get(key).and_then(Fact::known).map(|profile| profile.role.as_deref());
     match (role(one), role(other)) {
+        _ if one == other => true,
         (Some(Some(one)), Some(Some(other))) => roles(facts, one, other),
-        (one, other) => one == other,
+        (Some(None), Some(None)) => true,
+        _ => false,
     }
 }
 

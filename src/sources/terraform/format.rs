@@ -63,6 +63,8 @@ pub(super) struct ResourceValues<'a> {
     pub index: Option<Value>,
     #[serde(borrow)]
     pub values: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub sensitive_values: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +86,8 @@ pub(super) struct Change<'a> {
     pub before: Option<&'a RawValue>,
     #[serde(borrow)]
     pub after_unknown: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub after_sensitive: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,6 +109,7 @@ pub(super) struct ConfigModule<'a> {
     #[serde(borrow)]
     pub module_calls: Option<BTreeMap<String, ModuleCall<'a>>>,
     pub outputs: Option<BTreeMap<String, ConfigOutput>>,
+    pub variables: Option<BTreeMap<String, ConfigVariable>>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +120,7 @@ pub(super) struct ConfigResource<'a> {
     pub provider_config_key: Option<String>,
     #[serde(borrow)]
     pub expressions: Option<&'a RawValue>,
+    pub count_expression: Option<Value>,
     pub for_each_expression: Option<Value>,
 }
 
@@ -129,6 +135,12 @@ pub(super) struct ModuleCall<'a> {
 #[derive(Deserialize)]
 pub(super) struct ConfigOutput {
     pub expression: Option<Value>,
+}
+
+/// A variable of a module.
+#[derive(Deserialize)]
+pub(super) struct ConfigVariable {
+    pub default: Option<Value>,
 }
 
 #[derive(Deserialize)]

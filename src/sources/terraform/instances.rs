@@ -5,16 +5,20 @@ use serde_json::Value;
 use super::alike;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
 use super::plan::{Attribute, Plan, Resource};
+use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
 use crate::facts::{
     Fact, Facts, InstanceProfile, MetadataOptions, Origin, PlannedInstance, Subject, SubjectKind, Unreadable,
 };
+use crate::sources::existing::Existing;
+use iam_eval::arn::Arn;
 
 /// The types that are targets.
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 6] = [
     "aws_instance",
     "aws_spot_instance_request",
+    "aws_spot_fleet_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
@@ -23,6 +27,13 @@ const TARGETS: [&str; 5] = [
 /// The resources that are targets.
 pub(super) fn targets<'p, 'a>(plan: &'p Plan<'a>) -> impl Iterator<Item = &'p Resource<'a>> {
     plan.resources.iter().filter(|it| !it.is_data && TARGETS.contains(&it.kind.as_str()))
+}
+
+/// What is found out of a plan, and what that takes.
+struct Gathered<'f> {
+    whereabouts: &'f Whereabouts,
+    facts: &'f mut Facts,
+    existing: &'f mut Existing,
 }
 
 /// What a launch gives an instance.
@@ -38,7 +49,7 @@ impl Launch {
     }
 
     fn not_known(reason: Unreadable) -> Launch {
-        Launch { profile: Fact::Unreadable(reason), metadata: Fact::Absent }
+        Launch { profile: Fact::Unreadable(reason.clone()), metadata: Fact::Unreadable(reason) }
     }
 
     /// It, unless one of the others that may be meant is another.
@@ -51,18 +62,19 @@ impl Launch {
     /// What the instance says itself wins over its template.
     fn or(self, template: Launch) -> Launch {
         let profile = if self.profile == Fact::Absent { template.profile } else { self.profile };
-        let metadata = if self.metadata == Fact::Absent { template.metadata } else { self.metadata };
-        Launch { profile, metadata }
+        Launch { profile, metadata: MetadataOptions::over(self.metadata, template.metadata) }
     }
 }
 
 /// Adds a subject for everything in the plan that is or launches an instance. A group that launches from several templates has one
 /// for each that differs.
-pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    let mut gathered = Gathered { whereabouts, facts, existing };
+    let into = &mut gathered;
     for resource in targets(plan) {
-        let place = whereabouts.of_resource(resource);
-        for Launch { profile, metadata } in launches(plan, resource, whereabouts, facts) {
-            facts.subjects.push(Subject {
+        let place = into.whereabouts.of_resource(resource);
+        for Launch { profile, metadata } in launches(plan, resource, into) {
+            into.facts.subjects.push(Subject {
                 target: resource.address.clone(),
                 account: place.account.clone(),
                 region: place.region.clone(),
@@ -85,45 +97,50 @@ fn tag_name(resource: &Resource<'_>) -> Option<String> {
     resource.text("tags/Name").or_else(of_group).map(str::to_owned)
 }
 
-fn launches(plan: &Plan<'_>, resource: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+fn launches(plan: &Plan<'_>, resource: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
     match resource.kind.as_str() {
-        "aws_launch_template" => vec![of_template(plan, resource, whereabouts, facts)],
-        "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", whereabouts, facts)],
-        "aws_autoscaling_group" => of_group(plan, resource, whereabouts, facts),
+        "aws_launch_template" => vec![of_template(plan, resource, into)],
+        "aws_launch_configuration" => vec![own(plan, resource, "iam_instance_profile", into)],
+        "aws_autoscaling_group" => of_group(plan, resource, into),
+        "aws_spot_fleet_request" => of_fleet(plan, resource, into),
         _ => {
-            let own = own(plan, resource, "iam_instance_profile", whereabouts, facts);
-            let template = through_template(plan, resource, "launch_template/0", ["id", "name"], whereabouts, facts);
+            let own = own(plan, resource, "iam_instance_profile", into);
+            let template = through_template(plan, resource, "launch_template/0", ["id", "name"], into);
             vec![own.or(template.unwrap_or_else(Launch::nothing))]
         }
     }
 }
 
-fn of_template(plan: &Plan<'_>, template: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
-    let by_name = own(plan, template, "iam_instance_profile/0/name", whereabouts, facts);
-    let by_arn = own(plan, template, "iam_instance_profile/0/arn", whereabouts, facts);
+fn of_template(plan: &Plan<'_>, template: &Resource<'_>, into: &mut Gathered<'_>) -> Launch {
+    let by_name = own(plan, template, "iam_instance_profile/0/name", into);
+    let by_arn = own(plan, template, "iam_instance_profile/0/arn", into);
     by_name.or(by_arn)
 }
 
 /// The templates that a group launches from, or its configuration.
-fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> Vec<Launch> {
+fn of_group(plan: &Plan<'_>, group: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
     let mut paths = Vec::new();
     if block_count(group, "launch_template") > 0 {
         paths.push(("launch_template/0".to_owned(), ["id", "name"]));
     }
     let of_mixed = ["launch_template_id", "launch_template_name"];
     let mixed = "mixed_instances_policy/0/launch_template/0";
+    let overrides = format!("{mixed}/override");
+    let mut open = Vec::new();
     if block_count(group, "mixed_instances_policy") > 0 {
         paths.push((format!("{mixed}/launch_template_specification/0"), of_mixed));
-        for index in 0..block_count(group, &format!("{mixed}/override")) {
-            let specification = format!("{mixed}/override/{index}/launch_template_specification");
+        open.extend(is_open(group, &overrides).then(|| overrides.clone()));
+        for index in 0..block_count(group, &overrides) {
+            let specification = format!("{overrides}/{index}/launch_template_specification");
             if block_count(group, &specification) > 0 {
                 paths.push((format!("{specification}/0"), of_mixed));
             }
+            open.extend(is_open(group, &specification).then_some(specification));
         }
     }
-    let mut launches: Vec<Launch> = Vec::new();
+    let mut launches: Vec<Launch> = open.iter().map(|path| Launch::not_known(after_apply(group, path))).collect();
     for (path, names) in paths {
-        let launch = through_template(plan, group, &path, names, whereabouts, facts).unwrap_or_else(Launch::nothing);
+        let launch = through_template(plan, group, &path, names, into).unwrap_or_else(Launch::nothing);
         if !launches.contains(&launch) {
             launches.push(launch);
         }
@@ -131,10 +148,10 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     let configuration = plan.link(group, "launch_configuration", "aws_launch_configuration", &["name", "id"]);
     match configuration {
         Link::To(configuration) => {
-            let mut of = |it: &Resource<'_>| own(plan, it, "iam_instance_profile", whereabouts, facts);
+            let mut of = |it: &Resource<'_>| own(plan, it, "iam_instance_profile", into);
             let launch = of(configuration);
             let others: Vec<Launch> = plan.others(group, "launch_configuration").into_iter().map(of).collect();
-            launches.push(launch.if_alike(&others, facts, || one_of_several(group, "launch_configuration")));
+            launches.push(launch.if_alike(&others, into.facts, || one_of_several(group, "launch_configuration")));
         }
         Link::Outside(name) => {
             launches.push(Launch::not_known(outside(group, "launch_configuration", "launch configuration", &name)));
@@ -150,11 +167,60 @@ fn of_group(plan: &Plan<'_>, group: &Resource<'_>, whereabouts: &Whereabouts, fa
     launches
 }
 
+/// What the launch specifications of a Spot Fleet say, and the templates that it launches from.
+fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
+    const SPECIFICATION: &str = "launch_specification";
+    const TEMPLATE: &str = "launch_template_config";
+    let mut launches = Vec::new();
+    launches.extend(
+        [SPECIFICATION, TEMPLATE]
+            .into_iter()
+            .filter(|block| is_open(fleet, block))
+            .map(|block| Launch::not_known(after_apply(fleet, block))),
+    );
+    let specifications = block_count(fleet, SPECIFICATION);
+    for index in 0..specifications {
+        let [by_name, by_arn] =
+            ["iam_instance_profile", "iam_instance_profile_arn"].map(|it| format!("{SPECIFICATION}/{index}/{it}"));
+        // Specifications are a set: the configuration has them in another order.
+        let open = [&by_name, &by_arn].into_iter().find(|path| fleet.attribute(path) == Attribute::Unknown);
+        launches.push(match open.filter(|_| specifications > 1) {
+            Some(path) => Launch::not_known(after_apply(fleet, path)),
+            None => own(plan, fleet, &by_name, into).or(own(plan, fleet, &by_arn, into)),
+        });
+    }
+    let templates = block_count(fleet, TEMPLATE);
+    for index in 0..templates {
+        let path = format!("{TEMPLATE}/{index}/launch_template_specification/0");
+        let open = ["id", "name"].iter().any(|it| fleet.attribute(&format!("{path}/{it}")) == Attribute::Unknown);
+        let launch = match open && templates > 1 {
+            true => Some(Launch::not_known(after_apply(fleet, &path))),
+            false => through_template(plan, fleet, &path, ["id", "name"], into),
+        };
+        launches.push(launch.unwrap_or_else(Launch::nothing));
+    }
+    let mut distinct: Vec<Launch> = Vec::new();
+    for launch in launches {
+        if !distinct.contains(&launch) {
+            distinct.push(launch);
+        }
+    }
+    if distinct.is_empty() {
+        distinct.push(Launch::not_known(after_apply(fleet, SPECIFICATION)));
+    }
+    distinct
+}
+
 /// How many blocks there are, or will be.
 fn block_count(resource: &Resource<'_>, path: &str) -> usize {
     let pointer = format!("/{path}");
     let of = |value: &Value| value.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
     of(&resource.values).max(of(&resource.unknown))
+}
+
+/// Whether it is not known how many blocks there will be.
+fn is_open(resource: &Resource<'_>, path: &str) -> bool {
+    block_count(resource, path) == 0 && resource.attribute(path) == Attribute::Unknown
 }
 
 /// What the template in a block of an instance or group gives; `None` where there is no such block.
@@ -163,10 +229,12 @@ fn through_template(
     resource: &Resource<'_>,
     path: &str,
     names: [&str; 2],
-    whereabouts: &Whereabouts,
-    facts: &mut Facts,
+    into: &mut Gathered<'_>,
 ) -> Option<Launch> {
     let block = path.strip_suffix("/0").unwrap_or(path);
+    if is_open(resource, block) {
+        return Some(Launch::not_known(after_apply(resource, block)));
+    }
     if block_count(resource, block) == 0 {
         return None;
     }
@@ -184,16 +252,13 @@ fn through_template(
     let at = format!("{path}/{argument}");
     Some(match link {
         Link::Nothing => return None,
-        Link::To(template) => match other_version(resource, path, template) {
+        Link::To(template) => match other_version(plan, resource, path, template) {
             Some(reason) => Launch::not_known(reason),
             None => {
-                let launch = of_template(plan, template, whereabouts, facts);
-                let others: Vec<Launch> = plan
-                    .others(resource, &at)
-                    .into_iter()
-                    .map(|other| of_template(plan, other, whereabouts, facts))
-                    .collect();
-                launch.if_alike(&others, facts, || one_of_several(resource, &at))
+                let launch = of_template(plan, template, into);
+                let others: Vec<Launch> =
+                    plan.others(resource, &at).into_iter().map(|other| of_template(plan, other, into)).collect();
+                launch.if_alike(&others, into.facts, || one_of_several(resource, &at))
             }
         },
         Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
@@ -202,7 +267,7 @@ fn through_template(
 }
 
 /// Whether another version of a template may be launched than the one that the plan shows, which is its newest.
-fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
+fn other_version(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
     if template.is_new {
         return None;
     }
@@ -217,12 +282,11 @@ fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -
         Attribute::Known(Value::String(version)) if version != "$Default" => {
             newest.and_then(Value::as_u64).is_some_and(|newest| version.parse() == Ok(newest))
         }
-        // A version that is not known yet is one that this plan makes.
-        Attribute::Unknown => true,
+        Attribute::Unknown => is_of_newest(plan, resource, &at, template, follows_newest),
         Attribute::Known(_) | Attribute::Null => follows_newest || newest.is_some() && newest == default,
     };
     (!is_newest).then(|| {
-        let path = if resource.text(&at).is_some() { at.as_str() } else { path };
+        let path = if resource.attribute(&at) == Attribute::Null { path } else { at.as_str() };
         let what = format!(
             "may launch another version of `{}` than its newest, and the plan shows that one only",
             template.address
@@ -231,8 +295,25 @@ fn other_version(resource: &Resource<'_>, path: &str, template: &Resource<'_>) -
     })
 }
 
+/// Whether a version that is not known yet is the one that the plan makes of a template.
+fn is_of_newest(
+    plan: &Plan<'_>,
+    resource: &Resource<'_>,
+    at: &str,
+    template: &Resource<'_>,
+    follows_newest: bool,
+) -> bool {
+    plan.leaves(resource, at).iter().all(|leaf| match leaf {
+        Leaf::Attribute { address, attribute } => {
+            *address == template.address
+                && (attribute == "latest_version" || follows_newest && attribute == "default_version")
+        }
+        Leaf::Untold(_) => false,
+    })
+}
+
 /// What a resource says itself of the profile and the metadata options.
-fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Whereabouts, facts: &mut Facts) -> Launch {
+fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered<'_>) -> Launch {
     let is_arn = path.ends_with("/arn");
     let block = path.split('/').next().unwrap_or(path);
     // Dynamic blocks are not in the configuration of a plan, but no provider fills in a block of a profile.
@@ -240,21 +321,21 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, whereabouts: &Where
     let names: &[&str] = if is_arn { &["arn"] } else { &["name", "id", "arn"] };
     let profile = match resource.attribute(path) {
         // The provider fills in what is left out: then there is none.
-        Attribute::Unknown if !is_set => Fact::Absent,
+        Attribute::Unknown if !is_set || plan.is_null(resource, path) => Fact::Absent,
         _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
             Link::Nothing => Fact::Absent,
             Link::To(profile) => {
-                let profile = Fact::Known(add_profile(plan, profile, whereabouts, facts));
+                let profile = Fact::Known(add_profile(plan, profile, into));
                 let is_alike = |other: &Resource<'_>| {
-                    let other = Fact::Known(add_profile(plan, other, whereabouts, facts));
-                    alike::profiles(facts, &profile, &other)
+                    let other = Fact::Known(add_profile(plan, other, into));
+                    alike::profiles(into.facts, &profile, &other)
                 };
                 match plan.others(resource, path).into_iter().all(is_alike) {
                     true => profile,
                     false => Fact::Unreadable(one_of_several(resource, path)),
                 }
             }
-            Link::Outside(name) => outside_profile(plan, resource, path, &name, whereabouts, facts),
+            Link::Outside(name) => outside_profile(plan, resource, path, &name, into),
             Link::NotKnown => Fact::Unreadable(after_apply(resource, path)),
         },
     };
@@ -267,45 +348,55 @@ fn outside_profile(
     resource: &Resource<'_>,
     path: &str,
     name: &str,
-    whereabouts: &Whereabouts,
-    facts: &mut Facts,
+    into: &mut Gathered<'_>,
 ) -> Fact<String> {
     if name.starts_with("arn:") {
         let last = name.rsplit('/').next().unwrap_or(name);
         let own = plan.link_by_text(resource, path, last, "aws_iam_instance_profile", &["name"]);
         if let Link::To(profile) = own {
-            return Fact::Known(add_profile(plan, profile, whereabouts, facts));
+            return Fact::Known(add_profile(plan, profile, into));
         }
     }
-    Fact::Unreadable(outside(resource, path, "instance profile", name))
+    let account = match Arn::parse(name) {
+        Some(arn) => arn.account().map(str::to_owned),
+        None => into.whereabouts.of_resource(resource).account,
+    };
+    let reason = outside(resource, path, "instance profile", name);
+    Fact::Known(into.existing.profile(into.facts, account.as_deref(), name, reason))
 }
 
 /// See [metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
 fn metadata(resource: &Resource<'_>) -> Fact<MetadataOptions> {
     let text = |name: &str| resource.text(&format!("metadata_options/0/{name}")).map(str::to_owned);
     let endpoint = "metadata_options/0/http_endpoint";
-    // Blocks that one expression makes are no list in the configuration.
-    let is_set = match resource.expression("metadata_options") {
-        Some(Value::Array(_)) => resource.expression(endpoint).is_some(),
-        other => other.is_some(),
-    };
     match resource.attribute(endpoint) {
         // What is left out is as the image and the account say, which is not in the plan.
-        Attribute::Unknown if is_set => Fact::Unreadable(after_apply(resource, endpoint)),
-        Attribute::Unknown => Fact::Absent,
-        Attribute::Null if text("http_tokens").is_none() => Fact::Absent,
-        Attribute::Null | Attribute::Known(_) => Fact::Known(MetadataOptions {
-            http_endpoint: text("http_endpoint"),
-            http_tokens: text("http_tokens"),
-            state: None,
-        }),
+        Attribute::Unknown if leaves_endpoint_out(resource) => {
+            MetadataOptions::planned(None, text("http_tokens"), || after_apply(resource, endpoint))
+        }
+        Attribute::Unknown => Fact::Unreadable(after_apply(resource, endpoint)),
+        Attribute::Null | Attribute::Known(_) => {
+            MetadataOptions::planned(text("http_endpoint"), text("http_tokens"), || {
+                not_in_plan(resource, endpoint, "is neither `enabled` nor `disabled`")
+            })
+        }
+    }
+}
+
+/// Whether the configuration does not say `http_endpoint`, which the provider then fills in. A dynamic block is not in the
+/// configuration: where the plan has a block and the configuration none, it may say anything.
+fn leaves_endpoint_out(resource: &Resource<'_>) -> bool {
+    match resource.expression("metadata_options") {
+        Some(Value::Array(_)) => resource.expression("metadata_options/0/http_endpoint").is_none(),
+        Some(_) => false,
+        None => resource.config.is_some() && block_count(resource, "metadata_options") == 0,
     }
 }
 
 /// Adds a profile, and gives its key.
-fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabouts, facts: &mut Facts) -> String {
+fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>) -> String {
     let key = profile.address.clone();
-    if facts.profiles.contains_key(&key) {
+    if into.facts.profiles.contains_key(&key) {
         return key;
     }
     // The data source calls it otherwise, and before version 4 of the provider there was a list.
@@ -314,28 +405,31 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabout
         (false, Attribute::Null, Attribute::Known(_) | Attribute::Unknown) => "roles/0",
         (false, ..) => "role",
     };
+    let place = into.whereabouts.of_resource(profile);
+    let mut existing_role = |name: &str| {
+        into.existing.role(into.facts, place.account.as_deref(), name, outside(profile, path, "role", name))
+    };
     let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
         Link::Nothing => None,
         Link::To(role) if !role.is_data => {
-            let is_alike = |other: &Resource<'_>| alike::roles(facts, &role.address, &other.address);
+            let is_alike = |other: &Resource<'_>| alike::roles(into.facts, &role.address, &other.address);
             match plan.others(profile, path).into_iter().all(is_alike) {
                 true => Some(role.address.clone()),
                 false => {
                     let reason = one_of_several(profile, path);
                     let key = reason.api.clone();
-                    Some(not_made(facts, reason, key))
+                    Some(not_made(into.facts, reason, key))
                 }
             }
         }
-        Link::To(role) => Some(not_made(facts, outside(profile, path, "role", &name_of(role)), name_of(role))),
-        Link::Outside(name) => Some(not_made(facts, outside(profile, path, "role", &name), name)),
+        Link::To(role) => Some(existing_role(&name_of(role))),
+        Link::Outside(name) => Some(existing_role(&name)),
         Link::NotKnown => {
             let reason = after_apply(profile, path);
             let key = reason.api.clone();
-            Some(not_made(facts, reason, key))
+            Some(not_made(into.facts, reason, key))
         }
     };
-    let place = whereabouts.of_resource(profile);
     let made = InstanceProfile {
         arn: arn_of(profile, "instance-profile", &place).unwrap_or_default(),
         id: profile.text("unique_id").unwrap_or_default().to_owned(),
@@ -343,7 +437,7 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, whereabouts: &Whereabout
         role,
         tags: None,
     };
-    facts.profiles.insert(key.clone(), Fact::Known(made));
+    into.facts.profiles.insert(key.clone(), Fact::Known(made));
     key
 }
 

@@ -62,7 +62,10 @@ fn of_key(plan: &Plan<'_>, whereabouts: &Whereabouts, key: &Resource<'_>) -> Fac
     let arn = key.text("arn").map(str::to_owned).unwrap_or_else(|| {
         planned_key(place.partition.as_deref(), place.region.as_deref(), place.account.as_deref(), &key.address)
     });
-    Fact::Known(KmsKey { arn, state: state(key), policy: policy(plan, key, &place) })
+    match state(key) {
+        Ok(state) => Fact::Known(KmsKey { arn, state, policy: policy(plan, key, &place) }),
+        Err(reason) => Fact::Unreadable(reason),
+    }
 }
 
 /// Session Manager makes data keys, for which only symmetric keys can be used
@@ -73,7 +76,7 @@ fn other_use(key: &Resource<'_>) -> Option<Unreadable> {
             not_in_plan(key, attribute, &format!("is `{value}`, and sessions are encrypted with `{needed}` keys only"))
         }),
         // What a configuration leaves out has the default.
-        Attribute::Unknown if key.expression(attribute).is_some() => Some(after_apply(key, attribute)),
+        Attribute::Unknown if may_be_set(key, attribute) => Some(after_apply(key, attribute)),
         Attribute::Unknown | Attribute::Null => None,
     };
     [("key_usage", "ENCRYPT_DECRYPT"), ("customer_master_key_spec", "SYMMETRIC_DEFAULT")].into_iter().find_map(differs)
@@ -81,15 +84,21 @@ fn other_use(key: &Resource<'_>) -> Option<Unreadable> {
 
 /// See [Key states](https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html); a new key is enabled unless it says
 /// otherwise.
-fn state(key: &Resource<'_>) -> Option<String> {
+fn state(key: &Resource<'_>) -> Result<Option<String>, Unreadable> {
     if key.is_data {
-        return key.text("key_state").map(str::to_owned);
+        return Ok(key.text("key_state").map(str::to_owned));
     }
-    match key.attribute("is_enabled") {
-        Attribute::Known(value) if value.as_bool() == Some(false) => Some("Disabled".to_owned()),
-        Attribute::Known(_) | Attribute::Null => Some("Enabled".to_owned()),
-        Attribute::Unknown => None,
-    }
+    let state = match key.attribute("is_enabled") {
+        Attribute::Known(value) if value.as_bool() == Some(false) => "Disabled",
+        Attribute::Unknown if may_be_set(key, "is_enabled") => return Err(after_apply(key, "is_enabled")),
+        Attribute::Known(_) | Attribute::Null | Attribute::Unknown => "Enabled",
+    };
+    Ok(Some(state.to_owned()))
+}
+
+/// Whether the configuration gives an argument a value; without a configuration it may.
+fn may_be_set(key: &Resource<'_>, argument: &str) -> bool {
+    key.expression(argument).is_some() || key.config.is_none()
 }
 
 fn policy<'a>(plan: &Plan<'a>, key: &Resource<'a>, place: &Whereabout) -> Fact<PolicyText> {
@@ -111,12 +120,13 @@ fn policy<'a>(plan: &Plan<'a>, key: &Resource<'a>, place: &Whereabout) -> Fact<P
 
 /// The policy in a resource. A key that is made without one has the default policy.
 fn text(resource: &Resource<'_>, place: &Whereabout) -> Fact<PolicyText> {
-    let is_set = resource.expression("policy").is_some() || resource.config.is_none();
     match resource.attribute("policy") {
         Attribute::Known(value) if value.as_str().is_some_and(|text| !text.is_empty()) => {
             Fact::Known(PolicyText::new(value.as_str().unwrap_or_default()))
         }
-        Attribute::Unknown if is_set || !resource.is_new => Fact::Unreadable(after_apply(resource, "policy")),
+        Attribute::Unknown if may_be_set(resource, "policy") || !resource.is_new => {
+            Fact::Unreadable(after_apply(resource, "policy"))
+        }
         Attribute::Known(_) | Attribute::Null | Attribute::Unknown => default_policy(resource, place),
     }
 }

@@ -92,9 +92,13 @@ pub(super) fn not_in_plan(resource: &Resource<'_>, path: &str, what: &str) -> Un
     Unreadable { api, kind: UnreadableKind::NotInPlan, message }
 }
 
-/// That an attribute is known only after apply.
+/// That an attribute is known only after apply, or that the plan does not show it.
 pub(super) fn after_apply(resource: &Resource<'_>, path: &str) -> Unreadable {
-    not_in_plan(resource, path, "is known only after apply")
+    let what = match resource.is_hidden(path) {
+        true => "is sensitive, and the plan does not show its value",
+        false => "is known only after apply",
+    };
+    not_in_plan(resource, path, what)
 }
 
 /// That an attribute refers to one of several resources by an index that is worked out.

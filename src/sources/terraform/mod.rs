@@ -18,6 +18,7 @@ mod whereabouts;
 use jiff::Timestamp;
 
 use super::documents::Text;
+use super::existing::{Existing, Planned};
 use crate::facts::Facts;
 use plan::Plan;
 use whereabouts::Whereabouts;
@@ -37,15 +38,16 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// Why the text is no plan, and how the right file is made.
-pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Facts, String> {
+pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, String> {
     let mut parsed = format::parse(&file.text)?;
     let configuration = parsed.configuration.take().unwrap_or_default();
     let plan = Plan::of(&file.name, &parsed, &configuration);
     let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
     let mut facts = Facts::new(now);
-    roles::add(&plan, &whereabouts, &mut facts);
-    instances::add(&plan, &whereabouts, &mut facts);
+    let mut existing = Existing::default();
+    roles::add(&plan, &whereabouts, &mut facts, &mut existing);
+    instances::add(&plan, &whereabouts, &mut facts, &mut existing);
     keys::add(&plan, &whereabouts, &mut facts);
-    settings::add(&plan, &whereabouts, given.preferences, &mut facts);
-    Ok(facts)
+    settings::add(&plan, &whereabouts, given.preferences, &mut facts, &mut existing);
+    Ok(Planned { facts, existing })
 }

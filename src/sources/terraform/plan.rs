@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::address::{calls, within};
+use super::address::{calls, parent, within};
 use super::format::{
     ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Values, Variable,
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 22] = [
     "aws_instance",
     "aws_spot_instance_request",
+    "aws_spot_fleet_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
@@ -52,6 +53,10 @@ pub(super) struct Resource<'a> {
     pub values: Value,
     /// What is not known yet: `true` in the place of each such value.
     pub unknown: Value,
+    /// What is sensitive, in the same form, as the values and the change say it.
+    sensitive: [Value; 2],
+    /// Whether the plan lists its change, and with that what is not known yet.
+    is_listed: bool,
     /// Whether it is made by this plan, so that nothing of it exists outside.
     pub is_new: bool,
     pub config: Option<&'a ConfigResource<'a>>,
@@ -64,6 +69,28 @@ pub(super) struct Before {
     pub address: String,
     pub kind: String,
     pub values: Value,
+}
+
+/// What a plan lists of a change; of a resource without one that it is made, and nothing else.
+struct Changed {
+    unknown: Value,
+    sensitive: Value,
+    is_new: bool,
+}
+
+impl Default for Changed {
+    fn default() -> Changed {
+        Changed { unknown: Value::Null, sensitive: Value::Null, is_new: true }
+    }
+}
+
+/// The value of a variable that is no part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// `true` or `false`.
+    Bool,
+    /// Null, or an empty text.
+    Nothing,
 }
 
 /// A plan.
@@ -89,7 +116,7 @@ pub(super) enum Attribute<'a> {
     Known(&'a Value),
     /// It is left out, or null.
     Null,
-    /// It is known only after apply.
+    /// It is known only after apply, or the plan does not show it.
     Unknown,
 }
 
@@ -107,13 +134,14 @@ impl<'a> Plan<'a> {
             configuration,
             variables: parsed.variables.as_ref(),
         };
-        let mut unknown: HashMap<&str, (Value, bool)> = HashMap::new();
+        let mut changed: HashMap<&str, Changed> = HashMap::new();
         for change in parsed.resource_changes.iter().flatten() {
             if !is_looked_at(&change.kind) || change.deposed.is_some() {
                 continue;
             }
             let is_new = change.change.actions.iter().any(|action| action == "create");
-            unknown.insert(&change.address, (value_of(change.change.after_unknown), is_new));
+            let (unknown, sensitive) = (value_of(change.change.after_unknown), value_of(change.change.after_sensitive));
+            changed.insert(&change.address, Changed { unknown, sensitive, is_new });
             let changes = change.change.actions.iter().any(|action| !matches!(action.as_str(), "no-op" | "read"));
             let matters = GIVES_POLICIES.contains(&&*change.kind) || change.kind == "aws_ssm_document";
             let values = value_of(change.change.before.filter(|_| changes && matters));
@@ -124,12 +152,12 @@ impl<'a> Plan<'a> {
         }
         let root = |values: &'a Option<Values<'a>>| values.as_ref()?.root_module.as_ref();
         if let Some(module) = root(&parsed.planned_values) {
-            plan.add(module, &mut unknown, None);
+            plan.add(module, &mut changed, None);
         }
         let planned: HashSet<String> = plan.resources.iter().map(|resource| resource.address.clone()).collect();
         // What data sources read stands in the state that the plan starts from.
         if let Some(module) = parsed.prior_state.as_ref().and_then(|state| root(&state.values)) {
-            plan.add(module, &mut unknown, Some(&planned));
+            plan.add(module, &mut changed, Some(&planned));
         }
         plan.index();
         plan
@@ -149,12 +177,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Adds the resources of a module and of those below it; of a state the data sources alone, but for those that are planned.
-    fn add(
-        &mut self,
-        module: &'a Module<'a>,
-        unknown: &mut HashMap<&str, (Value, bool)>,
-        planned: Option<&HashSet<String>>,
-    ) {
+    fn add(&mut self, module: &'a Module<'a>, changed: &mut HashMap<&str, Changed>, planned: Option<&HashSet<String>>) {
         self.modules.insert(module.address.clone());
         let configured = self.config_module(&module.address).and_then(|module| module.resources.as_ref());
         let configured: HashMap<&str, &ConfigResource<'_>> =
@@ -168,7 +191,9 @@ impl<'a> Plan<'a> {
             let prefix = if is_data { "data." } else { "" };
             let own = format!("{prefix}{}.{}", resource.kind, resource.name);
             let config = configured.get(own.as_str()).copied();
-            let (unknown, is_new) = unknown.remove(&*resource.address).unwrap_or((Value::Null, true));
+            let change = changed.remove(&*resource.address);
+            let is_listed = is_data || change.is_some();
+            let Changed { unknown, sensitive, is_new } = change.unwrap_or_default();
             let key = (module.address.clone(), own);
             self.by_name.entry(key).or_default().push(self.resources.len());
             self.resources.push(Resource {
@@ -180,13 +205,15 @@ impl<'a> Plan<'a> {
                 is_data,
                 values: value_of(resource.values),
                 unknown,
+                sensitive: [sensitive, value_of(resource.sensitive_values)],
+                is_listed,
                 is_new,
                 config,
                 expressions: value_of(config.and_then(|config| config.expressions)),
             });
         }
         for child in module.child_modules.iter().flatten() {
-            self.add(child, unknown, planned);
+            self.add(child, changed, planned);
         }
     }
 
@@ -251,6 +278,39 @@ impl<'a> Plan<'a> {
         self.variables?.get(name)?.value.as_ref()
     }
 
+    /// Whether a variable is known to be a switch, or null or empty, so that it is no part of a text; `None` if it may be.
+    pub(super) fn switch(&self, module: &str, name: &str) -> Option<Switch> {
+        let of = |value: Option<&Value>| match value {
+            Some(Value::Bool(_)) => Some(Switch::Bool),
+            None | Some(Value::Null) => Some(Switch::Nothing),
+            Some(Value::String(text)) if text.is_empty() => Some(Switch::Nothing),
+            Some(_) => None,
+        };
+        let Some((above, call)) = parent(module) else {
+            return of(self.variables?.get(name)?.value.as_ref());
+        };
+        let given = self.call(&above, call.name).and_then(|call| call.expressions.as_ref()?.get(name));
+        match given {
+            Some(expression) => of(Some(expression.get("constant_value")?)),
+            None => of(self.config_module(module)?.variables.as_ref()?.get(name)?.default.as_ref()),
+        }
+    }
+
+    /// What a resource of the configuration says of how many there are of it.
+    pub(super) fn repetition(&self, module: &str, own: &str) -> Option<&'a Value> {
+        let resources = self.config_module(module)?.resources.as_ref()?;
+        let resource = resources.iter().find(|resource| resource.address == own)?;
+        resource.count_expression.as_ref().or(resource.for_each_expression.as_ref())
+    }
+
+    /// Whether the configuration has a resource of which there is no instance: its `count` is 0, or its `for_each` empty.
+    pub(super) fn has_no_instance(&self, module: &str, own: &str) -> bool {
+        let configured = self.config_module(module).and_then(|module| module.resources.as_ref());
+        let is_configured = configured.is_some_and(|all| all.iter().any(|resource| resource.address == own));
+        let kind = own.split('.').next().unwrap_or_default();
+        is_looked_at(kind) && is_configured && self.named(module, own).is_empty()
+    }
+
     pub(super) fn provider(&self, key: &str) -> Option<&'a ProviderConfig> {
         self.configuration.provider_config.as_ref()?.get(key)
     }
@@ -263,9 +323,25 @@ impl<'a> Resource<'a> {
             return Attribute::Unknown;
         }
         match self.values.pointer(&format!("/{path}")) {
+            None | Some(Value::Null) if self.is_hidden(path) => Attribute::Unknown,
+            None if self.is_left_open(path) => Attribute::Unknown,
             None | Some(Value::Null) => Attribute::Null,
+            Some(value) if is_redacted(value) => Attribute::Unknown,
             Some(value) => Attribute::Known(value),
         }
+    }
+
+    /// Whether a value is sensitive and the plan was made without such values, or with something in their place.
+    pub(super) fn is_hidden(&self, path: &str) -> bool {
+        let value = self.values.pointer(&format!("/{path}"));
+        let is_shown = value.is_some_and(|value| !value.is_null() && !is_redacted(value));
+        !is_shown
+            && (value.is_some_and(is_redacted) || self.sensitive.iter().any(|sensitive| is_unknown(sensitive, path)))
+    }
+
+    /// Whether a value that is missing, rather than null, is set: Terraform leaves out what is not known, and lists it in the change.
+    fn is_left_open(&self, path: &str) -> bool {
+        self.expression(path).is_some() || !self.is_listed && self.config.is_none()
     }
 
     /// An attribute that is a text, where it is known.
@@ -296,6 +372,20 @@ impl<'a> Resource<'a> {
             }
         }
         address
+    }
+}
+
+/// What tools put in the place of a sensitive value, such as
+/// [terraform-json](https://github.com/hashicorp/terraform-json/blob/main/sanitize/sanitize_plan.go) does.
+const REDACTED: &str = "REDACTED_SENSITIVE";
+
+/// Whether a value, or something in it, was taken out.
+fn is_redacted(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == REDACTED,
+        Value::Array(items) => items.iter().any(is_redacted),
+        Value::Object(members) => members.values().any(is_redacted),
+        _ => false,
     }
 }
 

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::address::{Step, longest, parent, steps, within};
-use super::plan::{Attribute, Plan, Resource};
+use super::plan::{Attribute, Plan, Resource, Switch};
 
 /// As deep as modules and outputs are followed: a configuration is a tree, and no person nests it deeper.
 const DEEPEST: usize = 64;
 
 /// As many expressions as are looked at for one argument: a module may pass each of its variables on in several ways.
 const MOST: usize = 10_000;
+
+/// The types whose instance profile the provider fills in.
+const FILLS_IN_PROFILE: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
 
 /// What an index may hold.
 const INDEXES: [&str; 3] = ["count.index", "each.key", "each.value"];
@@ -42,6 +45,8 @@ struct Place<'a> {
     with_known: bool,
     /// Whether an index that is worked out is taken for that of the place.
     by_index: bool,
+    /// Whether the provider fills in the argument where it is null: then a null is not known either.
+    may_be_null: bool,
 }
 
 /// What was found so far, and what need not be followed again.
@@ -74,6 +79,13 @@ impl<'a> Plan<'a> {
         self.references(resource, path, false, true)
     }
 
+    /// Whether an argument that the provider fills in is null in the configuration: nothing that goes into it is unknown.
+    pub(super) fn is_null(&self, resource: &Resource<'_>, path: &str) -> bool {
+        let mut references = Vec::new();
+        resource.expression(path).into_iter().for_each(|expression| collect(expression, &mut references));
+        !references.is_empty() && self.leaves(resource, path).is_empty()
+    }
+
     /// Every resource that an argument may mean beside the one of its own index. A plan lists what goes into an index, not how:
     /// `[1 - count.index]` looks like `[count.index]`.
     pub(super) fn others(&self, resource: &Resource<'_>, path: &str) -> Vec<&Resource<'a>> {
@@ -103,6 +115,7 @@ impl<'a> Plan<'a> {
             depth: 0,
             with_known,
             by_index,
+            may_be_null: path == "iam_instance_profile" && FILLS_IN_PROFILE.contains(&resource.kind.as_str()),
         };
         // A dynamic block is one expression for all that it makes.
         let block = path.split('/').next().unwrap_or(path);
@@ -123,7 +136,11 @@ impl<'a> Plan<'a> {
         let mut references = Vec::new();
         collect(expression, &mut references);
         let indexes = references.iter().filter(|it| INDEXES.contains(it)).count();
-        let references = longest(&references);
+        let mut references = longest(&references);
+        if place.may_be_null && !self.chooses_surely(&references, place) {
+            found.insert(Leaf::Untold("expression".to_owned()));
+        }
+        references.retain(|reference| !self.says_nothing(reference, place));
         let by_index = place.by_index && indexes > 0;
         if references.len() > 1 && !only_chooses(&references, indexes) {
             found.insert(Leaf::Untold("expression".to_owned()));
@@ -133,6 +150,54 @@ impl<'a> Plan<'a> {
         for reference in &references {
             self.follow_one(reference, by_index, place, found);
         }
+    }
+
+    /// Whether a reference is to nothing that can be in a text: in `var.create ? aws_iam_role.this[0].name : var.role` one side is a
+    /// variable that is null, or a resource that is not made.
+    fn says_nothing(&self, reference: &str, place: Place<'_>) -> bool {
+        match steps(reference).as_slice() {
+            [Step { name: "var", .. }, variable, ..] => self.switch(place.module, variable.name).is_some(),
+            [Step { name: "each" | "count" | "path" | "terraform" | "local" | "self" | "module" | "data", .. }, ..] => {
+                false
+            }
+            [kind, name, ..] => self.has_no_instance(place.module, &format!("{}.{}", kind.name, name.name)),
+            _ => false,
+        }
+    }
+
+    /// Whether an expression can be null in no way that a plan hides. `var.attach ? aws_iam_instance_profile.web.name : null` may be, and
+    /// in `var.create ? aws_iam_instance_profile.this[0].name : var.profile` it is sure which is meant if the switch also says how many
+    /// of the resource there are.
+    fn chooses_surely(&self, references: &[String], place: Place<'_>) -> bool {
+        let (mut switches, mut nothings, mut of_each) = (Vec::new(), Vec::new(), false);
+        let mut counted: Vec<&str> = Vec::new();
+        for reference in references {
+            match steps(reference).as_slice() {
+                [Step { name: "var", .. }, variable, ..] => match self.switch(place.module, variable.name) {
+                    Some(Switch::Bool) => switches.push(reference.as_str()),
+                    Some(Switch::Nothing) => nothings.push(reference.as_str()),
+                    None => {}
+                },
+                [Step { name: "each", .. }, Step { name: "value", .. }, _, ..] => of_each = true,
+                [
+                    Step {
+                        name: "each" | "count" | "path" | "terraform" | "local" | "self" | "module" | "data", ..
+                    },
+                    ..,
+                ] => {}
+                [kind, name, ..] => {
+                    let repetition = self.repetition(place.module, &format!("{}.{}", kind.name, name.name));
+                    repetition.into_iter().for_each(|expression| collect(expression, &mut counted));
+                }
+                _ => {}
+            }
+        }
+        let is_counted = |reference: &&str| counted.contains(reference);
+        let is_sure = switches.is_empty() && nothings.is_empty()
+            || switches.iter().all(is_counted) && switches.iter().chain(&nothings).any(|it| is_counted(it));
+        // Without a resource beside it, it is as it is: nothing, or what somebody gives.
+        let is_alone = references.len() == switches.len() + nothings.len();
+        (is_sure || is_alone) && !(of_each && references.len() > 1)
     }
 
     fn follow_one(&self, reference: &str, by_index: bool, place: Place<'_>, found: &mut Found) {

@@ -5,55 +5,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::alike;
-use super::links::{Link, after_apply, one_of_several, outside};
+use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
 use super::plan::{Attribute, Before, Plan, Resource};
+use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
 use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
+use crate::sources::existing::{Existing, RoleChanges, add_unread};
 use crate::sources::managed_policies;
+use iam_eval::arn::Arn;
+use iam_eval::{Document, DocumentKind, Effect};
 
 /// What a role is called by in arguments.
 pub(super) const ROLE_NAMES: [&str; 2] = ["name", "id"];
 
-/// A role that is being put together.
-#[derive(Default)]
-struct Policies {
-    /// Documents by the name of the policy, and of a name that is not known by the address.
-    inline: BTreeMap<String, Fact<PolicyText>>,
-    /// Keys of managed policies.
-    attached: BTreeSet<String>,
-    /// Why there may be more.
-    unread: Vec<Unreadable>,
+/// The roles that are being put together, and those that exist and are given policies.
+struct Roles<'p, 'a> {
+    plan: &'p Plan<'a>,
+    whereabouts: &'p Whereabouts,
+    /// By address.
+    planned: BTreeMap<&'p str, RoleChanges>,
+    existing: &'p mut Existing,
 }
 
 /// Adds the facts of every role that the plan makes or keeps.
-pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
-    let mut policies: BTreeMap<&str, Policies> = BTreeMap::new();
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    let mut planned = BTreeMap::new();
     for role in plan.managed("aws_iam_role") {
-        policies.insert(&role.address, of_role(plan, role, facts));
+        planned.insert(role.address.as_str(), of_role(plan, role, facts));
     }
-    add_inline(plan, &mut policies);
-    add_attachments(plan, &mut policies, facts);
-    keep_exclusive(plan, &mut policies, facts);
+    for policy in plan.managed("aws_iam_policy").into_iter().filter(|policy| policy.text("arn").is_some()) {
+        key_of_policy(policy, facts);
+    }
+    let mut roles = Roles { plan, whereabouts, planned, existing };
+    roles.take_away();
+    add_inline(&mut roles);
+    add_attachments(&mut roles, facts);
+    keep_exclusive(&mut roles, facts);
+    let Roles { mut planned, existing, .. } = roles;
+    for (arn, _) in facts.policies.iter().filter(|(_, fact)| fact.unreadable().is_some()) {
+        let is_made = plan.called_so(arn).iter().any(|policy| policy.kind == "aws_iam_policy");
+        if Arn::parse(arn).is_some() && !is_made {
+            existing.policies.insert(arn.clone());
+        }
+    }
     for resource in plan.managed("aws_iam_role") {
-        let Policies { inline, attached, unread } = policies.remove(resource.address.as_str()).unwrap_or_default();
+        let RoleChanges { inline, attached, unread, .. } =
+            planned.remove(resource.address.as_str()).unwrap_or_default();
         let place = whereabouts.of_resource(resource);
-        let mut inline: Vec<InlinePolicy> =
-            inline.into_iter().map(|(name, document)| InlinePolicy { name, document }).collect();
-        // What cannot be listed stands as a policy that is not known; the documents that are known are no less so.
-        inline.extend(unread.into_iter().map(|reason| {
-            let name = reason.api.clone();
-            InlinePolicy { name, document: Fact::Unreadable(reason) }
-        }));
-        let role = Role {
+        let inline = inline.into_iter().map(|(name, document)| InlinePolicy { name, document }).collect();
+        let mut role = Role {
             arn: arn_of(resource, "role", &place),
             id: resource.text("unique_id").map(str::to_owned),
             name: name_of(resource),
             trust: document_of(resource, "assume_role_policy"),
             boundary: boundary(plan, resource, facts),
-            tags: tags(resource),
+            tags: tags(plan, resource),
             inline: Fact::Known(inline),
             attached: Fact::Known(attached.into_iter().collect()),
         };
+        add_unread(&mut role, &unread);
         facts.roles.insert(resource.address.clone(), Fact::Known(role));
     }
 }
@@ -86,8 +96,13 @@ fn document_of(resource: &Resource<'_>, path: &str) -> Fact<PolicyText> {
     }
 }
 
-fn tags(resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
+/// The tags of a role. Where there are none, its own and the provider's, the provider leaves `tags_all` open.
+fn tags(plan: &Plan<'_>, resource: &Resource<'_>) -> Fact<BTreeMap<String, String>> {
+    let provider = resource.provider_key().and_then(|key| plan.provider(key));
+    let has_defaults =
+        provider.and_then(|it| it.expressions.as_ref()).is_none_or(|all| all.get("default_tags").is_some());
     let path = match resource.attribute("tags_all") {
+        Attribute::Unknown if !has_defaults && resource.attribute("tags") != Attribute::Unknown => "tags",
         Attribute::Unknown => return Fact::Unreadable(after_apply(resource, "tags_all")),
         Attribute::Known(_) => "tags_all",
         Attribute::Null => "tags",
@@ -107,8 +122,8 @@ fn boundary<'a>(plan: &Plan<'a>, role: &Resource<'a>, facts: &mut Facts) -> Fact
 }
 
 /// The policies in the arguments of the role itself. A role that exists has those that Terraform found there.
-fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies {
-    let mut policies = Policies::default();
+fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChanges {
+    let mut policies = RoleChanges::default();
     let is_set = |argument: &str| role.expression(argument).is_some();
     // The provider fills in what a new role leaves out: then there is none. A dynamic block is not in the configuration, but known in
     // part.
@@ -165,14 +180,14 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> Policies 
 }
 
 /// Inline policies of which some are not known yet: each block by itself, if they can be told apart.
-fn add_blocks_in_part(role: &Resource<'_>, policies: &mut Policies) {
+fn add_blocks_in_part(role: &Resource<'_>, policies: &mut RoleChanges) {
     let blocks = role.values.get("inline_policy").and_then(Value::as_array);
-    let unknown = role.unknown.get("inline_policy").and_then(Value::as_array);
-    let (Some(blocks), Some(unknown)) = (blocks, unknown) else {
+    let unknown = role.unknown.get("inline_policy");
+    let (Some(blocks), false) = (blocks, unknown == Some(&Value::Bool(true))) else {
         policies.unread.push(after_apply(role, "inline_policy"));
         return;
     };
-    for index in 0..blocks.len().max(unknown.len()) {
+    for index in 0..blocks.len().max(unknown.and_then(Value::as_array).map_or(0, Vec::len)) {
         Block::of(role, index).add(role, policies);
     }
 }
@@ -190,72 +205,141 @@ impl<'a> Block<'a> {
         Block { name, path: format!("inline_policy/{index}/policy") }
     }
 
-    fn add(self, role: &Resource<'_>, policies: &mut Policies) {
+    fn add(self, role: &Resource<'_>, policies: &mut RoleChanges) {
         let name = self.name.map_or_else(|| role.attribute_address(&self.path), str::to_owned);
         policies.inline.insert(name, document_of(role, &self.path));
     }
 }
 
+/// A role that a policy is given to.
+#[derive(Clone, PartialEq)]
+enum Holder<'p> {
+    /// One of the plan, by its address.
+    Planned(&'p str),
+    /// One that exists, by its name.
+    Existing(String),
+}
+
+impl<'p> Holder<'p> {
+    fn of(role: &'p Resource<'_>) -> Holder<'p> {
+        if role.is_data { Holder::Existing(name_of(role)) } else { Holder::Planned(&role.address) }
+    }
+}
+
 /// What a policy is given to.
 enum Holders<'p> {
-    /// Roles of the plan, by their addresses, and perhaps others.
-    These(Vec<&'p str>),
+    /// These roles.
+    These(Vec<Holder<'p>>),
+    /// These, and perhaps others whose names are known.
+    TheseAndPerhaps(Vec<Holder<'p>>, Unreadable),
     /// One of these roles of the plan.
     OneOf(Vec<&'p str>, Unreadable),
     /// It cannot be told, and may be any.
     NotKnown(Unreadable),
 }
 
-/// `argument` is what it is given.
-fn holder<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>, path: &str, argument: &str) -> Holders<'p> {
-    match plan.link(resource, path, "aws_iam_role", &ROLE_NAMES) {
-        Link::To(role) => {
-            let others = plan.others(resource, path);
-            if others.is_empty() || alike::elements(plan, resource, argument, others.len() + 1) {
-                return Holders::These(vec![&role.address]);
+impl<'p, 'a> Roles<'p, 'a> {
+    /// The roles that a resource names. `argument` is what they are given.
+    fn holder(&self, resource: &Resource<'a>, path: &str, argument: &str) -> Holders<'p> {
+        let plan = self.plan;
+        match plan.link(resource, path, "aws_iam_role", &ROLE_NAMES) {
+            Link::To(role) => {
+                let others = plan.others(resource, path);
+                if others.is_empty() || alike::elements(plan, resource, argument, others.len() + 1) {
+                    return Holders::These(vec![Holder::of(role)]);
+                }
+                let all = others.into_iter().chain([role]).map(|role| role.address.as_str());
+                Holders::OneOf(all.collect(), one_of_several(resource, path))
             }
-            let all = others.into_iter().chain([role]).map(|role| role.address.as_str());
-            Holders::OneOf(all.collect(), one_of_several(resource, path))
+            Link::Outside(name) => Holders::These(vec![Holder::Existing(name)]),
+            Link::Nothing => Holders::These(Vec::new()),
+            Link::NotKnown => Holders::NotKnown(after_apply(resource, path)),
         }
-        Link::Outside(_) | Link::Nothing => Holders::These(Vec::new()),
-        Link::NotKnown => Holders::NotKnown(after_apply(resource, path)),
+    }
+
+    /// Changes the policies of each holder. Where it cannot be told which those are, every role may have one more.
+    fn each(&mut self, resource: &Resource<'a>, holders: Holders<'p>, change: impl Fn(&mut RoleChanges)) {
+        let all = |roles: &[Holder<'p>], this: &mut Self| {
+            for role in roles {
+                match role {
+                    Holder::Planned(address) => this.planned.get_mut(address).into_iter().for_each(&change),
+                    Holder::Existing(name) => change(this.existing_role(resource, name)),
+                }
+            }
+        };
+        match holders {
+            Holders::These(roles) => all(&roles, self),
+            Holders::TheseAndPerhaps(roles, reason) => {
+                all(&roles, self);
+                let is_named = |address: &str| self.plan.at(address).is_some_and(|role| role.text("name").is_some());
+                for (address, policies) in &mut self.planned {
+                    if is_named(address) && !roles.contains(&Holder::Planned(address)) {
+                        policies.unread.push(reason.clone());
+                    }
+                }
+                self.existing.any.push(reason);
+            }
+            Holders::OneOf(roles, reason) => {
+                for role in roles {
+                    self.planned.get_mut(role).into_iter().for_each(|policies| policies.unread.push(reason.clone()));
+                }
+            }
+            Holders::NotKnown(reason) => {
+                self.planned.values_mut().for_each(|policies| policies.unread.push(reason.clone()));
+                self.existing.any.push(reason);
+            }
+        }
+    }
+
+    fn existing_role(&mut self, resource: &Resource<'a>, name: &str) -> &mut RoleChanges {
+        let account = self.whereabouts.of_resource(resource).account;
+        self.existing.changes_of(account.as_deref(), name)
+    }
+
+    /// What the plan takes away from roles that it does not manage.
+    fn take_away(&mut self) {
+        for before in &self.plan.before {
+            let text = |name: &str| before.values.get(name).and_then(Value::as_str);
+            let roles = before.values.get("roles").and_then(Value::as_array).into_iter().flatten();
+            let roles: Vec<&str> = roles.filter_map(Value::as_str).chain(text("role")).collect();
+            let is_managed = |name: &str| {
+                let named = self.plan.called_so(name);
+                named.iter().any(|role| role.kind == "aws_iam_role" && !role.is_data)
+            };
+            // Where a resource goes, its provider's account is not told: what it takes away may be of any.
+            let account = self.plan.at(&before.address).and_then(|after| self.whereabouts.of_resource(after).account);
+            for role in roles.into_iter().filter(|role| !is_managed(role)) {
+                let changes = self.existing.changes_of(account.as_deref(), role);
+                match (before.kind.as_str(), text("policy_arn"), text("name")) {
+                    ("aws_iam_role_policy_attachment" | "aws_iam_policy_attachment", Some(arn), _) => {
+                        changes.detached.insert(arn.to_owned());
+                    }
+                    ("aws_iam_role_policy", _, Some(name)) => drop(changes.removed.insert(name.to_owned())),
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
-/// Changes the policies of each holder. Where it cannot be told which those are, every role may have one more.
-fn each(policies: &mut BTreeMap<&str, Policies>, holders: Holders<'_>, change: impl Fn(&mut Policies)) {
-    match holders {
-        Holders::These(roles) => {
-            for role in roles {
-                policies.get_mut(role).into_iter().for_each(&change);
-            }
-        }
-        Holders::OneOf(roles, reason) => {
-            for role in roles {
-                policies.get_mut(role).into_iter().for_each(|policies| policies.unread.push(reason.clone()));
-            }
-        }
-        Holders::NotKnown(reason) => {
-            policies.values_mut().for_each(|policies| policies.unread.push(reason.clone()));
-        }
-    }
-}
-
-fn add_inline(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>) {
-    for resource in plan.managed("aws_iam_role_policy") {
+fn add_inline(roles: &mut Roles<'_, '_>) {
+    for resource in roles.plan.managed("aws_iam_role_policy") {
         let document = document_of(resource, "policy");
-        each(policies, holder(plan, resource, "role", "policy"), |role| {
+        let holders = roles.holder(resource, "role", "policy");
+        roles.each(resource, holders, |role| {
             role.inline.insert(name_of(resource), document.clone());
         });
     }
 }
 
-fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
+fn add_attachments(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
+    let plan = roles.plan;
     for resource in plan.managed("aws_iam_role_policy_attachment") {
-        add_attachment(plan, resource, holder(plan, resource, "role", "policy_arn"), policies, facts);
+        let holders = roles.holder(resource, "role", "policy_arn");
+        add_attachment(resource, holders, roles, facts);
     }
     for resource in plan.managed("aws_iam_policy_attachment") {
-        let roles = match resource.attribute("roles") {
+        let holders = match resource.attribute("roles") {
             Attribute::Null => Holders::These(Vec::new()),
             Attribute::Known(names) => {
                 let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -264,8 +348,9 @@ fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fac
                 let mut open = false;
                 for link in links {
                     match link {
-                        Link::To(role) => found.push(role.address.as_str()),
-                        Link::Outside(_) | Link::Nothing => {}
+                        Link::To(role) => found.push(Holder::of(role)),
+                        Link::Outside(name) => found.push(Holder::Existing(name)),
+                        Link::Nothing => {}
                         Link::NotKnown => open = true,
                     }
                 }
@@ -273,7 +358,7 @@ fn add_attachments(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fac
             }
             Attribute::Unknown => several(plan, resource),
         };
-        add_attachment(plan, resource, roles, policies, facts);
+        add_attachment(resource, holders, roles, facts);
     }
 }
 
@@ -285,53 +370,68 @@ fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
     let mut found = Vec::new();
     for leaf in plan.origins(resource, "roles") {
         match plan.link_by_reference(&BTreeSet::from([leaf]), "aws_iam_role", &ROLE_NAMES) {
-            Link::To(role) => found.push(role.address.as_str()),
+            Link::To(role) => found.push(Holder::of(role)),
             _ => return Holders::NotKnown(after_apply(resource, "roles")),
         }
     }
-    Holders::These(found)
+    // A set that holds something unknown is unknown as a whole, and a name that is written in it leaves no trace.
+    Holders::TheseAndPerhaps(found, after_apply(resource, "roles"))
 }
 
-fn add_attachment<'a>(
-    plan: &Plan<'a>,
-    resource: &Resource<'a>,
-    holders: Holders<'_>,
-    policies: &mut BTreeMap<&str, Policies>,
-    facts: &mut Facts,
-) {
+fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: &mut Roles<'p, 'a>, facts: &mut Facts) {
+    let plan = roles.plan;
     let Some(mut key) = policy_key(plan, resource, "policy_arn", facts) else { return };
     // Where one attachment goes and another of the same policy comes, the one that is deleted may be so last.
     if let Some(going) = deleted_elsewhere(plan, resource) {
         key = resource.attribute_address("policy_arn");
         let message = format!(
-            "`{}` attaches a policy that the deletion of `{going}` detaches from the same role: which comes last is not known",
+            "`{}` attaches a policy that `{going}` detaches from the same role: which comes last is not known",
             resource.address
         );
         let reason = Unreadable { api: resource.address.clone(), kind: UnreadableKind::NotInPlan, message };
         facts.policies.insert(key.clone(), Fact::Unreadable(reason));
     }
-    each(policies, holders, |role| {
+    // A policy that only allows takes nothing away from a role that a list may name besides.
+    let holders = match holders {
+        Holders::TheseAndPerhaps(roles, _) if only_allows(facts, &key) => Holders::These(roles),
+        other => other,
+    };
+    roles.each(resource, holders, |role| {
         role.attached.insert(key.clone());
     });
 }
 
-/// An attachment of the same policy to the same role that the plan deletes.
+/// Whether the document of a managed policy is known, and has no statement that denies.
+fn only_allows(facts: &Facts, key: &str) -> bool {
+    let policy = facts.policies.get(key).and_then(Fact::known);
+    let document = policy.and_then(|policy| Document::parse(policy.document.as_str(), DocumentKind::Identity).ok());
+    document.is_some_and(|document| document.statements.iter().all(|statement| statement.effect == Some(Effect::Allow)))
+}
+
+/// An attachment of the same policy to the same role that the plan deletes, or a list of roles that it takes this one out of.
 fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
     let (role, policy) = (resource.text("role")?, resource.text("policy_arn")?);
+    let names = |values: &Value| {
+        let of_list = || values.get("roles")?.as_array().map(|roles| roles.iter().any(|it| it.as_str() == Some(role)));
+        values.get("role").and_then(Value::as_str) == Some(role) || of_list() == Some(true)
+    };
     let is_going = |before: &&Before| {
-        before.kind == resource.kind
+        matches!(before.kind.as_str(), "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment")
             && before.address != resource.address
-            && plan.at(&before.address).is_none()
-            && before.values.get("role").and_then(Value::as_str) == Some(role)
+            && plan
+                .at(&before.address)
+                .is_none_or(|after| after.kind == "aws_iam_policy_attachment" && !names(&after.values))
+            && names(&before.values)
             && before.values.get("policy_arn").and_then(Value::as_str) == Some(policy)
     };
     plan.before.iter().find(is_going).map(|before| before.address.as_str())
 }
 
 /// The resources that say which policies a role has, and no others.
-fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, facts: &mut Facts) {
+fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
+    let plan = roles.plan;
     for resource in plan.managed("aws_iam_role_policy_attachments_exclusive") {
-        let holders = holder(plan, resource, "role_name", "policy_arns");
+        let holders = roles.holder(resource, "role_name", "policy_arns");
         let keys: Option<BTreeSet<String>> = match resource.attribute("policy_arns") {
             Attribute::Known(arns) => Some(
                 arns.as_array()
@@ -345,29 +445,55 @@ fn keep_exclusive(plan: &Plan<'_>, policies: &mut BTreeMap<&str, Policies>, fact
             // It lists the policies that attachments beside it attach.
             Attribute::Unknown => None,
         };
-        each(policies, holders, |role| match &keys {
-            Some(keys) => role.attached.clone_from(keys),
+        let exists = is_existing(&holders);
+        roles.each(resource, holders, |role| match &keys {
+            Some(keys) if !exists => role.attached.clone_from(keys),
+            // Which of those that the role has now it loses is not worked out.
+            Some(_) => role.unread.push(of_existing(resource, "policy_arns")),
             None => role.unread.push(after_apply(resource, "policy_arns")),
         });
     }
     for resource in plan.managed("aws_iam_role_policies_exclusive") {
-        let holders = holder(plan, resource, "role_name", "policy_names");
-        let names = match resource.attribute("policy_names") {
-            Attribute::Known(names) => names.as_array().map(Vec::as_slice).unwrap_or_default(),
-            Attribute::Null => &[],
-            // Those that are known have their names in it.
-            Attribute::Unknown => continue,
+        let holders = roles.holder(resource, "role_name", "policy_names");
+        // Of a list that is known in part, that part and what it refers to stay.
+        let listed = resource.values.get("policy_names").and_then(Value::as_array);
+        let names = listed.map(Vec::as_slice).unwrap_or_default();
+        let is_open = resource.attribute("policy_names") == Attribute::Unknown;
+        let meant = if is_open { plan.origins(resource, "policy_names") } else { BTreeSet::new() };
+        let is_meant = |name: &str| {
+            let policies = meant.iter().filter_map(|leaf| match leaf {
+                Leaf::Attribute { address, .. } => plan.at(address),
+                Leaf::Untold(_) => None,
+            });
+            policies.into_iter().any(|policy| name_of(policy) == name)
         };
-        let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name));
-        each(policies, holders, |role| {
-            // A policy whose name is not known yet has its address here; it may be one that is kept.
-            role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+        let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name)) || is_meant(name);
+        let exists = is_existing(&holders);
+        roles.each(resource, holders, |role| {
+            if exists {
+                role.unread.push(of_existing(resource, "policy_names"));
+            } else if is_open {
+                let others = role.inline.iter_mut().filter(|(name, _)| !is_kept(name));
+                others.for_each(|(_, document)| *document = Fact::Unreadable(after_apply(resource, "policy_names")));
+            } else {
+                // A policy whose name is not known yet has its address here; it may be one that is kept.
+                role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+            }
             for name in names.iter().filter_map(Value::as_str) {
                 let not_made = || Fact::Unreadable(outside(resource, "policy_names", "inline policy", name));
                 role.inline.entry(name.to_owned()).or_insert_with(not_made);
             }
         });
     }
+}
+
+fn is_existing(holders: &Holders<'_>) -> bool {
+    matches!(holders, Holders::These(roles) if roles.iter().any(|role| matches!(role, Holder::Existing(_))))
+}
+
+/// That a resource which says all that a role has is about one that the plan does not make.
+fn of_existing(resource: &Resource<'_>, path: &str) -> Unreadable {
+    not_in_plan(resource, path, "takes away what else a role has that is not in the plan")
 }
 
 /// The key of the managed policy that an argument names, whose document is added to the facts; `None` if it names none.

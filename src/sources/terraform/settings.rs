@@ -7,14 +7,21 @@ use serde_json::Value;
 use super::links::{after_apply, not_in_plan};
 use super::plan::{Attribute, Before, Plan, Resource};
 use super::whereabouts::Whereabouts;
-use crate::facts::{Fact, Facts, PolicyText, Settings, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, PolicyText, Settings, Subject, Unreadable, UnreadableKind};
 use crate::preferences::DEFAULT_NAME;
+use crate::sources::existing::Existing;
 
 /// See [UpdateServiceSetting](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateServiceSetting.html).
 const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";
 
 /// Adds the settings of every Region that a subject is in. `preferences` is the name of the session preferences that count.
-pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Option<&str>, facts: &mut Facts) {
+pub(super) fn add(
+    plan: &Plan<'_>,
+    whereabouts: &Whereabouts,
+    preferences: Option<&str>,
+    facts: &mut Facts,
+    existing: &mut Existing,
+) {
     let regions: BTreeSet<String> =
         facts.subjects.iter().map(|subject| subject.region.clone().unwrap_or_default()).collect();
     let mut all = BTreeMap::new();
@@ -23,6 +30,9 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
             match in_region(plan, whereabouts, "aws_ssm_service_setting", &region).into_iter().find(|it| sets_host(it))
             {
                 None => Fact::Unreadable(outside("ssm:GetServiceSetting")),
+                Some(setting) if setting.attribute("setting_id") == Attribute::Unknown => {
+                    Fact::Unreadable(after_apply(setting, "setting_id"))
+                }
                 Some(setting) => match setting.attribute("setting_value") {
                     Attribute::Known(value) => match value.as_str() {
                         None | Some("" | "$None") => Fact::Absent,
@@ -33,12 +43,13 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
                 },
             };
         let document = preferences.and_then(|name| {
-            in_region(plan, whereabouts, "aws_ssm_document", &region)
-                .into_iter()
-                .find(|it| it.text("name") == Some(name))
+            in_region(plan, whereabouts, "aws_ssm_document", &region).into_iter().find(|it| is_called(it, name))
         });
         let preferences_of_region = match (preferences, document) {
             (None, _) => Fact::Absent,
+            (Some(_), Some(document)) if document.attribute("name") == Attribute::Unknown => {
+                Fact::Unreadable(after_apply(document, "name"))
+            }
             (Some(_), Some(document)) => content(document),
             (Some(DEFAULT_NAME), None) => {
                 Fact::Unreadable(deleted_document(plan, DEFAULT_NAME).unwrap_or_else(|| outside("ssm:GetDocument")))
@@ -59,8 +70,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, preferences: Optio
         };
         all.insert(region, settings);
     }
-    for settings in all.values() {
-        add_host_role(settings, facts);
+    for (region, settings) in &all {
+        add_host_role(region, settings, facts, existing);
     }
     facts.settings = all;
 }
@@ -84,14 +95,31 @@ fn deleted_document(plan: &Plan<'_>, name: &str) -> Option<Unreadable> {
     Some(Unreadable { api, kind: UnreadableKind::NotInSnapshot, message })
 }
 
+/// Whether a setting is that of host management, or may be.
 fn sets_host(setting: &Resource<'_>) -> bool {
-    setting.text("setting_id").is_some_and(|id| id.ends_with(HOST_MANAGEMENT))
+    match setting.attribute("setting_id") {
+        Attribute::Unknown => true,
+        Attribute::Known(id) => id.as_str().is_some_and(|id| id.ends_with(HOST_MANAGEMENT)),
+        Attribute::Null => false,
+    }
+}
+
+/// Whether a document has this name, or may have it: session preferences are documents of a type of their own.
+fn is_called(document: &Resource<'_>, name: &str) -> bool {
+    match document.attribute("name") {
+        Attribute::Known(own) => own.as_str() == Some(name),
+        Attribute::Unknown => document.text("document_type").is_none_or(|kind| kind == "Session"),
+        Attribute::Null => false,
+    }
 }
 
 fn content(document: &Resource<'_>) -> Fact<PolicyText> {
     match document.attribute("content") {
         Attribute::Unknown => Fact::Unreadable(after_apply(document, "content")),
         Attribute::Null => Fact::Known(PolicyText::new("")),
+        Attribute::Known(_) if document.attribute("document_format") == Attribute::Unknown => {
+            Fact::Unreadable(after_apply(document, "document_format"))
+        }
         Attribute::Known(_) if document.text("document_format").is_some_and(|format| format != "JSON") => {
             let what = "is not JSON, and session preferences are read as JSON only";
             Fact::Unreadable(not_in_plan(document, "content", what))
@@ -101,15 +129,19 @@ fn content(document: &Resource<'_>) -> Fact<PolicyText> {
 }
 
 /// The role of host management is looked for by its name.
-fn add_host_role(settings: &Settings, facts: &mut Facts) {
+fn add_host_role(region: &str, settings: &Settings, facts: &mut Facts, existing: &mut Existing) {
     let Fact::Known(setting) = &settings.host_management else { return };
     let name = setting.rsplit('/').next().unwrap_or(setting);
     let own = facts.roles.values().find(|role| role.known().is_some_and(|role| role.name == name)).cloned();
-    let role = own.unwrap_or_else(|| {
-        let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
-        Fact::Unreadable(Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message })
-    });
-    facts.roles.entry(name.to_owned()).or_insert(role);
+    if let Some(role) = own {
+        facts.roles.entry(name.to_owned()).or_insert(role);
+        return;
+    }
+    let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
+    let reason = Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message };
+    let there = |subject: &&Subject| subject.region.as_deref().unwrap_or_default() == region;
+    let account = facts.subjects.iter().find(there).and_then(|subject| subject.account.clone());
+    existing.role(facts, account.as_deref(), name, reason);
 }
 
 /// What a plan says nothing of.

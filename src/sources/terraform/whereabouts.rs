@@ -67,7 +67,16 @@ impl Whereabouts {
 
 /// The Region in the configuration of a provider: a constant, or a variable.
 fn region_of(plan: &Plan<'_>, key: &str) -> Option<String> {
-    known(plan, key, "region").and_then(|value| value.as_str().map(str::to_owned))
+    // A plan lists what goes into a text and not how: of `"${var.region}-1"` only the variable is seen.
+    let region = known(plan, key, "region")?.as_str()?;
+    is_region(region).then(|| region.to_owned())
+}
+
+/// Whether a text has the form of a Region: words with dashes between them, and a number at the end.
+fn is_region(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    number.parse::<u8>().is_ok() && words.contains('-') && words.split('-').all(is_word)
 }
 
 /// The account that a provider is in: that of what it read or made, or the only one that it may be used with, or that of the role

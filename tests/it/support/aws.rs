@@ -35,6 +35,7 @@ impl Account {
         let version = match service {
             "ec2" => "2016-11-15",
             "sts" => "2011-06-15",
+            "cloudformation" => "2010-05-15",
             _ => "2010-05-08",
         };
         let body = form(&[&[("Action", action), ("Version", version)], parameters].concat());

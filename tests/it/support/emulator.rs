@@ -17,7 +17,7 @@ const PROGRAM: Program = Program {
             ("PERSIST_STATE", "0".into()),
             ("S3_PERSIST", "0".into()),
             ("LOG_LEVEL", "WARNING".into()),
-            ("SERVICES", "iam,sts,ec2,ssm,kms,organizations".into()),
+            ("SERVICES", "iam,sts,ec2,ssm,kms,organizations,cloudformation".into()),
             // No listeners beside the one port, and no look for a container engine.
             ("SFTP_ENABLED", "0".into()),
             ("IOT_MTLS_ENABLED", "0".into()),

@@ -10,6 +10,7 @@ pub struct Resource {
     address: String,
     values: Value,
     unknown: Value,
+    sensitive: Value,
     expressions: Value,
     actions: &'static [&'static str],
     before: Value,
@@ -23,6 +24,7 @@ pub fn made(address: &str, values: Value) -> Resource {
         address: address.to_owned(),
         values,
         unknown: json!({}),
+        sensitive: json!({}),
         expressions: json!({}),
         actions: &["create"],
         before: Value::Null,
@@ -50,6 +52,11 @@ impl Resource {
     /// What is not known before apply, as `after_unknown` says it.
     pub fn unknown(self, unknown: Value) -> Resource {
         Resource { unknown, ..self }
+    }
+
+    /// What is sensitive, as `after_sensitive` says it.
+    pub fn sensitive(self, sensitive: Value) -> Resource {
+        Resource { sensitive, ..self }
     }
 
     /// What the configuration says of the arguments.
@@ -171,7 +178,7 @@ pub fn plan(resources: Vec<Resource>) -> Value {
             let after = if resource.planned { resource.values } else { Value::Null };
             common.insert(
                 "change".to_owned(),
-                json!({ "actions": resource.actions, "before": resource.before, "after": after, "after_unknown": resource.unknown }),
+                json!({ "actions": resource.actions, "before": resource.before, "after": after, "after_unknown": resource.unknown, "after_sensitive": resource.sensitive }),
             );
             changes.push(Value::Object(common));
         }
