@@ -54,7 +54,10 @@ pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: 
 
 /// The same where the facts are judged already: `before` has a result for each subject, in their order.
 pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
-    let settled = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped);
+    // No change of a role opens a network path.
+    let settled = |outcome: &Outcome| {
+        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || outcome.lacks_only_network()
+    };
     let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !settled(outcome));
     let lacking: Vec<usize> = not_ready.map(|(index, _)| index).collect();
     let mut planner = Planner {

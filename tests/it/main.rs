@@ -37,6 +37,7 @@ mod live_errors;
 mod live_stub;
 mod live_targets;
 mod managed_policies;
+mod network_emit;
 mod network_example;
 mod network_topologies;
 mod output_forms;

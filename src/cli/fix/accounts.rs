@@ -45,8 +45,6 @@ impl Accounts {
             preferences: resolved.preferences.name(),
             given,
             whole: true,
-            // No fix changes a network.
-            network: false,
             ..Query::of(&resolved.requirements)
         };
         let at_a_time = resolved.reach.concurrency;
@@ -74,6 +72,16 @@ impl Accounts {
             }
         }
         Ok(accounts)
+    }
+
+    /// Leaves the network out from now on, which no fix changes.
+    pub(super) fn without_network(&mut self) {
+        self.query.network = false;
+        for account in &mut self.all {
+            if let Account::Own(live) = account {
+                live.without_network();
+            }
+        }
     }
 
     /// How many there are.

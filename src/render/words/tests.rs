@@ -56,7 +56,7 @@ variants!(FINDINGS, name_of_finding, FindingKind:
 variants!(REFUSALS, name_of_refusal, RefusalKind:
     OutOfReach PermissionUnknown NeedsProfile Unknown Unread NameTooLong RoleTaken ProfileTaken InstanceState ReservedRole
     ManagedElsewhere QuotaExceeded PolicyUnreadable CannotGrant UnfitDocument ChangedSince InUse NotCreatedByFix
-    ProfileNotDeleted; not Sample);
+    ProfileNotDeleted CutsOff EndpointServiceNotKnown; not Sample);
 
 variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
     TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkOnHost NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
@@ -642,6 +642,8 @@ fn refusals() -> Vec<RefusalKind> {
         samples.push(RefusalKind::NotCreatedByFix { thing, name: name() });
     }
     samples.push(RefusalKind::ProfileNotDeleted { profile: profile() });
+    samples.push(RefusalKind::CutsOff { target: INSTANCE.to_owned(), service: Service::Ssm });
+    samples.push(RefusalKind::EndpointServiceNotKnown { service: Service::Kms, partition: "aws-cn".to_owned() });
     samples
 }
 
