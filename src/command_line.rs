@@ -29,7 +29,11 @@ pub struct Command {
 enum Word {
     Text(OsString),
     /// What a variable of the shell holds, between these.
-    Variable { before: &'static str, name: &'static str, after: &'static str },
+    Variable {
+        before: &'static str,
+        name: &'static str,
+        after: &'static str,
+    },
 }
 
 impl Word {

@@ -56,7 +56,9 @@ pub enum CannotEmit {
         part: String,
     },
     /// The networks are of several Regions.
-    #[error("{language} describes the network of one Region at a time, and these are {regions}; give one of them with `--region`")]
+    #[error(
+        "{language} describes the network of one Region at a time, and these are {regions}; give one of them with `--region`"
+    )]
     SeveralRegions {
         /// The Regions.
         regions: String,

@@ -41,12 +41,8 @@ impl Accounts {
         given: GivenPolicies,
         snapshot: Option<Facts>,
     ) -> Result<Accounts, Stop> {
-        let query = Query {
-            preferences: resolved.preferences.name(),
-            given,
-            whole: true,
-            ..Query::of(&resolved.requirements)
-        };
+        let query =
+            Query { preferences: resolved.preferences.name(), given, whole: true, ..Query::of(&resolved.requirements) };
         let at_a_time = resolved.reach.concurrency;
         let mut accounts = Accounts { fleet: None, all: Vec::new(), query, at_a_time };
         let wanted = match (&resolved.source, snapshot) {

@@ -40,9 +40,9 @@ fn command(change: &NetworkChange, NetworkProposal { region, vpc, .. }: &Network
                 DnsAttribute::Hostnames => "--enable-dns-hostnames",
             })
         }
-        NetworkChange::EnablePrivateDns { endpoint } => in_region("modify-vpc-endpoint", region)
-            .option("--vpc-endpoint-id", endpoint)
-            .and("--private-dns-enabled"),
+        NetworkChange::EnablePrivateDns { endpoint } => {
+            in_region("modify-vpc-endpoint", region).option("--vpc-endpoint-id", endpoint).and("--private-dns-enabled")
+        }
         NetworkChange::CreateGroup { name } => in_region("create-security-group", region)
             .option("--vpc-id", vpc)
             .option("--group-name", name)

@@ -108,7 +108,8 @@ fn rule(names: &mut Names, created: &str, group: &Group, direction: Direction, p
         Peer::PrefixList(id) => ("prefix_list_id", quoted(id), id.clone()),
         Peer::PrefixListNamed(list) => {
             let label = label(names, "data.aws_ec2_managed_prefix_list", &[list]);
-            data = super::block(&format!("data \"aws_ec2_managed_prefix_list\" \"{label}\""), &[("name", quoted(list))]);
+            data =
+                super::block(&format!("data \"aws_ec2_managed_prefix_list\" \"{label}\""), &[("name", quoted(list))]);
             data.push('\n');
             ("prefix_list_id", format!("data.aws_ec2_managed_prefix_list.{label}.id"), list.clone())
         }

@@ -94,11 +94,7 @@ pub(super) fn apply(network: &mut Network, vpc: &str, change: &NetworkChange) {
             known(&mut network.endpoints).map(|all| all.insert(id.clone(), created));
             let tables = known(&mut network.route_tables).into_iter().flatten();
             for (_, table) in tables.filter(|(table, _)| route_tables.contains(table)) {
-                table.routes.push(Route {
-                    destination: list_id(name),
-                    target: Some(id.clone()),
-                    is_blackhole: false,
-                });
+                table.routes.push(Route { destination: list_id(name), target: Some(id.clone()), is_blackhole: false });
             }
         }
     }

@@ -154,7 +154,8 @@ impl<'a> OfVpc<'a> {
 
     /// The changes that open the ways of all these members, or those for which there are none.
     fn draft<'m>(&self, targets: &[&'m Member<'a>]) -> Result<Draft<'a>, Vec<(&'m Member<'a>, RefusalKind)>> {
-        let mut draft = Draft { network: self.network.clone(), vpc: self.vpc, changes: Vec::new(), places: self.places(targets) };
+        let mut draft =
+            Draft { network: self.network.clone(), vpc: self.vpc, changes: Vec::new(), places: self.places(targets) };
         let mut failed = Vec::new();
         for target in targets {
             let opened = target.wanted.iter().try_for_each(|service| draft.open(target, *service));
@@ -175,9 +176,7 @@ impl<'a> OfVpc<'a> {
         }
         // A later change may have closed what an earlier one opened.
         for target in targets {
-            let closed = target.wanted.iter().find_map(|service| {
-                not_open(&target.path(&draft.network, *service))
-            });
+            let closed = target.wanted.iter().find_map(|service| not_open(&target.path(&draft.network, *service)));
             failed.extend(closed.map(|why| (*target, why)));
         }
         if failed.is_empty() { Ok(draft) } else { Err(failed) }
@@ -396,7 +395,12 @@ impl Draft<'_> {
     }
 
     /// What lets traffic pass that a rule does not.
-    fn rule(&self, member: &Member<'_>, obstacle: &PathObstacle, service: Service) -> Result<NetworkChange, RefusalKind> {
+    fn rule(
+        &self,
+        member: &Member<'_>,
+        obstacle: &PathObstacle,
+        service: Service,
+    ) -> Result<NetworkChange, RefusalKind> {
         let stuck = || closed_by(obstacle, service);
         match obstacle {
             PathObstacle::Egress { groups, to, to_groups } => {

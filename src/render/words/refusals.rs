@@ -23,7 +23,9 @@ pub fn only_emitted(targets: &[&str]) -> String {
         [only] => format!("the network path of `{only}` is closed"),
         _ => format!("the network paths of {} targets are closed", targets.len()),
     };
-    format!("{whose}, and `fix` changes no network; print the changes with `--emit cli`, `terraform` or `cloudformation`")
+    format!(
+        "{whose}, and `fix` changes no network; print the changes with `--emit cli`, `terraform` or `cloudformation`"
+    )
 }
 
 /// A refusal in words.
