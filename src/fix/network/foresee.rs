@@ -125,6 +125,7 @@ fn endpoint(vpc: &str, service: &str, kind: &str) -> VpcEndpoint {
         kind: kind.to_owned(),
         state: "available".to_owned(),
         private_dns: false,
+        ip_address_type: None,
         subnets: Vec::new(),
         security_groups: Vec::new(),
         route_tables: Vec::new(),

@@ -405,8 +405,8 @@ impl Draft<'_> {
         match obstacle {
             PathObstacle::Egress { groups, to, to_groups } => {
                 let peer = match (to, to_groups.first()) {
-                    (FarSide::Endpoint(_), Some(group)) => Peer::Group(foresee::group_of(group)),
-                    (FarSide::Endpoint(endpoint), None) => self.list_of(member, endpoint, service).ok_or_else(stuck)?,
+                    (FarSide::Endpoints(_), Some(group)) => Peer::Group(foresee::group_of(group)),
+                    (FarSide::Endpoints(ids), None) => self.list_of(member, ids, service).ok_or_else(stuck)?,
                     (FarSide::PublicAddresses, _) => Peer::Cidr("0.0.0.0/0".to_owned()),
                 };
                 let group = foresee::group_of(groups.first().ok_or_else(stuck)?);
@@ -426,13 +426,14 @@ impl Draft<'_> {
     }
 
     /// The prefix list of a gateway endpoint.
-    fn list_of(&self, member: &Member<'_>, endpoint: &str, service: Service) -> Option<Peer> {
+    fn list_of(&self, member: &Member<'_>, endpoints: &[String], service: Service) -> Option<Peer> {
+        let endpoint = endpoints.first()?;
         if foresee::is_created(endpoint) {
             return Some(Peer::PrefixListNamed(format!("com.amazonaws.{}.{}", member.region, service.name())));
         }
         let tables = self.network.route_tables.known()?;
         let mut routes = tables.values().flat_map(|table| &table.routes);
-        let route = routes.find(|route| route.target.as_deref() == Some(endpoint))?;
+        let route = routes.find(|route| route.target.as_ref() == Some(endpoint))?;
         Some(Peer::PrefixList(route.destination.clone()))
     }
 
@@ -462,7 +463,9 @@ impl Draft<'_> {
 /// The rules out to created endpoints, whose addresses nobody knows before. None if anything else is not known.
 fn out_to_created(path: &Path) -> Option<Vec<NetworkChange>> {
     let rule = |why: &PathUnknown| match why {
-        PathUnknown::PartlyAllowed { groups, to: FarSide::Endpoint(endpoint) } if foresee::is_created(endpoint) => {
+        PathUnknown::PartlyAllowed { groups, to: FarSide::Endpoints(ids) }
+            if ids.iter().all(|id| foresee::is_created(id)) =>
+        {
             Some(NetworkChange::AllowHttps {
                 group: Group::Known(groups.first()?.clone()),
                 direction: Direction::Outbound,
