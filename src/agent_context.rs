@@ -262,7 +262,9 @@ fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource
             ENDPOINT_KEYS.iter().for_each(|key| context.set(key, Value::Absent));
             match addresses.as_slice() {
                 [address] => context.set("aws:SourceIp", Value::known(address)),
-                _ => context.set("aws:SourceIp", Value::Present(vec![Text::any()])),
+                [] => context.set("aws:SourceIp", Value::Present(vec![Text::any()])),
+                // A NAT gateway takes any of its addresses.
+                all => context.set("aws:SourceIp", Value::OneOf(all.iter().map(Text::known).collect())),
             }
         }
     }
@@ -438,6 +440,22 @@ mod tests {
         let needs = all(&requirements, &PLACE, Some(&arn));
         let need = needs.iter().find(|need| need.action == action).unwrap();
         for_need(&base(caller), caller, need, &[]).get(key).clone()
+    }
+
+    /// A NAT gateway may have several addresses, and a request comes from one of them.
+    #[test]
+    fn a_public_address_is_one_of_those_that_are_known() {
+        let (one, other) = ("198.51.100.1".to_owned(), "198.51.100.2".to_owned());
+        for (addresses, expected) in [
+            (vec![], Value::Present(vec![Text::any()])),
+            (vec![one.clone()], Value::known(&one)),
+            (vec![one.clone(), other.clone()], Value::OneOf(vec![Text::known(&one), Text::known(&other)])),
+        ] {
+            let sources = BTreeMap::from([("ssmmessages", RequestSource::Public(addresses))]);
+            let caller = Caller { sources: Some(&sources), ..caller(Organization::None) };
+            assert_eq!(value(&caller, "ssmmessages:OpenDataChannel", "aws:SourceIp"), expected);
+            assert_eq!(value(&caller, "ssmmessages:OpenDataChannel", "aws:SourceVpce"), Value::Absent);
+        }
     }
 
     /// Source: [AWS global condition context keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html),

@@ -28,8 +28,12 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
     Text(OsString),
-    /// What a variable of the shell holds.
-    Variable(&'static str),
+    /// What a variable of the shell holds, between these.
+    Variable {
+        before: &'static str,
+        name: &'static str,
+        after: &'static str,
+    },
 }
 
 impl Word {
@@ -83,8 +87,19 @@ impl Command {
     }
 
     /// An option whose value is in a variable of the shell.
-    pub fn option_from(mut self, name: &str, variable: &'static str) -> Command {
-        self.words.extend([Word::Text(name.into()), Word::Variable(variable)]);
+    pub fn option_from(self, name: &str, variable: &'static str) -> Command {
+        self.option_around(name, "", variable, "")
+    }
+
+    /// An option in whose value stands what a variable of the shell holds.
+    pub fn option_around(
+        mut self,
+        option: &str,
+        before: &'static str,
+        name: &'static str,
+        after: &'static str,
+    ) -> Command {
+        self.words.extend([Word::Text(option.into()), Word::Variable { before, name, after }]);
         self
     }
 
@@ -130,7 +145,15 @@ impl Display for Command {
             }
             match word {
                 Word::Text(text) => write_word(f, text.as_encoded_bytes())?,
-                Word::Variable(name) => write!(f, "\"${name}\"")?,
+                Word::Variable { before, name, after } => {
+                    let around = |f: &mut fmt::Formatter<'_>, text: &str| match text {
+                        "" => Ok(()),
+                        text => write_word(f, text.as_bytes()),
+                    };
+                    around(f, before)?;
+                    write!(f, "\"${name}\"")?;
+                    around(f, after)?;
+                }
             }
         }
         Ok(())

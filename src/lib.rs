@@ -15,8 +15,8 @@
 //! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, command_line, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
-//! | [`emit`] | fix, facts, command_line, unseen | changes as text for people whose roles live in code |
-//! | [`fix`] | diagnose, facts, needs, report | from facts to changes, a plain function |
+//! | [`emit`] | fix, facts, report, command_line, unseen | changes as text for people whose roles live in code |
+//! | [`fix`] | diagnose, facts, needs, network, report | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
 //! | [`diagnose`] | facts, needs, network, preferences, simulation, agent_context, report | facts to report, a plain function |
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |

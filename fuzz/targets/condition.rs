@@ -72,7 +72,7 @@ pub fn check(data: &[u8]) {
         all_known &= match &value {
             Value::Absent => true,
             Value::Present(texts) => texts.iter().all(|text| text.as_known().is_some()),
-            Value::Optional(_) | Value::Between(..) | Value::Unknowable => false,
+            Value::OneOf(_) | Value::Optional(_) | Value::Between(..) | Value::Unknowable => false,
         };
         context.set(key, value);
         let with = |facts: &oracle::Facts, values: &Option<Vec<&str>>| {

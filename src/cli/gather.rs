@@ -190,6 +190,11 @@ pub struct Live {
 }
 
 impl Live {
+    /// Leaves the network out from now on.
+    pub fn without_network(&mut self) {
+        self.query.network = false;
+    }
+
     /// Reads it.
     pub async fn read(&self) -> Facts {
         let progress = FleetProgress::start(1, self.connection.traffic().clone());

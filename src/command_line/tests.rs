@@ -216,6 +216,7 @@ fn no_value_is_taken_for_an_option_or_for_a_file_to_load() {
         (aws().option("--role-name", "-x"), "aws iam get-role --role-name=-x"),
         (aws().option("--role-name", "file://x"), "aws iam get-role --role-name ' file://x'"),
         (aws().option_from("--id", "association_id"), "aws iam get-role --id \"$association_id\""),
+        (aws().option_around("--x", "a=[{b=", "id", "}]"), "aws iam get-role --x 'a=[{b='\"$id\"'}]'"),
     ] {
         assert_eq!(command.to_string(), shown);
     }

@@ -37,19 +37,30 @@ pub fn report(paths: &[Path], demand: Demand<'_>) -> NetworkReport {
 
 /// One finding for each distinct cause.
 pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
-    let mut closed: Vec<(&PathObstacle, Vec<Service>)> = Vec::new();
+    let mut closed: Vec<(PathObstacle, Vec<Service>)> = Vec::new();
     let mut unknown: Vec<(&PathUnknown, Vec<Service>)> = Vec::new();
     for path in paths {
         match path.decision {
             Decision::Open => {}
             // Whatever else is not known does not matter.
-            Decision::Closed => causes(path).for_each(|obstacle| add(&mut closed, obstacle, path.service)),
-            Decision::Unknown => path.unknowns.iter().for_each(|why| add(&mut unknown, why, path.service)),
+            Decision::Closed => causes(path).for_each(|cause| {
+                match closed.iter_mut().find_map(|(known, services)| known.joins(cause).then_some(services)) {
+                    Some(services) if services.contains(&path.service) => {}
+                    Some(services) => services.push(path.service),
+                    None => closed.push((cause.clone(), vec![path.service])),
+                }
+            }),
+            Decision::Unknown => {
+                path.unknowns.iter().for_each(|why| match unknown.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, services)) => services.push(path.service),
+                    None => unknown.push((why, vec![path.service])),
+                })
+            }
         }
     }
     let closed = closed.into_iter().map(|(obstacle, services)| {
         let weight = weight(&services, demand);
-        FindingKind::PathClosed { obstacle: obstacle.clone(), services, weight }
+        FindingKind::PathClosed { obstacle, services, weight }
     });
     let unknown = unknown.into_iter().map(|(why, services)| {
         // A connected agent proves the paths that it needs for that.
@@ -70,13 +81,6 @@ fn causes(path: &Path) -> impl Iterator<Item = &PathObstacle> {
     };
     let has_endpoint = path.obstacles.iter().any(is_dns);
     path.obstacles.iter().filter(move |obstacle| !has_endpoint || !lacks_way(obstacle))
-}
-
-fn add<'a, T: PartialEq>(causes: &mut Vec<(&'a T, Vec<Service>)>, cause: &'a T, service: Service) {
-    match causes.iter_mut().find(|(known, _)| *known == cause) {
-        Some((_, services)) => services.push(service),
-        None => causes.push((cause, vec![service])),
-    }
 }
 
 fn connects(service: Service) -> bool {

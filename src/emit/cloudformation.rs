@@ -1,14 +1,16 @@
 //! Changes as a CloudFormation template.
 
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::document::{escaped, object};
-use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
+use super::{Call, CannotEmit, Names, calls, inline_policy, of_one_region, trust_policy};
 use crate::facts::PolicyText;
-use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
 use iam_eval::arn::Arn;
 
 const LANGUAGE: &str = "CloudFormation";
@@ -29,20 +31,24 @@ const POLICY: &str = "A policy printed by ssm-profile. Deploy it with the capabi
 ///
 /// # Errors
 /// If a document is no JSON object, repeats a key, or holds what CloudFormation acts on: a `null`, a key such as `Ref`
-/// or `Fn::Sub`, a [dynamic reference](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html).
-pub fn cloudformation(changes: &[Change]) -> Result<String, CannotEmit> {
+/// or `Fn::Sub`, a [dynamic reference](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html). If the
+/// networks are of several Regions, since a stack is of one.
+pub fn cloudformation(changes: &[Change], proposals: &[NetworkProposal]) -> Result<String, CannotEmit> {
+    of_one_region(proposals, LANGUAGE)?;
     let calls = calls(changes);
     let mut stack = Stack::new(&calls);
     for call in &calls {
         stack.add(call, &calls)?;
     }
+    proposals.iter().for_each(|proposal| stack.network(proposal));
     if stack.resources.0.is_empty() {
         let note = "This template creates nothing, and CloudFormation refuses a template without resources: \
                     make the changes in your own.";
         stack.metadata.by_hand.insert(0, note.to_owned());
     }
-    let metadata = Some(stack.metadata).filter(|metadata| !metadata.by_hand.is_empty());
-    write(&Template { metadata, ..Template::new(CHANGES, stack.resources) })
+    let is_said = |metadata: &Metadata| !(metadata.by_hand.is_empty() && metadata.notes.is_empty());
+    let metadata = Some(stack.metadata).filter(is_said);
+    write(&Template { metadata, parameters: stack.parameters, ..Template::new(CHANGES, stack.resources) })
 }
 
 /// A customer managed policy called `name` as a whole template with one `AWS::IAM::ManagedPolicy`.
@@ -66,18 +72,23 @@ struct Template<'a> {
     description: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Metadata>,
+    #[serde(skip_serializing_if = "Ordered::is_empty")]
+    parameters: Ordered<network::Parameter>,
     resources: Ordered<Resource<'a>>,
 }
 
 impl<'a> Template<'a> {
     fn new(description: &'static str, resources: Ordered<Resource<'a>>) -> Template<'a> {
-        Template { version: "2010-09-09", description, metadata: None, resources }
+        Template { version: "2010-09-09", description, metadata: None, parameters: Ordered::default(), resources }
     }
 }
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     by_hand: Vec<String>,
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     documents: Ordered<Box<RawValue>>,
@@ -148,6 +159,7 @@ enum Properties<'a> {
         managed_policy_name: &'a str,
         policy_document: Box<RawValue>,
     },
+    Network(network::Properties<'a>),
 }
 
 #[derive(Serialize)]
@@ -164,8 +176,8 @@ struct Tag {
     value: &'static str,
 }
 
-/// The name of a role: as it is, or of a resource of the same template.
-#[derive(Serialize)]
+/// A name or an id: as it is, or that of a resource or parameter of the same template.
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 enum Name<'a> {
     Literal(&'a str),
@@ -183,6 +195,7 @@ struct Stack<'a> {
     roles: BTreeMap<&'a Arn, String>,
     /// The profiles that are created here.
     profiles: BTreeSet<&'a Arn>,
+    parameters: Ordered<network::Parameter>,
     resources: Ordered<Resource<'a>>,
     metadata: Metadata,
 }

@@ -4,6 +4,7 @@
 
 mod cloudformation;
 mod document;
+mod network;
 mod shell;
 mod terraform;
 
@@ -12,7 +13,8 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::facts::PolicyText;
-use crate::fix::{Change, State, Thing};
+use crate::fix::{Change, NetworkProposal, State, Thing};
+use crate::unseen::is_unseen;
 use iam_eval::arn::Arn;
 
 pub use cloudformation::{cloudformation, policy_cloudformation};
@@ -53,6 +55,38 @@ pub enum CannotEmit {
         /// What CloudFormation acts on.
         part: String,
     },
+    /// The networks are of several Regions.
+    #[error(
+        "{language} describes the network of one Region at a time, and these are {regions}; give one of them with `--region`"
+    )]
+    SeveralRegions {
+        /// The Regions.
+        regions: String,
+        /// The language.
+        language: &'static str,
+    },
+}
+
+fn of_one_region(proposals: &[NetworkProposal], language: &'static str) -> Result<(), CannotEmit> {
+    let regions: BTreeSet<&str> = proposals.iter().map(|proposal| proposal.region.as_str()).collect();
+    if regions.len() <= 1 {
+        return Ok(());
+    }
+    let regions: Vec<String> = regions.into_iter().map(|region| format!("`{region}`")).collect();
+    Err(CannotEmit::SeveralRegions { regions: regions.join(", "), language })
+}
+
+/// A sentence that is one line, whatever names it holds.
+fn one_line(sentence: &str) -> String {
+    let mut line = String::with_capacity(sentence.len());
+    for character in sentence.chars() {
+        if is_unseen(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// A change, taken apart by the AWS call that makes it.

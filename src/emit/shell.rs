@@ -1,14 +1,16 @@
 //! Changes as commands of the AWS CLI.
 
+mod network;
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::document::{compact, escaped};
-use super::{Call, calls};
+use super::{Call, calls, one_line};
 use crate::command_line::Command;
 use crate::facts::PolicyText;
-use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
 use iam_eval::arn::Arn;
 
 /// Without an empty pager, version 2 of the AWS CLI stops at the first answer and waits for a key.
@@ -22,11 +24,12 @@ const PAUSE: &str = "# EC2 learns of a new instance profile some seconds later t
 /// The changes as a POSIX shell script, in their order.
 ///
 /// The commands act on the account and partition of the caller's credentials; only those of EC2 name their Region.
+/// What has an id only once it is created is kept in a variable of the shell.
 /// A document that is JSON stands on one line, with rare characters as JSON escapes; any other text as it is.
 ///
 /// Sources: the [AWS CLI reference](https://docs.aws.amazon.com/cli/latest/reference/iam/), and
 /// [DescribeIamInstanceProfileAssociations](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeIamInstanceProfileAssociations.html).
-pub fn shell(changes: &[Change]) -> String {
+pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
     let (mut script, mut created) = (HEADER.to_owned(), BTreeSet::new());
     for call in calls(changes) {
         if let Call::CreateProfile { profile } = call {
@@ -40,6 +43,7 @@ pub fn shell(changes: &[Change]) -> String {
         }
         script.push_str(&lines(&call));
     }
+    script.extend(proposals.iter().map(network::lines));
     script
 }
 
@@ -114,6 +118,11 @@ fn look_up(instance: &str, region: &str) -> String {
 /// JSON, because the shorthand syntax gives a meaning to a comma, which a profile's name may have.
 fn specification(profile: &Arn) -> String {
     json!({ "Arn": profile.to_string() }).to_string()
+}
+
+/// A comment that is one line, whatever names it holds.
+fn comment(sentence: &str) -> String {
+    format!("# {}.\n", one_line(sentence))
 }
 
 fn tag() -> String {

@@ -1,10 +1,12 @@
 //! Changes as Terraform configuration.
 
+mod network;
+
 use std::collections::BTreeMap;
 
 use super::document::object;
-use super::{Call, CannotEmit, Names, calls, inline_policy, trust_policy};
-use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change};
+use super::{Call, CannotEmit, Names, calls, inline_policy, of_one_region, one_line, trust_policy};
+use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
 use crate::unseen::is_unseen;
 use iam_eval::arn::Arn;
 
@@ -24,13 +26,18 @@ const HEADER: &str = "# What `ssm-profile` would change. Read it before you appl
 /// [aws_iam_instance_profile](https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_instance_profile).
 ///
 /// # Errors
-/// If a document is no JSON object, or repeats a key: the provider refuses the one and drops a member of the other.
-pub fn terraform(changes: &[Change]) -> Result<String, CannotEmit> {
+/// If a document is no JSON object, or repeats a key: the provider refuses the one and drops a member of the other. If the networks
+/// are of several Regions, since a provider is of one.
+pub fn terraform(changes: &[Change], proposals: &[NetworkProposal]) -> Result<String, CannotEmit> {
+    of_one_region(proposals, LANGUAGE)?;
     let calls = calls(changes);
     let mut configuration = Configuration::new(&calls);
     let mut blocks = vec![HEADER.to_owned()];
     for call in &calls {
         blocks.extend(configuration.block(call)?);
+    }
+    for proposal in proposals {
+        blocks.extend(network::blocks(&mut configuration.names, proposal));
     }
     Ok(blocks.join("\n"))
 }
@@ -185,15 +192,11 @@ fn adopt(role: &Arn, name: &str, label: &str) -> String {
 
 /// A comment that is one line, whatever names it holds.
 fn by_hand(sentence: &str) -> String {
-    let mut comment = "# By hand: ".to_owned();
-    for character in sentence.chars() {
-        if is_unseen(character) {
-            comment.extend(character.escape_default());
-        } else {
-            comment.push(character);
-        }
-    }
-    comment + ".\n"
+    comment(&format!("By hand: {sentence}"))
+}
+
+fn comment(sentence: &str) -> String {
+    format!("# {}.\n", one_line(sentence))
 }
 
 fn resource(kind: &str, label: &str, arguments: &[(&str, String)]) -> String {

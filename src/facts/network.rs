@@ -142,7 +142,7 @@ pub struct PrimaryInterface {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Vpc {
-    /// Its IPv4 CIDR blocks.
+    /// Its IPv4 CIDR blocks, the primary one first.
     pub cidrs: Vec<String>,
     /// Its DHCP options; `default` if it has none.
     pub dhcp_options: Option<String>,
@@ -288,6 +288,9 @@ pub struct VpcEndpoint {
     pub state: String,
     /// Whether the service's public name leads to it.
     pub private_dns: bool,
+    /// `ipv4`, `ipv6` or `dualstack`, where EC2 says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<String>,
     /// The subnets of an interface endpoint.
     pub subnets: Vec<String>,
     /// The security groups of an interface endpoint.

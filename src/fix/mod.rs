@@ -8,6 +8,7 @@ mod draft;
 mod foresee;
 mod genuine;
 pub mod grant;
+mod network;
 pub mod owner;
 mod plan;
 pub mod quota;
@@ -18,6 +19,7 @@ mod standing;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
 pub use genuine::{NotOfAFix, of_a_fix};
+pub use network::{Group, NetworkChange, NetworkPlan, NetworkProposal, Peer, propose};
 pub use owner::is_ours;
 pub use plan::{Lookups, Options, Plan, lookups, mending, plan};
 pub use record::{Reach, Record, Status, Step};

@@ -13,7 +13,7 @@ use super::refusal::{Refusal, RefusalKind};
 use super::{Change, Thing, foresee};
 use crate::diagnose::{Judge, diagnose};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
-use crate::needs::Requirements;
+use crate::needs::{NetworkCheck, Requirements};
 use crate::report::{Finding, Outcome, Report, Severity, Verdict};
 
 /// How to fix, as the user wants it.
@@ -54,11 +54,15 @@ pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: 
 
 /// The same where the facts are judged already: `before` has a result for each subject, in their order.
 pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
-    let settled = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped);
+    // No change of a role opens a network path.
+    let settled = |outcome: &Outcome| {
+        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || outcome.lacks_only_network()
+    };
     let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !settled(outcome));
     let lacking: Vec<usize> = not_ready.map(|(index, _)| index).collect();
+    let requirements = Requirements { network: NetworkCheck::Off, ..requirements.clone() };
     let mut planner = Planner {
-        requirements,
+        requirements: &requirements,
         options,
         now,
         foreseen: facts.clone(),

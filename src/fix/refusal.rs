@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Thing;
 use crate::facts::{Association, Instance, Subject, Unreadable};
-use crate::report::{Code, DocumentName, Finding, Severity};
+use crate::report::{Code, DocumentName, Finding, Service, Severity};
 
 /// Why nothing is changed for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -128,6 +128,10 @@ pub enum RefusalKind {
     NotCreatedByFix { thing: ThingKind, name: String },
     /// The backup says that a profile was taken from an instance, which a fix does only if it was deleted.
     ProfileNotDeleted { profile: String },
+    /// The endpoint that would be created leads the name of the service past this other instance's way.
+    CutsOff { target: String, service: Service },
+    /// The name of the endpoint service is not known in this partition.
+    EndpointServiceNotKnown { service: Service, partition: String },
 
     /// For tests of what shows refusals, whatever they say.
     #[cfg(test)]
@@ -209,11 +213,12 @@ impl Refusal {
             | RefusalKind::Unknown { .. }
             | RefusalKind::Unread { .. }
             | RefusalKind::PolicyUnreadable { .. }
-            | RefusalKind::CannotGrant { .. } => Reason::Unknown,
+            | RefusalKind::CannotGrant { .. }
+            | RefusalKind::EndpointServiceNotKnown { .. } => Reason::Unknown,
             RefusalKind::NameTooLong { .. } | RefusalKind::RoleTaken { .. } | RefusalKind::ProfileTaken { .. } => {
                 Reason::NameTaken
             }
-            RefusalKind::InstanceState { .. } => Reason::OutOfReach,
+            RefusalKind::InstanceState { .. } | RefusalKind::CutsOff { .. } => Reason::OutOfReach,
             RefusalKind::ReservedRole { .. } => Reason::ReservedRole,
             RefusalKind::ManagedElsewhere { .. } => Reason::ManagedElsewhere,
             RefusalKind::QuotaExceeded { .. } => Reason::QuotaExceeded,

@@ -40,6 +40,9 @@ struct Interface {
 pub(super) fn leg(place: &Place<'_>, endpoint: Endpoint<'_>) -> Leg {
     let source = Source::Endpoint { endpoint: endpoint.id.to_owned(), address: place.interface.private_ip.clone() };
     let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
+    if endpoint.endpoint.ip_address_type.as_deref() == Some("ipv6") {
+        return leg.unless(PathUnknown::Ipv6Endpoint { endpoint: endpoint.id.to_owned() });
+    }
     let groups = match groups_of(place, endpoint) {
         Ok(groups) => groups,
         Err(unknown) => return leg.unless(unknown),
@@ -102,7 +105,7 @@ fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg 
         Allowed::All => Leg::default(),
         // There is nothing in part of a single address.
         Allowed::Nothing | Allowed::Part => Leg::closed(PathObstacle::Ingress {
-            endpoint: endpoint.id.to_owned(),
+            endpoints: vec![endpoint.id.to_owned()],
             groups: groups.to_vec(),
             from: Some(address.to_owned()),
             from_groups: own.clone(),
@@ -112,7 +115,11 @@ fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg 
 }
 
 fn egress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String], addresses: &Addresses) -> Leg {
-    groups::egress(place, Peer { addresses, groups, prefix_list: None }, FarSide::Endpoint(endpoint.id.to_owned()))
+    groups::egress(
+        place,
+        Peer { addresses, groups, prefix_list: None },
+        FarSide::Endpoints(vec![endpoint.id.to_owned()]),
+    )
 }
 
 /// The interfaces of an endpoint; where they were not read, its subnets say where they are.
@@ -209,7 +216,7 @@ pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Opt
     });
     let addresses = listed.unwrap_or_else(|| public_addresses(place));
     let peer = Peer { addresses: &addresses, groups: &[], prefix_list: Some(&route.destination) };
-    leg.needs(groups::egress(place, peer, FarSide::Endpoint(id)));
+    leg.needs(groups::egress(place, peer, FarSide::Endpoints(vec![id])));
     leg.needs(lets_out(place, &place.interface.subnet, &OtherSide::public(&addresses)));
     Some(leg)
 }

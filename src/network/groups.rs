@@ -82,6 +82,16 @@ pub(super) fn allow_nothing(place: &Place<'_>, groups: &[String], direction: Dir
     !groups.is_empty() && groups.iter().all(|id| known.get(id).is_some_and(|group| !allows(group)))
 }
 
+/// Whether the security groups may let TCP 443 out over IPv6.
+pub(super) fn may_let_out_ipv6(place: &Place<'_>, groups: &[String]) -> bool {
+    let Some(known) = place.network.security_groups.known() else { return true };
+    let may = |rule: &GroupRule| {
+        let names_ipv6 = rule.cidrs.iter().any(|cidr| cidr.contains(':'));
+        is_of_https(rule) && (names_ipv6 || !rule.prefix_lists.is_empty() || !rule.groups.is_empty())
+    };
+    groups.iter().any(|id| known.get(id).is_none_or(|group| group.egress.iter().any(may)))
+}
+
 /// The addresses that a rule names, and what of it is not known.
 fn sources(network: &Network, rule: &GroupRule) -> (Addresses, Vec<PathUnknown>) {
     let (mut addresses, mut unknowns) = (Addresses::default(), Vec::new());

@@ -1,20 +1,50 @@
 //! Where the name of a service leads: to an endpoint, or to public addresses
 //! ([private DNS](https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html)).
 
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
 use super::endpoint::{self, Endpoint};
 use super::leg::{Leg, either};
-use super::{Place, public, read, routes};
+use super::{Place, groups, public, read, routes};
 use crate::facts::{Fact, VpcDns};
 use crate::report::{DnsAttribute, PathObstacle, PathUnknown, Service};
 
-/// What the names of endpoint services begin with. Some of those in China have the prefix `cn`, and which differs by Region and
-/// over time.
-const PREFIXES: [&str; 2] = ["com.amazonaws", "cn.com.amazonaws"];
-
 const AMAZON: &str = "AmazonProvidedDNS";
 
+/// The addresses at which the name servers of Amazon answer in each VPC
+/// ([Amazon DNS](https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html#AmazonDNS)).
+const AMAZON_ADDRESSES: [&str; 2] = ["169.254.169.253", "fd00:ec2::253"];
+
 /// The way to a service, wherever its name leads.
+///
+/// The agent takes the names of IPv4 unless its configuration has `UseDualStackEndpoint`, which nobody sees
+/// ([agent settings](https://github.com/aws/amazon-ssm-agent/blob/mainline/README.md)).
 pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
+    let leg = over_ipv4(place, service);
+    if !leg.is_closed() || !may_be_open_over_ipv6(place, service) {
+        return leg;
+    }
+    let closed_by = leg.obstacles.clone();
+    leg.perhaps(PathUnknown::DualStack { closed_by })
+}
+
+/// Whether there may be a way over IPv6: a route out, or an endpoint that has addresses of both kinds.
+fn may_be_open_over_ipv6(place: &Place<'_>, service: Service) -> bool {
+    if !place.interface.has_ipv6 || !groups::may_let_out_ipv6(place, &place.interface.security_groups) {
+        return false;
+    }
+    let routed = routes::table_of(place, &place.interface.subnet).is_ok_and(|table| table.leads_out_over_ipv6(place));
+    let mut endpoints = place.network.endpoints.known().into_iter().flat_map(|all| all.values());
+    let dual_stack = endpoints.any(|endpoint| {
+        let of_ipv6 = endpoint.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4");
+        of_ipv6 && endpoint.vpc == place.vpc && is_of_service(&endpoint.service, place, service)
+    });
+    routed || dual_stack
+}
+
+fn over_ipv4(place: &Place<'_>, service: Service) -> Leg {
     if let Some(unknown) = shared_subnet(place) {
         return Leg::unknown(unknown);
     }
@@ -26,7 +56,7 @@ pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
         Err(unknown) => return Leg::unknown(unknown),
     };
     let of_vpc = |endpoint: &Endpoint<'_>| endpoint.endpoint.vpc == place.vpc;
-    let of_service = |endpoint: &Endpoint<'_>| is_of_service(&endpoint.endpoint.service, place.region, service);
+    let of_service = |endpoint: &Endpoint<'_>| is_of_service(&endpoint.endpoint.service, place, service);
     let endpoints = endpoints.filter(of_vpc).filter(of_service);
     let (interfaces, gateways): (Vec<_>, Vec<_>) =
         endpoints.partition(|endpoint| endpoint.endpoint.kind.eq_ignore_ascii_case("Interface"));
@@ -40,11 +70,14 @@ pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
     }
 }
 
-/// Whether it is the name of the endpoint service of a service.
-fn is_of_service(name: &str, region: &str, service: Service) -> bool {
+/// Whether it is the name of the endpoint service of a service. It begins with `com.amazonaws` or with the suffix of host names the other
+/// way round, and which differs by partition, Region, service and over time
+/// ([as the AWS CDK knows them](https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts)).
+fn is_of_service(name: &str, place: &Place<'_>, service: Service) -> bool {
     let prefix = name.strip_suffix(service.name()).and_then(|rest| rest.strip_suffix('.'));
-    let prefix = prefix.and_then(|rest| rest.strip_suffix(region)).and_then(|rest| rest.strip_suffix('.'));
-    prefix.is_some_and(|prefix| PREFIXES.contains(&prefix))
+    let prefix = prefix.and_then(|rest| rest.strip_suffix(place.region)).and_then(|rest| rest.strip_suffix('.'));
+    let reversed = || dns_suffix(place.partition).rsplit('.');
+    prefix.is_some_and(|prefix| prefix == "com.amazonaws" || prefix.split('.').eq(reversed()))
 }
 
 /// A subnet of another account, in whose VPC only that account sees the endpoints
@@ -77,7 +110,14 @@ fn own_name_servers(place: &Place<'_>) -> Option<PathUnknown> {
     };
     let Some(options) = options else { return not_seen(id, "ec2:DescribeDhcpOptions") };
     let servers = &options.name_servers;
-    let own = servers.iter().any(|server| server != AMAZON);
+    let base = vpc.cidrs.first().and_then(|cidr| cidr.parse::<Ipv4Net>().ok());
+    // The block that the VPC was made with, plus two.
+    let of_vpc = base.and_then(|net| net.network().to_bits().checked_add(2)).map(Ipv4Addr::from_bits);
+    let is_amazon = |server: &String| {
+        let is_of_vpc = of_vpc.is_some_and(|address| server.parse() == Ok(address));
+        server == AMAZON || AMAZON_ADDRESSES.contains(&server.as_str()) || is_of_vpc
+    };
+    let own = !servers.iter().all(is_amazon);
     own.then(|| PathUnknown::OwnNameServers { dhcp_options: id.to_owned(), name_servers: servers.clone() })
 }
 

@@ -52,20 +52,26 @@ fn by_routes(place: &Place<'_>, addresses: &Addresses) -> Leg {
 }
 
 fn no_route(table: Table<'_>, subnet: &str) -> PathObstacle {
+    let has_default = table.has_default();
     let (table, subnet) = (table.id.to_owned(), subnet.to_owned());
-    PathObstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None }
+    PathObstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None, has_default }
 }
 
 /// That the subnet of a NAT gateway has no route to an internet gateway; the VPC has one at most.
 fn no_way_out(place: &Place<'_>, table: Table<'_>, subnet: &str, nat: &str) -> PathObstacle {
-    let mut gateways = place.network.internet_gateways.known().into_iter().flatten();
-    let own = gateways.find(|(_, vpcs)| vpcs.iter().any(|vpc| vpc == place.vpc));
     PathObstacle::NoRoute {
         table: table.id.to_owned(),
         subnet: subnet.to_owned(),
         nat_gateway: Some(nat.to_owned()),
-        internet_gateway: own.map(|(id, _)| id.clone()),
+        internet_gateway: attached_gateway(place),
+        has_default: table.has_default(),
     }
+}
+
+fn attached_gateway(place: &Place<'_>) -> Option<String> {
+    let mut gateways = place.network.internet_gateways.known().into_iter().flatten();
+    let own = gateways.find(|(_, vpcs)| vpcs.iter().any(|vpc| vpc == place.vpc));
+    own.map(|(id, _)| id.clone())
 }
 
 /// An internet gateway translates for interfaces that have a public IPv4 address
@@ -82,12 +88,12 @@ fn through_own_address(place: &Place<'_>, table: Table<'_>, gateway: &str) -> Le
         let (table, gateway) = (table.id.to_owned(), gateway.to_owned());
         leg.obstacles.push(PathObstacle::NoPublicAddress { table, gateway });
     }
-    leg.needs(attached(place, gateway));
+    leg.needs(attached(place, table, gateway));
     leg.needs(public_access(place, &[&place.interface.subnet], Via::InternetGateway));
     leg
 }
 
-fn attached(place: &Place<'_>, gateway: &str) -> Leg {
+fn attached(place: &Place<'_>, table: Table<'_>, gateway: &str) -> Leg {
     match read(&place.network.internet_gateways) {
         Err(unknown) => Leg::unknown(unknown),
         Ok(gateways) => {
@@ -95,8 +101,11 @@ fn attached(place: &Place<'_>, gateway: &str) -> Leg {
             match vpcs.is_some_and(|vpcs| vpcs.iter().any(|vpc| vpc == place.vpc)) {
                 true => Leg::default(),
                 false => Leg::closed(PathObstacle::InternetGatewayDetached {
+                    table: table.id.to_owned(),
                     gateway: gateway.to_owned(),
                     vpc: place.vpc.to_owned(),
+                    attached: attached_gateway(place),
+                    other_vpc: vpcs.and_then(|vpcs| vpcs.first()).cloned(),
                 }),
             }
         }
@@ -148,7 +157,7 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
             Target::Local => {}
             Target::InternetGateway(gateway) => {
                 gateways.push(gateway.to_owned());
-                let mut out = attached(place, gateway);
+                let mut out = attached(place, table, gateway);
                 if nat.is_private {
                     // An internet gateway drops the traffic of a private NAT gateway.
                     out.obstacles.push(PathObstacle::PrivateNatGateway { gateway: id.to_owned() });

@@ -16,6 +16,26 @@ pub(super) struct Table<'a> {
     pub(super) table: &'a RouteTable,
 }
 
+impl Table<'_> {
+    /// Whether it has a default route, wherever that leads: there is one of a destination at most.
+    pub(super) fn has_default(self) -> bool {
+        self.table.routes.iter().any(|route| route.destination == "0.0.0.0/0")
+    }
+
+    /// Whether a route over IPv6 leads out of the VPC, or may.
+    pub(super) fn leads_out_over_ipv6(self, place: &Place<'_>) -> bool {
+        let outward = |route: &&Route| {
+            !matches!(target(route), Target::Local | Target::Blackhole) && !is_of_gateway_endpoint(place, route)
+        };
+        let of_ipv6 = |route: &Route| match route.destination.starts_with("pl-") {
+            true => prefix_list(place.network, &route.destination)
+                .map_or(true, |list| list.iter().any(|cidr| cidr.contains(':'))),
+            false => route.destination.contains(':'),
+        };
+        self.table.routes.iter().filter(outward).any(of_ipv6)
+    }
+}
+
 /// The route table of a subnet: the one that is associated with it, else the main one of the VPC.
 pub(super) fn table_of<'a>(place: &Place<'a>, subnet: &str) -> Result<Table<'a>, PathUnknown> {
     let tables = read(&place.network.route_tables)?.into_iter().flatten();

@@ -544,6 +544,17 @@ impl Finding {
         self.severity() == Severity::Error || self.leaves_unknown()
     }
 
+    /// Whether it is of the network path, which no change of a role opens.
+    pub fn is_of_network(&self) -> bool {
+        matches!(
+            self.kind,
+            FindingKind::PathClosed { .. }
+                | FindingKind::PathNotKnown { .. }
+                | FindingKind::EndpointPolicyBlocks { .. }
+                | FindingKind::EndpointPolicyUnknown { .. }
+        )
+    }
+
     /// Whether it says that something could not be read or found, rather than what was read.
     pub fn is_failure(&self) -> bool {
         matches!(self.code(), Code::AccessDenied | Code::AwsError | Code::InstanceNotFound)

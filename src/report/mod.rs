@@ -135,6 +135,17 @@ pub struct Outcome {
     pub not_checked: Shared<Vec<NotChecked>>,
 }
 
+impl Outcome {
+    /// Whether nothing but the network path keeps it from being ready.
+    pub fn lacks_only_network(&self) -> bool {
+        let denied = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;
+        let decides = self.findings.iter().filter(|finding| finding.decides());
+        decides.clone().next().is_some()
+            && decides.clone().all(|finding| finding.is_of_network())
+            && !self.permissions.iter().any(denied)
+    }
+}
+
 /// An instance, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstanceSummary {

@@ -90,8 +90,8 @@ pub enum Via {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FarSide {
-    /// A VPC endpoint, by its id.
-    Endpoint(String),
+    /// VPC endpoints, by their ids.
+    Endpoints(Vec<String>),
     /// The public addresses of AWS, which are not known one by one.
     PublicAddresses,
 }
@@ -166,19 +166,32 @@ pub enum DnsAttribute {
 pub enum PathObstacle {
     /// No rule of the instance's security groups lets its connections out.
     Egress { groups: Vec<String>, to: FarSide, to_groups: Vec<String> },
-    /// No rule of the endpoint's security groups lets them in.
-    Ingress { endpoint: String, groups: Vec<String>, from: Option<String>, from_groups: Vec<String> },
+    /// No rule of the endpoints' security groups lets them in.
+    Ingress { endpoints: Vec<String>, groups: Vec<String>, from: Option<String>, from_groups: Vec<String> },
     /// A network ACL does not let all of the traffic that is needed pass.
     NetworkAcl { rule: AclRule },
     /// The route table of the subnet has no route that leads there. `nat_gateway` is the one that stands in the subnet and needs it,
-    /// `internet_gateway` the one that it could lead to.
-    NoRoute { table: String, subnet: String, nat_gateway: Option<String>, internet_gateway: Option<String> },
+    /// `internet_gateway` the one that it could lead to; `has_default` says whether there is a default route that leads elsewhere.
+    NoRoute {
+        table: String,
+        subnet: String,
+        nat_gateway: Option<String>,
+        internet_gateway: Option<String>,
+        has_default: bool,
+    },
     /// What the route leads to is gone.
     Blackhole { table: String, subnet: String, destination: String, target: Option<String> },
     /// The route leads to an internet gateway, and the instance has no public address.
     NoPublicAddress { table: String, gateway: String },
-    /// The internet gateway is not attached to the VPC.
-    InternetGatewayDetached { gateway: String, vpc: String },
+    /// The internet gateway of the route is not attached to the VPC. `attached` is the one that is, `other_vpc` the VPC that the
+    /// gateway is attached to, where known.
+    InternetGatewayDetached {
+        table: String,
+        gateway: String,
+        vpc: String,
+        attached: Option<String>,
+        other_vpc: Option<String>,
+    },
     /// The NAT gateway does not work; without a state it does not exist.
     NatGateway { gateway: String, state: Option<String> },
     /// The NAT gateway is private, and the internet gateway behind it drops what comes from one.
@@ -200,6 +213,29 @@ impl PathObstacle {
             PathObstacle::Ingress { from, .. } => *from = None,
             PathObstacle::NetworkAcl { rule } => rule.of_any_instance(),
             _ => {}
+        }
+    }
+
+    /// Whether it is the same cause as another, which closes the way to other endpoints; then it speaks of these too.
+    pub fn joins(&mut self, other: &PathObstacle) -> bool {
+        let mut alone = other.clone();
+        let Some(more) = alone.endpoints().map(std::mem::take) else { return self == other };
+        let Some(own) = self.endpoints().map(std::mem::take) else { return false };
+        let same = *self == alone;
+        if let Some(endpoints) = self.endpoints() {
+            *endpoints = own;
+            let new: Vec<String> = more.into_iter().filter(|id| same && !endpoints.contains(id)).collect();
+            endpoints.extend(new);
+        }
+        same
+    }
+
+    /// The endpoints that it names, where one cause may be that of several.
+    fn endpoints(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            PathObstacle::Ingress { endpoints, .. }
+            | PathObstacle::Egress { to: FarSide::Endpoints(endpoints), .. } => Some(endpoints),
+            _ => None,
         }
     }
 
@@ -241,6 +277,8 @@ pub enum PathUnknown {
     SharedSubnet { subnet: String, owner: String },
     /// The instance has no IPv4 address.
     Ipv6Only,
+    /// The way over IPv4 is closed, and one over IPv6 may be open, which the agent takes if it is told to.
+    DualStack { closed_by: Vec<PathObstacle> },
     /// A NAT gateway of several zones, which has no subnet.
     RegionalNatGateway { gateway: String },
     /// The NAT gateway is not ready yet.
@@ -249,6 +287,8 @@ pub enum PathUnknown {
     EndpointState { endpoint: String, state: String },
     /// Only some of the interfaces of the endpoint can be reached, and the name leads to any of them.
     SomeOfEndpoint { endpoint: String, closed_by: Vec<PathObstacle> },
+    /// The endpoint has IPv6 addresses only.
+    Ipv6Endpoint { endpoint: String },
     /// Nothing tells where the interfaces of the endpoint are.
     EndpointAddresses { endpoint: String },
     /// The name leads to an endpoint or past it, and these ways differ.
@@ -274,7 +314,7 @@ impl PathUnknown {
     pub fn of_any_instance(&mut self) {
         match self {
             PathUnknown::NetworkAcl { rule } => rule.of_any_instance(),
-            PathUnknown::SomeOfEndpoint { closed_by, .. } => {
+            PathUnknown::SomeOfEndpoint { closed_by, .. } | PathUnknown::DualStack { closed_by } => {
                 closed_by.iter_mut().for_each(PathObstacle::of_any_instance);
             }
             _ => {}

@@ -40,6 +40,7 @@ mod live_stub;
 mod live_targets;
 mod managed_policies;
 mod mfa;
+mod network_emit;
 mod network_example;
 mod network_topologies;
 mod output_forms;

@@ -90,7 +90,9 @@ fn steps(statement: &Statement, action: u64, resource: u64, context: &Context) -
 /// The characters of a key's values.
 pub(super) fn length_of(value: &Value) -> u64 {
     match value {
-        Value::Present(texts) | Value::Optional(texts) => texts.iter().map(length).fold(0, u64::saturating_add),
+        Value::Present(texts) | Value::OneOf(texts) | Value::Optional(texts) => {
+            texts.iter().map(length).fold(0, u64::saturating_add)
+        }
         Value::Absent | Value::Between(..) | Value::Unknowable => 1,
     }
 }

@@ -110,6 +110,7 @@ fn cases_of(key: &str, context: &Context, conditions: &[&Condition]) -> Option<V
     }
     match context.get(key) {
         Value::Absent => None,
+        Value::OneOf(values) => Some(values.iter().map(|value| with(Value::Present(vec![value.clone()]))).collect()),
         Value::Optional(values) => Some(vec![with(Value::Absent), with(Value::Present(values.clone()))]),
         Value::Between(from, until) => {
             let spans = spans(*from, *until, &compared);

@@ -182,6 +182,11 @@ impl Test {
         match context.get(&self.key) {
             Value::Absent => self.when_absent(),
             Value::Present(values) => self.when_present(values, context),
+            Value::OneOf(values) => {
+                let each = values.iter().map(|value| self.when_present(std::slice::from_ref(value), context));
+                let same = each.reduce(|one, other| one.agree(other, context.doubt(&self.key)));
+                same.unwrap_or_else(|| self.when_present(&[Text::any()], context))
+            }
             Value::Optional(values) => {
                 self.when_absent().agree(self.when_present(values, context), context.doubt(&self.key))
             }

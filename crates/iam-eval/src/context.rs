@@ -15,6 +15,8 @@ pub enum Value {
     Absent,
     /// It carries these values, each perhaps unknown in part. No value at all: present, but an empty set.
     Present(Vec<Text>),
+    /// It carries one of these values, and which is not known.
+    OneOf(Vec<Text>),
     /// It carries these values, or does not carry the key at all.
     Optional(Vec<Text>),
     /// It carries a point in time between these two.
@@ -85,7 +87,7 @@ impl Context {
     pub fn known(&self) -> Vec<(String, Vec<String>)> {
         let values = |value: &Value| match value {
             Value::Present(texts) => texts.iter().map(|text| text.as_known().map(str::to_owned)).collect(),
-            Value::Absent | Value::Optional(_) | Value::Between(..) | Value::Unknowable => None,
+            Value::Absent | Value::OneOf(_) | Value::Optional(_) | Value::Between(..) | Value::Unknowable => None,
         };
         let entries = self.entries.iter().filter_map(|(key, value)| Some((documented_name(key), values(value)?)));
         entries.filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect()

@@ -116,7 +116,7 @@ fn single(context: &Context, key: &str) -> Option<String> {
             [text] => text.as_known().map(str::to_owned),
             _ => None,
         },
-        Value::Absent | Value::Optional(_) | Value::Between(..) | Value::Unknowable => None,
+        Value::Absent | Value::OneOf(_) | Value::Optional(_) | Value::Between(..) | Value::Unknowable => None,
     }
 }
 

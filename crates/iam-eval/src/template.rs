@@ -134,7 +134,14 @@ impl Template {
                     (Value::Absent, Some(default)) => pieces.extend(default.chars().map(Piece::Char)),
                     (Value::Absent, None) => return None,
                     // Several values: AWS documents variables for single-valued keys only.
-                    (Value::Present(_) | Value::Optional(_) | Value::Between(..) | Value::Unknowable, _) => {
+                    (
+                        Value::Present(_)
+                        | Value::OneOf(_)
+                        | Value::Optional(_)
+                        | Value::Between(..)
+                        | Value::Unknowable,
+                        _,
+                    ) => {
                         doubt = doubt.merge(context.doubt(key));
                         pieces.push(Piece::Unknown);
                     }

@@ -13,6 +13,7 @@ pub(super) const FIX_HELP: &str = targets_and!(
   ssm-profile fix i-0123456789abcdef0 --create-profile web-sessions
   ssm-profile fix role/web --attach-managed --yes -o json
   ssm-profile fix role/web --emit terraform
+  ssm-profile fix i-0123456789abcdef0 --network auto --emit cli
   ssm-profile fix --all --only missing-permission --max-failures 5
   ssm-profile fix --tag Env=prod --accounts org --assume-role Operations
 
@@ -43,6 +44,7 @@ Examples:
 
 /// `fix`.
 #[derive(Debug, Args)]
+#[command(mut_arg("network", |network| network.help(NETWORK_HELP)))]
 pub struct Fix {
     #[command(flatten)]
     pub targets: Targets,
@@ -92,6 +94,9 @@ pub struct Fix {
     #[command(flatten)]
     pub aws: Aws,
 }
+
+const NETWORK_HELP: &str = "The network path from a running instance to AWS, as in check; fix never changes it. With --emit, what opens \
+    a closed path is printed as well [default: off]";
 
 /// How to fix.
 #[derive(Debug, Args)]

@@ -313,9 +313,9 @@ pub struct Circumstances {
     pub preferences: Option<String>,
 
     /// The network path from a running instance to AWS: a path that is certainly closed is an error; with `require` one that
-    /// cannot be determined makes the verdict unknown
-    #[arg(long, value_enum, default_value_t = Network::Auto, value_name = "auto|off|require", hide_possible_values = true)]
-    pub network: Network,
+    /// cannot be determined makes the verdict unknown [default: auto]
+    #[arg(long, value_enum, value_name = "auto|off|require", hide_possible_values = true)]
+    pub network: Option<Network>,
 }
 
 /// How the network path counts.

@@ -41,14 +41,8 @@ impl Accounts {
         given: GivenPolicies,
         snapshot: Option<Facts>,
     ) -> Result<Accounts, Stop> {
-        let query = Query {
-            preferences: resolved.preferences.name(),
-            given,
-            whole: true,
-            // No fix changes a network.
-            network: false,
-            ..Query::of(&resolved.requirements)
-        };
+        let query =
+            Query { preferences: resolved.preferences.name(), given, whole: true, ..Query::of(&resolved.requirements) };
         let at_a_time = resolved.reach.concurrency;
         let mut accounts = Accounts { fleet: None, all: Vec::new(), query, at_a_time };
         let wanted = match (&resolved.source, snapshot) {
@@ -74,6 +68,16 @@ impl Accounts {
             }
         }
         Ok(accounts)
+    }
+
+    /// Leaves the network out from now on, which no fix changes.
+    pub(super) fn without_network(&mut self) {
+        self.query.network = false;
+        for account in &mut self.all {
+            if let Account::Own(live) = account {
+                live.without_network();
+            }
+        }
     }
 
     /// How many there are.

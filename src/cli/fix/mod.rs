@@ -6,7 +6,7 @@ mod next;
 mod show;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition_keys;
 use super::connection::{self, Waited};
@@ -22,8 +22,8 @@ use crate::apply::{Failures, Interrupt, reach};
 use crate::aws::Connection;
 use crate::diagnose::diagnose;
 use crate::emit;
-use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::fix::{self, Change, Record, Status, Step};
+use crate::facts::{Fact, Facts, Network, Subject, SubjectKind, Unreadable, UnreadableKind};
+use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step};
 use crate::limits;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
@@ -41,6 +41,10 @@ struct Part {
     report: Report,
     /// Its targets, of which nothing is known until they are read again.
     subjects: Vec<Subject>,
+    /// The networks of its targets, which no fix changes.
+    networks: BTreeMap<String, Network>,
+    /// What would open closed paths.
+    network: NetworkPlan,
     /// Whether there was any target, before `--only` sorted some out.
     any_target: bool,
     /// The targets that are left once `--only` has sorted the others out.
@@ -69,14 +73,15 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         }
         _ => None,
     };
-    let accounts = Accounts::open(&resolved, &typed.aws, levels.given(), taken).await?;
-    let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || typed.emit.is_some()).await;
+    let mut accounts = Accounts::open(&resolved, &typed.aws, levels.given(), taken).await?;
+    let mut parts = planned(&accounts, &resolved, typed.writing.dry_run, typed.emit.is_some()).await;
+    accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
     let nothing = !parts.iter().any(|part| part.any_target);
     let ended = |exit: Exit| if nothing { Exit::of_nothing(typed.targets.allow_empty) } else { exit };
     let show = Show { form: typed.writing.output, detail: output::detail(cli) };
     if let Some(form) = typed.emit {
-        return emitted(form, &joined(&parts), &report_of(&parts), fail_on).map(ended);
+        return emitted(form, &parts, fail_on).map(ended);
     }
     let record = joined(&parts);
     if record.dry_run || record.steps.is_empty() {
@@ -130,7 +135,7 @@ async fn wait(accounts: &Accounts, minutes: Option<u64>, parts: &mut [Part], int
 }
 
 /// Reads each account, and plans what to do there.
-async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<Part> {
+async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits: bool) -> Vec<Part> {
     let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
     let with_targets = RefCell::new(BTreeSet::new());
     let choose = |index: usize, mut facts: Facts| {
@@ -152,12 +157,18 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<
             Some(connection) => reach::of(connection, &plan.changes, &facts).await,
             None => Vec::new(),
         };
+        let network = fix::propose(&report, &facts);
+        let mut warnings = plan.warnings;
+        if !emits && !network.proposals.is_empty() {
+            let targets = network.proposals.iter().flat_map(|proposal| &proposal.targets);
+            warnings.push(crate::render::words::only_emitted(&targets.map(String::as_str).collect::<Vec<_>>()));
+        }
         let steps = plan.changes.into_iter().zip(plan.mends);
         let record = Record {
-            dry_run,
+            dry_run: dry_run || emits,
             steps: steps.map(|(change, mends)| Step::planned(change, mends)).collect(),
             refusals: plan.refusals,
-            warnings: plan.warnings,
+            warnings,
             reach,
             assume_role: accounts.id(index).and(resolved.reach.accounts.as_ref()).map(|all| all.role.clone()),
             ..Record::default()
@@ -165,8 +176,9 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool) -> Vec<
         let chosen = facts.subjects.iter().map(place_of);
         let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
         let any_target = with_targets.borrow().contains(&index);
-        let (account, subjects) = (accounts.id(index).map(str::to_owned), facts.subjects);
-        parts.push(Part { account, record, report, subjects, any_target, chosen });
+        let account = accounts.id(index).map(str::to_owned);
+        let Facts { subjects, networks, .. } = facts;
+        parts.push(Part { account, record, report, subjects, networks, network, any_target, chosen });
     }
     parts
 }
@@ -242,13 +254,17 @@ async fn verify(accounts: &Accounts, resolved: &FixPlan, parts: &mut [Part], int
     let mut open: Vec<usize> = (0..parts.len()).filter(|index| has_steps(parts.get(*index))).collect();
     for part in parts.iter_mut().filter(|part| has_steps(Some(part))) {
         // What was seen before the changes is no more the case, and the reading may be cut off.
-        let facts = not_read_again(std::mem::take(&mut part.subjects));
+        let mut facts = not_read_again(std::mem::take(&mut part.subjects));
+        facts.networks.clone_from(&part.networks);
         part.report = diagnose(&facts, &resolved.requirements, facts.taken_at);
     }
     loop {
         let keep = |index: usize, mut facts: Facts| {
-            if let Some(chosen) = parts.get(index).and_then(|part| part.chosen.as_ref()) {
-                facts.subjects.retain(|subject| chosen.contains(&place_of(subject)));
+            if let Some(part) = parts.get(index) {
+                facts.networks.clone_from(&part.networks);
+                if let Some(chosen) = &part.chosen {
+                    facts.subjects.retain(|subject| chosen.contains(&place_of(subject)));
+                }
             }
             facts
         };
@@ -305,7 +321,9 @@ fn is_settled(part: &Part) -> bool {
     let refused = part.record.refusals.iter().map(|refusal| refusal.target.as_str());
     let left: BTreeSet<&str> = refused.chain(part.record.not_mended()).collect();
     part.report.results.iter().all(|outcome| {
-        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || left.contains(outcome.target.as_str())
+        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped)
+            || outcome.lacks_only_network()
+            || left.contains(outcome.target.as_str())
     })
 }
 
@@ -321,25 +339,30 @@ fn report_of(parts: &[Part]) -> Report {
     Report::from(parts.iter().flat_map(|part| part.report.results.iter().cloned()).collect::<Vec<_>>())
 }
 
-fn emitted(form: args::Emit, record: &Record, report: &Report, fail_on: Severity) -> Result<Exit, Stop> {
+/// Prints what there is to do, the changes of networks included, which a fix leaves alone.
+fn emitted(form: args::Emit, parts: &[Part], fail_on: Severity) -> Result<Exit, Stop> {
+    let (record, report) = (joined(parts), report_of(parts));
+    let proposals: Vec<NetworkProposal> = parts.iter().flat_map(|part| part.network.proposals.clone()).collect();
+    let of_network = parts.iter().flat_map(|part| &part.network.refusals);
+    let refusals: Vec<Refusal> = record.refusals.iter().chain(of_network).cloned().collect();
     let cannot = |error: emit::CannotEmit| Stop::Failure(error.to_string());
     record.warnings.iter().for_each(|warning| output::warning(warning));
-    for group in crate::render::changes::groups(&record.refusals) {
+    for group in crate::render::changes::groups(&refusals) {
         output::warning(&group.in_a_line());
     }
     let changes: Vec<Change> = record.steps.iter().map(|step| step.change.clone()).collect();
     let text = match form {
-        args::Emit::Cli => emit::shell(&changes),
-        args::Emit::Terraform => emit::terraform(&changes).map_err(cannot)?,
-        args::Emit::Cloudformation => emit::cloudformation(&changes).map_err(cannot)?,
+        args::Emit::Cli => emit::shell(&changes, &proposals),
+        args::Emit::Terraform => emit::terraform(&changes, &proposals).map_err(cannot)?,
+        args::Emit::Cloudformation => emit::cloudformation(&changes, &proposals).map_err(cannot)?,
     };
-    if changes.is_empty() {
-        output::note(&format!("{}\n", crate::render::changes::planned(record)));
-        return Ok(exit_of(record, report, fail_on, false, None));
+    if changes.is_empty() && proposals.is_empty() {
+        output::note(&format!("{}\n", crate::render::changes::planned(&record)));
+        return Ok(exit_of(&record, &report, fail_on, false, None));
     }
     output::print(&text)?;
     // It did what was asked for, but for the targets that were refused.
-    let refused = |outcome: &&Outcome| record.refusals.iter().any(|refusal| refusal.target == outcome.target);
+    let refused = |outcome: &&Outcome| refusals.iter().any(|refusal| refusal.target == outcome.target);
     let mut tally = Tally::new(Severity::Error);
     report.results.iter().filter(refused).for_each(|outcome| tally.add(outcome));
     Ok(tally.exit())

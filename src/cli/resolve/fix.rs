@@ -10,7 +10,7 @@ use super::{
 use crate::cli::args;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
-use crate::needs::Requirements;
+use crate::needs::{NetworkCheck, Requirements};
 use crate::report::Code;
 use iam_eval::arn::{is_account_id, is_iam_name};
 
@@ -59,7 +59,11 @@ pub struct FixPlan {
 /// Every mistake that was found.
 pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
+    let mut requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
+    if typed.circumstances.network.is_none() {
+        // No change of a role opens a network path, so that it is read only where that is asked for.
+        requirements.network = NetworkCheck::Off;
+    }
     let mut wanted = wanted(&typed.targets, &mut mistakes);
     let regions = regions(&typed.aws.region, &mut mistakes);
     let reach = reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
@@ -159,7 +163,7 @@ pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
     let requirements = requirements(
         &typed.needs,
-        &args::Circumstances { context: Vec::new(), preferences: None, network: args::Network::Off },
+        &args::Circumstances { context: Vec::new(), preferences: None, network: Some(args::Network::Off) },
         &mut mistakes,
     );
     let regions = regions(typed.region.as_slice(), &mut mistakes);

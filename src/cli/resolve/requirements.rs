@@ -16,9 +16,9 @@ pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mi
         actions: typed.require.iter().filter_map(|text| noted(required_action(text), mistakes)).collect(),
         context: context(&circumstances.context, mistakes),
         network: match circumstances.network {
-            args::Network::Auto => NetworkCheck::Auto,
-            args::Network::Off => NetworkCheck::Off,
-            args::Network::Require => NetworkCheck::Require,
+            None | Some(args::Network::Auto) => NetworkCheck::Auto,
+            Some(args::Network::Off) => NetworkCheck::Off,
+            Some(args::Network::Require) => NetworkCheck::Require,
         },
     }
 }

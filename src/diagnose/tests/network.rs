@@ -2,7 +2,7 @@
 
 use super::super::network::{Demand, findings, report};
 use crate::network::{Decision, Obstacle, Path, PathUnknown, Service, Source};
-use crate::report::{Code, Finding, FindingKind, PathDecision, Severity};
+use crate::report::{Code, FarSide, Finding, FindingKind, PathDecision, Severity};
 
 fn path(service: Service, obstacles: Vec<Obstacle>, unknowns: Vec<PathUnknown>) -> Path {
     let decision = match (obstacles.is_empty(), unknowns.is_empty()) {
@@ -23,6 +23,7 @@ fn no_route() -> Obstacle {
         subnet: "subnet-1".to_owned(),
         nat_gateway: None,
         internet_gateway: None,
+        has_default: false,
     }
 }
 
@@ -99,13 +100,48 @@ fn without_paths_nothing_was_checked() {
     assert!(findings(&[], Demand::default()).is_empty());
 }
 
+fn ingress(endpoint: &str, group: &str, from: Option<String>) -> Obstacle {
+    let (endpoints, groups) = (vec![endpoint.to_owned()], vec![group.to_owned()]);
+    Obstacle::Ingress { endpoints, groups, from, from_groups: vec!["sg-instance".to_owned()] }
+}
+
+fn egress(endpoint: &str, group: &str) -> Obstacle {
+    let (groups, to) = (vec!["sg-instance".to_owned()], FarSide::Endpoints(vec![endpoint.to_owned()]));
+    Obstacle::Egress { groups, to, to_groups: vec![group.to_owned()] }
+}
+
+/// One rule is missing, in one group, however many endpoints have it.
+#[test]
+fn endpoints_of_one_group_are_one_cause() {
+    let of = |ssm: Obstacle, messages: Obstacle| {
+        let paths = [path(Service::Ssm, vec![ssm], Vec::new()), path(Service::SsmMessages, vec![messages], Vec::new())];
+        let kinds = findings(&paths, Demand::default()).into_iter().map(|finding| finding.kind);
+        let closed = kinds.map(|kind| match kind {
+            FindingKind::PathClosed { obstacle, services, .. } => (obstacle, services),
+            other => panic!("{other:?}"),
+        });
+        closed.collect::<Vec<_>>()
+    };
+    let both = vec![Service::Ssm, Service::SsmMessages];
+    let ids = vec!["vpce-1".to_owned(), "vpce-2".to_owned()];
+    let Obstacle::Ingress { groups, from_groups, .. } = ingress("", "sg-1", None) else { panic!() };
+    let expected = Obstacle::Ingress { endpoints: ids.clone(), groups, from: None, from_groups };
+    assert_eq!(of(ingress("vpce-1", "sg-1", None), ingress("vpce-2", "sg-1", None)), [(expected, both.clone())]);
+    let Obstacle::Egress { groups, to_groups, .. } = egress("", "sg-1") else { panic!() };
+    let expected = Obstacle::Egress { groups, to: FarSide::Endpoints(ids), to_groups };
+    assert_eq!(of(egress("vpce-1", "sg-1"), egress("vpce-2", "sg-1")), [(expected, both)]);
+    // Those of different groups need a rule each, and so do both sides.
+    assert_eq!(of(ingress("vpce-1", "sg-1", None), ingress("vpce-2", "sg-2", None)).len(), 2);
+    assert_eq!(of(egress("vpce-1", "sg-1"), egress("vpce-2", "sg-2")).len(), 2);
+    assert_eq!(of(egress("vpce-1", "sg-1"), ingress("vpce-2", "sg-1", None)).len(), 2);
+}
+
 /// Instances with the same cause share it, whatever their addresses are.
 #[test]
 fn a_cause_is_the_same_for_each_instance() {
     let of = |address: &str| {
         let from = Some(address.to_owned());
-        let (endpoint, groups, from_groups) = ("vpce-1".to_owned(), vec!["sg-1".to_owned()], vec!["sg-2".to_owned()]);
-        let obstacle = Obstacle::Ingress { endpoint, groups, from, from_groups };
+        let obstacle = ingress("vpce-1", "sg-1", from);
         findings(&[path(Service::Ssm, vec![obstacle], Vec::new())], Demand::default()).remove(0)
     };
     let (one, other) = (of("10.0.0.1"), of("10.0.0.2"));

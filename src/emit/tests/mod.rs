@@ -13,6 +13,19 @@ use serde_json::json;
 use super::*;
 use crate::fix::Action;
 
+/// Without a network.
+fn shell(changes: &[Change]) -> String {
+    super::shell(changes, &[])
+}
+
+fn terraform(changes: &[Change]) -> Result<String, CannotEmit> {
+    super::terraform(changes, &[])
+}
+
+fn cloudformation(changes: &[Change]) -> Result<String, CannotEmit> {
+    super::cloudformation(changes, &[])
+}
+
 const TRUST: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]

@@ -111,7 +111,7 @@ fn the_endpoint_must_let_the_instance_in() {
     }
     let closed = World::with_endpoint().but(|world| world.group(FAR_GROUP).ingress.clear());
     let expected = Obstacle::Ingress {
-        endpoint: ENDPOINT.to_owned(),
+        endpoints: vec![ENDPOINT.to_owned()],
         groups: vec![FAR_GROUP.to_owned()],
         from: Some(ADDRESS.to_owned()),
         from_groups: vec![GROUP.to_owned()],

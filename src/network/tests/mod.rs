@@ -135,6 +135,7 @@ impl World {
             kind: "Interface".to_owned(),
             state: "available".to_owned(),
             private_dns: true,
+            ip_address_type: None,
             subnets: Vec::new(),
             security_groups: vec![FAR_GROUP.to_owned()],
             route_tables: Vec::new(),

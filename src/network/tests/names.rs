@@ -103,10 +103,15 @@ fn own_name_servers_are_not_decidable() {
             world.network.dhcp_options = one("dopt-1", options);
         }
     };
-    for servers in [&["AmazonProvidedDNS"][..], &[]] {
+    // The addresses of Amazon's own are no others: the two of every VPC, and its block plus two.
+    for servers in
+        [&["AmazonProvidedDNS"][..], &[], &["169.254.169.253"], &["AmazonProvidedDNS", "fd00:ec2::253"], &["10.0.0.2"]]
+    {
         assert_eq!(both().but(with(servers)).decision(), Decision::Open);
     }
-    for servers in [&["10.0.0.53"][..], &["AmazonProvidedDNS", "10.0.0.53"]] {
+    for servers in
+        [&["10.0.0.53"][..], &["AmazonProvidedDNS", "10.0.0.53"], &["10.1.0.2"], &["169.254.169.253", "10.0.0.3"]]
+    {
         let world = both().but(with(servers));
         assert_eq!(world.path().source, Source::NotKnown);
         assert!(matches!(world.doubt(), PathUnknown::OwnNameServers { .. }));
@@ -141,6 +146,79 @@ fn ipv6_only_is_not_decidable() {
     assert_eq!(world.doubt(), PathUnknown::Ipv6Only);
     // Beside an IPv4 address it changes nothing.
     assert_eq!(both().but(|world| world.interface.has_ipv6 = true).decision(), Decision::Open);
+}
+
+/// The agent takes a way over IPv6 only if it is told to, which nobody sees.
+#[test]
+fn a_way_over_ipv6_alone_is_not_decidable() {
+    let closed = World::closed().but(|world| {
+        world.interface.has_ipv6 = true;
+        world.group(GROUP).egress.push(rule("-1", None, &["::/0"]));
+    });
+    assert_eq!(closed.decision(), Decision::Closed);
+    let dual_stack = |world: &World| matches!(world.doubt(), PathUnknown::DualStack { closed_by } if matches!(closed_by[..], [Obstacle::NoRoute { .. }]));
+    for target in ["eigw-1", IGW] {
+        let routed = closed.clone().but(|world| world.routes("rtb-a").push(route("::/0", target)));
+        assert!(dual_stack(&routed), "{target}");
+        // Without an address, or a rule that lets it out, it is none.
+        assert_eq!(routed.clone().but(|world| world.interface.has_ipv6 = false).decision(), Decision::Closed);
+        let no_rule = routed.clone().but(|world| drop(world.group(GROUP).egress.pop()));
+        assert_eq!(no_rule.decision(), Decision::Closed);
+        let blackhole = routed.but(|world| world.routes("rtb-a").last_mut().unwrap().is_blackhole = true);
+        assert_eq!(blackhole.decision(), Decision::Closed);
+    }
+    let local = closed.clone().but(|world| world.routes("rtb-a").push(route("2001:db8::/56", "local")));
+    assert_eq!(local.decision(), Decision::Closed);
+    // A gateway endpoint leads to S3, over IPv4.
+    let gateway = closed.clone().but(|world| {
+        world.add_endpoint("vpce-s3", SUBNET, "10.0.1.9");
+        let endpoint = world.endpoint("vpce-s3");
+        (endpoint.kind, endpoint.private_dns) = ("Gateway".to_owned(), false);
+        endpoint.service = "com.amazonaws.us-east-1.s3".to_owned();
+        world.routes("rtb-a").push(route("pl-1", "vpce-s3"));
+    });
+    assert_eq!(gateway.decision(), Decision::Closed);
+    // An endpoint has addresses of one kind or of both.
+    for (kind, expected) in [("ipv4", Decision::Closed), ("dualstack", Decision::Unknown), ("ipv6", Decision::Unknown)]
+    {
+        let world = closed.clone().but(|world| {
+            world.add_endpoint(ENDPOINT, FAR_SUBNET, FAR_ADDRESS);
+            world.endpoint(ENDPOINT).ip_address_type = Some(kind.to_owned());
+            world.group(FAR_GROUP).ingress = vec![https(&["2001:db8::/56"])];
+        });
+        assert_eq!(world.decision(), expected, "{kind}");
+    }
+    let ipv6 = World::with_endpoint().but(|world| world.endpoint(ENDPOINT).ip_address_type = Some("ipv6".to_owned()));
+    assert_eq!(ipv6.doubt(), PathUnknown::Ipv6Endpoint { endpoint: ENDPOINT.to_owned() });
+    let both =
+        World::with_endpoint().but(|world| world.endpoint(ENDPOINT).ip_address_type = Some("dualstack".to_owned()));
+    assert_eq!(both.decision(), Decision::Open);
+}
+
+/// What names of endpoint services begin with is the suffix of host names the other way round, or as in most Regions.
+#[test]
+fn each_partition_has_names_of_its_own() {
+    let own = [
+        ("aws-cn", "cn-north-1", "cn.com.amazonaws"),
+        ("aws-iso", "us-iso-east-1", "gov.ic.c2s"),
+        ("aws-iso-b", "us-isob-east-1", "gov.sgov.sc2s"),
+        ("aws-iso-f", "us-isof-south-1", "gov.ic.hci.csp"),
+        ("aws-eusc", "eusc-de-east-1", "eu.amazonaws"),
+        ("aws-us-gov", "us-gov-west-1", "com.amazonaws"),
+    ];
+    for (partition, region, prefix) in own {
+        let with = |prefix: &str| {
+            let mut world = World::closed();
+            (world.partition, world.region) = (partition, region);
+            world.add_endpoint(ENDPOINT, FAR_SUBNET, FAR_ADDRESS);
+            world.endpoint(ENDPOINT).service = format!("{prefix}.{region}.ssmmessages");
+            world.decision()
+        };
+        assert_eq!(with(prefix), Decision::Open, "{partition}");
+        assert_eq!(with("com.amazonaws"), Decision::Open, "{partition}");
+        let foreign = if partition == "aws-cn" { "gov.ic.c2s" } else { "cn.com.amazonaws" };
+        assert_eq!(with(foreign), Decision::Closed, "{partition}");
+    }
 }
 
 #[test]

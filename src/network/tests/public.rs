@@ -6,7 +6,7 @@ use crate::facts::BlockExclusion;
 
 fn no_route(table: &str) -> Obstacle {
     let (table, subnet) = (table.to_owned(), SUBNET.to_owned());
-    Obstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None }
+    Obstacle::NoRoute { table, subnet, nat_gateway: None, internet_gateway: None, has_default: false }
 }
 
 #[test]
@@ -33,6 +33,19 @@ fn an_internet_gateway_takes_a_public_address() {
     assert!(matches!(private.obstacle(), Obstacle::NoPublicAddress { gateway, .. } if gateway == IGW));
     let detached = world.clone().but(|world| world.network.internet_gateways = one(IGW, Vec::new()));
     assert!(matches!(detached.obstacle(), Obstacle::InternetGatewayDetached { gateway, .. } if gateway == IGW));
+    // Where it is attached instead, and what the VPC has, decides on the remedy.
+    let elsewhere = world.clone().but(|world| {
+        let attached = [(IGW, "vpc-other"), ("igw-own", VPC)].map(|(id, vpc)| (id.to_owned(), vec![vpc.to_owned()]));
+        world.network.internet_gateways = Fact::Known(attached.into());
+    });
+    let expected = Obstacle::InternetGatewayDetached {
+        table: "rtb-a".to_owned(),
+        gateway: IGW.to_owned(),
+        vpc: VPC.to_owned(),
+        attached: Some("igw-own".to_owned()),
+        other_vpc: Some("vpc-other".to_owned()),
+    };
+    assert_eq!(elsewhere.obstacle(), expected);
     let unread = world.but(|world| world.network.internet_gateways = unreadable("ec2:DescribeInternetGateways"));
     assert_eq!(unread.unread(), "ec2:DescribeInternetGateways");
 }
@@ -64,17 +77,18 @@ fn a_nat_gateway_takes_a_way_of_its_own() {
 
 #[test]
 fn a_nat_gateway_in_a_subnet_without_a_way_out_leads_nowhere() {
-    let no_route = Obstacle::NoRoute {
+    let no_route = |has_default| Obstacle::NoRoute {
         table: "rtb-outer".to_owned(),
         subnet: OUTER_SUBNET.to_owned(),
         nat_gateway: Some(NAT.to_owned()),
         internet_gateway: Some(IGW.to_owned()),
+        has_default,
     };
     let world = World::with_nat().but(|world| world.routes("rtb-outer").truncate(1));
-    assert_eq!(world.obstacle(), no_route);
+    assert_eq!(world.obstacle(), no_route(false));
     // It stands in a private subnet, whose route leads back to it.
     let loops = world.clone().but(|world| world.routes("rtb-outer").push(route("0.0.0.0/0", NAT)));
-    assert_eq!(loops.obstacle(), no_route);
+    assert_eq!(loops.obstacle(), no_route(true));
     let beyond = world.but(|world| world.routes("rtb-outer").push(route("0.0.0.0/0", "tgw-1")));
     assert!(matches!(beyond.doubt(), PathUnknown::Target { target: Some(target), .. } if target == "tgw-1"));
     let detached = World::with_nat().but(|world| known(&mut world.network.internet_gateways).clear());

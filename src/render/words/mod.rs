@@ -22,7 +22,7 @@ use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
 pub use known::{FROM_BASELINE, known, known_mark};
 pub use not_checked::not_checked;
-pub use refusals::refusal;
+pub use refusals::{only_emitted, refusal};
 
 /// Where a finding was found: the words that differ from one instance to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -43,13 +43,13 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
             ),
             allow_out(groups, to, to_groups, place),
         ),
-        PathObstacle::Ingress { endpoint, groups, from, from_groups } => {
+        PathObstacle::Ingress { endpoints: ids, groups, from, from_groups } => {
             let from = from.as_ref().map(|address| format!(" `{address}`")).unwrap_or_default();
             Words::new(
                 format!(
-                    "{} of endpoint `{endpoint}` ({services}) {} not allow inbound TCP 443 from the instance's address{from} or its \
-                     security groups",
+                    "{} of {} ({services}) {} not allow inbound TCP 443 from the instance's address{from} or its security groups",
                     security_groups(groups),
+                    endpoints(ids),
                     does(groups)
                 ),
                 allow_in(groups, from_groups, place),
@@ -58,8 +58,21 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
         PathObstacle::NetworkAcl { rule } => {
             Words::new(format!("{} ({services})", denies(rule)), allow_in_acl(rule, place))
         }
-        PathObstacle::NoRoute { table, subnet, nat_gateway: Some(nat), internet_gateway } => {
-            no_way_out(table, subnet, nat, internet_gateway.as_deref(), services)
+        PathObstacle::NoRoute { table, subnet, nat_gateway: Some(nat), internet_gateway, has_default } => {
+            let remedy = match internet_gateway {
+                Some(gateway) => {
+                    let route = default_route(table, gateway, *has_default);
+                    format!("create the NAT gateway in a public subnet, or run `{}`", place.in_region(route))
+                }
+                None => "attach an internet gateway to the VPC, and route to it from the subnet of the NAT gateway"
+                    .to_owned(),
+            };
+            Words::new(
+                format!(
+                    "NAT gateway `{nat}` is in subnet `{subnet}`, whose route table `{table}` has no route to an internet gateway ({services})"
+                ),
+                remedy,
+            )
         }
         PathObstacle::NoRoute { table, subnet, nat_gateway: None, .. } => Words::new(
             format!(
@@ -88,13 +101,29 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
                 "associate an Elastic IP address with the instance, route to a NAT gateway, or create interface endpoints for {services}"
             ),
         ),
-        PathObstacle::InternetGatewayDetached { gateway, vpc } => {
-            let command = Command::new("aws ec2 attach-internet-gateway")
-                .option("--internet-gateway-id", gateway)
-                .option("--vpc-id", vpc);
+        PathObstacle::InternetGatewayDetached { table, gateway, vpc, attached, other_vpc } => {
+            let elsewhere = other_vpc.as_ref().map(|other| format!(", but to `{other}`")).unwrap_or_default();
+            let remedy = match (attached, other_vpc) {
+                // A VPC has one internet gateway at most, and an internet gateway one VPC.
+                (Some(attached), _) => {
+                    format!("in route table `{table}`, point the route to `{attached}`, which is attached")
+                }
+                (None, Some(_)) => {
+                    "create an internet gateway, attach it to the VPC, and point the route to it".to_owned()
+                }
+                (None, None) => {
+                    let command = Command::new("aws ec2 attach-internet-gateway")
+                        .option("--internet-gateway-id", gateway)
+                        .option("--vpc-id", vpc);
+                    let attach = place.in_region(command);
+                    format!(
+                        "attach it with `{attach}`; if it is attached to another VPC, create another one, and point the route to it"
+                    )
+                }
+            };
             Words::new(
-                format!("internet gateway `{gateway}` is not attached to VPC `{vpc}` ({services})"),
-                format!("attach it with `{}`, or correct the route", place.in_region(command)),
+                format!("internet gateway `{gateway}` is not attached to VPC `{vpc}`{elsewhere} ({services})"),
+                remedy,
             )
         }
         PathObstacle::NatGateway { gateway, state } => {
@@ -139,22 +168,13 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
     }
 }
 
-/// That the subnet of a NAT gateway leads to no internet gateway.
-fn no_way_out(table: &str, subnet: &str, nat: &str, gateway: Option<&str>, services: &str) -> Words {
-    let remedy = match gateway {
-        Some(gateway) => {
-            format!(
-                "create the NAT gateway in a public subnet, or route `0.0.0.0/0` of `{table}` to internet gateway `{gateway}`"
-            )
-        }
-        None => "attach an internet gateway to the VPC, and route to it from the subnet of the NAT gateway".to_owned(),
+/// A default route to an internet gateway: there is one of a destination at most.
+fn default_route(table: &str, gateway: &str, has_default: bool) -> Command {
+    let route = match has_default {
+        true => Command::new("aws ec2 replace-route"),
+        false => Command::new("aws ec2 create-route"),
     };
-    Words::new(
-        format!(
-            "NAT gateway `{nat}` is in subnet `{subnet}`, whose route table `{table}` has no route to an internet gateway ({services})"
-        ),
-        remedy,
-    )
+    route.option("--route-table-id", table).and("--destination-cidr-block 0.0.0.0/0").option("--gateway-id", gateway)
 }
 
 fn attribute_name(attribute: DnsAttribute) -> &'static str {
@@ -186,13 +206,18 @@ fn security_groups(groups: &[String]) -> String {
     format!("{kind} {}", listed(&groups.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>()))
 }
 
+fn endpoints(ids: &[String]) -> String {
+    let kind = if ids.len() == 1 { "endpoint" } else { "endpoints" };
+    format!("{kind} {}", listed(&ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>()))
+}
+
 fn does(groups: &[String]) -> &'static str {
     if groups.len() == 1 { "does" } else { "do" }
 }
 
 fn far_side(side: &FarSide) -> String {
     match side {
-        FarSide::Endpoint(id) => format!("endpoint `{id}`"),
+        FarSide::Endpoints(ids) => endpoints(ids),
         FarSide::PublicAddresses => "the public addresses of AWS".to_owned(),
     }
 }
@@ -202,7 +227,7 @@ fn allow_out(groups: &[String], to: &FarSide, to_groups: &[String], place: &Plac
         return "allow outbound TCP 443 in a security group of the instance".to_owned();
     };
     let permission = match (to, to_groups.first()) {
-        (FarSide::Endpoint(_), Some(other)) => {
+        (FarSide::Endpoints(_), Some(other)) => {
             format!("IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{{GroupId={other}}}]")
         }
         _ => "IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{CidrIp=0.0.0.0/0}]".to_owned(),
@@ -261,22 +286,29 @@ fn allow_in_acl(rule: &AclRule, place: &Place<'_>) -> String {
         AclPeer::Addresses(addresses) if addresses.contains('/') => addresses.clone(),
         AclPeer::Addresses(address) => format!("{address}/32"),
     };
-    let command = Command::new("aws ec2 create-network-acl-entry")
-        .option("--network-acl-id", &rule.acl)
-        .and(flag)
-        .and("--rule-number RULE_NUMBER --protocol tcp")
-        .option("--port-range", format!("From={},To={}", ports.0, ports.1))
-        .option("--cidr-block", cidr)
-        .and("--rule-action allow");
-    let number = match rule.rule {
-        // There is no number below it.
-        ..=1 => "after giving rule 1 a higher number".to_owned(),
-        denies => format!("with a free number below {denies}"),
-    };
-    format!(
-        "run `{}` {number}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both need a rule",
+    let entry = |command: Command, number: &'static str| {
+        let command = command
+            .option("--network-acl-id", &rule.acl)
+            .and(flag)
+            .option("--rule-number", number)
+            .and("--protocol tcp")
+            .option("--port-range", format!("From={},To={}", ports.0, ports.1))
+            .option("--cidr-block", &cidr)
+            .and("--rule-action allow");
         place.in_region(command)
-    )
+    };
+    let how = match rule.rule {
+        // There is no number below it.
+        ..=1 => {
+            let replace = entry(Command::new("aws ec2 replace-network-acl-entry"), "1");
+            format!("create the entry that denies again with a higher number, and run `{replace}`")
+        }
+        denies => {
+            let create = entry(Command::new("aws ec2 create-network-acl-entry"), "RULE_NUMBER");
+            format!("run `{create}` with a free number below {denies}")
+        }
+    };
+    format!("{how}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both need a rule")
 }
 
 pub(super) fn not_known(why: &PathUnknown, services: &[Service]) -> Words {
@@ -323,6 +355,20 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
             "the instance has no IPv4 address, and whether the agent uses dual-stack endpoints is not visible",
             "set `UseDualStackEndpoint` in the agent's configuration, with agent 3.3.3270.0 or later",
         ),
+        PathUnknown::DualStack { closed_by } => {
+            let ids: BTreeSet<&str> = closed_by.iter().flat_map(PathObstacle::ids).collect();
+            let ids: Vec<String> = ids.into_iter().map(|id| format!("`{id}`")).collect();
+            Words::new(
+                format!(
+                    "the path over IPv4 is closed by {}, and whether the agent takes dual-stack endpoints over IPv6 is not visible",
+                    listed(&ids)
+                ),
+                format!(
+                    "open the path over IPv4, for example with interface endpoints for {services}, or set `UseDualStackEndpoint` in the \
+                     agent's configuration, with agent 3.3.3270.0 or later"
+                ),
+            )
+        }
         PathUnknown::RegionalNatGateway { gateway } => {
             Words::new(format!("NAT gateway `{gateway}` has no subnet whose routes could be followed"), TRY)
         }
@@ -343,6 +389,10 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
                 "allow TCP 443 to each subnet of the endpoint",
             )
         }
+        PathUnknown::Ipv6Endpoint { endpoint } => Words::new(
+            format!("endpoint `{endpoint}` has IPv6 addresses only, and whether the agent takes these is not visible"),
+            "give the endpoint the IP address type `ipv4` or `dualstack`",
+        ),
         PathUnknown::EndpointAddresses { endpoint } => Words::new(
             format!("the addresses of endpoint `{endpoint}` are not known"),
             "allow the caller `ec2:DescribeNetworkInterfaces`",
@@ -373,7 +423,7 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
                     "{} {verb} outbound TCP 443 only to some of {}",
                     security_groups(groups),
                     match to {
-                        FarSide::Endpoint(id) => format!("the addresses of endpoint `{id}`"),
+                        FarSide::Endpoints(ids) => format!("the addresses of {}", endpoints(ids)),
                         FarSide::PublicAddresses => far_side(to),
                     }
                 ),

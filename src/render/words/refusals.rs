@@ -17,6 +17,17 @@ impl<'a> Place<'a> {
     }
 }
 
+/// That a fix leaves closed network paths to others.
+pub fn only_emitted(targets: &[&str]) -> String {
+    let whose = match targets {
+        [only] => format!("the network path of `{only}` is closed"),
+        _ => format!("the network paths of {} targets are closed", targets.len()),
+    };
+    format!(
+        "{whose}, and `fix` changes no network; print the changes with `--emit cli`, `terraform` or `cloudformation`"
+    )
+}
+
 /// A refusal in words.
 pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
     match kind {
@@ -26,6 +37,17 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
             Words::new(format!("cannot determine whether the role may call {action}"), see_why(place))
         }
         RefusalKind::NeedsProfile { was_deleted } => needs_profile(*was_deleted, place),
+        RefusalKind::CutsOff { target, service } => Words::new(
+            format!(
+                "an interface endpoint for `{}` would cut off `{target}`, whose traffic no rule lets through to it",
+                service.name()
+            ),
+            format!("first allow `{target}` outbound TCP 443 within the VPC, or route this subnet to a NAT gateway"),
+        ),
+        RefusalKind::EndpointServiceNotKnown { service, partition } => Words::new(
+            format!("the name of the endpoint service of `{}` in partition `{partition}` is not known", service.name()),
+            "look it up with `aws ec2 describe-vpc-endpoint-services`, and create the endpoint with private DNS",
+        ),
         RefusalKind::Unknown { fact } => {
             let message = match fact {
                 MissingFact::Account => "the account of the instance is not known".to_owned(),

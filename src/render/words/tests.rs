@@ -56,7 +56,7 @@ variants!(FINDINGS, name_of_finding, FindingKind:
 variants!(REFUSALS, name_of_refusal, RefusalKind:
     OutOfReach PermissionUnknown NeedsProfile Unknown Unread NameTooLong RoleTaken ProfileTaken InstanceState ReservedRole
     ManagedElsewhere QuotaExceeded PolicyUnreadable CannotGrant UnfitDocument ChangedSince InUse NotCreatedByFix
-    ProfileNotDeleted; not Sample);
+    ProfileNotDeleted CutsOff EndpointServiceNotKnown; not Sample);
 
 variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
     TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkOnHost NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
@@ -68,8 +68,8 @@ variants!(OBSTACLES, name_of_obstacle, PathObstacle:
     NoPrivateDns VpcDns BlockPublicAccess);
 
 variants!(PATH_UNKNOWNS, name_of_path_unknown, PathUnknown:
-    Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only RegionalNatGateway NatGatewayPending EndpointState
-    SomeOfEndpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed NetworkAcl BlockPublicAccess
+    Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only DualStack RegionalNatGateway NatGatewayPending EndpointState
+    SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed NetworkAcl BlockPublicAccess
     NotACidr);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
@@ -642,6 +642,8 @@ fn refusals() -> Vec<RefusalKind> {
         samples.push(RefusalKind::NotCreatedByFix { thing, name: name() });
     }
     samples.push(RefusalKind::ProfileNotDeleted { profile: profile() });
+    samples.push(RefusalKind::CutsOff { target: INSTANCE.to_owned(), service: Service::Ssm });
+    samples.push(RefusalKind::EndpointServiceNotKnown { service: Service::Kms, partition: "aws-cn".to_owned() });
     samples
 }
 
@@ -705,16 +707,24 @@ fn obstacles() -> Vec<PathObstacle> {
     let (table, subnet, vpc, endpoint) =
         (|| TABLE.to_owned(), || SUBNET.to_owned(), || VPC.to_owned(), || ENDPOINT.to_owned());
     let (gateway, nat) = (|| GATEWAY.to_owned(), || NAT.to_owned());
-    let no_route = |nat_gateway, internet_gateway| PathObstacle::NoRoute {
+    let no_route = |nat_gateway, internet_gateway, has_default| PathObstacle::NoRoute {
         table: table(),
         subnet: subnet(),
         nat_gateway,
         internet_gateway,
+        has_default,
+    };
+    let detached = |attached: Option<&str>, other_vpc: Option<&str>| PathObstacle::InternetGatewayDetached {
+        table: table(),
+        gateway: gateway(),
+        vpc: vpc(),
+        attached: attached.map(str::to_owned),
+        other_vpc: other_vpc.map(str::to_owned),
     };
     let dns = |attribute, endpoint| PathObstacle::VpcDns { vpc: vpc(), attribute, endpoint };
     let (instance, of_endpoint) = (owned(&["sg-0instance"]), owned(&["sg-0endpoint"]));
     let ingress = |from| PathObstacle::Ingress {
-        endpoint: endpoint(),
+        endpoints: vec![endpoint()],
         groups: of_endpoint.clone(),
         from,
         from_groups: instance.clone(),
@@ -727,7 +737,12 @@ fn obstacles() -> Vec<PathObstacle> {
         },
         PathObstacle::Egress {
             groups: instance.clone(),
-            to: FarSide::Endpoint(endpoint()),
+            to: FarSide::Endpoints(vec![endpoint()]),
+            to_groups: of_endpoint.clone(),
+        },
+        PathObstacle::Egress {
+            groups: instance.clone(),
+            to: FarSide::Endpoints(owned(&["vpce-1", "vpce-2"])),
             to_groups: of_endpoint.clone(),
         },
         ingress(Some("10.0.1.5".to_owned())),
@@ -740,9 +755,11 @@ fn obstacles() -> Vec<PathObstacle> {
             rule: acl_rule(7, Direction::Inbound, (443, 443), AclPeer::Instance(Some("10.0.1.5".to_owned()))),
         },
         PathObstacle::NetworkAcl { rule: acl_rule(7, Direction::Inbound, (443, 443), AclPeer::Instance(None)) },
-        no_route(None, None),
-        no_route(Some(nat()), Some(gateway())),
-        no_route(Some(nat()), None),
+        PathObstacle::NetworkAcl { rule: acl_rule(1, Direction::Outbound, (443, 443), AclPeer::PublicAddresses) },
+        no_route(None, None, false),
+        no_route(Some(nat()), Some(gateway()), false),
+        no_route(Some(nat()), Some(gateway()), true),
+        no_route(Some(nat()), None, false),
         PathObstacle::Blackhole {
             table: table(),
             subnet: subnet(),
@@ -751,7 +768,9 @@ fn obstacles() -> Vec<PathObstacle> {
         },
         PathObstacle::Blackhole { table: table(), subnet: subnet(), destination: "0.0.0.0/0".to_owned(), target: None },
         PathObstacle::NoPublicAddress { table: table(), gateway: gateway() },
-        PathObstacle::InternetGatewayDetached { gateway: gateway(), vpc: vpc() },
+        detached(None, None),
+        detached(None, Some("vpc-0other")),
+        detached(Some("igw-0attached"), None),
         PathObstacle::NatGateway { gateway: nat(), state: Some("failed".to_owned()) },
         PathObstacle::NatGateway { gateway: nat(), state: None },
         PathObstacle::PrivateNatGateway { gateway: nat() },
@@ -783,6 +802,10 @@ fn path_unknowns() -> Vec<PathUnknown> {
         },
         PathUnknown::SharedSubnet { subnet: SUBNET.to_owned(), owner: "444455556666".to_owned() },
         PathUnknown::Ipv6Only,
+        PathUnknown::Ipv6Endpoint { endpoint: endpoint() },
+        PathUnknown::DualStack {
+            closed_by: vec![PathObstacle::NoPublicAddress { table: table(), gateway: "igw-0".to_owned() }],
+        },
         PathUnknown::RegionalNatGateway { gateway: NAT.to_owned() },
         PathUnknown::NatGatewayPending { gateway: NAT.to_owned(), state: "pending".to_owned() },
         PathUnknown::EndpointState { endpoint: endpoint(), state: "pending".to_owned() },

@@ -1,10 +1,10 @@
-//! Installs an emulator into a virtual environment below cargo's target directory, once for all test processes.
+//! Installs an emulator, or the AWS CLI, into a virtual environment below cargo's target directory, once for all test processes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An emulator from a package index.
+/// A program from a package index.
 pub struct Package {
     /// Its name, which is that of the module as well.
     pub name: &'static str,
@@ -21,6 +21,10 @@ pub const MINISTACK: Package =
 /// Knows networks.
 pub const MOTO: Package =
     Package { name: "moto", version: "5.2.5", requirements: include_str!("moto-requirements.txt") };
+
+/// Runs the commands that are printed.
+pub const AWS_CLI: Package =
+    Package { name: "awscli", version: "1.46.3", requirements: include_str!("awscli-requirements.txt") };
 
 /// What to say where there is no usable Python.
 const NEEDS_PYTHON: &str = "the tests against an emulated AWS need `python3`, version 3.10 or later, with its `venv` module \
@@ -43,7 +47,7 @@ impl Package {
         // The kernel releases the lock however its holder ends, so a killed test run leaves nothing to clean up.
         let lock = File::create(tools.join(format!("{directory}.lock")))
             .map_err(|error| format!("cannot create the lock file: {error}"))?;
-        lock.lock().map_err(|error| format!("cannot lock the installation of the emulator: {error}"))?;
+        lock.lock().map_err(|error| format!("cannot lock the installation of `{directory}`: {error}"))?;
 
         let venv = tools.join(directory);
         let python = venv.join("bin").join("python");
@@ -80,7 +84,7 @@ impl Package {
                 .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"])
                 .args(["--only-binary", ":all:", "--require-hashes", "--requirement"])
                 .arg(&requirements),
-            "the first run of these tests installs the emulator with pip and needs a package index for that",
+            "the first run of these tests installs it with pip and needs a package index for that",
         )
     }
 

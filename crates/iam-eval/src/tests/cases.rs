@@ -234,3 +234,38 @@ fn a_trust_policy_excepts_services_as_data_perimeters_do() {
     let doubtful = document(r#"{"StringNotEquals": {"aws:PrincipalOrgID": "o-a"}}"#);
     assert!(!evaluate_trust(&doubtful, &ServicePrincipal::ec2(Some("aws")), &state).is_true());
 }
+
+/// Which of several values a request carries does not matter where the policies give the same answer to each.
+#[test]
+fn one_of_several_values() {
+    let context = || {
+        let mut context = Context::default();
+        let values = ["198.51.100.1", "198.51.100.2"].map(Text::known);
+        context.set("aws:SourceIp", Value::OneOf(values.into()));
+        context
+    };
+    for (statements, expected) in [
+        (r#"{ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}}"#, Decision::Allowed),
+        (r#"{ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}"#, Decision::ImplicitDeny),
+        (r#"{ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.1"}}}"#, Decision::Unknown),
+        (
+            r#"{ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": ["198.51.100.1", "198.51.100.2"]}}}"#,
+            Decision::Allowed,
+        ),
+        // A statement for each.
+        (
+            r#"{ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.1"}}},
+               {ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.2"}}}"#,
+            Decision::Allowed,
+        ),
+        (
+            r#"{ALLOW}, {DENY, "Condition": {"NotIpAddress": {"aws:SourceIp": ["198.51.100.1", "203.0.113.7"]}}}"#,
+            Decision::Unknown,
+        ),
+        (r#"{ALLOW}, {DENY, "Condition": {"NotIpAddress": {"aws:SourceIp": "198.51.100.0/28"}}}"#, Decision::Allowed),
+        (r#"{ALLOW, "Condition": {"Null": {"aws:SourceIp": "false"}}}"#, Decision::Allowed),
+    ] {
+        let policy = format!(r#"{{"Statement": [{statements}]}}"#);
+        assert_eq!(decide(&policy, context()), expected, "{statements}");
+    }
+}

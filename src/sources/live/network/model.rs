@@ -14,8 +14,9 @@ type ById<T> = BTreeMap<String, T>;
 pub(super) fn vpc(vpc: sdk::Vpc) -> Option<(String, Vpc)> {
     let associated = vpc.cidr_block_association_set.unwrap_or_default().into_iter();
     let mut cidrs: Vec<String> = associated.filter_map(|association| association.cidr_block).collect();
-    if cidrs.is_empty() {
-        cidrs.extend(vpc.cidr_block);
+    if let Some(primary) = vpc.cidr_block {
+        cidrs.retain(|cidr| *cidr != primary);
+        cidrs.insert(0, primary);
     }
     Some((vpc.vpc_id?, Vpc { cidrs, dhcp_options: vpc.dhcp_options_id, owner: vpc.owner_id }))
 }
@@ -135,6 +136,7 @@ pub(super) fn endpoint(endpoint: sdk::VpcEndpoint) -> Option<(String, (VpcEndpoi
         // EC2 writes `available` and `Available`.
         state: endpoint.state?.as_str().to_lowercase(),
         private_dns: endpoint.private_dns_enabled == Some(true),
+        ip_address_type: endpoint.ip_address_type.map(|kind| kind.as_str().to_owned()),
         subnets: endpoint.subnet_ids.unwrap_or_default(),
         security_groups: groups.filter_map(|group| group.group_id).collect(),
         route_tables: endpoint.route_table_ids.unwrap_or_default(),
