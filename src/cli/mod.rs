@@ -31,6 +31,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
@@ -296,6 +297,7 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     report.results.iter_mut().for_each(|outcome| plan.baselines.take(outcome));
     let fail_on = typed.fail_on.severity();
     let selected = facts.subjects.iter().any(|subject| subject.from_selection);
+    let at = facts.taken_at;
     drop(facts);
     let exit = match report.results.is_empty() {
         true => Exit::of_nothing(typed.targets.allow_empty),
@@ -305,7 +307,7 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let report = report.showing(|outcome| filter.shows(outcome));
     let again = repeat_flags::of(&line.repeat);
     let fixes = selected.then(|| again.fixes());
-    let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
+    let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
     plan.baselines.finish()?;
     Ok(exit)
@@ -364,7 +366,8 @@ async fn check_fleet(
         let source = json::Source::live(fleet.base().known_caller());
         let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
-        let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
+        let at = Timestamp::now();
+        let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;
     }
     if !tally.is_cut_short() {

@@ -1,6 +1,7 @@
 //! The pages about the findings: what each means, how to see it by hand, what to do.
 
 use super::page::{DIM, LongWords, STRONG, fold};
+use super::sanitize::word;
 use crate::report::Code;
 
 /// The page about a finding, as Markdown.
@@ -48,6 +49,20 @@ pub fn page(code: Code) -> &'static str {
     }
 }
 
+/// Where the page about a finding can be read: in the repository, as of this version, once the manifest says where that is; until then
+/// what AWS has on it, which the page names first.
+pub fn address(code: Code) -> String {
+    address_in(env!("CARGO_PKG_REPOSITORY"), code)
+}
+
+fn address_in(repository: &str, code: Code) -> String {
+    if repository.is_empty() {
+        let links = page(code).lines().filter_map(|line| line.strip_prefix("- https://"));
+        return links.take(1).map(|link| format!("https://{link}")).collect();
+    }
+    format!("{repository}/blob/v{}/docs/findings/{}.md", env!("CARGO_PKG_VERSION"), word(&code))
+}
+
 /// A page for a terminal of this many columns, with ANSI styles; not folded where there is no width.
 pub fn for_terminal(markdown: &str, width: Option<usize>) -> String {
     let mut text = String::with_capacity(markdown.len());
@@ -79,7 +94,6 @@ fn one_line(paragraph: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::sanitize::word;
 
     #[test]
     fn each_code_has_a_page_with_all_of_its_parts() {
@@ -91,6 +105,17 @@ mod tests {
             assert!(page.lines().all(|line| line.chars().count() <= 140), "{page}");
             assert!(page.contains("\n- https://docs.aws.amazon.com/"), "{page}");
         }
+    }
+
+    #[test]
+    fn each_page_has_an_address() {
+        let page = |repository, code| address_in(repository, code);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            page("https://git.example/team/ssm-profile", Code::TrustPolicy),
+            format!("https://git.example/team/ssm-profile/blob/v{version}/docs/findings/trust-policy.md")
+        );
+        assert!(Code::ALL.iter().all(|code| page("", *code).starts_with("https://docs.aws.amazon.com/")));
     }
 
     #[test]

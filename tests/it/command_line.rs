@@ -320,7 +320,7 @@ fn colours_show_where_they_are_wanted() {
         let mistake = Sandbox::new().run(&[&["check", "role/"], flags].concat()).expect(2);
         assert_eq!(coloured(&mistake.stderr), expected, "{flags:?}");
     }
-    for form in ["json", "ndjson", "junit", "sarif", "markdown"] {
+    for form in ["json", "ndjson", "junit", "sarif", "markdown", "asff", "ocsf"] {
         let output = Sandbox::new().run(&[&check[..], &["--color", "always", "-o", form]].concat()).expect(1);
         assert!(!coloured(&output.stdout), "{form} is for machines");
     }
@@ -348,7 +348,7 @@ fn a_reader_that_goes_away_is_no_error() {
     let sandbox = Sandbox::new();
     let check = ["check", "--snapshot", EXAMPLE];
     let mut runs: BTreeMap<Vec<&str>, i32> = BTreeMap::new();
-    for form in ["text", "json", "ndjson", "junit", "sarif", "markdown"] {
+    for form in ["text", "json", "ndjson", "junit", "sarif", "markdown", "asff", "ocsf"] {
         runs.insert([&check[..], &["--all", "-o", form]].concat(), 1);
         runs.insert([&check[..], &[READY, "-o", form]].concat(), 0);
     }

@@ -50,6 +50,7 @@ mod readme;
 mod regressions;
 mod schema;
 mod secrets;
+mod security_findings;
 mod session_logs;
 mod settings;
 mod snapshot;

@@ -435,6 +435,10 @@ pub enum Output {
     Markdown,
     /// One page for a browser, with filters
     Html,
+    /// AWS Security Finding Format, for Security Hub
+    Asff,
+    /// OCSF 1.6.0 Compliance Finding, a line for each
+    Ocsf,
 }
 
 /// The targets that are shown.
