@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod completions;
 mod condition_keys;
 mod config;
 mod confirm;
@@ -14,6 +15,7 @@ mod fleet;
 mod gather;
 mod kept_backups;
 mod man;
+mod manual;
 mod near_misses;
 mod output;
 mod policy;
@@ -30,7 +32,7 @@ use std::io::Write as _;
 use std::task::Poll;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -76,6 +78,9 @@ enum Stop {
 
 /// Runs the tool on this process's arguments.
 pub fn run() -> Exit {
+    if let Some(exit) = completions::answer() {
+        return exit;
+    }
     let line = match config::complete(typed::words()) {
         Ok(line) => line,
         Err(Refusal::Settings(typed, mistakes)) => {
@@ -257,14 +262,7 @@ async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
         args::Command::Explain { code } => explain::explain(*code),
         args::Command::Man { command } => man::man(command.as_deref()),
         args::Command::Schema { format } => schema::schema(*format),
-        args::Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
-            // For a name with a hyphen the bash script sets one word for a subcommand and asks for another.
-            let script = String::from_utf8_lossy(&script).replace("ssm__subcmd__profile", "ssm__profile");
-            output::print(&script)?;
-            Ok(Exit::Ready)
-        }
+        args::Command::Completions { shell } => completions::completions(*shell),
     }
 }
 

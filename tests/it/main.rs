@@ -9,6 +9,7 @@ mod baseline;
 mod bounds;
 mod cloudformation;
 mod command_line;
+mod completions;
 mod config;
 mod connection;
 mod document_files;
