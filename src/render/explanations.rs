@@ -57,8 +57,8 @@ pub fn address(code: Code) -> String {
 
 fn address_in(repository: &str, code: Code) -> String {
     if repository.is_empty() {
-        let links = page(code).lines().filter_map(|line| line.strip_prefix("- https://"));
-        return links.take(1).map(|link| format!("https://{link}")).collect();
+        let links = page(code).lines().filter_map(|line| line.strip_prefix("- <")?.strip_suffix('>'));
+        return links.take(1).collect();
     }
     format!("{repository}/blob/v{}/docs/findings/{}.md", env!("CARGO_PKG_VERSION"), word(&code))
 }
@@ -78,6 +78,9 @@ pub fn for_terminal(markdown: &str, width: Option<usize>) -> String {
             commands.lines().for_each(|line| text.push_str(&format!("  {DIM}{line}{DIM:#}\n")));
         } else if block.starts_with("- ") {
             let items = block.split("\n- ").map(|item| item.trim_start_matches("- "));
+            // The brackets make it a link in a book; a terminal finds an address by itself.
+            let items =
+                items.map(|item| item.strip_prefix('<').and_then(|link| link.strip_suffix('>')).unwrap_or(item));
             items.for_each(|item| fold(&mut text, width, LongWords::Whole, ["- ", "  "], &one_line(item)));
         } else {
             fold(&mut text, width, LongWords::Whole, ["", ""], &one_line(block));
@@ -103,7 +106,7 @@ mod tests {
             let title = format!("# {}", word(&code));
             assert_eq!(titles, [title.as_str(), "## See it by hand", "## What to do", "## More"], "{page}");
             assert!(page.lines().all(|line| line.chars().count() <= 140), "{page}");
-            assert!(page.contains("\n- https://docs.aws.amazon.com/"), "{page}");
+            assert!(page.contains("\n- <https://docs.aws.amazon.com/"), "{page}");
         }
     }
 
@@ -120,10 +123,12 @@ mod tests {
 
     #[test]
     fn a_page_fits_its_terminal_and_its_commands_stay_as_they_are() {
-        let markdown =
-            "# x\n\nOne two\nthree.\n\n```sh\naws a b \\\n  --c\n```\n\n- First of\n  the items.\n- Second.\n";
+        let markdown = "# x\n\nOne two\nthree.\n\n```sh\naws a b \\\n  --c\n```\n\n- First of\n  the items.\n- <https://a.example/b>\n";
         let text = for_terminal(markdown, Some(40));
         let plain = anstream::adapter::strip_str(&text).to_string();
-        assert_eq!(plain, "x\n\nOne two three.\n\n  aws a b \\\n    --c\n\n- First of the items.\n- Second.\n");
+        assert_eq!(
+            plain,
+            "x\n\nOne two three.\n\n  aws a b \\\n    --c\n\n- First of the items.\n- https://a.example/b\n"
+        );
     }
 }

@@ -6,6 +6,7 @@
 mod action;
 mod architecture;
 mod baseline;
+mod book;
 mod bounds;
 mod cloudformation;
 mod command_line;
