@@ -17,5 +17,5 @@ mod whole;
 pub use error::{Failure, cause, classify};
 pub use mfa::AskCode;
 pub use raw::RawInstances;
-pub use settings::{Connection, NoCredentials, Settings, SettingsError};
+pub use settings::{Connection, NoCredentials, Settings, SettingsError, profiles};
 pub use traffic::Traffic;

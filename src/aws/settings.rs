@@ -499,6 +499,12 @@ async fn profile_set(profile: Option<&str>) -> Option<ProfileSet> {
     aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), selected).await.ok()
 }
 
+/// The names of the profiles in the shared config files, of which the environment may name others.
+pub async fn profiles() -> Vec<String> {
+    let profiles = profile_set(None).await;
+    profiles.iter().flat_map(ProfileSet::profiles).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

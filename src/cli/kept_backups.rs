@@ -1,5 +1,6 @@
 //! The backups in the default directory: `undo --list` and `undo --last`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -42,10 +43,18 @@ impl Row {
     }
 
     fn in_words(&self) -> String {
-        let Row { file, taken_at, account, changes, left, error } = self;
-        let file = terminal(file);
+        let file = terminal(&self.file);
+        match &self.error {
+            Some(error) => format!("{file}: {}\n", terminal(error)),
+            None => format!("{}  {file}\n", self.what_it_is()),
+        }
+    }
+
+    /// Its time, its account and what is left to do.
+    fn what_it_is(&self) -> String {
+        let Row { taken_at, account, changes, left, error, .. } = self;
         if let Some(error) = error {
-            return format!("{file}: {}\n", terminal(error));
+            return terminal(error).into_owned();
         }
         let time = taken_at.map(|time| format!("{time:.0}")).unwrap_or_default();
         let changes = match (changes, left) {
@@ -53,7 +62,7 @@ impl Row {
             (changes, left) if changes == left => format!("{changes} to undo"),
             (changes, left) => format!("{left} of {changes} to undo"),
         };
-        format!("{time}  {}  {changes}  {file}\n", account.as_deref().unwrap_or("no account"))
+        format!("{time}  {}  {changes}", account.as_deref().unwrap_or("no account"))
     }
 }
 
@@ -64,6 +73,12 @@ fn files_kept() -> Result<Vec<PathBuf>, Stop> {
         let cause = crate::aws::cause(&error);
         Stop::Usage(vec![format!("cannot read `{}`: {cause}; give the backup file", directory.display())])
     })
+}
+
+/// The backups, newest first, each with a line about it; none where they cannot be listed.
+pub fn in_short() -> Vec<(OsString, String)> {
+    let files = files_kept().unwrap_or_default();
+    files.into_iter().map(|path| (path.clone().into_os_string(), Row::of(&path).what_it_is())).collect()
 }
 
 /// Lists the backups, newest first.

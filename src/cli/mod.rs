@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod completions;
 mod condition_keys;
 mod config;
 mod confirm;
@@ -14,6 +15,7 @@ mod fleet;
 mod gather;
 mod kept_backups;
 mod man;
+mod manual;
 mod near_misses;
 mod output;
 mod policy;
@@ -30,7 +32,8 @@ use std::io::Write as _;
 use std::task::Poll;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
@@ -75,6 +78,9 @@ enum Stop {
 
 /// Runs the tool on this process's arguments.
 pub fn run() -> Exit {
+    if let Some(exit) = completions::answer() {
+        return exit;
+    }
     let line = match config::complete(typed::words()) {
         Ok(line) => line,
         Err(Refusal::Settings(typed, mistakes)) => {
@@ -256,14 +262,7 @@ async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
         args::Command::Explain { code } => explain::explain(*code),
         args::Command::Man { command } => man::man(command.as_deref()),
         args::Command::Schema { format } => schema::schema(*format),
-        args::Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut args::Cli::command(), "ssm-profile", &mut script);
-            // For a name with a hyphen the bash script sets one word for a subcommand and asks for another.
-            let script = String::from_utf8_lossy(&script).replace("ssm__subcmd__profile", "ssm__profile");
-            output::print(&script)?;
-            Ok(Exit::Ready)
-        }
+        args::Command::Completions { shell } => completions::completions(*shell),
     }
 }
 
@@ -296,6 +295,7 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     report.results.iter_mut().for_each(|outcome| plan.baselines.take(outcome));
     let fail_on = typed.fail_on.severity();
     let selected = facts.subjects.iter().any(|subject| subject.from_selection);
+    let at = facts.taken_at;
     drop(facts);
     let exit = match report.results.is_empty() {
         true => Exit::of_nothing(typed.targets.allow_empty),
@@ -305,7 +305,7 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let report = report.showing(|outcome| filter.shows(outcome));
     let again = repeat_flags::of(&line.repeat);
     let fixes = selected.then(|| again.fixes());
-    let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
+    let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
     plan.baselines.finish()?;
     Ok(exit)
@@ -364,7 +364,8 @@ async fn check_fleet(
         let source = json::Source::live(fleet.base().known_caller());
         let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
-        let showing = Showing { source: &source, detail: output::detail(&line.cli), fail_on, fixes };
+        let at = Timestamp::now();
+        let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;
     }
     if !tally.is_cut_short() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::progress::Progress;
@@ -17,7 +18,7 @@ use crate::redact;
 use crate::render::causes::{self, Fixes};
 use crate::render::sanitize::terminal as clean;
 use crate::render::text::{Detail, Layout};
-use crate::render::{annotations, changes_json, html, json, junit, markdown, sarif, text, words};
+use crate::render::{annotations, asff, changes_json, html, json, junit, markdown, ocsf, sarif, text, words};
 use crate::report::{Report, Severity};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -68,6 +69,8 @@ const FEW: usize = 10;
 pub struct Showing<'a> {
     /// Where its facts came from.
     pub source: &'a json::Source,
+    /// When they were taken.
+    pub at: Timestamp,
     /// How much to say.
     pub detail: Detail,
     /// The severity from which on a finding counts.
@@ -103,7 +106,7 @@ fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
 
 /// A report in a form that is made at once.
 fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_>) -> Result<String, Stop> {
-    let Showing { source, detail, fail_on, fixes } = showing;
+    let Showing { source, at, detail, fail_on, fixes } = showing;
     let by = source
         .caller
         .as_ref()
@@ -124,6 +127,21 @@ fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_
         args::Output::Sarif => sarif::render(report, env!("CARGO_PKG_VERSION")).map_err(|error| failed(&error))?,
         args::Output::Markdown => markdown::render(report) + &markdown::closing(by.as_deref()),
         args::Output::Html => html::render(report, by).map_err(|error| failed(&error))?,
+        args::Output::Asff => {
+            let page = asff::render(report, at).map_err(|error| failed(&error))?;
+            if page.left_out > 0 {
+                warning(&format!(
+                    "{} left out of the findings for Security Hub: the account or the Region is not known; give `--account` and \
+                     `--region` where the source does not say them",
+                    match page.left_out {
+                        1 => "1 target was".to_owned(),
+                        number => format!("{number} targets were"),
+                    }
+                ));
+            }
+            page.text
+        }
+        args::Output::Ocsf => ocsf::render(report, at).map_err(|error| failed(&error))?,
     })
 }
 
@@ -154,9 +172,12 @@ fn print_report(report: &Report, form: args::Output, showing: Showing<'_>) -> Re
             }
             Ok(())
         }
-        args::Output::Junit | args::Output::Sarif | args::Output::Markdown | args::Output::Html => {
-            print(&page(report, form, layout(showing.detail), showing)?)
-        }
+        args::Output::Junit
+        | args::Output::Sarif
+        | args::Output::Markdown
+        | args::Output::Html
+        | args::Output::Asff
+        | args::Output::Ocsf => print(&page(report, form, layout(showing.detail), showing)?),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The pages about the findings: what each means, how to see it by hand, what to do.
 
 use super::page::{DIM, LongWords, STRONG, fold};
+use super::sanitize::word;
 use crate::report::Code;
 
 /// The page about a finding, as Markdown.
@@ -48,6 +49,20 @@ pub fn page(code: Code) -> &'static str {
     }
 }
 
+/// Where the page about a finding can be read: in the repository, as of this version, once the manifest says where that is; until then
+/// what AWS has on it, which the page names first.
+pub fn address(code: Code) -> String {
+    address_in(env!("CARGO_PKG_REPOSITORY"), code)
+}
+
+fn address_in(repository: &str, code: Code) -> String {
+    if repository.is_empty() {
+        let links = page(code).lines().filter_map(|line| line.strip_prefix("- <")?.strip_suffix('>'));
+        return links.take(1).collect();
+    }
+    format!("{repository}/blob/v{}/docs/findings/{}.md", env!("CARGO_PKG_VERSION"), word(&code))
+}
+
 /// A page for a terminal of this many columns, with ANSI styles; not folded where there is no width.
 pub fn for_terminal(markdown: &str, width: Option<usize>) -> String {
     let mut text = String::with_capacity(markdown.len());
@@ -63,6 +78,9 @@ pub fn for_terminal(markdown: &str, width: Option<usize>) -> String {
             commands.lines().for_each(|line| text.push_str(&format!("  {DIM}{line}{DIM:#}\n")));
         } else if block.starts_with("- ") {
             let items = block.split("\n- ").map(|item| item.trim_start_matches("- "));
+            // The brackets make it a link in a book; a terminal finds an address by itself.
+            let items =
+                items.map(|item| item.strip_prefix('<').and_then(|link| link.strip_suffix('>')).unwrap_or(item));
             items.for_each(|item| fold(&mut text, width, LongWords::Whole, ["- ", "  "], &one_line(item)));
         } else {
             fold(&mut text, width, LongWords::Whole, ["", ""], &one_line(block));
@@ -79,7 +97,6 @@ fn one_line(paragraph: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::sanitize::word;
 
     #[test]
     fn each_code_has_a_page_with_all_of_its_parts() {
@@ -89,16 +106,29 @@ mod tests {
             let title = format!("# {}", word(&code));
             assert_eq!(titles, [title.as_str(), "## See it by hand", "## What to do", "## More"], "{page}");
             assert!(page.lines().all(|line| line.chars().count() <= 140), "{page}");
-            assert!(page.contains("\n- https://docs.aws.amazon.com/"), "{page}");
+            assert!(page.contains("\n- <https://docs.aws.amazon.com/"), "{page}");
         }
     }
 
     #[test]
+    fn each_page_has_an_address() {
+        let page = |repository, code| address_in(repository, code);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            page("https://git.example/team/ssm-profile", Code::TrustPolicy),
+            format!("https://git.example/team/ssm-profile/blob/v{version}/docs/findings/trust-policy.md")
+        );
+        assert!(Code::ALL.iter().all(|code| page("", *code).starts_with("https://docs.aws.amazon.com/")));
+    }
+
+    #[test]
     fn a_page_fits_its_terminal_and_its_commands_stay_as_they_are() {
-        let markdown =
-            "# x\n\nOne two\nthree.\n\n```sh\naws a b \\\n  --c\n```\n\n- First of\n  the items.\n- Second.\n";
+        let markdown = "# x\n\nOne two\nthree.\n\n```sh\naws a b \\\n  --c\n```\n\n- First of\n  the items.\n- <https://a.example/b>\n";
         let text = for_terminal(markdown, Some(40));
         let plain = anstream::adapter::strip_str(&text).to_string();
-        assert_eq!(plain, "x\n\nOne two three.\n\n  aws a b \\\n    --c\n\n- First of the items.\n- Second.\n");
+        assert_eq!(
+            plain,
+            "x\n\nOne two three.\n\n  aws a b \\\n    --c\n\n- First of the items.\n- https://a.example/b\n"
+        );
     }
 }

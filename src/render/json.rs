@@ -192,9 +192,17 @@ fn are_plain(bytes: &[u8]) -> bool {
 /// # Errors
 /// Only if a value cannot be written as JSON.
 pub fn render_lines(results: &[Outcome]) -> Result<String, serde_json::Error> {
+    lines(results.iter().map(ResultJson::new))
+}
+
+/// Each object on a line of its own.
+///
+/// # Errors
+/// Only if a value cannot be written as JSON.
+pub(super) fn lines(objects: impl Iterator<Item = impl Serialize>) -> Result<String, serde_json::Error> {
     let mut lines = Vec::new();
-    for result in results {
-        serde_json::to_writer(&mut lines, &ResultJson::new(result))?;
+    for object in objects {
+        serde_json::to_writer(&mut lines, &object)?;
         lines.push(b'\n');
     }
     let lines = String::from_utf8(lines).map_err(serde::ser::Error::custom)?;

@@ -1,6 +1,7 @@
 //! A report in words: for people, for scripts, for CI. Nothing here evaluates or decides.
 
 pub mod annotations;
+pub mod asff;
 pub mod causes;
 pub mod changes;
 pub mod changes_json;
@@ -10,7 +11,9 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod ocsf;
 mod page;
+mod posture;
 mod result_json;
 pub mod sanitize;
 pub mod sarif;

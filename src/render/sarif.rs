@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::explanations;
 use super::sanitize::{terminal, word};
 use super::words::{self, Place, Words};
 use crate::report::{Code, Finding, Known, Outcome, Report, Severity};
@@ -72,6 +73,7 @@ struct Rule {
     short_description: Text,
     full_description: Text,
     help: Text,
+    help_uri: String,
 }
 
 #[derive(Serialize)]
@@ -178,6 +180,7 @@ fn rules(report: &Report) -> Vec<Rule> {
                 short_description: Text { text: description.to_owned() },
                 full_description: Text { text: description.to_owned() },
                 help: Text { text: format!("{description} The message of each result says what to do.") },
+                help_uri: explanations::address(id),
             }
         })
         .collect()
@@ -241,7 +244,7 @@ fn uri(target: &str) -> String {
 }
 
 /// FNV-1a: short, and the same for ever, which the hasher of the standard library does not promise.
-fn hash(identity: &str) -> u64 {
+pub(super) fn hash(identity: &str) -> u64 {
     identity.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
@@ -303,7 +306,8 @@ mod tests {
                       },
                       "help": {
                         "text": "The instance has no instance profile. The message of each result says what to do."
-                      }
+                      },
+                      "helpUri": "https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-instance-permissions.html"
                     }
                   ]
                 }

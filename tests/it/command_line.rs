@@ -1,7 +1,6 @@
 //! What is typed, and what comes back: exit codes, mistakes, help, completions, colours.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::snapshot::EXAMPLE;
@@ -284,22 +283,6 @@ fn help_fits_the_terminal_and_names_every_flag() {
 }
 
 #[test]
-fn every_shell_gets_completions() {
-    for shell in SHELLS {
-        let output = Sandbox::new().run(&["completions", shell]).expect(0);
-        assert_eq!(output.stderr, "");
-        for word in ["ssm-profile", "check", "snapshot", "schema", "completions", "kms-key"] {
-            assert!(output.stdout.contains(word), "{shell}: {word}");
-        }
-        if shell == "bash" {
-            let mut parser = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash starts");
-            parser.stdin.take().unwrap().write_all(output.stdout.as_bytes()).unwrap();
-            assert!(parser.wait().unwrap().success());
-        }
-    }
-}
-
-#[test]
 fn colours_show_where_they_are_wanted() {
     let check = ["check", "--snapshot", EXAMPLE, "--all"];
     let coloured = |text: &str| text.contains("\u{1b}[");
@@ -320,7 +303,7 @@ fn colours_show_where_they_are_wanted() {
         let mistake = Sandbox::new().run(&[&["check", "role/"], flags].concat()).expect(2);
         assert_eq!(coloured(&mistake.stderr), expected, "{flags:?}");
     }
-    for form in ["json", "ndjson", "junit", "sarif", "markdown"] {
+    for form in ["json", "ndjson", "junit", "sarif", "markdown", "asff", "ocsf"] {
         let output = Sandbox::new().run(&[&check[..], &["--color", "always", "-o", form]].concat()).expect(1);
         assert!(!coloured(&output.stdout), "{form} is for machines");
     }
@@ -348,7 +331,7 @@ fn a_reader_that_goes_away_is_no_error() {
     let sandbox = Sandbox::new();
     let check = ["check", "--snapshot", EXAMPLE];
     let mut runs: BTreeMap<Vec<&str>, i32> = BTreeMap::new();
-    for form in ["text", "json", "ndjson", "junit", "sarif", "markdown"] {
+    for form in ["text", "json", "ndjson", "junit", "sarif", "markdown", "asff", "ocsf"] {
         runs.insert([&check[..], &["--all", "-o", form]].concat(), 1);
         runs.insert([&check[..], &[READY, "-o", form]].concat(), 0);
     }
@@ -408,8 +391,11 @@ fn each_finding_code_is_explained() {
     assert!(shown.contains("\n  aws iam get-role --role-name ROLE ") && !shown.contains('\u{1b}'), "{shown}");
     let mistake = refused(&["explain", "trust-polcy"]);
     assert!(mistake.contains("`trust-policy`") || mistake.contains("'trust-policy'"), "{mistake}");
-    let completions = sandbox.run(&["completions", "bash"]).expect(0).stdout;
-    assert!(completions.contains("blocked-by-scp"), "{completions}");
+}
+
+/// The titles of the sections of a page, in their order.
+fn sections(page: &str) -> Vec<&str> {
+    page.lines().filter_map(|line| line.strip_prefix(".SH ")).map(|title| title.trim_matches('"')).collect()
 }
 
 #[test]
@@ -417,22 +403,23 @@ fn each_command_has_a_manual_page() {
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| sandbox.run(&[&["man"], arguments].concat()).expect(0).stdout;
     let of_tool = page(&[]);
-    for part in [
-        ".TH ssm-profile 1",
-        "ssm\\-profile\\-check(1)",
-        ".SH ENVIRONMENT",
-        "NO_COLOR",
-        ".SH FILES",
-        ".ssm\\-profile.toml",
-        "SSM_PROFILE_FLAG",
-    ] {
+    for part in [".TH SSM-PROFILE 1", "ssm\\-profile\\-check(1)", "NO_COLOR", ".ssm\\-profile.toml", "SSM_PROFILE_FLAG"]
+    {
         assert!(of_tool.contains(part), "{part}: {of_tool}");
     }
-    for command in ["check", "fix", "undo", "config", "explain", "policy", "snapshot", "man", "completions"] {
+    let calls = ["check", "fix", "undo", "snapshot"];
+    for command in ["check", "fix", "undo", "config", "explain", "policy", "snapshot", "man", "schema", "completions"] {
         let page = page(&[command]);
-        assert!(page.contains(&format!(".TH ssm-profile-{command} 1")) && page.contains(".SH FILES"), "{page}");
+        let title = format!(".TH SSM-PROFILE-{} 1", command.to_uppercase());
+        assert!(page.contains(&title), "{page}");
+        let expected =
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"];
+        let sections = sections(&page);
+        assert_eq!(sections.iter().filter(|it| expected.contains(it)).copied().collect::<Vec<_>>(), expected);
+        assert_eq!(sections.contains(&"FILES"), !["man", "schema", "completions"].contains(&command), "{command}");
+        assert_eq!(page.contains("AWS_PROFILE"), calls.contains(&command), "{command}");
+        assert!(page.lines().all(|line| line.trim_end() == line), "{page}");
     }
-    assert!(page(&["fix"]).contains("Exit codes"));
     let mistake = refused(&["man", "chekc"]);
     assert!(mistake.contains("there is no command `chekc`"), "{mistake}");
 }

@@ -1,11 +1,9 @@
 //! `fix` and `undo` at the command line: mistakes, help, completions, targets, failures on the way to AWS, terminals, and
 //! text that others have chosen.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use crate::command_line::{SHELLS, refused_with};
+use crate::command_line::refused_with;
 use crate::support::answer::Answer;
 use crate::support::command::{Output, Sandbox};
 use crate::support::model::{CORE, EC2_TRUST, Instance, Profile, Role};
@@ -262,42 +260,6 @@ fn help_fits_and_names_every_flag() {
     }
     // A fleet's flag says nothing to somebody who gives a file.
     assert!(!Sandbox::new().run(&["undo", "--help"]).stdout.contains("--all"));
-}
-
-#[test]
-fn completions_know_the_commands_that_fix() {
-    let words =
-        ["fix", "undo", "policy", "attach-managed", "create-profile", "policy-name", "dry-run", "backup", "emit"];
-    for shell in SHELLS {
-        let script = Sandbox::new().run(&["completions", shell]).expect(0).stdout;
-        for word in words {
-            assert!(script.contains(word), "{shell}: {word}");
-        }
-    }
-    let sandbox = Sandbox::new();
-    let script = sandbox.run(&["completions", "bash"]).expect(0).stdout;
-    let file = sandbox.file("completions.bash", script);
-    for (typed, expected) in [
-        (&["f"][..], "fix"),
-        (&["und"], "undo"),
-        (&["pol"], "policy"),
-        (&["fix", "--cre"], "--create-profile"),
-        (&["fix", "--emit", ""], "cli terraform cloudformation"),
-        (&["undo", "--dr"], "--dry-run"),
-        (&["policy", "--fo"], "--for --format"),
-        (&["policy", "--for", ""], "check fix"),
-    ] {
-        let (last, before) = typed.split_last().unwrap();
-        let previous = before.last().unwrap_or(&"ssm-profile");
-        let ask = format!(
-            "source {}; COMP_WORDS=(ssm-profile {} '{last}'); COMP_CWORD={}; _ssm__profile ssm-profile '{last}' {previous}; echo ${{COMPREPLY[@]}}",
-            file.display(),
-            before.join(" "),
-            typed.len(),
-        );
-        let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), expected, "{typed:?}");
-    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The seven forms of a report: each is what readers of that form expect, whatever there is to say.
+//! The forms of a report: each is what readers of that form expect, whatever there is to say.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::support::report::{Code, Outcome, Report, Severity, Summary, Verdict};
 use crate::support::schema::{self, Format};
 
 /// Reports of every size and kind: a fleet, one instance, a target that does not exist, nothing at all, documents.
-fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
+pub fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
     let snapshot = |more: &[&'static str]| [&["check", "--snapshot", EXAMPLE][..], more].concat();
     vec![
         ("fleet", snapshot(&["--all", "--kms-key", "alias/sessions"]), 1),
@@ -23,7 +23,7 @@ fn selections() -> Vec<(&'static str, Vec<&'static str>, i32)> {
     ]
 }
 
-fn page(arguments: &[&str], form: &str, code: i32) -> String {
+pub fn page(arguments: &[&str], form: &str, code: i32) -> String {
     let sandbox = Sandbox::new();
     sandbox.file("policy.json", SSM_CORE);
     sandbox.file(
@@ -34,7 +34,7 @@ fn page(arguments: &[&str], form: &str, code: i32) -> String {
     sandbox.run(&[arguments, &["-o", form]].concat()).expect(code).stdout
 }
 
-fn report(arguments: &[&str], code: i32) -> Report {
+pub fn report(arguments: &[&str], code: i32) -> Report {
     Report::read(&page(arguments, "json", code))
 }
 
@@ -189,7 +189,7 @@ fn in_github_actions_the_text_has_annotations_and_nothing_else_changes() {
             2 + line.split_once("::").unwrap().1.split_once("::").unwrap().1.matches("::").count()
         );
     }
-    for form in ["json", "markdown", "junit", "sarif", "ndjson", "html"] {
+    for form in ["json", "markdown", "junit", "sarif", "ndjson", "html", "asff", "ocsf"] {
         assert!(inside(&[&check[..3], &["-o", form]].concat()).stdout == page(&check[..3], form, 1), "{form}");
     }
     let off = Sandbox::new().env("GITHUB_ACTIONS", "false").run(&check).expect(1);
@@ -241,7 +241,7 @@ fn further_reports_go_to_files() {
     let alone = |form: &str| sandbox.run(&[&check[..], &["-o", form]].concat()).expect(1).stdout;
     sandbox.file("report.xml", "of the last run");
     let all = ["-o", "json", "-o", "junit=report.xml", "-o", "sarif=a b.sarif", "-o", "text=report.txt"];
-    let lines = ["-o", "ndjson=lines.json", "-o", "markdown=report.md"];
+    let lines = ["-o", "ndjson=lines.json", "-o", "markdown=report.md", "-o", "asff=asff.json", "-o", "ocsf=ocsf.json"];
     let printed = sandbox.run(&[&check[..], &all, &lines].concat()).expect(1).stdout;
     assert_eq!(printed, alone("json"));
     for (form, file) in [
@@ -250,6 +250,8 @@ fn further_reports_go_to_files() {
         ("text", "report.txt"),
         ("ndjson", "lines.json"),
         ("markdown", "report.md"),
+        ("asff", "asff.json"),
+        ("ocsf", "ocsf.json"),
     ] {
         assert_eq!(std::fs::read_to_string(sandbox.path().join(file)).unwrap(), alone(form), "{form}");
     }

@@ -168,20 +168,6 @@ fn a_selection_tells_what_is_not_checked_once_and_what_is_fine_in_a_line() {
     assert!(fine.iter().any(|block| block.lines().count() == 1), "{fine:?}");
 }
 
-/// Words of a subcommand complete only if the script asks for the very word that it sets.
-#[test]
-fn completions_of_bash_reach_the_subcommands() {
-    let sandbox = Sandbox::new();
-    let script = sandbox.run(&["completions", "bash"]).expect(0).stdout;
-    let file = sandbox.file("completions.bash", script);
-    let ask = format!(
-        "source {}; COMP_WORDS=(ssm-profile check --ou); COMP_CWORD=2; _ssm__profile ssm-profile --ou check; echo ${{COMPREPLY[@]}}",
-        file.display()
-    );
-    let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "--output");
-}
-
 /// A key is of its alias's account and Region, whatever the instance's are; one of another Region never works.
 #[test]
 fn an_alias_of_another_account_is_not_judged_as_a_key_of_this_one() {

@@ -4,43 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
-use super::{Aws, Circumstances, FailOn, Needs, Targets, targets_and};
+use super::{Aws, Circumstances, FailOn, Needs, Targets};
 use crate::report::Code;
-
-pub(super) const FIX_HELP: &str = targets_and!(
-    "  ssm-profile fix i-0123456789abcdef0 --dry-run
-  ssm-profile fix i-0123456789abcdef0 --kms-key alias/sessions
-  ssm-profile fix i-0123456789abcdef0 --create-profile web-sessions
-  ssm-profile fix role/web --attach-managed --yes -o json
-  ssm-profile fix role/web --emit terraform
-  ssm-profile fix i-0123456789abcdef0 --network auto --emit cli
-  ssm-profile fix --all --only missing-permission --max-failures 5
-  ssm-profile fix --tag Env=prod --accounts org --assume-role Operations
-
-What was changed, `ssm-profile undo` puts back.
-
-Exit codes: 0 every target is ready now, or --emit printed what there is to do,
-1 something is not ready or a dry run has something to do, 2 bad usage or not
-confirmed, 3 a step failed or AWS did, 130 interrupted."
-);
-
-pub(super) const UNDO_HELP: &str = "\
-Nothing is put back if somebody changed in between what the fix had changed, or
-if the file holds anything that a fix does not do. Where others can write the
-file, --yes is not enough: you are asked. Everything is read again at the end.
-The file stays, and a second undo has nothing to do.
-
-Exit codes: 0 everything is as before, 1 refused or a dry run has something to
-do, 2 bad usage or not confirmed, 3 a step failed or AWS did, 130 interrupted.";
-
-pub(super) const POLICY_HELP: &str = "\
-Makes no AWS call.
-
-Examples:
-  ssm-profile policy > SessionManagerPermissions.json
-  ssm-profile policy --kms-key arn:aws:kms:us-east-1:111122223333:key/mrk-1234
-  ssm-profile policy --s3-logs session-logs/prod --region eu-west-1 -o terraform
-  ssm-profile policy --for check";
 
 /// `fix`.
 #[derive(Debug, Args)]

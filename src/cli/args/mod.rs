@@ -7,19 +7,17 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use super::manual;
 use crate::limits;
 use crate::render::sanitize::word;
 use crate::report::{Code, Severity};
 
 pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
-use fix::{FIX_HELP, POLICY_HELP, UNDO_HELP};
 
 /// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
 #[derive(Debug, Parser)]
 #[command(name = "ssm-profile", version, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 ready, 1 not ready, 2 bad usage, 3 unknown, AWS failed or nothing selected, 130 interrupted."
-)]
+#[command(after_help = manual::help(""))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -46,105 +44,50 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check whether Session Manager can reach the targets, and if not, exactly why
-    #[command(after_help = CHECK_HELP)]
+    #[command(after_help = manual::help("check"))]
     Check(Box<Check>),
     /// Make the targets reachable: plan, show, confirm, apply, verify
-    #[command(after_help = FIX_HELP)]
+    #[command(after_help = manual::help("fix"))]
     Fix(Box<Fix>),
     /// Undo what a fix changed
-    #[command(after_help = UNDO_HELP)]
+    #[command(after_help = manual::help("undo"))]
     Undo(Undo),
     /// Show the settings that hold, and where each comes from
-    #[command(after_help = CONFIG_HELP)]
+    #[command(after_help = manual::help("config"))]
     Config(Config),
     /// Print the policy that an instance role needs, or that the caller of check or fix needs
-    #[command(after_help = POLICY_HELP)]
+    #[command(after_help = manual::help("policy"))]
     Policy(Box<Policy>),
     /// Save the facts that check reads, to check later and elsewhere
-    #[command(after_help = SNAPSHOT_HELP)]
+    #[command(after_help = manual::help("snapshot"))]
     Snapshot(Box<Snapshot>),
     /// Explain a finding: what it means, how to see it by hand, what to do
+    #[command(after_help = manual::help("explain"))]
     Explain {
         /// The finding's code, for example `trust-policy`
         #[arg(value_enum, hide_possible_values = true)]
         code: Code,
     },
     /// Print the manual page (roff), or that of a command
+    #[command(after_help = manual::help("man"))]
     Man {
         /// The command
         command: Option<String>,
     },
     /// Print the JSON Schema of a machine format
-    #[command(after_help = SCHEMA_HELP)]
+    #[command(after_help = manual::help("schema"))]
     Schema {
         /// The format
         #[arg(value_enum)]
         format: Format,
     },
     /// Print shell completions
+    #[command(after_help = manual::help("completions"))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
 }
-
-/// The forms of a target, above a command's examples.
-macro_rules! targets_and {
-    ($examples:literal) => {
-        concat!(
-            "Targets:\n",
-            "  i-0123456789abcdef0  an instance, or arn:...:instance/i-...\n",
-            "  NAME                 the instance with this tag Name\n",
-            "  profile/NAME         a profile, or arn:...:instance-profile/PATH/NAME\n",
-            "  role/NAME            a role, or arn:...:role/PATH/NAME\n",
-            "  none                 on an EC2 instance: that one; on a terminal: a list\n\n",
-            "Examples:\n",
-            $examples
-        )
-    };
-}
-
-use targets_and;
-
-const CHECK_HELP: &str = targets_and!(
-    "  ssm-profile check i-0123456789abcdef0
-  ssm-profile check --all -o json
-  ssm-profile check --policy role-policy.json --trust trust.json
-  ssm-profile check --terraform-plan plan.json
-  ssm-profile check --cloudformation template.yaml --parameter Stage=prod
-  ssm-profile snapshot --all > account.json
-  ssm-profile check --snapshot account.json"
-);
-
-const SNAPSHOT_HELP: &str = targets_and!(
-    "  ssm-profile snapshot --all > account.json
-  ssm-profile snapshot i-0123456789abcdef0 --kms-key alias/sessions > one.json
-  ssm-profile check --snapshot account.json"
-);
-
-const SCHEMA_HELP: &str = "\
-The schemas are in JSON Schema 2020-12. They allow keys that they do not name, since later versions \
-may add some. A line of check -o ndjson is `#/$defs/Result` of the report.
-
-Examples:
-  ssm-profile schema report > report.schema.json
-  check-jsonschema --schemafile report.schema.json report.json";
-
-const CONFIG_HELP: &str = "\
-The long name of a flag is a key; a table such as [check] is for one command. \
-Makes no AWS call.
-
-What wins, first to last:
-  1. the flag that is typed
-  2. the environment: SSM_PROFILE_KMS_KEY for --kms-key, lists with commas
-  3. .ssm-profile.toml in the working directory, or the nearest above it
-  4. ~/.config/ssm-profile/config.toml
-  5. the default
-
-Examples:
-  ssm-profile config
-  ssm-profile config fix -o json
-  ssm-profile check --all --config none";
 
 /// `config`.
 #[derive(Debug, Args)]
@@ -435,6 +378,10 @@ pub enum Output {
     Markdown,
     /// One page for a browser, with filters
     Html,
+    /// AWS Security Finding Format, for Security Hub
+    Asff,
+    /// OCSF 1.6.0 Compliance Finding, a line for each
+    Ocsf,
 }
 
 /// The targets that are shown.
@@ -534,6 +481,6 @@ impl ValueEnum for Code {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(word(self)))
+        Some(PossibleValue::new(word(self)).help(self.description()))
     }
 }

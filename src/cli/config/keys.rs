@@ -112,8 +112,7 @@ fn flags(command: &Command) -> Vec<Flag> {
 
 fn flag(command: &Command, arg: &Arg) -> Option<Flag> {
     let key = arg.get_long()?;
-    let parses = |types: &[TypeId]| types.iter().any(|it| arg.get_value_parser().type_id() == *it);
-    let is_number = parses(&[TypeId::of::<u64>(), TypeId::of::<u32>(), TypeId::of::<usize>()]);
+    let is_number = parses(arg, &[TypeId::of::<u64>(), TypeId::of::<u32>(), TypeId::of::<usize>()]);
     let takes = match arg.get_action() {
         ArgAction::SetTrue => Takes::Switch,
         ArgAction::Append => Takes::List,
@@ -122,7 +121,6 @@ fn flag(command: &Command, arg: &Arg) -> Option<Flag> {
         ArgAction::Set => Takes::Text,
         _ => return None,
     };
-    let names = arg.get_value_names().unwrap_or_default().iter().flat_map(|name| name.split('|'));
     let concerns = |(commands, keys, _): &&(&[&str], &[&str], &str)| {
         keys.contains(&key) && (commands.is_empty() || commands.contains(&command.get_name()))
     };
@@ -131,14 +129,29 @@ fn flag(command: &Command, arg: &Arg) -> Option<Flag> {
         key: key.to_owned(),
         id: arg.get_id().to_string(),
         takes,
-        is_file: parses(&[TypeId::of::<OsString>()]),
-        words: names.filter(|name| *name != "FILE").map(str::to_owned).collect(),
+        is_file: takes_file(arg),
+        words: words_for_file(arg),
         delimiter: arg.get_value_delimiter(),
         conflicts: conflicts.iter().map(|other| other.get_id().to_string()).collect(),
         default: arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect(),
         is_global: arg.is_global_set(),
         typed_only: TYPED_ONLY.iter().find(concerns).map(|(_, _, why)| *why),
     })
+}
+
+/// Whether an argument takes the name of a file.
+pub fn takes_file(arg: &Arg) -> bool {
+    parses(arg, &[TypeId::of::<OsString>()])
+}
+
+/// The words that stand for something else where an argument may name a file.
+pub fn words_for_file(arg: &Arg) -> Vec<String> {
+    let names = arg.get_value_names().unwrap_or_default().iter().flat_map(|name| name.split('|'));
+    names.filter(|name| *name != "FILE").map(str::to_owned).collect()
+}
+
+fn parses(arg: &Arg, types: &[TypeId]) -> bool {
+    types.iter().any(|it| arg.get_value_parser().type_id() == *it)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! that somebody would type.
 
 mod find;
-mod keys;
+pub mod keys;
 mod mistakes;
 mod show;
 mod toml;

@@ -11,6 +11,7 @@ mod network;
 mod not_checked;
 mod permissions;
 mod phrases;
+pub mod posture;
 mod refusals;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
 pub use known::{FROM_BASELINE, known, known_mark};
 pub use not_checked::not_checked;
+pub use posture::PREREQUISITES;
 pub use refusals::{only_emitted, refusal};
 
 /// Where a finding was found: the words that differ from one instance to the next.

@@ -1,4 +1,4 @@
-//! What the binary prints, held against the schemas that it publishes, and SARIF against that of the standard.
+//! What the binary prints, held against the schemas that it publishes, and foreign formats against those of their own.
 //!
 //! For readers the schemas leave objects open, because later versions may add keys. Here every object is closed: a key that no schema
 //! names fails the test that meets it.
@@ -22,6 +22,10 @@ pub enum Format {
     Config,
     /// SARIF 2.1.0, whose schema is not of this project.
     Sarif,
+    /// Findings for Security Hub, as far as they are used here.
+    Asff,
+    /// An event of OCSF, as far as the class is used here.
+    Ocsf,
 }
 
 struct Closed {
@@ -33,6 +37,8 @@ struct Closed {
     baseline: SchemaIndex,
     config: SchemaIndex,
     sarif: SchemaIndex,
+    asff: SchemaIndex,
+    ocsf: SchemaIndex,
 }
 
 static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
@@ -47,12 +53,14 @@ static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     let (report, result) = (add(closed("report"), ""), add(closed("report"), "#/$defs/Result"));
     let (snapshot, fix) = (add(closed("snapshot"), ""), add(closed("fix"), ""));
     let (baseline, config) = (add(closed("baseline"), ""), add(closed("config"), ""));
-    let sarif = add(parse(SARIF), "");
-    Closed { schemas, report, result, snapshot, fix, baseline, config, sarif }
+    let [sarif, asff, ocsf] = [SARIF, ASFF, OCSF].map(|schema| add(parse(schema), ""));
+    Closed { schemas, report, result, snapshot, fix, baseline, config, sarif, asff, ocsf }
 });
 
-/// It is closed as it stands.
+// These are closed as they stand.
 const SARIF: &str = include_str!("../../data/sarif-schema-2.1.0.json");
+const ASFF: &str = include_str!("../../data/asff-2018-10-08.json");
+const OCSF: &str = include_str!("../../data/ocsf-compliance-finding-1.6.0.json");
 
 /// The schema as `ssm-profile schema` prints it.
 pub fn published(format: &str) -> Value {
@@ -90,7 +98,7 @@ fn close(schema: &mut Value, covered: bool) {
 
 /// Why a value is not of a format, if so.
 pub fn mistake(format: Format, value: &Value) -> Option<String> {
-    let Closed { schemas, report, result, snapshot, fix, baseline, config, sarif } = &*CLOSED;
+    let Closed { schemas, report, result, snapshot, fix, baseline, config, sarif, asff, ocsf } = &*CLOSED;
     let schema = match format {
         Format::Report => report,
         Format::Result => result,
@@ -99,6 +107,8 @@ pub fn mistake(format: Format, value: &Value) -> Option<String> {
         Format::Baseline => baseline,
         Format::Config => config,
         Format::Sarif => sarif,
+        Format::Asff => asff,
+        Format::Ocsf => ocsf,
     };
     schemas.validate(value, *schema).err().map(|error| format!("{error}"))
 }
