@@ -40,6 +40,7 @@ mod managed_policies;
 mod network_example;
 mod network_topologies;
 mod output_forms;
+mod packaging;
 mod planned_keys;
 mod policy_command;
 mod printed_commands;
