@@ -48,6 +48,7 @@ mod network_topologies;
 mod output_forms;
 mod planned_and_live;
 mod planned_attributes;
+mod packaging;
 mod planned_keys;
 mod policy_command;
 mod printed_commands;

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Makes a Debian and an RPM package in target/packaging/dist from the release binary that was built for TARGET, a musl one: it needs
+# no library of the distribution and so runs on each of their versions.
+#
+#     packaging/packages.sh TARGET
+#
+# What is in them is in Cargo.toml: `package.metadata.deb` and `package.metadata.generate-rpm`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=$1
+dist=target/packaging/dist
+mkdir -p "$dist"
+packaging/documents.sh "target/$target/release/ssm-profile"
+# The release profile strips the binary.
+cargo deb --quiet --no-build --no-strip --target "$target" --output "$dist/"
+cargo generate-rpm --target "$target" --output "$dist/"
+ls "$dist"/*.deb "$dist"/*.rpm
