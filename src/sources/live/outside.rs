@@ -153,8 +153,8 @@ fn own_role(planned: &Facts, found: &str) -> Option<Fact<Role>> {
 fn restore(facts: &mut Facts, planned: &Facts, existing: &Existing) {
     let is_of_plan = |arn: &str, fact: &Fact<ManagedPolicy>| {
         let is_shipped = fact.known().is_some_and(|policy| policy.shipped.is_some());
-        !existing.policies.contains(arn)
-            && !(is_shipped && facts.policies.get(arn).is_some_and(|it| it.known().is_some()))
+        let has_document = is_shipped && facts.policies.get(arn).is_some_and(|it| it.known().is_some());
+        !existing.policies.contains(arn) && !has_document
     };
     let of_plan: Vec<_> = planned.policies.iter().filter(|(arn, fact)| is_of_plan(arn, fact)).collect();
     facts.policies.extend(of_plan.into_iter().map(|(key, fact)| (key.clone(), fact.clone())));

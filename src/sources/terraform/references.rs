@@ -194,7 +194,7 @@ impl<'a> Plan<'a> {
         }
         let is_counted = |reference: &&str| counted.contains(reference);
         let is_sure = switches.is_empty() && nothings.is_empty()
-            || switches.iter().all(is_counted) && switches.iter().chain(&nothings).any(|it| is_counted(it));
+            || switches.iter().all(is_counted) && switches.iter().chain(&nothings).any(is_counted);
         // Without a resource beside it, it is as it is: nothing, or what somebody gives.
         let is_alone = references.len() == switches.len() + nothings.len();
         (is_sure || is_alone) && !(of_each && references.len() > 1)
