@@ -134,7 +134,7 @@ from botocore import xform_name
 
 # What the AWS CLI adds to the models or names otherwise.
 SERVICES = {"s3api": "s3"}
-OWN = {("sso", "login")}
+OWN = {("sso", "login"), ("configure", "export-credentials")}
 EVERYWHERE = {"region", "profile", "query", "output", "cli-input-json"}
 ADDED = {
     ("ec2", "authorize-security-group-ingress"): {"protocol", "port", "source-group", "cidr"},
