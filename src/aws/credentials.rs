@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
@@ -15,7 +16,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::error::cause_with_proxy;
+use super::error::{cause_with_proxy, find};
 use super::mfa::WithCode;
 use crate::redact;
 
@@ -129,6 +130,8 @@ impl FailOnce {
                 return Ok(credentials);
             }
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => Remembered::NotLoaded,
+            // Instance metadata is asked last, and elsewhere than on an instance its refusal says nothing to anybody.
+            Ok(Err(error)) if find::<ImdsError>(&error).is_some() => Remembered::NotLoaded,
             Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Remembered::TimedOut,
             Ok(Err(error)) => Remembered::Other(cause_with_proxy(&error)),
         };

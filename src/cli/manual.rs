@@ -142,7 +142,7 @@ pub const PAGES: [Page; 11] = [
              policy of the organization, and refuses with the reason where it cannot help.",
             "With --emit it prints the changes for people whose roles live in code, and changes nothing.",
         ],
-        note: "What was changed, `ssm-profile undo` puts back.",
+        note: "`ssm-profile undo` reverts what was changed.",
         targets: true,
         examples: &[
             ("Show the plan, and change nothing:", "ssm-profile fix i-0123456789abcdef0 --dry-run"),

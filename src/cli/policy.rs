@@ -22,13 +22,17 @@ pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {
             document(Purpose { simulate: false, fix }).map_err(|error| failed(&error))?
         }
     };
+    // The caller's policy is not to be taken for that of a role.
+    let name = match typed.caller_of {
+        Some(args::CallerOf::Check) if typed.policy_name == args::DEFAULT_POLICY_NAME => "SsmProfileCheck",
+        Some(args::CallerOf::Fix) if typed.policy_name == args::DEFAULT_POLICY_NAME => "SsmProfileFix",
+        _ => typed.policy_name.as_str(),
+    };
     let text = match typed.output {
         args::PolicyOutput::Json => text,
-        args::PolicyOutput::Terraform => {
-            emit::policy_terraform(&typed.policy_name, &text).map_err(|error| failed(&error))?
-        }
+        args::PolicyOutput::Terraform => emit::policy_terraform(name, &text).map_err(|error| failed(&error))?,
         args::PolicyOutput::Cloudformation => {
-            emit::policy_cloudformation(&typed.policy_name, &text).map_err(|error| failed(&error))?
+            emit::policy_cloudformation(name, &text).map_err(|error| failed(&error))?
         }
     };
     output::print(&format!("{}\n", text.trim_end_matches('\n')))?;

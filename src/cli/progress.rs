@@ -119,15 +119,19 @@ impl FleetProgress {
         let seconds = self.begun.elapsed().as_secs_f64();
         let mut parts: Vec<String> =
             [share(&self.accounts, "accounts"), share(&self.regions, "Regions")].into_iter().flatten().collect();
-        parts.push(format!("{instances} instances"));
+        parts.push(many(instances, "instance"));
         if seconds > 1.0 {
             parts.push(format!("{:.0}/s", instances as f64 / seconds));
         }
         let throttled = self.traffic.throttled();
-        parts.push(format!("{} calls", self.traffic.tries()));
+        parts.push(many(self.traffic.tries(), "call"));
         parts.extend((throttled > 0).then(|| format!("{throttled} throttled")));
         self.bar.say(&format!("reading AWS: {}", parts.join(", ")));
     }
+}
+
+fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Watcher for FleetProgress {

@@ -307,13 +307,14 @@ fn printed(arguments: &[&str]) -> BTreeSet<String> {
 }
 
 /// Reads that not every run makes.
-const OF_SOME: [&str; 6] = [
+const OF_SOME: [&str; 7] = [
     "kms:DescribeKey",
     "kms:GetKeyPolicy",
     "s3:GetEncryptionConfiguration",
     "s3:GetBucketPolicy",
     "logs:DescribeLogGroups",
     "iam:GetAccountAuthorizationDetails",
+    "ssm:DescribeInstanceProperties",
 ];
 
 /// The calls of a fix that goes well, one that is taken back in the middle, and the undo.

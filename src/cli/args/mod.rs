@@ -12,7 +12,7 @@ use crate::limits;
 use crate::render::sanitize::word;
 use crate::report::{Code, Severity};
 
-pub use fix::{CallerOf, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
+pub use fix::{CallerOf, DEFAULT_POLICY_NAME, Emit, Fix, Policy, PolicyOutput, RecordOutput, Undo};
 
 /// Can Session Manager reach an EC2 instance through its IAM instance profile, and if not, exactly why?
 #[derive(Debug, Parser)]

@@ -25,8 +25,10 @@ use crate::emit;
 use crate::facts::{Fact, Facts, Network, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step};
 use crate::limits;
+use crate::needs::NetworkCheck;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
+use crate::render::text::Detail;
 use crate::report::{Code, Outcome, Report, Severity, Verdict};
 use accounts::Accounts;
 pub(super) use show::Show;
@@ -89,6 +91,11 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         let minutes = typed.wait.filter(|_| !record.dry_run);
         let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
         show.end(&titled(&parts), &report_of(&parts), false)?;
+        let ready = report_of(&parts).results.iter().any(|outcome| outcome.verdict == Verdict::Ready);
+        let told = show.form == args::RecordOutput::Text && show.detail != Detail::Quiet;
+        if record.steps.is_empty() && ready && told && resolved.requirements.network == NetworkCheck::Off {
+            output::hint("the network path was not checked; `--network auto` checks it, as `ssm-profile check` does");
+        }
         return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set(), waited)));
     }
     backups::check(&resolved, &parts)?;

@@ -383,7 +383,7 @@ fn regions(typed: &[String], mistakes: &mut Mistakes) -> Vec<String> {
             let zone = region.trim_end_matches(|c: char| c.is_ascii_lowercase());
             let hint = match region.len() == zone.len() + 1 && zone.ends_with(|c: char| c.is_ascii_digit()) {
                 true => format!("did you mean `{zone}`?"),
-                false => "it looks like `us-east-1`".to_owned(),
+                false => "a Region is called like `us-east-1`".to_owned(),
             };
             mistakes.push(format!("`{region}` is not a Region; {hint}"));
         } else if !regions.contains(region) {

@@ -57,7 +57,7 @@ pub fn not_checked(item: &NotChecked) -> String {
              control channel for up to an hour, after access is removed"
         }
         NotChecked::HostManagement => "Default Host Management Configuration: the setting was not read",
-        NotChecked::MetadataService => "whether the instance metadata service is enabled: AWS did not return it",
+        NotChecked::MetadataService => "whether the instance metadata service is enabled: not known",
         NotChecked::ProfileId => {
             "whether the profile was deleted and created again: AWS did not return the ID that the instance has"
         }
@@ -77,7 +77,7 @@ fn not_visible(policy_type: &str, flag: &str, unread: Option<&Unreadable>) -> St
     let why = match unread {
         Some(Unreadable { api, kind: UnreadableKind::Denied, .. }) => format!(" (`{api}`)"),
         Some(Unreadable { api, message, .. }) => format!(" (`{api}`: {message})"),
-        None => String::new(),
+        None => return format!("{policy_type} control policies: not known; pass them with `{flag}`"),
     };
     format!("{policy_type} control policies: not visible to these credentials{why}; pass them with `{flag}`")
 }

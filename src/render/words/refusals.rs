@@ -136,17 +136,24 @@ fn not_as_written(message: &str) -> Words {
 }
 
 fn see_why(place: &Place<'_>) -> String {
-    format!("see what could not be determined: `{}`", Command::new("ssm-profile check -v").operand(place.target()))
+    let check = place.in_region(Command::new("ssm-profile check -v").operand(place.target()));
+    format!("see what could not be determined: `{check}`")
 }
 
 fn needs_profile(was_deleted: bool, place: &Place<'_>) -> Words {
-    let create = Command::new("ssm-profile fix").operand(place.target()).and("--create-profile NAME");
-    let associate = Command::new("aws ec2 associate-iam-instance-profile")
-        .option("--instance-id", place.instance())
-        .and("--iam-instance-profile Name=NAME");
-    let message =
-        if was_deleted { "the instance's profile was deleted" } else { "the instance has no instance profile" };
-    Words::new(message, format!("create one for it: `{create}`; or associate an existing one: `{associate}`"))
+    let create = place.in_region(Command::new("ssm-profile fix").operand(place.target()));
+    let create = create.and("--create-profile NAME");
+    if was_deleted {
+        // Its association is still there, so that another profile has to replace it.
+        let remedy = format!(
+            "create one for it: `{create}`; or give it another, see `ssm-profile explain instance-profile-missing`"
+        );
+        return Words::new("the instance's profile was deleted", remedy);
+    }
+    let associate = Command::new("aws ec2 associate-iam-instance-profile").option("--instance-id", place.instance());
+    let associate = place.in_region(associate).and("--iam-instance-profile Name=NAME");
+    let remedy = format!("create one for it: `{create}`; or associate an existing one: `{associate}`");
+    Words::new("the instance has no instance profile", remedy)
 }
 
 fn role_taken(name: &str, profile: &str, profile_exists: bool) -> Words {
