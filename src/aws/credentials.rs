@@ -24,7 +24,7 @@ use crate::redact;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Somebody has to find the device and to type its code.
-const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
 
 /// The provider of a profile that takes a code of an MFA device.
 pub(super) fn with_code(provider: WithCode) -> FailOnce {

@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 
 use super::assume::assume;
 use super::bounded::bounded;
-use super::credentials::{self, PATIENCE};
+use super::credentials::{self, PATIENCE, PATIENCE_WITH_PEOPLE};
 use super::error::{Failure, about_credentials, classify, classify_assume};
 use super::http;
 use super::mfa::{AskCode, MfaRole, WithCode};
@@ -88,6 +88,7 @@ pub struct Connection {
     region: Option<String>,
     ec2: Clients<aws_sdk_ec2::Client>,
     iam: Clients<aws_sdk_iam::Client>,
+    iam_of_guesses: Clients<aws_sdk_iam::Client>,
     ec2_once_more: Clients<aws_sdk_ec2::Client>,
     route53: Clients<aws_sdk_route53::Client>,
     kms: Clients<aws_sdk_kms::Client>,
@@ -147,6 +148,7 @@ impl Connection {
         });
         let mfa = in_force.zip(profiles.as_ref()).and_then(|(name, profiles)| MfaRole::of(name, profiles));
         let takes_code = mfa.is_some();
+        let patience = if takes_code { PATIENCE_WITH_PEOPLE } else { PATIENCE };
         let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
         let http_client = bounded(http::client(profiles.as_ref())?, settings.timeout);
         let region = match settings.region.clone() {
@@ -162,7 +164,7 @@ impl Connection {
             .http_client(http_client.clone())
             .retry_config(retry)
             .timeout_config(timeouts.build())
-            .identity_cache(IdentityCache::lazy().load_timeout(PATIENCE + CONNECT_TIMEOUT).build())
+            .identity_cache(IdentityCache::lazy().load_timeout(patience + CONNECT_TIMEOUT).build())
             .credentials_provider(match mfa.zip(profiles.as_ref()) {
                 Some((role, profiles)) => credentials::with_code(WithCode::new(
                     role,
@@ -219,6 +221,7 @@ impl Connection {
             region,
             ec2: Clients::default(),
             iam: Clients::default(),
+            iam_of_guesses: Clients::default(),
             ec2_once_more: Clients::default(),
             route53: Clients::default(),
             kms: Clients::default(),
@@ -319,6 +322,15 @@ impl Connection {
             let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
             let config = shared!(self, config);
             aws_sdk_iam::Client::from_conf(config.build())
+        })
+    }
+
+    /// A client for IAM in `partition`, for guesses: what is not answered to it keeps nobody from asking.
+    pub fn iam_of_guesses(&self, partition: &str) -> aws_sdk_iam::Client {
+        client(&self.iam_of_guesses, iam_region(partition), |region| {
+            let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
+            let config = config.interceptor(self.traffic.clone()).retry_classifier(SoonAfterSilence);
+            aws_sdk_iam::Client::from_conf(config.retry_partition(self.retries.clone()).build())
         })
     }
 

@@ -14,6 +14,7 @@ use super::json;
 use super::posture::{self, Record, ResourceType, Standing, Status};
 use super::sanitize::{terminal, word};
 use crate::report::{Outcome, Report, Severity};
+use iam_eval::arn::is_account_id;
 
 const SCHEMA_VERSION: &str = "2018-10-08";
 const PRODUCT: &str = "ssm-profile";
@@ -70,7 +71,7 @@ struct Place<'a> {
 fn place(outcome: &Outcome) -> Option<Place<'_>> {
     Some(Place {
         partition: posture::partition(outcome)?,
-        account: outcome.account.as_deref()?,
+        account: outcome.account.as_deref().filter(|account| is_account_id(account))?,
         region: outcome.region.as_deref()?,
     })
 }

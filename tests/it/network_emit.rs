@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, thread};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::live_stub::{check, policy};
 use crate::support::aws::AWS_MANAGED_CORE;
@@ -375,4 +375,82 @@ fn lint(templates: &Path) {
     lint.args(["-c", "from cfnlint.runner import main; main()", "--regions", REGION, "--", "*.json"]);
     let output = lint.current_dir(templates).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// What `fix --emit cli --network auto` prints for the network of the example after a change of it.
+fn emitted(targets: &[&str], change: impl Fn(&mut Value)) -> String {
+    let example = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/network.json")).unwrap();
+    let mut snapshot: Value = serde_json::from_str(&example).unwrap();
+    let subjects = snapshot["facts"]["subjects"].as_array_mut().unwrap();
+    subjects.retain(|subject| targets.contains(&subject["target"].as_str().unwrap()));
+    change(&mut snapshot["facts"]["networks"]["us-east-1"]);
+    let sandbox = Sandbox::new();
+    sandbox.file("network.json", snapshot.to_string());
+    sandbox.run(&["fix", "--snapshot", "network.json", "--emit", "cli", "--network", "auto"]).stdout
+}
+
+const VPC: &str = "vpc-0b1b2c3d4e5f60710";
+const NO_WAY_OUT: &str = "i-0b1b2c3d400000003";
+
+/// Two endpoints of the VPC that lack private DNS, with this policy.
+fn nameless(network: &mut Value, number: u8, policy: &Value) {
+    for (place, service) in ["ssm", "ssmmessages"].into_iter().enumerate() {
+        let id = format!("vpce-0aaaaaaaaaaaaa{number}{place}");
+        network["endpoints"]["known"][&id] = json!({
+            "vpc": VPC, "service": format!("com.amazonaws.us-east-1.{service}"), "kind": "Interface", "state": "available",
+            "private_dns": false, "subnets": ["subnet-0b1b2c3d4e5f60701"], "security_groups": ["sg-0aaaaaaaaaaaaaa00"],
+            "route_tables": [], "policy": policy,
+        });
+        network["endpoint_interfaces"]["known"][format!("eni-0aaaaaaaaaaaaa{number}{place}")] =
+            json!({"endpoint": id, "subnet": "subnet-0b1b2c3d4e5f60701", "address": format!("10.10.1.{number}{place}")});
+    }
+    let rule = json!({
+        "protocol": "tcp", "from_port": 443, "to_port": 443, "cidrs": ["10.10.0.0/16"], "prefix_lists": [], "groups": [],
+    });
+    network["security_groups"]["known"]["sg-0aaaaaaaaaaaaaa00"] =
+        json!({"name": "endpoints", "vpc": VPC, "ingress": [rule], "egress": []});
+    network["private_zones"][VPC] = json!({"known": []});
+}
+
+/// Names of a whole VPC lead to an endpoint with private DNS: to one that refuses, nobody's are led.
+#[test]
+fn an_endpoint_whose_policy_refuses_gets_no_names() {
+    let statement = |effect: &str, condition: Value| {
+        let mut statement = json!({"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*"});
+        if !condition.is_null() {
+            statement["Condition"] = condition;
+        }
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    };
+    let other = json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/other"}});
+    for refusing in [statement("Deny", Value::Null), statement("Allow", other)] {
+        let printed = emitted(&[NO_WAY_OUT], |network| nameless(network, 1, &refusing));
+        assert!(printed.contains("create-vpc-endpoint") && !printed.contains("modify-vpc-endpoint"), "{printed}");
+        let printed = emitted(&[NO_WAY_OUT], |network| {
+            nameless(network, 1, &refusing);
+            nameless(network, 2, &Value::Null);
+        });
+        assert!(!printed.contains("create-vpc-endpoint") && !printed.contains("vpce-0aaaaaaaaaaaaa1"), "{printed}");
+        assert_eq!(printed.matches("--private-dns-enabled").count(), 2, "{printed}");
+    }
+    let printed = emitted(&[NO_WAY_OUT], |network| nameless(network, 1, &statement("Allow", Value::Null)));
+    assert_eq!(printed.matches("--private-dns-enabled").count(), 2, "{printed}");
+}
+
+/// EC2 takes one entry of a number in each direction.
+#[test]
+fn entries_of_one_network_acl_have_numbers_of_their_own() {
+    let printed = emitted(&["i-0b1b2c3d400000007"], |network| {
+        let closed = |is_egress| {
+            json!({"number": 32767, "is_egress": is_egress, "protocol": "-1", "allows": false, "cidr": "0.0.0.0/0", "ports": null})
+        };
+        network["network_acls"]["known"]["acl-0b1b2c3d4e5f60710"]["entries"] = json!([closed(true), closed(false)]);
+    });
+    let entries: Vec<&str> = printed.lines().filter(|line| line.contains("create-network-acl-entry")).collect();
+    let number = |line: &&str| {
+        let (_, rest) = line.split_once("--rule-number ").unwrap();
+        (line.contains("--egress"), rest.split(' ').next().unwrap().to_owned())
+    };
+    let numbers: std::collections::BTreeSet<_> = entries.iter().map(number).collect();
+    assert!(entries.len() > 2 && numbers.len() == entries.len(), "{printed}");
 }

@@ -184,6 +184,12 @@ fn terraform_and_cloudformation_hold_the_same_document() {
                     [(&[][..], "SessionManagerPermissions"), (&["--policy-name", "=,.@-_+"], "=,.@-_+")]
                 {
                     let arguments = [&flags, place, more, named].concat();
+                    // The caller's policy is called after whose it is.
+                    let name = match (named, more.get(1)) {
+                        ([], Some(&"check")) => "SsmProfileCheck",
+                        ([], Some(&"fix")) => "SsmProfileFix",
+                        _ => name,
+                    };
                     let expected = document(&arguments);
 
                     let text = printed(&[&arguments[..], &["-o", "terraform"]].concat());

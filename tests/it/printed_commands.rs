@@ -279,7 +279,7 @@ fn what_a_fix_refuses_names_what_is_meant() {
     holds(
         &read,
         &[
-            &["ssm-profile", "fix", INSTANCE, "--create-profile", "NAME"],
+            &["ssm-profile", "fix", INSTANCE, "--region", "us-east-1", "--create-profile", "NAME"],
             &[&associate[..], &["--iam-instance-profile", "Name=NAME"]].concat(),
         ],
     );

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use super::{Group, NetworkChange, NetworkProposal, Peer, foresee};
-use crate::facts::{Facts, Network, PrimaryInterface, Subject, SubjectKind};
+use crate::facts::{Facts, Network, PrimaryInterface, Subject, SubjectKind, VpcEndpoint};
 use crate::fix::{Refusal, RefusalKind};
 use crate::network::{Decision, Path, Place, path};
 use crate::report::{
@@ -324,7 +326,8 @@ impl Draft<'_> {
     fn add(&mut self, changes: Vec<NetworkChange>) -> bool {
         let before = self.changes.len();
         for change in changes {
-            if !self.changes.contains(&change) {
+            let change = self.with_free_number(change);
+            if !self.changes.iter().any(|drafted| is_same_change(drafted, &change)) {
                 foresee::apply(&mut self.network, self.vpc, &change);
                 self.changes.push(change);
             }
@@ -336,10 +339,13 @@ impl Draft<'_> {
     fn way(&self, member: &Member<'_>, path: &Path) -> Result<Vec<NetworkChange>, RefusalKind> {
         let service = path.service;
         let mut changes = Vec::new();
-        let mut named = None;
         for obstacle in &path.obstacles {
             match obstacle {
                 PathObstacle::VpcDns { attribute, endpoint, .. } => {
+                    // The names of all endpoints with private DNS lead to them then, for every instance of the VPC.
+                    if self.endpoints().any(|(_, endpoint)| endpoint.private_dns && !admits_everyone(endpoint)) {
+                        return Err(closed_by(obstacle, service));
+                    }
                     changes.push(NetworkChange::EnableDns { attribute: *attribute });
                     if endpoint.is_some() {
                         return Ok(changes);
@@ -347,17 +353,47 @@ impl Draft<'_> {
                 }
                 // One that is on its way out or in keeps the name.
                 PathObstacle::EndpointState { .. } => return Err(closed_by(obstacle, service)),
-                PathObstacle::NoPrivateDns { endpoint } if service != Service::S3 => {
-                    named = named.or(Some(endpoint.clone()));
-                }
                 _ => {}
             }
         }
-        changes.extend(match named {
+        changes.extend(match self.without_names(member, service) {
             Some(endpoint) => vec![NetworkChange::EnablePrivateDns { endpoint }],
             None => self.endpoint(member, service)?,
         });
         Ok(changes)
+    }
+
+    /// The endpoints of the VPC.
+    fn endpoints(&self) -> impl Iterator<Item = (&String, &VpcEndpoint)> {
+        let all = self.network.endpoints.known().into_iter().flatten();
+        all.filter(|(_, endpoint)| endpoint.vpc == self.vpc)
+    }
+
+    /// An interface endpoint of a service that lacks nothing but private DNS, and to which names may lead everybody.
+    fn without_names(&self, member: &Member<'_>, service: Service) -> Option<String> {
+        let name = format!(".{}.{}", member.region, service.name());
+        let is_it = |endpoint: &VpcEndpoint| {
+            endpoint.kind == "Interface"
+                && endpoint.state == "available"
+                && endpoint.service.ends_with(&name)
+                && !endpoint.private_dns
+                && admits_everyone(endpoint)
+        };
+        let mut found = self.endpoints().filter(|(_, endpoint)| service != Service::S3 && is_it(endpoint));
+        found.next().map(|(id, _)| id.clone())
+    }
+
+    /// The entry of a network ACL under a number that none of its direction has.
+    fn with_free_number(&self, change: NetworkChange) -> NetworkChange {
+        let NetworkChange::AddAclEntry { acl, direction, mut number, ports, cidr } = change else { return change };
+        let is_egress = direction == Direction::Outbound;
+        let entries = self.network.network_acls.known().and_then(|all| all.get(&acl)).map(|acl| acl.entries.as_slice());
+        let is_taken =
+            |number| entries.into_iter().flatten().any(|entry| entry.is_egress == is_egress && entry.number == number);
+        while is_taken(number) {
+            number += 10;
+        }
+        NetworkChange::AddAclEntry { acl, direction, number, ports, cidr }
     }
 
     fn endpoint(&self, member: &Member<'_>, service: Service) -> Result<Vec<NetworkChange>, RefusalKind> {
@@ -458,6 +494,36 @@ impl Draft<'_> {
         let (acl, direction, ports) = (rule.acl.clone(), rule.direction, rule.ports);
         (number < AclRule::FINAL).then_some(NetworkChange::AddAclEntry { acl, direction, number, ports, cidr })
     }
+}
+
+/// Whether two changes do the same, whatever the number of an entry.
+fn is_same_change(one: &NetworkChange, other: &NetworkChange) -> bool {
+    let entry = |change: &NetworkChange| match change {
+        NetworkChange::AddAclEntry { acl, direction, ports, cidr, .. } => {
+            Some((acl.clone(), *direction, *ports, cidr.clone()))
+        }
+        _ => None,
+    };
+    one == other || entry(one).is_some() && entry(one) == entry(other)
+}
+
+/// Whether the policy of an endpoint is the one that AWS gives it, so that it closes the way of nobody whose names lead to it
+/// ([default endpoint policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html#default-endpoint-policy)).
+fn admits_everyone(endpoint: &VpcEndpoint) -> bool {
+    let Some(policy) = &endpoint.policy else { return true };
+    let Ok(policy) = serde_json::from_str::<Value>(policy.as_str()) else { return false };
+    let statement = match policy.get("Statement") {
+        Some(Value::Array(statements)) => match statements.as_slice() {
+            [single] => single,
+            _ => return false,
+        },
+        Some(single) => single,
+        None => return false,
+    };
+    let holds = |element: &str, value: Value| statement.get(element) == Some(&value);
+    let of_everyone = holds("Principal", json!("*")) || holds("Principal", json!({"AWS": "*"}));
+    let of_everything = holds("Action", json!("*")) && holds("Resource", json!("*"));
+    holds("Effect", json!("Allow")) && of_everyone && of_everything && statement.get("Condition").is_none()
 }
 
 /// The rules out to created endpoints, whose addresses nobody knows before. None if anything else is not known.

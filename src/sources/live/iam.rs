@@ -84,8 +84,8 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
         return ask(reader, partition, name).await;
     }
     let roles = guess::roles(name);
-    let guesses: Vec<_> =
-        roles.iter().map(|role| role::names(reader, partition, role).boxed_local().shared()).collect();
+    let iam = reader.connection.iam_of_guesses(partition);
+    let guesses: Vec<_> = roles.iter().map(|role| role::names(reader, &iam, role).boxed_local().shared()).collect();
     let all = join_all(guesses.clone()).map(drop).shared();
     let reading = guess::beside(ask(reader, partition, name), all).await?;
     let role = reading.role.as_ref().map(Embedded::name);

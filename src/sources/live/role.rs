@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types as sdk;
+use aws_sdk_iam::{Client, types as sdk};
 use futures::future::{FutureExt as _, join, join_all, join3};
 
 use super::guess;
@@ -110,7 +110,8 @@ async fn read(reader: &Reader<'_>, partition: &str, name: &str) -> RoleReading {
         join_all(policies.map(|arn| policy(reader, partition, arn))).await;
         return reading;
     }
-    documents(reader, partition, name, names(reader, partition, name).await).await
+    let names = names(reader, &reader.connection.iam(partition), name).await;
+    documents(reader, partition, name, names).await
 }
 
 /// Takes `names` for what a role says of itself, unless it was read already.
@@ -127,10 +128,9 @@ pub(super) struct Names {
 }
 
 /// Asks for a role and the names of its policies. Puts nothing among the facts.
-pub(super) async fn names(reader: &Reader<'_>, partition: &str, name: &str) -> Names {
-    let found = get(reader, partition, name);
-    let attached = list_attached(reader, partition, name);
-    let (found, attached, inline) = join3(found, attached, list_inline(reader, partition, name)).await;
+pub(super) async fn names(reader: &Reader<'_>, iam: &Client, name: &str) -> Names {
+    let (found, attached) = (get(reader, iam, name), list_attached(reader, iam, name));
+    let (found, attached, inline) = join3(found, attached, list_inline(reader, iam, name)).await;
     Names { found, attached, inline }
 }
 
@@ -190,8 +190,8 @@ fn known<T>(read: Result<T, Failure>) -> Fact<T> {
     read.map_or_else(|failure| Fact::Unreadable(failure.into_unreadable()), Fact::Known)
 }
 
-async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Whole, Failure> {
-    let request = reader.connection.iam(partition).get_role().role_name(name);
+async fn get(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Whole, Failure> {
+    let request = iam.get_role().role_name(name);
     let answer = reader.call(GET, request.send()).await?;
     let role = answer.role().ok_or_else(|| Failure::incomplete(GET, "the role"))?;
     let found = Embedded::new(role).ok_or_else(|| Failure::incomplete(GET, "the role's ARN"))?;
@@ -206,8 +206,8 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Whole, 
     Ok((found, boundary, tags))
 }
 
-async fn list_attached(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
-    let request = reader.connection.iam(partition).list_attached_role_policies().role_name(name);
+async fn list_attached(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Vec<String>, Failure> {
+    let request = iam.list_attached_role_policies().role_name(name);
     let request = request.max_items(PAGE);
     let ask = async |token| reader.call(LIST_ATTACHED, request.clone().set_marker(token).send()).await;
     let mut arns = Vec::new();
@@ -223,8 +223,8 @@ async fn list_attached(reader: &Reader<'_>, partition: &str, name: &str) -> Resu
     Ok(arns)
 }
 
-async fn list_inline(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Vec<String>, Failure> {
-    let request = reader.connection.iam(partition).list_role_policies().role_name(name);
+async fn list_inline(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Vec<String>, Failure> {
+    let request = iam.list_role_policies().role_name(name);
     let request = request.max_items(PAGE);
     let ask = async |token| reader.call(LIST_INLINE, request.clone().set_marker(token).send()).await;
     let mut names = Vec::new();
@@ -287,21 +287,21 @@ async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<M
         let version = answer.policy.and_then(|policy| policy.default_version_id).filter(|version| !version.is_empty());
         version.ok_or_else(|| Failure::incomplete(GET_POLICY, "the default version"))
     };
-    let document = async |version: String| {
-        let request = reader.connection.iam(partition).get_policy_version().policy_arn(arn).version_id(version);
+    let document = async |iam: Client, version: String| {
+        let request = iam.get_policy_version().policy_arn(arn).version_id(version);
         let answer = reader.call(GET_VERSION, request.send()).await?;
         let document = document(answer.policy_version().and_then(|version| version.document()));
         document.ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))
     };
-    let guess = guess::version(arn);
+    let (iam, guess) = (reader.connection.iam(partition), guess::version(arn));
     let (version, document) = if reader.is_for_one {
-        let guessed = document(guess.clone()).shared();
+        let guessed = document(reader.connection.iam_of_guesses(partition), guess.clone()).shared();
         let version = guess::beside(default, guessed.clone()).await?;
-        let document = if version == guess { guessed.await } else { document(version.clone()).await };
+        let document = if version == guess { guessed.await } else { document(iam, version.clone()).await };
         (version, document?)
     } else {
         let version = default.await?;
-        let document = document(version.clone()).await?;
+        let document = document(iam, version.clone()).await?;
         (version, document)
     };
     Ok(ManagedPolicy { version, document, shipped: None })
