@@ -11,8 +11,8 @@ home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 # A shell with nothing of this one but what finds programs and toolchains.
 bare() {
-  env -i PATH="$home/bin:$PATH" HOME="$home" CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" \
-    RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" CARGO_INSTALL_ROOT="$home" AWS_EC2_METADATA_DISABLED=true sh -c "$1"
+  env -i PATH="$home/bin:$PATH" HOME="$home" CARGO_HOME="${CARGO_HOME:-${HOME-}/.cargo}" \
+    RUSTUP_HOME="${RUSTUP_HOME:-${HOME-}/.rustup}" CARGO_INSTALL_ROOT="$home" AWS_EC2_METADATA_DISABLED=true sh -c "$1"
 }
 
 if [ $# -gt 0 ]; then

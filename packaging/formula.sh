@@ -8,8 +8,7 @@ repository=$1
 sums=$2
 version=$(packaging/version.sh)
 name=ssm-profile-$version
-# Homebrew wants no more than 80 characters, and no article first.
-description="Whether Session Manager can reach an EC2 instance, and if not, exactly why"
+description=$(sed -n 's/^description = "\(.*\)"$/\1/p' Cargo.toml)
 formula=$(sed -e "s|@DESCRIPTION@|$description|" -e "s|@REPOSITORY@|$repository|" -e "s|@VERSION@|$version|" \
   -e "s|@URL@|$repository/releases/download/v$version/$name|" packaging/ssm-profile.rb.in)
 while read -r target; do

@@ -13,5 +13,6 @@ mkdir -p "$dist"
 packaging/documents.sh "target/$target/release/ssm-profile"
 # The release profile strips the binary.
 cargo deb --quiet --no-build --no-strip --target "$target" --output "$dist/"
-cargo generate-rpm --target "$target" --output "$dist/"
+# The rpm of Amazon Linux 2 knows no zstd, which is the default.
+cargo generate-rpm --target "$target" --payload-compress gzip --output "$dist/"
 ls "$dist"/*.deb "$dist"/*.rpm

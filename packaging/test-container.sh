@@ -20,7 +20,7 @@ cp examples/account.json "$root/home/nonroot/"
 setting() { sed -n "s/^$1 //p" packaging/Dockerfile; }
 inside() {
   env -i "$(setting ENV)" AWS_EC2_METADATA_DISABLED=true "${environment[@]}" \
-    chroot --userspec="$(setting USER)" "$root" "$(setting ENTRYPOINT | tr -d '[]"')" "$@"
+    "$(command -v chroot)" --userspec="$(setting USER)" "$root" "$(setting ENTRYPOINT | tr -d '[]"')" "$@"
 }
 environment=()
 inside check -q --snapshot /home/nonroot/account.json i-0a1b2c3d400000001
@@ -51,7 +51,12 @@ class Refuse(http.server.BaseHTTPRequestHandler):
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(certificate + ".pem", certificate + ".key")
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+class Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *arguments):
+        """A client that refuses the certificate is no error here."""
+
+
+server = Quiet(("127.0.0.1", 0), Refuse)
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 with open(port_file + ".new", "w") as file:
     print(server.server_port, file=file)

@@ -378,11 +378,15 @@ fn lint(templates: &Path) {
 }
 
 /// What `fix --emit cli --network auto` prints for the network of the example after a change of it.
-fn emitted(targets: &[&str], change: impl Fn(&mut Value)) -> String {
+fn of_example(targets: &[&str], change: impl Fn(&mut Value)) -> String {
     let example = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/network.json")).unwrap();
     let mut snapshot: Value = serde_json::from_str(&example).unwrap();
     let subjects = snapshot["facts"]["subjects"].as_array_mut().unwrap();
     subjects.retain(|subject| targets.contains(&subject["target"].as_str().unwrap()));
+    for subject in subjects {
+        // One that is connected needs nothing.
+        subject["kind"]["instance"]["known"]["agent"] = json!("absent");
+    }
     change(&mut snapshot["facts"]["networks"]["us-east-1"]);
     let sandbox = Sandbox::new();
     sandbox.file("network.json", snapshot.to_string());
@@ -401,8 +405,7 @@ fn nameless(network: &mut Value, number: u8, policy: &Value) {
             "private_dns": false, "subnets": ["subnet-0b1b2c3d4e5f60701"], "security_groups": ["sg-0aaaaaaaaaaaaaa00"],
             "route_tables": [], "policy": policy,
         });
-        network["endpoint_interfaces"]["known"][format!("eni-0aaaaaaaaaaaaa{number}{place}")] =
-            json!({"endpoint": id, "subnet": "subnet-0b1b2c3d4e5f60701", "address": format!("10.10.1.{number}{place}")});
+        network["endpoint_interfaces"]["known"][format!("eni-0aaaaaaaaaaaaa{number}{place}")] = json!({"endpoint": id, "subnet": "subnet-0b1b2c3d4e5f60701", "address": format!("10.10.1.{number}{place}")});
     }
     let rule = json!({
         "protocol": "tcp", "from_port": 443, "to_port": 443, "cidrs": ["10.10.0.0/16"], "prefix_lists": [], "groups": [],
@@ -424,27 +427,31 @@ fn an_endpoint_whose_policy_refuses_gets_no_names() {
     };
     let other = json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/other"}});
     for refusing in [statement("Deny", Value::Null), statement("Allow", other)] {
-        let printed = emitted(&[NO_WAY_OUT], |network| nameless(network, 1, &refusing));
+        let printed = of_example(&[NO_WAY_OUT], |network| nameless(network, 1, &refusing));
         assert!(printed.contains("create-vpc-endpoint") && !printed.contains("modify-vpc-endpoint"), "{printed}");
-        let printed = emitted(&[NO_WAY_OUT], |network| {
+        let printed = of_example(&[NO_WAY_OUT], |network| {
             nameless(network, 1, &refusing);
             nameless(network, 2, &Value::Null);
         });
         assert!(!printed.contains("create-vpc-endpoint") && !printed.contains("vpce-0aaaaaaaaaaaaa1"), "{printed}");
         assert_eq!(printed.matches("--private-dns-enabled").count(), 2, "{printed}");
     }
-    let printed = emitted(&[NO_WAY_OUT], |network| nameless(network, 1, &statement("Allow", Value::Null)));
+    let printed = of_example(&[NO_WAY_OUT], |network| nameless(network, 1, &statement("Allow", Value::Null)));
     assert_eq!(printed.matches("--private-dns-enabled").count(), 2, "{printed}");
 }
 
 /// EC2 takes one entry of a number in each direction.
 #[test]
 fn entries_of_one_network_acl_have_numbers_of_their_own() {
-    let printed = emitted(&["i-0b1b2c3d400000007"], |network| {
-        let closed = |is_egress| {
-            json!({"number": 32767, "is_egress": is_egress, "protocol": "-1", "allows": false, "cidr": "0.0.0.0/0", "ports": null})
-        };
-        network["network_acls"]["known"]["acl-0b1b2c3d4e5f60710"]["entries"] = json!([closed(true), closed(false)]);
+    let printed = of_example(&["i-0b1b2c3d400000002"], |network| {
+        let closed = |is_egress| json!({"number": 32767, "is_egress": is_egress, "protocol": "-1", "allows": false, "cidr": "0.0.0.0/0", "ports": null});
+        // The subnets of the instance and of its NAT gateway.
+        let subnets = ["subnet-0b1b2c3d4e5f60700", "subnet-0b1b2c3d4e5f60701"];
+        let open = &mut network["network_acls"]["known"]["acl-0b1b2c3d4e5f60700"]["subnets"];
+        open.as_array_mut().unwrap().retain(|subnet| !subnets.contains(&subnet.as_str().unwrap()));
+        network["network_acls"]["known"]["acl-0b1b2c3d4e5f60709"] = json!({
+            "vpc": VPC, "is_default": false, "subnets": subnets, "entries": [closed(true), closed(false)],
+        });
     });
     let entries: Vec<&str> = printed.lines().filter(|line| line.contains("create-network-acl-entry")).collect();
     let number = |line: &&str| {

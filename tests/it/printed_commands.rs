@@ -280,7 +280,7 @@ fn what_a_fix_refuses_names_what_is_meant() {
         &read,
         &[
             &["ssm-profile", "fix", INSTANCE, "--region", "us-east-1", "--create-profile", "NAME"],
-            &[&associate[..], &["--iam-instance-profile", "Name=NAME"]].concat(),
+            &[&associate[..], &["--region", "us-east-1", "--iam-instance-profile", "Name=NAME"]].concat(),
         ],
     );
 }
