@@ -447,7 +447,8 @@ fn equal_refusals_are_told_together() {
     ];
     assert_eq!(lines(Detail::Quiet), expected);
     let normal = lines(Detail::Normal);
-    assert!(normal[1].starts_with("  remedy: create one for it: `ssm-profile fix TARGET --create-profile NAME`;"));
+    let create = "`ssm-profile fix TARGET --region us-east-1 --create-profile NAME`";
+    assert!(normal[1].starts_with(&format!("  remedy: create one for it: {create};")), "{}", normal[1]);
     assert_eq!(
         normal.iter().filter(|line| line.starts_with("refused ")).collect::<Vec<_>>(),
         expected[..3].iter().collect::<Vec<_>>()
