@@ -61,7 +61,12 @@ pub fn groups(refusals: &[Refusal]) -> Vec<Group<'_>> {
         .filter_map(|group| {
             let words = match group.as_slice() {
                 [only] => words::refusal(&only.kind, &Place::of_refusal(only)),
-                [first, ..] => words::refusal(&of_any_target(&first.kind), &Place::of_several(None)),
+                [first, others @ ..] => {
+                    let region = first.region.as_deref();
+                    let is_shared = others.iter().all(|refusal| refusal.region.as_deref() == region);
+                    let place = Place::of_several(region.filter(|_| is_shared));
+                    words::refusal(&of_any_target(&first.kind), &place)
+                }
                 [] => return None,
             };
             Some(Group { words, targets: group.iter().map(|refusal| refusal.target.as_str()).collect() })
