@@ -89,9 +89,9 @@ fn settings_are_read_beside_the_chain_of_the_instance() {
     only_reads(&stub);
 }
 
-/// The agents of a fleet are read beside the profiles of each page.
+/// The agents of a fleet are listed beside its instances, not instance by instance after them.
 #[test]
-fn the_agents_of_a_fleet_are_read_beside_its_profiles() {
+fn the_agents_of_a_fleet_are_read_beside_its_instances() {
     let other = "i-00000000000000002";
     let of_old = "i-00000000000000003";
     let stopped = Instance::new(of_old).profile("web").state("stopped").agent("ConnectionLost", "2.0.0.0");
@@ -99,9 +99,9 @@ fn the_agents_of_a_fleet_are_read_beside_its_profiles() {
         .instance(Instance::new(other).profile("web").agent("ConnectionLost", "3.3.2299.0"))
         .instance(stopped)
         .serve();
-    stub.together(&["DescribeInstanceInformation", "GetInstanceProfile"]);
+    stub.together(&["DescribeInstanceProperties", "DescribeInstances"]);
     let report = check(&Sandbox::at(&stub), &["--all"]);
-    assert_eq!((report.summary.ready, stub.calls_of("DescribeInstanceInformation").len()), (2, 1));
+    assert_eq!((report.summary.ready, stub.calls_of("DescribeInstanceInformation").len()), (2, 0));
     assert_eq!(severities(report.of(other), Code::AgentOffline), [Severity::Warning]);
     // What is known of the agent of an instance that does not run counts as in a check of that instance alone.
     assert_eq!(severities(report.of(of_old), Code::AgentOutdated), [Severity::Error]);
