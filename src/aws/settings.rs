@@ -20,7 +20,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
-
 use tokio::sync::OnceCell;
 
 use super::assume::assume;
@@ -33,7 +32,7 @@ use super::retries::retry_config;
 use super::traffic::{Log, Traffic};
 use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
-use crate::facts::Caller;
+use crate::facts::CallerIdentity;
 use crate::redact;
 use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
@@ -102,7 +101,7 @@ pub struct Connection {
     unanswered: Unanswered,
     /// What keeps this account's retries apart from another's.
     retries: RetryPartition,
-    caller: OnceCell<Caller>,
+    caller: OnceCell<CallerIdentity>,
     /// Whether the credentials take a code of an MFA device.
     takes_code: bool,
 }
@@ -127,7 +126,7 @@ pub struct NoCredentials {
     /// Nothing gives any; else something that should failed.
     pub are_missing: bool,
     /// They take a code of an MFA device, and the reason says what to do.
-    pub take_code: bool,
+    pub takes_code: bool,
     /// Why, in words.
     reason: String,
 }
@@ -202,7 +201,7 @@ impl Connection {
         let Some(provider) = self.config.credentials_provider() else { return Ok(()) };
         provider.provide_credentials().await.map(drop).map_err(|error| NoCredentials {
             are_missing: matches!(error, CredentialsError::CredentialsNotLoaded(_)),
-            take_code: self.takes_code,
+            takes_code: self.takes_code,
             reason: about_credentials(&error),
         })
     }
@@ -419,23 +418,23 @@ impl Connection {
     ///
     /// # Errors
     /// If there are no credentials, or AWS could not be asked.
-    pub async fn caller(&self, partition: &str) -> Result<&Caller, Failure> {
+    pub async fn caller(&self, partition: &str) -> Result<&CallerIdentity, Failure> {
         self.caller.get_or_try_init(async || self.ask_caller(partition).await).await
     }
 
     /// Whose credentials these are, if that was asked.
-    pub fn known_caller(&self) -> Option<&Caller> {
+    pub fn known_caller(&self) -> Option<&CallerIdentity> {
         self.caller.get()
     }
 
-    async fn ask_caller(&self, partition: &str) -> Result<Caller, Failure> {
+    async fn ask_caller(&self, partition: &str) -> Result<CallerIdentity, Failure> {
         let api = "sts:GetCallerIdentity";
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(self.sts_region(partition));
         let config = shared!(self, config);
         let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
         let answer = answer.map_err(|error| self.failure(api, &error))?;
         let account = answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))?;
-        Ok(Caller { account, arn: answer.arn })
+        Ok(CallerIdentity { account, arn: answer.arn })
     }
 
     /// What the failure of a call to `api` (`iam:GetRole`) means.

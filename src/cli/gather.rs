@@ -38,7 +38,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
         Source::Documents(typed) => {
             let (set, levels) = both(read_documents(typed, plan), levels)?;
             let facts = documents::facts(DocumentSet { levels, ..set }, Timestamp::now());
-            return Ok((facts, json::Source::of(json::SourceKind::Documents, None), None));
+            return Ok((facts, json::Source { kind: json::SourceKind::Documents, file: None }, None));
         }
         Source::CloudFormation(typed) => {
             let read = files::read(&typed.file, limits::TEMPLATE_FILE_BYTES).map_err(|mistake| vec![mistake]);
@@ -51,13 +51,13 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             };
             let planned = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
             let facts = with_account(planned, plan, aws).await?;
-            (facts, levels, json::Source::of(json::SourceKind::Cloudformation, Some(file.name)))
+            (facts, levels, json::Source { kind: json::SourceKind::Cloudformation, file: Some(file.name) })
         }
         Source::Snapshot { file, wanted } => {
             let (file, levels) =
                 both(files::read(file, limits::SNAPSHOT_FILE_BYTES).map_err(|mistake| vec![mistake]), levels)?;
             let facts = from_snapshot(&file, wanted, &plan.regions, &plan.preferences)?;
-            (facts, levels, json::Source::of(json::SourceKind::Snapshot, Some(file.name)))
+            (facts, levels, json::Source { kind: json::SourceKind::Snapshot, file: Some(file.name) })
         }
         Source::Plan(file) => {
             let (file, levels) = both(read_plan(file).map_err(|mistake| vec![mistake]), levels)?;
@@ -69,7 +69,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
             let planned = terraform::facts(&file, given, Timestamp::now())
                 .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
             let facts = with_account(planned, plan, aws).await?;
-            (facts, levels, json::Source::of(json::SourceKind::TerraformPlan, Some(file.name)))
+            (facts, levels, json::Source { kind: json::SourceKind::TerraformPlan, file: Some(file.name) })
         }
         Source::Live(wanted) => {
             let levels = levels.map_err(Stop::Usage)?;
@@ -77,9 +77,8 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 Query { preferences: plan.preferences.name(), given: levels.given(), ..Query::of(&plan.requirements) };
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
             let facts = live.read().await;
-            let source = json::Source::live(live.connection.known_caller());
             connection = Some(live.connection);
-            (facts, levels, source)
+            (facts, levels, json::Source { kind: json::SourceKind::Live, file: None })
         }
     };
     // What was given wins over what a snapshot holds.
@@ -346,7 +345,7 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
     connection.look_for_credentials().await.map_err(|missing| {
         let login = Command::new("aws sso login").options("--profile", &profile);
         Stop::Failure(match missing.are_missing {
-            _ if missing.take_code => missing.to_string(),
+            _ if missing.takes_code => missing.to_string(),
             true => format!("{missing}; run `aws configure` or `{login}`, or give another `--profile`"),
             false => format!("{missing}; sign in again, for example with `{login}`, or give another `--profile`"),
         })

@@ -305,7 +305,8 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let report = report.showing(|outcome| filter.shows(outcome));
     let again = repeat_flags::of(&line.repeat);
     let fixes = selected.then(|| again.fixes());
-    let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
+    let caller = connection.as_ref().and_then(Connection::known_caller);
+    let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, fixes };
     output::report(&report, &plan.output, showing)?;
     plan.baselines.finish()?;
     Ok(exit)
@@ -361,11 +362,12 @@ async fn check_fleet(
     }
     let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
-        let source = json::Source::live(fleet.base().known_caller());
+        let source = json::Source { kind: json::SourceKind::Live, file: None };
+        let caller = fleet.base().known_caller();
         let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
         let at = Timestamp::now();
-        let showing = Showing { source: &source, at, detail: output::detail(&line.cli), fail_on, fixes };
+        let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, fixes };
         output::report(&report, &plan.output, showing)?;
     }
     if !tally.is_cut_short() {

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Stop, args};
 use crate::apply::place;
 use crate::apply::run::Watcher;
-use crate::facts::Instance;
+use crate::facts::{CallerIdentity, Instance};
 use crate::fix::{Change, Record};
 use crate::redact;
 use crate::render::causes::{self, Fixes};
@@ -69,6 +69,8 @@ const FEW: usize = 10;
 pub struct Showing<'a> {
     /// Where its facts came from.
     pub source: &'a json::Source,
+    /// Whose credentials read them, where an account was read.
+    pub caller: Option<&'a CallerIdentity>,
     /// When they were taken.
     pub at: Timestamp,
     /// How much to say.
@@ -106,12 +108,8 @@ fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
 
 /// A report in a form that is made at once.
 fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_>) -> Result<String, Stop> {
-    let Showing { source, at, detail, fail_on, fixes } = showing;
-    let by = source
-        .caller
-        .as_ref()
-        .filter(|_| detail != Detail::Quiet)
-        .map(|caller| format!("checked {}", words::caller(&caller.account, caller.arn.as_deref())));
+    let Showing { source, caller, at, detail, fail_on, fixes } = showing;
+    let by = caller.filter(|_| detail != Detail::Quiet).map(words::checked_by);
     Ok(match form {
         args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
             causes::render(report, layout, fixes) + &text::closing(by.as_deref())
@@ -119,7 +117,7 @@ fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_
         args::Output::Text => text::render(report, layout) + &text::closing(by.as_deref()),
         args::Output::Json => {
             let mut text = Vec::new();
-            json::write(report, source, &mut text).map_err(|error| failed(&error))?;
+            json::write(report, source, caller, &mut text).map_err(|error| failed(&error))?;
             String::from_utf8(text).map_err(|error| failed(&error))?
         }
         args::Output::Ndjson => json::render_lines(&report.results).map_err(|error| failed(&error))?,
@@ -162,7 +160,7 @@ fn print_report(report: &Report, form: args::Output, showing: Showing<'_>) -> Re
         }
         args::Output::Json => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-            settle(json::write(report, showing.source, &mut out).and_then(|()| out.flush()))
+            settle(json::write(report, showing.source, showing.caller, &mut out).and_then(|()| out.flush()))
         }
         args::Output::Ndjson => {
             for results in report.results.chunks(LINES_AT_A_TIME) {

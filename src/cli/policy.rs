@@ -23,11 +23,12 @@ pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {
         }
     };
     // The caller's policy is not to be taken for that of a role.
-    let name = match typed.caller_of {
-        Some(args::CallerOf::Check) if typed.policy_name == args::DEFAULT_POLICY_NAME => "SsmProfileCheck",
-        Some(args::CallerOf::Fix) if typed.policy_name == args::DEFAULT_POLICY_NAME => "SsmProfileFix",
-        _ => typed.policy_name.as_str(),
+    let usual = match typed.caller_of {
+        Some(args::CallerOf::Check) => "SsmProfileCheck",
+        Some(args::CallerOf::Fix) => "SsmProfileFix",
+        None => args::DEFAULT_POLICY_NAME,
     };
+    let name = typed.policy_name.as_deref().unwrap_or(usual);
     let text = match typed.output {
         args::PolicyOutput::Json => text,
         args::PolicyOutput::Terraform => emit::policy_terraform(name, &text).map_err(|error| failed(&error))?,

@@ -94,8 +94,10 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     }
     show.before_writing(&[(None, &record)], typed.writing.yes)?;
     if !typed.writing.yes {
-        let caller = connection.known_caller();
-        confirm::ask(&confirm::question(record.steps.len(), caller, typed.aws.profile.as_deref(), 1)).await?;
+        let (account, partition) = backup.account().unzip();
+        let accounts: Vec<&str> = account.as_deref().into_iter().collect();
+        let caller = connection.caller(&partition.unwrap_or_default()).await.ok();
+        confirm::ask(record.steps.len(), &accounts, caller, typed.aws.profile.as_deref()).await?;
         // The question may have stood for an hour.
         let now = plan(&connection, &backup).await.map_err(cannot_see)?;
         if now.changes != looked.changes || !now.refusals.is_empty() {

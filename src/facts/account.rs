@@ -7,7 +7,7 @@ use super::{Fact, PolicyText, Unreadable};
 
 /// Whose credentials read an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Caller {
+pub struct CallerIdentity {
     /// The account that they are of.
     pub account: String,
     /// The user, or the session of a role.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use account::{Caller, GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
+pub use account::{CallerIdentity, GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
 pub use kms::{KmsKey, default_key_policy, kms_key, planned_key, planned_key_id};
 pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};

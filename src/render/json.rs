@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::result_json::ResultJson;
-use crate::facts::Caller;
+use crate::facts::CallerIdentity;
 use crate::report::{Outcome, Report, Summary};
 use crate::unseen::is_unseen;
 
@@ -21,21 +21,6 @@ pub struct Source {
     pub kind: SourceKind,
     /// The name of the snapshot, plan or template as typed.
     pub file: Option<String>,
-    /// Whose credentials read it; only of an account. It stands beside the source.
-    #[serde(skip)]
-    pub caller: Option<Caller>,
-}
-
-impl Source {
-    /// An account, read with the credentials of `caller`.
-    pub fn live(caller: Option<&Caller>) -> Source {
-        Source { kind: SourceKind::Live, file: None, caller: caller.cloned() }
-    }
-
-    /// What this was read from, where it has a name.
-    pub fn of(kind: SourceKind, file: Option<String>) -> Source {
-        Source { kind, file, caller: None }
-    }
 }
 
 /// The kinds of sources.
@@ -112,18 +97,22 @@ pub(super) struct Envelope<'a> {
     source: &'a Source,
     /// Whose credentials read them; only of an account.
     #[serde(skip_serializing_if = "Option::is_none")]
-    caller: Option<&'a Caller>,
+    caller: Option<&'a CallerIdentity>,
     #[serde(flatten)]
     verdicts: Verdicts<'a>,
 }
 
-/// Writes the report as one indented JSON object with a newline at its end.
+/// Writes the report as one indented JSON object with a newline at its end; `caller` read an account.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(report: &Report, source: &Source, out: &mut impl io::Write) -> io::Result<()> {
-    let envelope =
-        Envelope { heading: Heading::new(), source, caller: source.caller.as_ref(), verdicts: Verdicts::new(report) };
+pub fn write(
+    report: &Report,
+    source: &Source,
+    caller: Option<&CallerIdentity>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let envelope = Envelope { heading: Heading::new(), source, caller, verdicts: Verdicts::new(report) };
     serde_json::to_writer_pretty(Escaping(out), &envelope)?;
     out.write_all(b"\n")
 }

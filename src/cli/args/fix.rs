@@ -149,9 +149,9 @@ pub struct Policy {
     #[arg(short, long, value_enum, default_value_t = PolicyOutput::Json, value_name = "FORM", visible_alias = "format", help_heading = "Output")]
     pub output: PolicyOutput,
 
-    /// The policy's name, in Terraform and CloudFormation
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_POLICY_NAME, help_heading = "Output")]
-    pub policy_name: String,
+    /// The policy's name, in Terraform and CloudFormation [default: SessionManagerPermissions, SsmProfileCheck or SsmProfileFix]
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub policy_name: Option<String>,
 
     /// With --for fix: what --attach-managed needs
     #[arg(long, help_heading = "Whose policy, and where")]

@@ -9,7 +9,7 @@ use super::super::progress::FleetProgress;
 use super::super::resolve::{FixPlan, FixSource, TargetSelection};
 use super::super::{Stop, args};
 use crate::aws::Connection;
-use crate::facts::{Caller, Facts, GivenPolicies, Subject};
+use crate::facts::{CallerIdentity, Facts, GivenPolicies, Subject};
 use crate::fix;
 use crate::sources::live::{self, From, Query, ScpReader, Selection};
 
@@ -95,7 +95,7 @@ impl Accounts {
     }
 
     /// Whose credentials are in use, those before any role is assumed.
-    pub(super) fn caller(&self) -> Option<&Caller> {
+    pub(super) fn caller(&self) -> Option<&CallerIdentity> {
         match (&self.fleet, self.all.first()) {
             (Some(fleet), _) => fleet.base().known_caller(),
             (None, Some(Account::Own(live))) => live.connection.known_caller(),

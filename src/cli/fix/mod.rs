@@ -109,8 +109,10 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     show.before_writing(&titled(&parts), typed.writing.yes)?;
     if !typed.writing.yes {
         let caller = accounts.caller();
-        let changed = parts.iter().filter(|part| has_steps(Some(part))).count();
-        confirm::ask(&confirm::question(record.steps.len(), caller, typed.aws.profile.as_deref(), changed)).await?;
+        let own = caller.map(|caller| caller.account.as_str());
+        let changed = parts.iter().filter(|part| has_steps(Some(part)));
+        let accounts: Vec<&str> = changed.filter_map(|part| part.account.as_deref().or(own)).collect();
+        confirm::ask(record.steps.len(), &accounts, caller, typed.aws.profile.as_deref()).await?;
     }
     let kept = backups::begin(&resolved, &parts)?;
     for file in kept.iter().flatten() {

@@ -167,7 +167,9 @@ pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
         &mut mistakes,
     );
     let regions = regions(typed.region.as_slice(), &mut mistakes);
-    policy_name(&typed.policy_name, &mut mistakes);
+    if let Some(name) = &typed.policy_name {
+        policy_name(name, &mut mistakes);
+    }
     created_name(typed.create_profile.as_deref(), &mut mistakes);
     if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
         mistakes.push(format!("`{account}` is not an account id of 12 digits"));

@@ -176,10 +176,10 @@ fn the_report_is_that_of_a_check() {
         [Verdict::Ready, Verdict::Unknown].map(|verdict| crate::render::sample::outcome("i-1", verdict, Vec::new()));
     let report = Report::from(Vec::from(outcomes));
     let run: Value = serde_json::from_str(&render("fix", &Record::default(), Some(&report)).unwrap()).unwrap();
-    let source = crate::render::json::Source::live(None);
+    let source = crate::render::json::Source { kind: crate::render::json::SourceKind::Live, file: None };
     let check: Value = {
         let mut text = Vec::new();
-        crate::render::json::write(&report, &source, &mut text).unwrap();
+        crate::render::json::write(&report, &source, None, &mut text).unwrap();
         serde_json::from_slice(&text).unwrap()
     };
     for key in ["schema_version", "tool", "summary", "results"] {

@@ -19,6 +19,7 @@ mod tests;
 use std::cell::Cell;
 
 use crate::command_line::Command;
+use crate::facts::CallerIdentity;
 use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
 pub use known::{FROM_BASELINE, known, known_mark};
@@ -101,12 +102,17 @@ impl Words {
     }
 }
 
-/// Whose credentials read the facts.
-pub fn caller(account: &str, arn: Option<&str>) -> String {
+/// Whose credentials are used.
+pub fn caller(CallerIdentity { account, arn }: &CallerIdentity) -> String {
     match arn {
         Some(arn) => format!("with the credentials of {arn}"),
         None => format!("with credentials of account {account}"),
     }
+}
+
+/// Whose credentials a report comes from.
+pub fn checked_by(identity: &CallerIdentity) -> String {
+    format!("checked {}", caller(identity))
 }
 
 /// A finding in words.

@@ -18,7 +18,7 @@ const DESCRIBE_REGIONS: &str = "ec2:DescribeRegions";
 pub async fn active_accounts(connection: &Connection, partition: &str) -> Result<Vec<String>, Unreadable> {
     let reader = Reader::new(connection, Facts::new(jiff::Timestamp::now()));
     let request = connection.organizations(partition).list_accounts();
-    let ask = async |token| reader.call(LIST_ACCOUNTS, request.clone().set_next_token(token).send()).await;
+    let ask = async |token| reader.calls.make(LIST_ACCOUNTS, request.clone().set_next_token(token).send()).await;
     let mut ids = Vec::new();
     let read = pages::at_most(Pages::new(LIST_ACCOUNTS, limits::ACCOUNT_PAGES), ask, |page| {
         for account in page.accounts.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "the accounts"))? {
@@ -42,7 +42,7 @@ pub async fn active_accounts(connection: &Connection, partition: &str) -> Result
 pub async fn enabled_regions(connection: &Connection, region: &str) -> Result<Vec<String>, Unreadable> {
     let reader = Reader::new(connection, Facts::new(jiff::Timestamp::now()));
     // Without `AllRegions` those that are not opted into are left out.
-    let answer = reader.call(DESCRIBE_REGIONS, connection.ec2(region).describe_regions().send()).await;
+    let answer = reader.calls.make(DESCRIBE_REGIONS, connection.ec2(region).describe_regions().send()).await;
     let answer = answer.map_err(Failure::into_unreadable)?;
     let mut regions: Vec<String> =
         answer.regions().iter().filter_map(|region| region.region_name()).map(str::to_owned).collect();

@@ -96,7 +96,7 @@ pub(super) async fn inventory(reader: &Reader<'_>, partition: &str) -> Result<In
 async fn details(reader: &Reader<'_>, partition: &str, kind: EntityType) -> Result<Inventory, Failure> {
     let request = reader.connection.iam(partition).get_account_authorization_details().filter(kind);
     let request = request.max_items(PAGE);
-    let ask = async |token| reader.call(API, request.clone().set_marker(token).send()).await;
+    let ask = async |token| reader.calls.make(API, request.clone().set_marker(token).send()).await;
     let mut inventory = Inventory::default();
     let read = pages(API, ask, |page| {
         page.role_detail_list().iter().for_each(|detail| inventory.add_role(detail));

@@ -14,7 +14,7 @@ use super::iam::{self, Expected};
 use super::instances;
 use super::network;
 use super::parts::{self, List, Part, Told};
-use super::reader::{Caller, Reader};
+use super::reader::{Calls, Reader};
 use super::ssm;
 use crate::aws::{self, Failure, RawInstances};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
@@ -151,7 +151,7 @@ pub(super) async fn named(
 /// ([instance console output](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-console.html)).
 async fn started(reader: &Reader<'_>, region: &str, id: &str) -> Fact<String> {
     let request = reader.connection.ec2_once_more(region).get_console_output().instance_id(id);
-    match reader.call(CONSOLE_OUTPUT, request.send()).await {
+    match reader.calls.make(CONSOLE_OUTPUT, request.send()).await {
         Ok(answer) => agent_version_in(answer.output.as_deref().unwrap_or_default()).map_or(Fact::Absent, Fact::Known),
         Err(failure) => failure.into_fact(),
     }
@@ -300,7 +300,7 @@ fn pages<'r>(
         None => (None, None, None),
     };
     let request = reader.connection.ec2(region).describe_instances().max_results(PAGE);
-    let list = InstanceList { request: Box::new(request), filters, caller: reader.caller() };
+    let list = InstanceList { request: Box::new(request), filters, calls: reader.calls.clone() };
     let pages = stream::unfold(Source::List(Box::new(list), first), move |source| async move {
         let mut receiver = match source {
             Source::Pages(receiver) => receiver,
@@ -389,7 +389,7 @@ enum Source {
 struct InstanceList {
     request: Box<DescribeInstancesFluentBuilder>,
     filters: Vec<sdk::Filter>,
-    caller: Caller,
+    calls: Calls,
 }
 
 impl List for InstanceList {
@@ -406,7 +406,7 @@ impl List for InstanceList {
         };
         let filters = self.filters.iter().cloned().chain(part.map(begin_with)).collect();
         let request = self.request.as_ref().clone().set_filters(some(filters)).set_next_token(token);
-        self.caller.call(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
+        self.calls.make(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
         let body = raw.take().ok_or_else(|| Failure::incomplete(DESCRIBE, "a body"))?;
         let next = instances::next_token(body.bytes().unwrap_or_default());
         // A page of a thousand is megabytes.
@@ -445,7 +445,7 @@ async fn associations(
 ) -> Result<BTreeMap<String, Vec<Association>>, Unreadable> {
     let request = reader.connection.ec2(region).describe_iam_instance_profile_associations();
     let request = request.set_filters(some(filters)).max_results(PAGE);
-    let ask = async |token| reader.call(ASSOCIATIONS, request.clone().set_next_token(token).send()).await;
+    let ask = async |token| reader.calls.make(ASSOCIATIONS, request.clone().set_next_token(token).send()).await;
     let mut by_instance: BTreeMap<String, Vec<Association>> = BTreeMap::new();
     let read = aws::pages::pages(ASSOCIATIONS, ask, |page| {
         for entry in page.iam_instance_profile_associations() {

@@ -97,7 +97,7 @@ async fn get(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
 
 async fn ask(reader: &Reader<'_>, partition: &str, name: &str) -> Result<ProfileReading, Failure> {
     let request = reader.connection.iam(partition).get_instance_profile().instance_profile_name(name);
-    let answer = reader.call(GET, request.send()).await?;
+    let answer = reader.calls.make(GET, request.send()).await?;
     let lacks = |what: &str| Failure::incomplete(GET, what);
     let profile = answer.instance_profile().ok_or_else(|| lacks("the profile"))?;
     let arn = Arn::parse(profile.arn()).ok_or_else(|| lacks("the profile's ARN"))?;

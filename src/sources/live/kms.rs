@@ -39,7 +39,7 @@ pub(super) async fn key(reader: &Reader<'_>, given: Option<&str>, regions: &[&st
 /// The key's own policy, which has one name only.
 async fn get_policy(reader: &Reader<'_>, region: &str, arn: &str) -> Fact<PolicyText> {
     let request = reader.connection.kms(region).get_key_policy().key_id(arn).policy_name("default");
-    match reader.call(GET_POLICY, request.send()).await {
+    match reader.calls.make(GET_POLICY, request.send()).await {
         Ok(answer) => match answer.policy().filter(|text| !text.trim().is_empty()) {
             Some(text) => Fact::Known(PolicyText::new(text)),
             None => Failure::incomplete(GET_POLICY, "the policy").into_fact(),
@@ -50,7 +50,7 @@ async fn get_policy(reader: &Reader<'_>, region: &str, arn: &str) -> Fact<Policy
 
 async fn describe(reader: &Reader<'_>, region: &str, given: &str) -> Result<KmsKey, Failure> {
     let request = reader.connection.kms(region).describe_key().key_id(given);
-    let answer = reader.call(DESCRIBE, request.send()).await?;
+    let answer = reader.calls.make(DESCRIBE, request.send()).await?;
     let arn = answer.key_metadata().and_then(|key| key.arn()).filter(|arn| Arn::parse(arn).is_some());
     let arn = arn.ok_or_else(|| Failure::incomplete(DESCRIBE, "the key's ARN"))?;
     let state = answer.key_metadata().and_then(|key| key.key_state()).map(|state| state.as_str().to_owned());

@@ -44,7 +44,7 @@ async fn read_bucket(reader: &Reader<'_>, region: &str, name: &str) -> Fact<Buck
 /// Source: [HeadBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
 async fn region_of(reader: &Reader<'_>, region: &str, name: &str) -> Fact<String> {
     let seen = Mutex::new((None, None));
-    let answer = reader.call(HEAD_BUCKET, async {
+    let answer = reader.calls.make(HEAD_BUCKET, async {
         let answer = reader.connection.s3(region).head_bucket().bucket(name).send().await;
         let (in_header, status) = match &answer {
             Ok(answer) => (answer.bucket_region().map(str::to_owned), None),
@@ -121,7 +121,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let code = Mutex::new(None);
-    let answer = reader.call(api, async {
+    let answer = reader.calls.make(api, async {
         let answer = call.await;
         if let Err(SdkError::ServiceError(error)) = &answer {
             *code.lock().unwrap_or_else(PoisonError::into_inner) = error.err().code().map(str::to_owned);
@@ -148,7 +148,7 @@ pub(super) async fn group(reader: &Reader<'_>, region: &str, name: &str) {
 /// The group of that very name among those whose names begin with it, as the agent looks for it.
 async fn find_group(reader: &Reader<'_>, region: &str, name: &str) -> Result<Option<LogGroup>, Failure> {
     let request = reader.connection.logs(region).describe_log_groups().log_group_name_prefix(name);
-    let ask = async |token| reader.call(DESCRIBE_GROUPS, request.clone().set_next_token(token).send()).await;
+    let ask = async |token| reader.calls.make(DESCRIBE_GROUPS, request.clone().set_next_token(token).send()).await;
     let mut found = None;
     let read = pages(DESCRIBE_GROUPS, ask, |page| {
         let lacking = || Failure::incomplete(DESCRIBE_GROUPS, "the list of log groups");

@@ -36,7 +36,7 @@ macro_rules! list {
     ($reader:expr, $api:literal, $request:expr, $entries:ident, $read:path) => {
         Box::pin(async {
             let request = $request;
-            let ask = async |token| $reader.call($api, request.clone().set_next_token(token).send()).await;
+            let ask = async |token| $reader.calls.make($api, request.clone().set_next_token(token).send()).await;
             let mut all = BTreeMap::new();
             let read = pages($api, ask, |page| {
                 for entry in page.$entries.unwrap_or_default() {
@@ -74,7 +74,7 @@ pub(super) async fn dns(reader: &Reader<'_>, region: &str, instances: &[&Instanc
             let attribute = async |name: VpcAttributeName| {
                 let request = reader.connection.ec2_once_more(region).describe_vpc_attribute().vpc_id(&vpc);
                 let request = request.attribute(name.clone());
-                let answer = match reader.call(VPC_ATTRIBUTE, request.send()).await {
+                let answer = match reader.calls.make(VPC_ATTRIBUTE, request.send()).await {
                     Ok(answer) => answer,
                     Err(failure) => return unreadable(failure),
                 };
@@ -233,7 +233,7 @@ async fn block_public_access(reader: &Reader<'_>, region: &str) -> Fact<BlockPub
     let ec2 = reader.connection.ec2_once_more(region);
     let options = async {
         let request = ec2.describe_vpc_block_public_access_options();
-        let answer = reader.call(BLOCK_OPTIONS, request.send()).await.map_err(Failure::into_unreadable)?;
+        let answer = reader.calls.make(BLOCK_OPTIONS, request.send()).await.map_err(Failure::into_unreadable)?;
         let options = answer.vpc_block_public_access_options;
         let mode = options.and_then(|options| options.internet_gateway_block_mode);
         let lacking = || Failure::incomplete(BLOCK_OPTIONS, "the mode").into_unreadable();
@@ -260,7 +260,7 @@ async fn prefix_lists(reader: &Reader<'_>, region: &str, ids: BTreeSet<String>) 
     let ec2 = reader.connection.ec2_once_more(region);
     let lists = ids.into_iter().map(async |id| {
         let request = ec2.get_managed_prefix_list_entries().prefix_list_id(&id).max_results(100);
-        let ask = async |token| reader.call(PREFIX_LIST, request.clone().set_next_token(token).send()).await;
+        let ask = async |token| reader.calls.make(PREFIX_LIST, request.clone().set_next_token(token).send()).await;
         let mut cidrs = Vec::new();
         let read = pages(PREFIX_LIST, ask, |page| {
             cidrs.extend(page.entries.unwrap_or_default().into_iter().filter_map(|entry| entry.cidr));
@@ -281,7 +281,7 @@ async fn private_zones(
     let route53 = reader.connection.route53(partition_of_region(region));
     let zones = vpcs.into_iter().map(async |vpc| {
         let request = route53.list_hosted_zones_by_vpc().vpc_id(&vpc).vpc_region(region.into());
-        let ask = async |token| reader.call(HOSTED_ZONES, request.clone().set_next_token(token).send()).await;
+        let ask = async |token| reader.calls.make(HOSTED_ZONES, request.clone().set_next_token(token).send()).await;
         let mut names = Vec::new();
         let read = pages(HOSTED_ZONES, ask, |page| {
             names.extend(page.hosted_zone_summaries.into_iter().map(|zone| zone.name.trim_end_matches('.').to_owned()));

@@ -55,7 +55,7 @@ struct Attached {
 pub(super) async fn organization(reader: &Reader<'_>, partition: &str, given: &GivenPolicies) {
     let organization = async {
         let request = reader.organizations_beside(partition).describe_organization();
-        reader.call(DESCRIBE, request.send()).await
+        reader.calls.make(DESCRIBE, request.send()).await
     };
     let account = async {
         match reader.account {
@@ -251,7 +251,7 @@ async fn path(overseer: &ScpReader<'_>, partition: &str, account: &str, given: &
 
 async fn parent(reader: &Reader<'_>, partition: &str, child: &str) -> Result<(String, ParentType), Failure> {
     let request = reader.connection.organizations(partition).list_parents().child_id(child);
-    let answer = reader.call(LIST_PARENTS, request.send()).await?;
+    let answer = reader.calls.make(LIST_PARENTS, request.send()).await?;
     let parent = answer.parents().first().and_then(|parent| Some((parent.id()?.to_owned(), parent.r#type()?.clone())));
     parent.ok_or_else(|| Failure::incomplete(LIST_PARENTS, "the parent"))
 }
@@ -273,7 +273,7 @@ async fn level(overseer: &ScpReader<'_>, partition: &str, target: &str, policy_t
     let mut level = PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() };
     let client = reader.connection.organizations(partition);
     let request = client.list_policies_for_target().target_id(target).filter(policy_type);
-    let ask = async |token| reader.call(LIST_POLICIES, request.clone().set_next_token(token).send()).await;
+    let ask = async |token| reader.calls.make(LIST_POLICIES, request.clone().set_next_token(token).send()).await;
     let mut found = Vec::new();
     let read = pages(LIST_POLICIES, ask, |page| {
         match page.policies {
@@ -307,7 +307,7 @@ async fn level(overseer: &ScpReader<'_>, partition: &str, target: &str, policy_t
 /// A policy, which mostly is attached to several levels.
 async fn document(reader: &Reader<'_>, partition: &str, id: &str, name: String) -> Result<NamedDocument, Unreadable> {
     let request = reader.connection.organizations(partition).describe_policy().policy_id(id);
-    let answer = reader.call(DESCRIBE_POLICY, request.send()).await.map_err(Failure::into_unreadable)?;
+    let answer = reader.calls.make(DESCRIBE_POLICY, request.send()).await.map_err(Failure::into_unreadable)?;
     let content = answer.policy().and_then(|policy| policy.content()).filter(|content| !content.trim().is_empty());
     let content = content.ok_or_else(|| Failure::incomplete(DESCRIBE_POLICY, "the document").into_unreadable())?;
     Ok(NamedDocument { name, document: PolicyText::new(content) })

@@ -45,15 +45,15 @@ impl Watcher for Unwatched {
 
 /// Makes calls within the bound of one account.
 #[derive(Clone)]
-pub(super) struct Caller {
+pub(super) struct Calls {
     pace: Arc<Pace>,
     traffic: Traffic,
     endpoint: Option<String>,
 }
 
-impl Caller {
+impl Calls {
     /// Makes one call within the bound.
-    pub(super) async fn call<T, E>(
+    pub(super) async fn make<T, E>(
         &self,
         api: &str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -79,7 +79,8 @@ pub(super) struct Reader<'a> {
     pub(super) account: Option<&'a str>,
     /// Who sees the policies of the organisation, where that is somebody else.
     pub(super) overseer: Option<&'a ScpReader<'a>>,
-    caller: Caller,
+    /// Makes its calls; a clone, those of a task of its own.
+    pub(super) calls: Calls,
     facts: Mutex<Facts>,
     in_play: Mutex<BTreeSet<String>>,
     inventories: Once<Option<Arc<Inventory>>>,
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
             watcher: &Unwatched,
             account: None,
             overseer: None,
-            caller: Caller {
+            calls: Calls {
                 pace: Arc::new(Pace::new(CALLS_AT_A_TIME)),
                 traffic: connection.traffic().clone(),
                 endpoint: connection.endpoint_url().map(str::to_owned),
@@ -125,18 +126,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Makes one call within the bound.
-    pub(super) async fn call<T, E>(
-        &self,
-        api: &str,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, Failure>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        self.caller.call(api, call).await
-    }
-
     /// A client for reading of Systems Manager what a verdict can do without. A single target is not kept waiting for it.
     pub(super) fn ssm_beside(&self, region: &str) -> aws_sdk_ssm::Client {
         if self.is_for_one { self.connection.ssm_once_more(region) } else { self.connection.ssm(region) }
@@ -144,15 +133,12 @@ impl<'a> Reader<'a> {
 
     /// A client for reading the organization; as [`Reader::ssm_beside`].
     pub(super) fn organizations_beside(&self, partition: &str) -> aws_sdk_organizations::Client {
-        match self.is_for_one {
-            true => self.connection.organizations_once_more(partition),
-            false => self.connection.organizations(partition),
+        let connection = self.connection;
+        if self.is_for_one {
+            connection.organizations_once_more(partition)
+        } else {
+            connection.organizations(partition)
         }
-    }
-
-    /// Who makes calls within the same bound in a task of its own.
-    pub(super) fn caller(&self) -> Caller {
-        self.caller.clone()
     }
 
     /// Takes note that these profiles are in play, and reads the whole account at once if that costs less than one by one.

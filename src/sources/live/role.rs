@@ -192,7 +192,7 @@ fn known<T>(read: Result<T, Failure>) -> Fact<T> {
 
 async fn get(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Whole, Failure> {
     let request = iam.get_role().role_name(name);
-    let answer = reader.call(GET, request.send()).await?;
+    let answer = reader.calls.make(GET, request.send()).await?;
     let role = answer.role().ok_or_else(|| Failure::incomplete(GET, "the role"))?;
     let found = Embedded::new(role).ok_or_else(|| Failure::incomplete(GET, "the role's ARN"))?;
     let boundary = match role.permissions_boundary() {
@@ -209,7 +209,7 @@ async fn get(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Whole, Fai
 async fn list_attached(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Vec<String>, Failure> {
     let request = iam.list_attached_role_policies().role_name(name);
     let request = request.max_items(PAGE);
-    let ask = async |token| reader.call(LIST_ATTACHED, request.clone().set_marker(token).send()).await;
+    let ask = async |token| reader.calls.make(LIST_ATTACHED, request.clone().set_marker(token).send()).await;
     let mut arns = Vec::new();
     let read = pages(LIST_ATTACHED, ask, |page| {
         for policy in page.attached_policies() {
@@ -226,7 +226,7 @@ async fn list_attached(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<
 async fn list_inline(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Vec<String>, Failure> {
     let request = iam.list_role_policies().role_name(name);
     let request = request.max_items(PAGE);
-    let ask = async |token| reader.call(LIST_INLINE, request.clone().set_marker(token).send()).await;
+    let ask = async |token| reader.calls.make(LIST_INLINE, request.clone().set_marker(token).send()).await;
     let mut names = Vec::new();
     let read = pages(LIST_INLINE, ask, |page| {
         names.extend(page.policy_names);
@@ -241,7 +241,7 @@ async fn list_inline(reader: &Reader<'_>, iam: &Client, name: &str) -> Result<Ve
 pub(super) async fn profiles(reader: &Reader<'_>, partition: &str, name: &str) -> Fact<Vec<String>> {
     let request = reader.connection.iam(partition).list_instance_profiles_for_role().role_name(name);
     let request = request.max_items(PAGE);
-    let ask = async |token| reader.call(LIST_PROFILES, request.clone().set_marker(token).send()).await;
+    let ask = async |token| reader.calls.make(LIST_PROFILES, request.clone().set_marker(token).send()).await;
     let mut names = Vec::new();
     let read = pages(LIST_PROFILES, ask, |page| {
         names.extend(page.instance_profiles.into_iter().map(|profile| profile.instance_profile_name));
@@ -258,7 +258,7 @@ fn at_most(api: &str, policies: usize, most: usize) -> Result<(), Failure> {
 /// One inline policy. One that was listed and is not there now may be new and not everywhere yet, or just gone.
 async fn get_inline(reader: &Reader<'_>, partition: &str, role: &str, name: String) -> InlinePolicy {
     let request = reader.connection.iam(partition).get_role_policy().role_name(role).policy_name(&name);
-    let document = match reader.call(GET_INLINE, request.send()).await {
+    let document = match reader.calls.make(GET_INLINE, request.send()).await {
         Ok(answer) => match document(Some(answer.policy_document())) {
             Some(document) => Fact::Known(document),
             None => Failure::incomplete(GET_INLINE, "the document").into_fact(),
@@ -283,13 +283,13 @@ async fn get_policy(reader: &Reader<'_>, partition: &str, arn: &str) -> Result<M
     }
     let default = async {
         let request = reader.connection.iam(partition).get_policy().policy_arn(arn);
-        let answer = reader.call(GET_POLICY, request.send()).await?;
+        let answer = reader.calls.make(GET_POLICY, request.send()).await?;
         let version = answer.policy.and_then(|policy| policy.default_version_id).filter(|version| !version.is_empty());
         version.ok_or_else(|| Failure::incomplete(GET_POLICY, "the default version"))
     };
     let document = async |iam: Client, version: String| {
         let request = iam.get_policy_version().policy_arn(arn).version_id(version);
-        let answer = reader.call(GET_VERSION, request.send()).await?;
+        let answer = reader.calls.make(GET_VERSION, request.send()).await?;
         let document = document(answer.policy_version().and_then(|version| version.document()));
         document.ok_or_else(|| Failure::incomplete(GET_VERSION, "the document"))
     };

@@ -5,14 +5,17 @@ use std::future::ready;
 use std::sync::Arc;
 
 use aws_sdk_ssm::operation::describe_instance_properties::builders::DescribeInstancePropertiesFluentBuilder;
-use aws_sdk_ssm::types::InstancePropertyStringFilter;
-use aws_sdk_ssm::types::{InstanceInformationStringFilter, InstancePropertyFilterOperator as Operator};
+use aws_sdk_ssm::primitives::DateTime;
+use aws_sdk_ssm::types::{
+    InstanceInformationStringFilter, InstancePropertyFilterOperator as Operator, InstancePropertyStringFilter,
+    PingStatus, PlatformType,
+};
 use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::iam::Expected;
 use super::parts::{self, List, Page, Part, Told};
-use super::reader::{self, Caller, Reader};
+use super::reader::{self, Calls, Reader};
 use super::{kms, logs, role};
 use crate::aws::pages::pages;
 use crate::aws::{Connection, Failure};
@@ -108,7 +111,7 @@ pub async fn connection_status(
 
 pub(super) async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<String> {
     let request = reader.connection.ssm(region).get_service_setting().setting_id(HOST_MANAGEMENT);
-    match reader.call(GET_SETTING, request.send()).await {
+    match reader.calls.make(GET_SETTING, request.send()).await {
         // By its value, because the status stays `Customized` when it was on and is off again.
         Ok(answer) => match answer.service_setting().and_then(|setting| setting.setting_value()) {
             Some(OFF | "") => Fact::Absent,
@@ -121,7 +124,7 @@ pub(super) async fn host_management(reader: &Reader<'_>, region: &str) -> Fact<S
 
 async fn document(reader: &Reader<'_>, region: &str, name: &str) -> Fact<PolicyText> {
     let request = reader.connection.ssm(region).get_document().name(name).document_format("JSON".into());
-    match reader.call(GET_DOCUMENT, request.send()).await {
+    match reader.calls.make(GET_DOCUMENT, request.send()).await {
         Ok(answer) => match answer.content().filter(|content| !content.trim().is_empty()) {
             Some(content) => Fact::Known(PolicyText::new(content)),
             None => Failure::incomplete(GET_DOCUMENT, "the content").into_fact(),
@@ -146,7 +149,7 @@ impl AgentList {
 /// All agents of a Region, a thousand a page; `None` where that cannot be read, so that they must be asked for by instance.
 pub(super) async fn all_agents(reader: &Reader<'_>, region: &str) -> Option<Arc<AgentList>> {
     let request = reader.connection.ssm(region).describe_instance_properties().max_results(LARGE_PAGE);
-    let mut told = parts::spawn(PropertyList { request, caller: reader.caller() }, true, None);
+    let mut told = parts::spawn(PropertyList { request, calls: reader.calls.clone() }, true, None);
     let mut agents = AgentList::default();
     let explain = |how: &str, why: &str| reader.watcher.explain(&format!("the agents of {region} are {how}: {why}"));
     while let Some(told) = told.recv().await {
@@ -167,7 +170,7 @@ pub(super) async fn all_agents(reader: &Reader<'_>, region: &str) -> Option<Arc<
 /// ([DescribeInstanceProperties](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceProperties.html)).
 struct PropertyList {
     request: DescribeInstancePropertiesFluentBuilder,
-    caller: Caller,
+    calls: Calls,
 }
 
 impl List for PropertyList {
@@ -182,19 +185,14 @@ impl List for PropertyList {
             request =
                 request.filters_with_operator(filter.map_err(|_| Failure::incomplete(LIST_AGENTS, "its filter"))?);
         }
-        let answer = self.caller.call(LIST_AGENTS, request.send()).await?;
+        let answer = self.calls.make(LIST_AGENTS, request.send()).await?;
         let listed =
             answer.instance_properties.ok_or_else(|| Failure::incomplete(LIST_AGENTS, "the list of instances"));
         let agents = listed?.into_iter().map(|listed| {
             let lacking = || Failure::incomplete(LIST_AGENTS, "what it is asked for");
             let (id, ping) = listed.instance_id.zip(listed.ping_status).ok_or_else(lacking)?;
-            let agent = Agent {
-                ping: Some(ping.as_str().to_owned()),
-                version: listed.agent_version,
-                last_ping: listed.last_ping_date_time.and_then(|time| Timestamp::from_second(time.secs()).ok()),
-                platform: listed.platform_type.map(|platform| platform.as_str().to_owned()),
-            };
-            Ok((id.into_boxed_str(), agent))
+            let time = listed.last_ping_date_time.as_ref();
+            Ok((id.into_boxed_str(), agent(Some(&ping), listed.agent_version, time, listed.platform_type.as_ref())))
         });
         let agents = agents.collect::<Result<Vec<_>, Failure>>();
         Ok(Page { items: Box::pin(ready(agents)), next: answer.next_token })
@@ -218,26 +216,37 @@ pub(super) async fn agents(reader: &Reader<'_>, region: &str, ids: &[&str]) -> B
     join_all(chunks).await.into_iter().flatten().collect()
 }
 
+/// What Systems Manager says of an agent.
+fn agent(
+    ping: Option<&PingStatus>,
+    version: Option<String>,
+    last_ping: Option<&DateTime>,
+    platform: Option<&PlatformType>,
+) -> Agent {
+    Agent {
+        ping: ping.map(|status| status.as_str().to_owned()),
+        version,
+        last_ping: last_ping.and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        platform: platform.map(|platform| platform.as_str().to_owned()),
+    }
+}
+
 async fn describe(reader: &Reader<'_>, region: &str, ids: &[&str]) -> Result<BTreeMap<String, Agent>, Unreadable> {
     let values = ids.iter().map(|id| (*id).to_owned()).collect();
     let filter = InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(values)).build();
     let filter = filter.map_err(|_| Failure::incomplete(DESCRIBE_AGENTS, "its filter").into_unreadable())?;
     let request = reader.ssm_beside(region).describe_instance_information().filters(filter).max_results(PAGE);
     // A fleet has thousands of these.
-    let ask =
-        async |token| reader.call(DESCRIBE_AGENTS, reader::beside(request.clone().set_next_token(token).send())).await;
+    let ask = async |token| {
+        reader.calls.make(DESCRIBE_AGENTS, reader::beside(request.clone().set_next_token(token).send())).await
+    };
     let mut seen = BTreeMap::new();
     let read = pages(DESCRIBE_AGENTS, ask, |page| {
         let lacking = || Failure::incomplete(DESCRIBE_AGENTS, "the list of instances");
-        for agent in page.instance_information_list.ok_or_else(lacking)? {
-            let last_ping = agent.last_ping_date_time().and_then(|time| Timestamp::from_second(time.secs()).ok());
-            let known = Agent {
-                ping: agent.ping_status().map(|status| status.as_str().to_owned()),
-                version: agent.agent_version().map(str::to_owned),
-                last_ping,
-                platform: agent.platform_type().map(|platform| platform.as_str().to_owned()),
-            };
-            seen.insert(agent.instance_id().unwrap_or_default().to_owned(), known);
+        for listed in page.instance_information_list.ok_or_else(lacking)? {
+            let (ping, time) = (listed.ping_status(), listed.last_ping_date_time());
+            let known = agent(ping, listed.agent_version.clone(), time, listed.platform_type());
+            seen.insert(listed.instance_id.unwrap_or_default(), known);
         }
         Ok(page.next_token)
     });
