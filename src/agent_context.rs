@@ -253,8 +253,10 @@ pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSour
 fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource) {
     match source {
         RequestSource::Endpoint { id, vpc } => {
-            context.set("aws:SourceVpce", Value::known(id));
-            context.set("aws:SourceVpc", Value::known(vpc));
+            // What a plan makes has no id yet.
+            let known = |id: &str, prefix: &str| if id.starts_with(prefix) { Text::known(id) } else { Text::any() };
+            context.set("aws:SourceVpce", Value::Present(vec![known(id, "vpce-")]));
+            context.set("aws:SourceVpc", Value::Present(vec![known(vpc, "vpc-")]));
             context.set("aws:VpcSourceIp", Value::Present(vec![Text::of([caller.private_ip])]));
             context.set("aws:SourceIp", Value::Absent);
         }

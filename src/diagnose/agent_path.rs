@@ -7,9 +7,9 @@ use std::rc::Rc;
 use ipnet::Ipv4Net;
 
 use crate::agent_context::RequestSource;
-use crate::facts::{Facts, Instance, Network, PrimaryInterface, Subject};
+use crate::facts::{Facts, Instance, Network, PlannedLocation, PrimaryInterface, Subject, SubjectKind};
 use crate::needs::NetworkCheck;
-use crate::network::{Decision, Path, Place, Service, Source, Via, path};
+use crate::network::{Decision, Path, Place, Service, Source, Via, path, path_from_any};
 use iam_eval::arn::partition_of_region;
 
 use super::Diagnosis;
@@ -63,6 +63,16 @@ impl Diagnosis<'_> {
         }
         let region = subject.region.as_deref()?;
         let network = self.facts.networks.get(region)?;
+        let partition = subject.partition.as_deref().unwrap_or_else(|| partition_of_region(region));
+        let account = subject.account.as_deref();
+        if let SubjectKind::Planned(planned) = &subject.kind {
+            let PlannedLocation { vpc, interfaces } = planned.location.as_ref()?;
+            let place = |interface| Place { network, vpc, interface, account, region, partition };
+            let places: Vec<Place<'_>> = interfaces.iter().map(|interface| place(interface.into())).collect();
+            let services = services(demand).into_iter();
+            let paths: Vec<Path> = services.map(|service| path_from_any(&places, service)).collect();
+            return Some(Rc::new(AgentPaths { sources: sources(&paths, vpc), paths }));
+        }
         let (interface, vpc) = (instance.interface.as_ref()?, instance.vpc.as_deref()?);
         let memo = &self.memo.paths;
         let services = services(demand);
@@ -81,8 +91,7 @@ impl Diagnosis<'_> {
         if let Some(known) = memo.paths.borrow().get(&key) {
             return Some(Rc::clone(known)).map(|known| known.of_instance(interface));
         }
-        let partition = subject.partition.as_deref().unwrap_or_else(|| partition_of_region(region));
-        let place = Place { network, vpc, interface, account: subject.account.as_deref(), region, partition };
+        let place = Place { network, vpc, interface: interface.into(), account, region, partition };
         let paths: Vec<Path> = key.services.iter().map(|service| path(&place, *service)).collect();
         let judged = Rc::new(AgentPaths { sources: sources(&paths, vpc), paths });
         // What closes a path, or leaves it unknown, may name the instance's address.

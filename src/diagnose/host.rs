@@ -65,7 +65,10 @@ impl Diagnosis<'_> {
             outcome.network = Shared::from(network::report(&paths.paths, of_network));
             outcome.findings.extend(network::findings(&paths.paths, of_network).into_iter().map(Shared::from));
         } else if self.requirements.network == NetworkCheck::Require && instance.state == "running" {
-            let reason = not_in_snapshot("ec2:DescribeInstances");
+            let reason = match subject.kind {
+                SubjectKind::Planned(_) => planned::network_not_in_plan(),
+                _ => not_in_snapshot("ec2:DescribeInstances"),
+            };
             let services = vec![Service::Ssm, Service::SsmMessages];
             let why = PathUnknown::Unreadable { reason };
             outcome.network = Shared::from(NetworkReport { decision: PathDecision::Unknown, paths: Vec::new() });

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Fact, Instance, MetadataOptions, PlannedInstance, Subject, Unreadable, UnreadableKind};
-use crate::needs::NetworkCheck;
 use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, Shared};
 
 use super::{Diagnosis, RoleInView, chain, explain, not_in_snapshot, settle, shared};
@@ -31,12 +30,6 @@ impl Diagnosis<'_> {
         // Where nothing is known of a launch template, one finding says it.
         if let Some(reason) = planned.metadata.unreadable().filter(|it| planned.profile.unreadable() != Some(it)) {
             settle(&mut outcome, vec![explain::unreadable(reason).into()]);
-        }
-        if self.requirements.network == NetworkCheck::Require {
-            let api = "ec2:DescribeSubnets".to_owned();
-            let message = "the network path of the instance is not determined from a plan".to_owned();
-            let reason = Unreadable { api, kind: UnreadableKind::NotInPlan, message };
-            settle(&mut outcome, vec![explain::unreadable(&reason).into()]);
         }
         let shipped = self.shipped_policies(&role);
         if !shipped.is_empty() {
@@ -80,6 +73,15 @@ fn once_applied(planned: &PlannedInstance) -> Instance {
         agent: Fact::Unreadable(not_in_snapshot("ssm:DescribeInstanceInformation")),
         interface: None,
         agent_started: Fact::Absent,
+    }
+}
+
+/// That a plan or template does not make the network that an instance will be in.
+pub(super) fn network_not_in_plan() -> Unreadable {
+    Unreadable {
+        api: "ec2:DescribeSubnets".to_owned(),
+        kind: UnreadableKind::NotInPlan,
+        message: "the VPC that the instance will be in is not made here, or it is not known which that is".to_owned(),
     }
 }
 

@@ -27,7 +27,7 @@ pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
     NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
 };
-pub use planned::{Origin, PlannedInstance};
+pub use planned::{Origin, PlannedInstance, PlannedInterface, PlannedLocation};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, PolicyText, UnreadableKind, not_taken};
+use super::{Fact, PolicyText, Unreadable, UnreadableKind, not_taken};
 
 /// What was read of the networks of one account in one Region.
 ///
@@ -44,6 +44,9 @@ pub struct Network {
     /// (`ListHostedZonesByVPC`). They decide where no endpoint with private DNS serves a name, and the VPC has an endpoint without it or
     /// a route to another network.
     pub private_zones: BTreeMap<String, Fact<Vec<String>>>,
+    /// What of a plan is known only after apply and decides on one of its elements, by the element's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_known: BTreeMap<String, Unreadable>,
 }
 
 impl Network {
@@ -64,6 +67,7 @@ impl Network {
             internet_gateways: not_taken(),
             block_public_access: not_taken(),
             private_zones: BTreeMap::new(),
+            not_known: BTreeMap::new(),
         }
     }
 }
@@ -102,7 +106,9 @@ impl Network {
             internet_gateways,
             block_public_access,
             private_zones,
+            not_known,
         } = more;
+        self.not_known.extend(not_known);
         self.dns.extend(dns);
         self.prefix_lists.extend(prefix_lists);
         self.private_zones.extend(private_zones);

@@ -27,6 +27,37 @@ pub struct PlannedInstance {
     pub profile: Fact<String>,
     /// Its metadata options; absent where nothing is said of them, so that the defaults of the image and the account hold.
     pub metadata: Fact<MetadataOptions>,
+    /// Where it will be, if the plan makes the VPC; else that is not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<PlannedLocation>,
+}
+
+/// Where an instance will be within the networks that a plan makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedLocation {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its interface; one for each subnet where it is one of several.
+    pub interfaces: Vec<PlannedInterface>,
+}
+
+/// The primary network interface that an instance will have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedInterface {
+    /// Its subnet.
+    pub subnet: String,
+    /// Its security groups.
+    pub security_groups: Vec<String>,
+    /// Its private IPv4 address, if the plan says it.
+    pub private_ip: Option<String>,
+    /// The IPv4 CIDR block of its subnet.
+    pub block: String,
+    /// Whether it will have a public IPv4 address.
+    pub has_public_ip: Fact<bool>,
+    /// Whether it will have IPv6 addresses.
+    pub has_ipv6: bool,
 }
 
 impl MetadataOptions {

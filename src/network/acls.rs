@@ -3,7 +3,7 @@
 
 use super::addresses::{Addresses, of_cidr};
 use super::leg::Leg;
-use super::{Place, read};
+use super::{Place, PrivateAddress, read};
 use crate::facts::{AclEntry, NetworkAcl};
 use crate::report::{AclPeer, AclRule, Direction, PathObstacle, PathUnknown};
 
@@ -23,7 +23,7 @@ pub(super) struct OtherSide {
 impl OtherSide {
     /// The instance's own address.
     pub(super) fn instance(place: &Place<'_>) -> OtherSide {
-        let address = place.interface.private_ip.as_deref();
+        let address = place.interface.private.map(PrivateAddress::text);
         let addresses = address.and_then(|address| of_cidr(address).ok()).unwrap_or_default();
         OtherSide { addresses, name: AclPeer::Instance(address.map(str::to_owned)) }
     }
@@ -77,9 +77,7 @@ fn acl_of<'a>(place: &Place<'a>, subnet: &str) -> Result<(&'a str, &'a NetworkAc
     let own = |acl: &NetworkAcl| acl.subnets.iter().any(|of| of == subnet);
     let found = acls.clone().find(|(_, acl)| own(acl));
     let found = found.or_else(|| acls.clone().find(|(_, acl)| acl.is_default && acl.vpc == place.vpc));
-    found
-        .map(|(id, acl)| (id.as_str(), acl))
-        .ok_or_else(|| PathUnknown::NotSeen { id: subnet.to_owned(), api: "ec2:DescribeNetworkAcls".to_owned() })
+    found.map(|(id, acl)| (id.as_str(), acl)).ok_or_else(|| place.not_seen(subnet, "ec2:DescribeNetworkAcls"))
 }
 
 enum Decided {

@@ -6,7 +6,7 @@ use super::groups::{self, Allowed, Peer, allowed, prefix_list};
 use super::leg::Leg;
 use super::public::public_addresses;
 use super::routes::{Target, blackhole, is_of_gateway_endpoint, routed, table_of, target, unknown_target};
-use super::{Decision, Place, Source, read};
+use super::{Decision, Place, PrivateAddress, Source, read};
 use crate::facts::VpcEndpoint;
 use crate::report::{AclPeer, Direction, FarSide, PathObstacle, PathUnknown, Via};
 
@@ -38,8 +38,11 @@ struct Interface {
 
 /// The way through an interface endpoint. The name leads to any of its interfaces.
 pub(super) fn leg(place: &Place<'_>, endpoint: Endpoint<'_>) -> Leg {
-    let source = Source::Endpoint { endpoint: endpoint.id.to_owned(), address: place.interface.private_ip.clone() };
+    let source = source(place, endpoint);
     let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
+    if let Some(reason) = place.network.not_known.get(endpoint.id) {
+        return leg.unless(PathUnknown::Unreadable { reason: reason.clone() });
+    }
     if endpoint.endpoint.ip_address_type.as_deref() == Some("ipv6") {
         return leg.unless(PathUnknown::Ipv6Endpoint { endpoint: endpoint.id.to_owned() });
     }
@@ -65,6 +68,14 @@ pub(super) fn leg(place: &Place<'_>, endpoint: Endpoint<'_>) -> Leg {
     leg
 }
 
+fn source(place: &Place<'_>, endpoint: Endpoint<'_>) -> Source {
+    let address = match place.interface.private {
+        Some(PrivateAddress::Is(address)) => Some(address.to_owned()),
+        Some(PrivateAddress::Of(_)) | None => None,
+    };
+    Source::Endpoint { endpoint: endpoint.id.to_owned(), address }
+}
+
 /// A client takes one of the addresses that a name has, and which is not documented: where they differ, it is not known.
 fn any_of(endpoint: Endpoint<'_>, ways: Vec<Leg>) -> Leg {
     if ways.iter().any(|way| !way.is_closed()) && ways.iter().any(Leg::is_closed) {
@@ -88,27 +99,30 @@ fn groups_of(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<String>, P
     let mut groups = read(&place.network.security_groups)?.into_iter().flatten();
     let default =
         groups.find(|(_, group)| group.name.as_deref() == Some("default") && group.vpc.as_deref() == Some(place.vpc));
-    default.map(|(id, _)| vec![id.clone()]).ok_or_else(|| PathUnknown::NotSeen {
-        id: endpoint.id.to_owned(),
-        api: "ec2:DescribeSecurityGroups".to_owned(),
-    })
+    default.map(|(id, _)| vec![id.clone()]).ok_or_else(|| place.not_seen(endpoint.id, "ec2:DescribeSecurityGroups"))
 }
 
 fn ingress(place: &Place<'_>, endpoint: Endpoint<'_>, groups: &[String]) -> Leg {
-    let Some(address) = place.interface.private_ip.as_deref() else { return Leg::unknown(PathUnknown::Ipv6Only) };
+    let Some(private) = place.interface.private else { return Leg::unknown(PathUnknown::Ipv6Only) };
+    let address = private.text();
     let Ok(addresses) = of_cidr(address) else {
         return Leg::unknown(PathUnknown::NotACidr { text: address.to_owned() });
     };
-    let own = &place.interface.security_groups;
+    let own = place.interface.security_groups;
     let peer = Peer { addresses: &addresses, groups: own, prefix_list: None };
     match allowed(place, groups, Direction::Inbound, peer) {
         Allowed::All => Leg::default(),
+        Allowed::Part if private != PrivateAddress::Is(address) => Leg::unknown(PathUnknown::IngressInPart {
+            endpoint: endpoint.id.to_owned(),
+            groups: groups.to_vec(),
+            from: address.to_owned(),
+        }),
         // There is nothing in part of a single address.
         Allowed::Nothing | Allowed::Part => Leg::closed(PathObstacle::Ingress {
             endpoints: vec![endpoint.id.to_owned()],
             groups: groups.to_vec(),
             from: Some(address.to_owned()),
-            from_groups: own.clone(),
+            from_groups: own.to_vec(),
         }),
         Allowed::Unknown(unknowns) => Leg { unknowns, ..Leg::default() },
     }
@@ -143,8 +157,7 @@ fn interfaces(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<Interface
             let cidr = subnets.and_then(|subnets| subnets.get(id)).and_then(|subnet| subnet.cidr.clone());
             let addresses = cidr.as_deref().and_then(|cidr| of_cidr(cidr).ok());
             let (Some(addresses), Some(name)) = (addresses, cidr) else {
-                let api = "ec2:DescribeSubnets".to_owned();
-                return Err(vec![PathUnknown::NotSeen { id: id.clone(), api }]);
+                return Err(vec![place.not_seen(id, "ec2:DescribeSubnets")]);
             };
             interfaces.push(Interface { subnet: id.clone(), name, addresses, is_exact: false });
         }
@@ -154,16 +167,17 @@ fn interfaces(place: &Place<'_>, endpoint: Endpoint<'_>) -> Result<Vec<Interface
 
 /// Routes within the VPC, and the network ACLs of both subnets, which do not bear on traffic within one.
 fn between(place: &Place<'_>, interface: &Interface) -> Leg {
-    let own_subnet = &place.interface.subnet;
-    if interface.subnet == *own_subnet {
+    let own_subnet = place.interface.subnet;
+    if interface.subnet == own_subnet {
         return Leg::default();
     }
     let own = OtherSide::instance(place);
+    let is_exact = matches!(place.interface.private, Some(PrivateAddress::Is(_)));
     let name = AclPeer::Addresses(interface.name.clone());
     let mut leg = lets_out(place, own_subnet, &OtherSide { addresses: interface.addresses.clone(), name });
     leg.needs(lets_in(place, &interface.subnet, &own));
     leg.needs(local_route(place, own_subnet, &interface.addresses, interface.is_exact));
-    leg.needs(local_route(place, &interface.subnet, &own.addresses, true));
+    leg.needs(local_route(place, &interface.subnet, &own.addresses, is_exact));
     leg
 }
 
@@ -187,7 +201,7 @@ fn local_route(place: &Place<'_>, subnet: &str, to: &Addresses, is_exact: bool) 
     }
     if routed.some_without {
         // Every table has local routes to all of the VPC.
-        leg.unknowns.push(PathUnknown::NotSeen { id: table.id.to_owned(), api: "ec2:DescribeRouteTables".to_owned() });
+        leg.unknowns.push(place.not_seen(table.id, "ec2:DescribeRouteTables"));
     }
     leg
 }
@@ -195,13 +209,13 @@ fn local_route(place: &Place<'_>, subnet: &str, to: &Addresses, is_exact: bool) 
 /// The way through a gateway endpoint for S3, where the subnet's route table has one
 /// ([gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html)).
 pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Option<Leg> {
-    let table = table_of(place, &place.interface.subnet).ok()?;
+    let table = table_of(place, place.interface.subnet).ok()?;
     let mut routes = table.table.routes.iter().filter(|route| is_of_gateway_endpoint(place, route));
     let (route, endpoint) = routes.find_map(|route| {
         let found = of_service.iter().find(|endpoint| route.target.as_deref() == Some(endpoint.id))?;
         Some((route, *found))
     })?;
-    let source = Source::Endpoint { endpoint: endpoint.id.to_owned(), address: place.interface.private_ip.clone() };
+    let source = source(place, endpoint);
     let mut leg = Leg { via: Some(Via::VpcEndpoint), through: vec![endpoint.id.to_owned()], source, ..Leg::default() };
     let (id, state) = (endpoint.id.to_owned(), endpoint.endpoint.state.clone());
     if route.is_blackhole || endpoint.is_gone() {
@@ -217,6 +231,6 @@ pub(super) fn gateway<'a>(place: &Place<'a>, of_service: &[Endpoint<'a>]) -> Opt
     let addresses = listed.unwrap_or_else(|| public_addresses(place));
     let peer = Peer { addresses: &addresses, groups: &[], prefix_list: Some(&route.destination) };
     leg.needs(groups::egress(place, peer, FarSide::Endpoints(vec![id])));
-    leg.needs(lets_out(place, &place.interface.subnet, &OtherSide::public(&addresses)));
+    leg.needs(lets_out(place, place.interface.subnet, &OtherSide::public(&addresses)));
     Some(leg)
 }

@@ -34,7 +34,7 @@ pub(super) fn allowed(place: &Place<'_>, groups: &[String], direction: Direction
     let (mut rest, mut unknowns) = (peer.addresses.clone(), Vec::new());
     for id in groups {
         let Some(group) = known.and_then(|known| known.get(id)) else {
-            unknowns.push(PathUnknown::NotSeen { id: id.clone(), api: "ec2:DescribeSecurityGroups".to_owned() });
+            unknowns.push(place.not_seen(id, "ec2:DescribeSecurityGroups"));
             continue;
         };
         for rule in rules(group, direction).iter().filter(|rule| is_of_https(rule)) {
@@ -62,7 +62,7 @@ pub(super) fn allowed(place: &Place<'_>, groups: &[String], direction: Direction
 
 /// Whether the security groups of the instance let its connections to the other side out.
 pub(super) fn egress(place: &Place<'_>, peer: Peer<'_>, to: FarSide) -> Leg {
-    let groups = place.interface.security_groups.clone();
+    let groups = place.interface.security_groups.to_vec();
     match allowed(place, &groups, Direction::Outbound, peer) {
         Allowed::All => Leg::default(),
         Allowed::Nothing => Leg::closed(PathObstacle::Egress { groups, to, to_groups: peer.groups.to_vec() }),

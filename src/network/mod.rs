@@ -13,7 +13,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-use crate::facts::{Fact, Network, PrimaryInterface};
+use crate::facts::{Fact, Network, PlannedInterface, PrimaryInterface, Unreadable};
 use crate::report::{Direction, NetworkPath, PathDecision};
 use leg::Leg;
 
@@ -27,13 +27,100 @@ pub struct Place<'a> {
     /// Its VPC.
     pub vpc: &'a str,
     /// The interface that carries its traffic.
-    pub interface: &'a PrimaryInterface,
+    pub interface: Interface<'a>,
     /// The account of the instance, where known.
     pub account: Option<&'a str>,
     /// The Region.
     pub region: &'a str,
     /// The partition.
     pub partition: &'a str,
+}
+
+/// The network interface that carries the agent's traffic.
+#[derive(Debug, Clone, Copy)]
+pub struct Interface<'a> {
+    /// Its subnet.
+    pub subnet: &'a str,
+    /// Its security groups.
+    pub security_groups: &'a [String],
+    /// Its private IPv4 address; none in a subnet of IPv6 only.
+    pub private: Option<PrivateAddress<'a>>,
+    /// Its public IPv4 address.
+    pub public: PublicAddress<'a>,
+    /// Whether it has IPv6 addresses.
+    pub has_ipv6: bool,
+}
+
+/// A private IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateAddress<'a> {
+    /// This one.
+    Is(&'a str),
+    /// One of this CIDR block.
+    Of(&'a str),
+}
+
+impl<'a> PrivateAddress<'a> {
+    /// The address, or the block that it is of.
+    fn text(self) -> &'a str {
+        match self {
+            PrivateAddress::Is(text) | PrivateAddress::Of(text) => text,
+        }
+    }
+}
+
+/// A public IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicAddress<'a> {
+    /// There is none.
+    None,
+    /// This one.
+    Is(&'a str),
+    /// There will be one.
+    Some,
+    /// Whether there will be one is not known.
+    NotKnown(&'a Unreadable),
+}
+
+impl<'a> From<&'a PrimaryInterface> for Interface<'a> {
+    fn from(interface: &'a PrimaryInterface) -> Interface<'a> {
+        Interface {
+            subnet: &interface.subnet,
+            security_groups: &interface.security_groups,
+            private: interface.private_ip.as_deref().map(PrivateAddress::Is),
+            public: interface.public_ip.as_deref().map_or(PublicAddress::None, PublicAddress::Is),
+            has_ipv6: interface.has_ipv6,
+        }
+    }
+}
+
+impl<'a> From<&'a PlannedInterface> for Interface<'a> {
+    fn from(interface: &'a PlannedInterface) -> Interface<'a> {
+        Interface {
+            subnet: &interface.subnet,
+            security_groups: &interface.security_groups,
+            private: Some(match &interface.private_ip {
+                Some(address) => PrivateAddress::Is(address),
+                None => PrivateAddress::Of(&interface.block),
+            }),
+            public: match &interface.has_public_ip {
+                Fact::Known(true) => PublicAddress::Some,
+                Fact::Known(false) | Fact::Absent => PublicAddress::None,
+                Fact::Unreadable(reason) => PublicAddress::NotKnown(reason),
+            },
+            has_ipv6: interface.has_ipv6,
+        }
+    }
+}
+
+impl Place<'_> {
+    /// That something which is named is not in the answer of the call that lists such things, or why it is not known.
+    fn not_seen(&self, id: &str, api: &str) -> PathUnknown {
+        match self.network.not_known.get(id) {
+            Some(reason) => PathUnknown::Unreadable { reason: reason.clone() },
+            None => PathUnknown::NotSeen { id: id.to_owned(), api: api.to_owned() },
+        }
+    }
 }
 
 /// Whether the agent's connections get through.
@@ -116,13 +203,28 @@ impl From<&Path> for NetworkPath {
 
 /// The way from an instance to a service of its Region.
 pub fn path(place: &Place<'_>, service: Service) -> Path {
-    let mut leg = names::leg(place, service);
+    path_of(leg(place, service), service)
+}
+
+/// The way from an instance that will be in one of these places, which have a VPC in common. There is one at least.
+pub fn path_from_any(places: &[Place<'_>], service: Service) -> Path {
+    let subnets = places.iter().map(|place| place.interface.subnet.to_owned()).collect();
+    let legs = places.iter().map(|place| leg(place, service)).collect();
+    path_of(leg::either(legs, PathUnknown::SeveralSubnets { subnets }), service)
+}
+
+fn leg(place: &Place<'_>, service: Service) -> Leg {
+    let leg = names::leg(place, service);
     // What lets nothing out at all closes every way, also those that are not known.
-    let groups = &place.interface.security_groups;
+    let groups = place.interface.security_groups;
     if !leg.is_closed() && groups::allow_nothing(place, groups, Direction::Outbound) {
-        let (to, to_groups) = (FarSide::PublicAddresses, Vec::new());
-        leg = Leg { unknowns: leg.unknowns, ..Leg::closed(Obstacle::Egress { groups: groups.clone(), to, to_groups }) };
+        let (groups, to, to_groups) = (groups.to_vec(), FarSide::PublicAddresses, Vec::new());
+        return Leg { unknowns: leg.unknowns, ..Leg::closed(Obstacle::Egress { groups, to, to_groups }) };
     }
+    leg
+}
+
+fn path_of(leg: Leg, service: Service) -> Path {
     let decision = leg.decision();
     let Leg { via, through, source, mut obstacles, mut unknowns } = leg;
     distinct(&mut obstacles);

@@ -32,10 +32,10 @@ pub(super) fn leg(place: &Place<'_>, service: Service) -> Leg {
 
 /// Whether there may be a way over IPv6: a route out, or an endpoint that has addresses of both kinds.
 fn may_be_open_over_ipv6(place: &Place<'_>, service: Service) -> bool {
-    if !place.interface.has_ipv6 || !groups::may_let_out_ipv6(place, &place.interface.security_groups) {
+    if !place.interface.has_ipv6 || !groups::may_let_out_ipv6(place, place.interface.security_groups) {
         return false;
     }
-    let routed = routes::table_of(place, &place.interface.subnet).is_ok_and(|table| table.leads_out_over_ipv6(place));
+    let routed = routes::table_of(place, place.interface.subnet).is_ok_and(|table| table.leads_out_over_ipv6(place));
     let mut endpoints = place.network.endpoints.known().into_iter().flat_map(|all| all.values());
     let dual_stack = endpoints.any(|endpoint| {
         let of_ipv6 = endpoint.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4");
@@ -48,7 +48,7 @@ fn over_ipv4(place: &Place<'_>, service: Service) -> Leg {
     if let Some(unknown) = shared_subnet(place) {
         return Leg::unknown(unknown);
     }
-    if place.interface.private_ip.is_none() {
+    if place.interface.private.is_none() {
         return Leg::unknown(PathUnknown::Ipv6Only);
     }
     let endpoints = match read(&place.network.endpoints) {
@@ -83,18 +83,18 @@ fn is_of_service(name: &str, place: &Place<'_>, service: Service) -> bool {
 /// A subnet of another account, in whose VPC only that account sees the endpoints
 /// ([shared VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html)).
 fn shared_subnet(place: &Place<'_>) -> Option<PathUnknown> {
-    let id = &place.interface.subnet;
+    let id = place.interface.subnet;
     let subnet = place.network.subnets.known().and_then(|subnets| subnets.get(id));
     let vpc = place.network.vpcs.known().and_then(|vpcs| vpcs.get(place.vpc));
     let owner = subnet.and_then(|subnet| subnet.owner.as_ref()).or_else(|| vpc.and_then(|vpc| vpc.owner.as_ref()))?;
     let account = place.account?;
-    (owner != account).then(|| PathUnknown::SharedSubnet { subnet: id.clone(), owner: owner.clone() })
+    (owner != account).then(|| PathUnknown::SharedSubnet { subnet: id.to_owned(), owner: owner.clone() })
 }
 
 /// Name servers that are not Amazon's, or of which that is not known
 /// ([DHCP options](https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html)).
 fn own_name_servers(place: &Place<'_>) -> Option<PathUnknown> {
-    let not_seen = |id: &str, api: &str| Some(PathUnknown::NotSeen { id: id.to_owned(), api: api.to_owned() });
+    let not_seen = |id: &str, api: &str| Some(place.not_seen(id, api));
     let vpc = match read(&place.network.vpcs) {
         Ok(vpcs) => vpcs.and_then(|vpcs| vpcs.get(place.vpc)),
         Err(unknown) => return Some(unknown),
@@ -142,7 +142,7 @@ impl Names<'_> {
         legs.extend(
             self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
         );
-        let beyond = match routes::table_of(self.place, &self.place.interface.subnet) {
+        let beyond = match routes::table_of(self.place, self.place.interface.subnet) {
             Ok(table) => routes::beyond(self.place, table),
             Err(unknown) => Some(unknown),
         };
@@ -153,11 +153,10 @@ impl Names<'_> {
 
     /// With the name servers of Amazon.
     fn of_amazon(&self, public: Leg) -> Leg {
-        let vpc = || self.place.vpc.to_owned();
         let dns = self.place.network.dns.get(self.place.vpc);
         let attribute = |of: fn(&VpcDns) -> &Fact<bool>| match dns.map(of) {
             Some(fact) => read(fact).map(|on| on.copied().unwrap_or(false)),
-            None => Err(PathUnknown::NotSeen { id: vpc(), api: "ec2:DescribeVpcAttribute".to_owned() }),
+            None => Err(self.place.not_seen(self.place.vpc, "ec2:DescribeVpcAttribute")),
         };
         let serves = |endpoint: &&Endpoint<'_>| endpoint.endpoint.private_dns && endpoint.is_available();
         let serving: Vec<Endpoint<'_>> = self.interfaces.iter().filter(serves).copied().collect();

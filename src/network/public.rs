@@ -5,7 +5,7 @@ use super::addresses::{Addresses, of_cidr};
 use super::groups::{Peer, egress};
 use super::leg::{Leg, either};
 use super::routes::{Table, Target, blackhole, routed, table_of, target, unknown_target};
-use super::{Place, Source, read};
+use super::{Place, PublicAddress, Source, read};
 use crate::facts::NatGateway;
 use crate::report::{FarSide, PathObstacle, PathUnknown, Via};
 
@@ -15,7 +15,7 @@ pub(super) fn leg(place: &Place<'_>) -> Leg {
     let peer = Peer { addresses: &addresses, groups: &[], prefix_list: None };
     let mut leg = by_routes(place, &addresses);
     leg.needs(egress(place, peer, FarSide::PublicAddresses));
-    leg.needs(lets_out(place, &place.interface.subnet, &OtherSide::public(&addresses)));
+    leg.needs(lets_out(place, place.interface.subnet, &OtherSide::public(&addresses)));
     leg
 }
 
@@ -26,7 +26,7 @@ pub(super) fn public_addresses(place: &Place<'_>) -> Addresses {
 }
 
 fn by_routes(place: &Place<'_>, addresses: &Addresses) -> Leg {
-    let subnet = &place.interface.subnet;
+    let subnet = place.interface.subnet;
     let table = match table_of(place, subnet) {
         Ok(table) => table,
         Err(unknown) => return Leg::unknown(unknown),
@@ -80,16 +80,19 @@ fn through_own_address(place: &Place<'_>, table: Table<'_>, gateway: &str) -> Le
     let mut leg = Leg {
         via: Some(Via::InternetGateway),
         through: vec![table.id.to_owned(), gateway.to_owned()],
-        source: Source::Public { addresses: place.interface.public_ip.iter().cloned().collect() },
         ..Leg::default()
     };
-    if place.interface.public_ip.is_none() {
-        leg.source = Source::NotKnown;
-        let (table, gateway) = (table.id.to_owned(), gateway.to_owned());
-        leg.obstacles.push(PathObstacle::NoPublicAddress { table, gateway });
+    match place.interface.public {
+        PublicAddress::Is(address) => leg.source = Source::Public { addresses: vec![address.to_owned()] },
+        PublicAddress::Some => leg.source = Source::Public { addresses: Vec::new() },
+        PublicAddress::NotKnown(reason) => leg.unknowns.push(PathUnknown::Unreadable { reason: reason.clone() }),
+        PublicAddress::None => {
+            let (table, gateway) = (table.id.to_owned(), gateway.to_owned());
+            leg.obstacles.push(PathObstacle::NoPublicAddress { table, gateway });
+        }
     }
     leg.needs(attached(place, table, gateway));
-    leg.needs(public_access(place, &[&place.interface.subnet], Via::InternetGateway));
+    leg.needs(public_access(place, &[place.interface.subnet], Via::InternetGateway));
     leg
 }
 
@@ -134,7 +137,7 @@ fn through_nat(place: &Place<'_>, table: Table<'_>, id: &str) -> Leg {
             leg.unknowns.push(PathUnknown::NatGatewayPending { gateway, state });
         }
     }
-    if !nat.is_private && !nat.public_ips.is_empty() {
+    if !nat.is_private {
         leg.source = Source::Public { addresses: nat.public_ips.clone() };
     }
     behind_nat(place, leg, id, nat)
@@ -181,7 +184,7 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
     if subnet != place.interface.subnet {
         leg.needs(lets_in(place, subnet, &OtherSide::instance(place)));
     }
-    leg.needs(public_access(place, &[&place.interface.subnet, subnet], Via::NatGateway));
+    leg.needs(public_access(place, &[place.interface.subnet, subnet], Via::NatGateway));
     leg
 }
 

@@ -27,7 +27,7 @@ impl Table<'_> {
         let outward = |route: &&Route| {
             !matches!(target(route), Target::Local | Target::Blackhole) && !is_of_gateway_endpoint(place, route)
         };
-        let of_ipv6 = |route: &Route| match route.destination.starts_with("pl-") {
+        let of_ipv6 = |route: &Route| match is_prefix_list(&route.destination) {
             true => prefix_list(place.network, &route.destination)
                 .map_or(true, |list| list.iter().any(|cidr| cidr.contains(':'))),
             false => route.destination.contains(':'),
@@ -42,9 +42,7 @@ pub(super) fn table_of<'a>(place: &Place<'a>, subnet: &str) -> Result<Table<'a>,
     let own = |table: &RouteTable| table.subnets.iter().any(|of| of == subnet);
     let found = tables.clone().find(|(_, table)| own(table));
     let found = found.or_else(|| tables.clone().find(|(_, table)| table.is_main && table.vpc == place.vpc));
-    found
-        .map(|(id, table)| Table { id, table })
-        .ok_or_else(|| PathUnknown::NotSeen { id: subnet.to_owned(), api: "ec2:DescribeRouteTables".to_owned() })
+    found.map(|(id, table)| Table { id, table }).ok_or_else(|| place.not_seen(subnet, "ec2:DescribeRouteTables"))
 }
 
 /// Where traffic to some addresses goes.
@@ -64,7 +62,7 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
     let mut blocks: Vec<(&str, &Route)> = Vec::new();
     for route in &table.table.routes {
         let destination = route.destination.as_str();
-        if !destination.starts_with("pl-") {
+        if !is_prefix_list(destination) {
             blocks.push((destination, route));
         } else if !is_of_gateway_endpoint(place, route) {
             match prefix_list(place.network, destination) {
@@ -74,7 +72,7 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
         }
     }
     // Of the same length, a static route wins over one to a prefix list.
-    blocks.sort_by_key(|(cidr, route)| (Reverse(prefix_length(cidr)), route.destination.starts_with("pl-")));
+    blocks.sort_by_key(|(cidr, route)| (Reverse(prefix_length(cidr)), is_prefix_list(&route.destination)));
     let mut rest = addresses.clone();
     for (cidr, route) in blocks {
         let Ok(block) = of_cidr(cidr) else {
@@ -97,10 +95,15 @@ pub(super) fn routed<'a>(place: &Place<'a>, table: Table<'a>, addresses: &Addres
 pub(super) fn is_of_gateway_endpoint(place: &Place<'_>, route: &Route) -> bool {
     let endpoints = place.network.endpoints.known();
     let target = route.target.as_ref().and_then(|target| endpoints?.get(target));
-    route.destination.starts_with("pl-") && target.is_some_and(|target| target.kind.eq_ignore_ascii_case("Gateway"))
+    is_prefix_list(&route.destination) && target.is_some_and(|target| target.kind.eq_ignore_ascii_case("Gateway"))
 }
 
-/// What a route leads to, by the prefix of its id.
+/// Whether the destination of a route is a prefix list. That of a gateway endpoint of a plan has no id yet.
+fn is_prefix_list(destination: &str) -> bool {
+    destination.starts_with("pl-") || destination.ends_with(".prefix_list_id")
+}
+
+/// What a route leads to, by the prefix of its id; by the address of what a plan makes, which has none yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target<'a> {
     Local,
@@ -117,8 +120,8 @@ pub(super) fn target(route: &Route) -> Target<'_> {
     match route.target.as_deref() {
         _ if route.is_blackhole => Target::Blackhole,
         Some("local") => Target::Local,
-        Some(id) if id.starts_with("igw-") => Target::InternetGateway(id),
-        Some(id) if id.starts_with("nat-") => Target::NatGateway(id),
+        Some(id) if id.starts_with("igw-") || id.contains("aws_internet_gateway.") => Target::InternetGateway(id),
+        Some(id) if id.starts_with("nat-") || id.contains("aws_nat_gateway.") => Target::NatGateway(id),
         Some(id) if id.starts_with("eigw-") => Target::EgressOnly,
         Some(_) | None => Target::Beyond,
     }

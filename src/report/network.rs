@@ -301,6 +301,10 @@ pub enum PathUnknown {
     VpcDns { vpc: String, attribute: DnsAttribute },
     /// The security groups allow only some of the addresses on the other side.
     PartlyAllowed { groups: Vec<String>, to: FarSide },
+    /// The security groups of the endpoint allow only some of the addresses that the instance may have.
+    IngressInPart { endpoint: String, groups: Vec<String>, from: String },
+    /// The instance will be in one of these subnets, and not all of them have an open path.
+    SeveralSubnets { subnets: Vec<String> },
     /// The network ACL does so, or only some of the ports.
     NetworkAcl { rule: AclRule },
     /// It is not documented what VPC Block Public Access does here.

@@ -50,6 +50,7 @@ mod packaging;
 mod planned_and_live;
 mod planned_attributes;
 mod planned_keys;
+mod planned_networks;
 mod policy_command;
 mod printed_commands;
 mod rcps;

@@ -98,7 +98,7 @@ impl<'a> Member<'a> {
         let partition = self.partition();
         let account = self.subject.account.as_deref();
         let Member { region, vpc, interface, .. } = *self;
-        path(&Place { network, vpc, interface, account, region, partition }, service)
+        path(&Place { network, vpc, interface: interface.into(), account, region, partition }, service)
     }
 
     fn partition(&self) -> &'a str {

@@ -85,6 +85,7 @@ impl World {
                 exclusions: Fact::Known(Vec::new()),
             }),
             private_zones: [(VPC.to_owned(), Fact::Known(Vec::new()))].into(),
+            not_known: BTreeMap::new(),
         };
         let interface = PrimaryInterface {
             subnet: SUBNET.to_owned(),
@@ -186,7 +187,8 @@ impl World {
     fn path(&self) -> Path {
         let World { network, interface, service, region, partition } = self;
         let account = Some(ACCOUNT);
-        let path = path(&Place { network, vpc: VPC, interface, account, region, partition }, *service);
+        let path =
+            path(&Place { network, vpc: VPC, interface: interface.into(), account, region, partition }, *service);
         // What is said always fits the decision.
         let expected = match (path.obstacles.is_empty(), path.unknowns.is_empty()) {
             (false, _) => Decision::Closed,

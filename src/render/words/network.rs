@@ -15,7 +15,10 @@ const CONNECTED: &str = "; the agent is connected anyway, in a way that is not v
 const LOST: &str = "; sessions do not need it, but their logs are lost";
 
 pub(super) fn closed(obstacle: &PathObstacle, services: &[Service], weight: PathWeight, place: &Place<'_>) -> Words {
-    let Words { message, remedy } = of_obstacle(obstacle, &named(services), place);
+    let Words { message, mut remedy } = of_obstacle(obstacle, &named(services), place);
+    if place.in_code {
+        remedy = in_code(obstacle, &named(services));
+    }
     Words::new(message + weighed(weight), remedy)
 }
 
@@ -164,6 +167,46 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
                     place.in_region(command)
                 ),
             )
+        }
+    }
+}
+
+/// What to change where code makes the network, and no command helps.
+fn in_code(obstacle: &PathObstacle, services: &str) -> String {
+    match obstacle {
+        PathObstacle::Egress { groups, to, .. } => {
+            format!("add an egress rule for TCP 443 to {} to {}", far_side(to), security_groups(groups))
+        }
+        PathObstacle::Ingress { groups, from_groups, .. } => {
+            format!(
+                "add an ingress rule for TCP 443 from {} to {}",
+                security_groups(from_groups),
+                security_groups(groups)
+            )
+        }
+        PathObstacle::NetworkAcl { rule } => {
+            format!("allow TCP 443 and the ports 1024-65535 of the answers in network ACL `{}`", rule.acl)
+        }
+        PathObstacle::NoRoute { table, nat_gateway: Some(_), .. } => {
+            format!("put the NAT gateway into a public subnet, or add a route to an internet gateway to `{table}`")
+        }
+        PathObstacle::NoRoute { table, nat_gateway: None, .. } => format!(
+            "add interface endpoints with private DNS for {services}, or a route to a NAT gateway in a public subnet to `{table}`"
+        ),
+        PathObstacle::Blackhole { .. } => {
+            format!("point the route to an available target, or add interface endpoints for {services}")
+        }
+        PathObstacle::NoPublicAddress { .. } => format!(
+            "give the instance a public address, route to a NAT gateway, or add interface endpoints for {services}"
+        ),
+        PathObstacle::InternetGatewayDetached { gateway, vpc, .. } => format!("attach `{gateway}` to `{vpc}`"),
+        PathObstacle::NatGateway { .. } => "add a NAT gateway, and point the route to it".to_owned(),
+        PathObstacle::PrivateNatGateway { gateway } => format!("make NAT gateway `{gateway}` public"),
+        PathObstacle::EndpointState { endpoint, .. } => format!("make endpoint `{endpoint}` again"),
+        PathObstacle::NoPrivateDns { endpoint } => format!("enable private DNS for endpoint `{endpoint}`"),
+        PathObstacle::VpcDns { vpc, attribute, .. } => format!("enable `{}` in `{vpc}`", attribute_name(*attribute)),
+        PathObstacle::BlockPublicAccess { vpc, .. } => {
+            format!("add interface endpoints for {services}, or exclude `{vpc}` from VPC Block Public Access")
         }
     }
 }
@@ -430,6 +473,23 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
                 format!("allow TCP 443 to all of them, or create interface endpoints for {services}"),
             )
         }
+        PathUnknown::IngressInPart { endpoint, groups, from } => {
+            let verb = if groups.len() == 1 { "allows" } else { "allow" };
+            Words::new(
+                format!(
+                    "{} of endpoint `{endpoint}` {verb} inbound TCP 443 only from some of `{from}`, and which address the instance gets is not known",
+                    security_groups(groups)
+                ),
+                "allow TCP 443 from the security groups of the instance, or from all of its subnet",
+            )
+        }
+        PathUnknown::SeveralSubnets { subnets } => Words::new(
+            format!(
+                "the instance will be in one of the subnets {}, and the paths from them differ",
+                listed(&subnets.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>())
+            ),
+            "give the subnets equal routes and network ACLs",
+        ),
         PathUnknown::NetworkAcl { rule } => Words::new(
             format!("{}, which may be among the ports and addresses that are used", denies(rule)),
             "allow TCP 443 and the ports 1024-65535 of the answers",

@@ -69,8 +69,8 @@ variants!(OBSTACLES, name_of_obstacle, PathObstacle:
 
 variants!(PATH_UNKNOWNS, name_of_path_unknown, PathUnknown:
     Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only DualStack RegionalNatGateway NatGatewayPending EndpointState
-    SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed NetworkAcl BlockPublicAccess
-    NotACidr);
+    SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed IngressInPart SeveralSubnets
+    NetworkAcl BlockPublicAccess NotACidr);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
 
@@ -820,6 +820,8 @@ fn path_unknowns() -> Vec<PathUnknown> {
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Support },
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Hostnames },
         PathUnknown::PartlyAllowed { groups: groups(), to: FarSide::PublicAddresses },
+        PathUnknown::IngressInPart { endpoint: endpoint(), groups: groups(), from: "10.0.1.0/24".to_owned() },
+        PathUnknown::SeveralSubnets { subnets: owned(&["aws_subnet.a", "aws_subnet.b"]) },
         PathUnknown::NetworkAcl { rule: acl_rule(32767, Direction::Inbound, (1024, 32767), AclPeer::PublicAddresses) },
         PathUnknown::BlockPublicAccess { vpc: vpc(), mode: "block-bidirectional".to_owned() },
         PathUnknown::NotACidr { text: "10.0.0.0/33".to_owned() },

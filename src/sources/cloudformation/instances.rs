@@ -70,7 +70,7 @@ pub fn planned(
             Fact::Absent => Fact::Absent,
             Fact::Unreadable(reason) => Fact::Unreadable(reason),
         };
-        PlannedInstance { name, profile, metadata }
+        PlannedInstance { name, profile, metadata, location: None }
     });
     planned.collect()
 }

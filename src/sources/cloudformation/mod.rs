@@ -83,7 +83,11 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
     }
     for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
         let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));
-        facts.subjects.push(subject(name, node.line, PlannedInstance { name: None, profile, metadata: Fact::Absent }));
+        facts.subjects.push(subject(
+            name,
+            node.line,
+            PlannedInstance { name: None, profile, metadata: Fact::Absent, location: None },
+        ));
     }
     Ok(Planned { facts, existing })
 }

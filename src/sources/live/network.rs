@@ -226,6 +226,7 @@ async fn read(reader: &Reader<'_>, region: &str, vpcs: Option<&BTreeSet<String>>
         internet_gateways,
         block_public_access,
         private_zones,
+        not_known: BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::alike;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
+use super::network;
 use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
@@ -73,6 +74,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     let into = &mut gathered;
     for resource in targets(plan) {
         let place = into.whereabouts.of_resource(resource);
+        let network = place.region.as_ref().and_then(|region| into.facts.networks.get_mut(region));
+        let location = network.and_then(|network| network::location(plan, resource, network));
         for Launch { profile, metadata } in launches(plan, resource, into) {
             into.facts.subjects.push(Subject {
                 target: resource.address.clone(),
@@ -81,7 +84,12 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
                 partition: place.partition.clone(),
                 from_selection: false,
                 origin: Some(Origin { file: plan.file.to_owned(), address: resource.address.clone(), line: None }),
-                kind: SubjectKind::Planned(Box::new(PlannedInstance { name: tag_name(resource), profile, metadata })),
+                kind: SubjectKind::Planned(Box::new(PlannedInstance {
+                    name: tag_name(resource),
+                    profile,
+                    metadata,
+                    location: location.clone(),
+                })),
             });
         }
     }

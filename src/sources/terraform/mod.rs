@@ -9,6 +9,7 @@ mod format;
 mod instances;
 mod keys;
 mod links;
+mod network;
 mod plan;
 mod references;
 mod roles;
@@ -45,6 +46,7 @@ pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, S
     let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
     let mut facts = Facts::new(now);
     let mut existing = Existing::default();
+    network::add(&plan, &whereabouts, &mut facts);
     roles::add(&plan, &whereabouts, &mut facts, &mut existing);
     instances::add(&plan, &whereabouts, &mut facts, &mut existing);
     keys::add(&plan, &whereabouts, &mut facts);

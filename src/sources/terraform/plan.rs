@@ -11,7 +11,7 @@ use super::format::{
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 58] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_spot_fleet_request",
@@ -34,6 +34,43 @@ const KINDS: [&str; 22] = [
     "aws_caller_identity",
     "aws_region",
     "aws_iam_policy_document",
+    // What a network is made of.
+    "aws_vpc",
+    "aws_vpc_ipv4_cidr_block_association",
+    "aws_vpc_dhcp_options",
+    "aws_vpc_dhcp_options_association",
+    "aws_vpc_block_public_access_options",
+    "aws_vpc_block_public_access_exclusion",
+    "aws_subnet",
+    "aws_route_table",
+    "aws_default_route_table",
+    "aws_route",
+    "aws_route_table_association",
+    "aws_main_route_table_association",
+    "aws_internet_gateway",
+    "aws_internet_gateway_attachment",
+    "aws_nat_gateway",
+    "aws_eip",
+    "aws_eip_association",
+    "aws_security_group",
+    "aws_default_security_group",
+    "aws_security_group_rule",
+    "aws_vpc_security_group_ingress_rule",
+    "aws_vpc_security_group_egress_rule",
+    "aws_network_acl",
+    "aws_default_network_acl",
+    "aws_network_acl_rule",
+    "aws_network_acl_association",
+    "aws_vpc_endpoint",
+    "aws_vpc_endpoint_policy",
+    "aws_vpc_endpoint_private_dns",
+    "aws_vpc_endpoint_subnet_association",
+    "aws_vpc_endpoint_route_table_association",
+    "aws_vpc_endpoint_security_group_association",
+    "aws_prefix_list",
+    "aws_ec2_managed_prefix_list",
+    "aws_route53_zone",
+    "aws_route53_zone_association",
 ];
 
 /// The types that give a role policies: what they gave before matters too.

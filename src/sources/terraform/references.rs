@@ -47,6 +47,23 @@ struct Place<'a> {
     by_index: bool,
     /// Whether the provider fills in the argument where it is null: then a null is not known either.
     may_be_null: bool,
+    /// Whether all that goes into it counts, and not the one that is chosen.
+    is_list: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(resource: &'a Resource<'_>) -> Place<'a> {
+        Place {
+            module: &resource.module,
+            index: &resource.index,
+            for_each: resource.config.and_then(|config| config.for_each_expression.as_ref()),
+            depth: 0,
+            with_known: false,
+            by_index: true,
+            may_be_null: false,
+            is_list: false,
+        }
+    }
 }
 
 /// What was found so far, and what need not be followed again.
@@ -101,22 +118,23 @@ impl<'a> Plan<'a> {
         all.difference(&own).filter_map(address).collect()
     }
 
+    /// What makes up a list. Where a switch may leave out some of it that is not told.
+    pub(super) fn members(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
+        self.of_argument(resource, path, Place { is_list: true, ..Place::of(resource) })
+    }
+
     /// Every attribute of a resource that goes into an argument, known or not.
     pub(super) fn origins(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
         self.references(resource, path, true, true)
     }
 
     fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool, by_index: bool) -> BTreeSet<Leaf> {
+        let may_be_null = path == "iam_instance_profile" && FILLS_IN_PROFILE.contains(&resource.kind.as_str());
+        self.of_argument(resource, path, Place { with_known, by_index, may_be_null, ..Place::of(resource) })
+    }
+
+    fn of_argument(&self, resource: &Resource<'_>, path: &str, place: Place<'_>) -> BTreeSet<Leaf> {
         let mut found = Found::nothing(MOST);
-        let place = Place {
-            module: &resource.module,
-            index: &resource.index,
-            for_each: resource.config.and_then(|config| config.for_each_expression.as_ref()),
-            depth: 0,
-            with_known,
-            by_index,
-            may_be_null: path == "iam_instance_profile" && FILLS_IN_PROFILE.contains(&resource.kind.as_str()),
-        };
         // A dynamic block is one expression for all that it makes.
         let block = path.split('/').next().unwrap_or(path);
         match resource.expression(path).or_else(|| resource.expression(block)) {
@@ -138,6 +156,9 @@ impl<'a> Plan<'a> {
         let indexes = references.iter().filter(|it| INDEXES.contains(it)).count();
         let mut references = longest(&references);
         if place.may_be_null && !self.chooses_surely(&references, place) {
+            found.insert(Leaf::Untold("expression".to_owned()));
+        }
+        if place.is_list && references.iter().any(|it| it.starts_with("var.") && self.says_nothing(it, place)) {
             found.insert(Leaf::Untold("expression".to_owned()));
         }
         references.retain(|reference| !self.says_nothing(reference, place));

@@ -71,6 +71,17 @@ impl Resource {
         self
     }
 
+    /// What the configuration says of one argument.
+    pub fn expression(mut self, argument: &str, expression: Value) -> Resource {
+        self.expressions[argument] = expression;
+        self
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What else the configuration says of it: `for_each_expression`, `provider_config_key`.
     pub fn config(self, more_config: Value) -> Resource {
         Resource { more_config, ..self }

@@ -1,0 +1,402 @@
+//! The networks that a plan makes, and where its instances will be in them.
+//!
+//! Only a VPC that the plan makes is looked at: all that is in it is in the plan too. Of one that exists others may have routes, rules and
+//! endpoints that the plan does not show. What has no id yet is called by its address.
+
+mod endpoints;
+mod groups;
+mod instances;
+mod routes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::address::within;
+use super::links::{Link, after_apply, not_in_plan, one_of_several};
+use super::plan::{Attribute, Plan, Resource};
+use super::references::Leaf;
+use super::whereabouts::Whereabouts;
+use crate::facts::{
+    BlockExclusion, BlockPublicAccess, DhcpOptions, Fact, Facts, Network, Subnet, Unreadable, Vpc, VpcDns,
+};
+
+pub(super) use instances::location;
+
+/// The attribute of a VPC that leads to its main route table, before and since it was made.
+const MAIN_TABLE: [&str; 2] = ["default_route_table_id", "main_route_table_id"];
+const DEFAULT_ACL: &str = "default_network_acl_id";
+const DEFAULT_GROUP: &str = "default_security_group_id";
+
+/// Adds the networks of the VPCs that a plan makes, by Region.
+pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    let mut vpcs: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for vpc in plan.managed("aws_vpc") {
+        let region = whereabouts.of_resource(vpc).region;
+        // A block of an address manager is known only after apply, and every route turns on it.
+        if let Some(region) = region.filter(|_| vpc.is_new && vpc.text("cidr_block").is_some()) {
+            vpcs.entry(region).or_default().insert(&vpc.address);
+        }
+    }
+    for (region, vpcs) in vpcs {
+        let reading = Reading { plan, vpcs };
+        facts.networks.insert(region.clone(), reading.network(&region, whereabouts));
+    }
+}
+
+/// The VPCs that a plan makes in one Region.
+struct Reading<'p, 'a> {
+    plan: &'p Plan<'a>,
+    vpcs: BTreeSet<&'p str>,
+}
+
+/// A list of which one element may be anything is not known.
+type Listed<T> = Result<BTreeMap<String, T>, Unreadable>;
+
+fn fact<T>(listed: Listed<T>) -> Fact<BTreeMap<String, T>> {
+    match listed {
+        Ok(all) => Fact::Known(all),
+        Err(reason) => Fact::Unreadable(reason),
+    }
+}
+
+impl<'p, 'a> Reading<'p, 'a> {
+    fn network(&self, region: &str, whereabouts: &Whereabouts) -> Network {
+        let mut network = Network::not_read();
+        let account = |vpc: &str| whereabouts.of_resource(self.plan.at(vpc)?).account;
+        network.vpcs =
+            fact(self.all_vpcs().map(|all| {
+                all.into_iter().map(|(id, vpc)| (id.clone(), Vpc { owner: account(&id), ..vpc })).collect()
+            }));
+        network.dns = self.vpcs.iter().filter_map(|vpc| Some(((*vpc).to_owned(), dns(self.plan.at(vpc)?)))).collect();
+        network.dhcp_options = Fact::Known(self.dhcp_options(&mut network.not_known));
+        network.subnets = fact(self.subnets());
+        network.prefix_lists = self.prefix_lists();
+        network.security_groups = fact(self.security_groups(&mut network.not_known));
+        network.endpoints = fact(self.endpoints(&mut network.not_known));
+        network.endpoint_interfaces = Fact::Absent;
+        network.nat_gateways = fact(self.nat_gateways());
+        network.internet_gateways = fact(self.internet_gateways());
+        let endpoints = network.endpoints.known();
+        network.route_tables = fact(self.route_tables(endpoints));
+        network.network_acls = fact(self.network_acls());
+        network.block_public_access = self.block_public_access(region, whereabouts);
+        network.private_zones = self.private_zones();
+        network
+    }
+
+    /// The resource that an argument leads to, among those of a type. Of one of several that a block makes any will do: the same block
+    /// configures them.
+    fn one(
+        &self,
+        from: &Resource<'a>,
+        path: &str,
+        kind: &str,
+        by: &[&str],
+    ) -> Result<Option<&'p Resource<'a>>, Unreadable> {
+        match self.plan.link(from, path, kind, by) {
+            Link::To(found) => {
+                let is_alike = |other: &&Resource<'a>| is_of_one_block(found, other);
+                match self.plan.others(from, path).iter().all(is_alike) {
+                    true => Ok(Some(found)),
+                    false => Err(one_of_several(from, path)),
+                }
+            }
+            Link::Outside(_) | Link::Nothing => Ok(None),
+            Link::NotKnown => Err(after_apply(from, path)),
+        }
+    }
+
+    /// The VPC of this reading that an argument leads to; none if it is another one.
+    fn vpc(&self, from: &Resource<'a>, path: &str, by: &[&str]) -> Result<Option<String>, Unreadable> {
+        let found = match self.one(from, path, "aws_vpc", by) {
+            Err(reason) if by == ["id"] => Some(self.only_vpc(from, path).ok_or(reason)?),
+            found => found?,
+        };
+        Ok(found.map(|vpc| vpc.address.clone()).filter(|vpc| self.vpcs.contains(vpc.as_str())))
+    }
+
+    /// What a local value comes from is not in a plan. In a module that makes one VPC, one that is known only after apply is that.
+    fn only_vpc(&self, from: &Resource<'a>, path: &str) -> Option<&'p Resource<'a>> {
+        let local = within(&from.module, "local.");
+        let leaves = self.plan.leaves(from, path);
+        let is_local = |leaf: &Leaf| matches!(leaf, Leaf::Untold(name) if name.starts_with(&local));
+        if leaves.is_empty() || !leaves.iter().all(is_local) {
+            return None;
+        }
+        let mut of_module = self.plan.managed("aws_vpc").into_iter().filter(|vpc| vpc.module == from.module);
+        match (of_module.next(), of_module.next()) {
+            (Some(vpc), None) => Some(vpc),
+            _ => None,
+        }
+    }
+
+    /// Every resource that a list in an argument names, among those of a type.
+    fn all_of(&self, from: &Resource<'a>, path: &str, kind: &str) -> Result<Vec<&'p Resource<'a>>, Unreadable> {
+        match from.attribute(path) {
+            Attribute::Null => Ok(Vec::new()),
+            Attribute::Known(Value::Array(texts)) => {
+                let ids = texts.iter().filter_map(Value::as_str);
+                let found = ids.map(|id| match self.plan.link_by_text(from, path, id, kind, &["id"]) {
+                    Link::To(found) => Ok(found),
+                    Link::Outside(_) | Link::Nothing | Link::NotKnown => {
+                        Err(not_in_plan(from, path, &format!("names `{id}`, which the plan does not make")))
+                    }
+                });
+                found.collect()
+            }
+            Attribute::Known(_) => Err(after_apply(from, path)),
+            Attribute::Unknown => {
+                let leaves = self.plan.members(from, path).into_iter();
+                let found = leaves.map(|leaf| {
+                    let Leaf::Attribute { address, .. } = leaf else { return None };
+                    self.plan.at(&address).filter(|resource| resource.kind == kind)
+                });
+                let found: Option<Vec<_>> = found.collect();
+                found.filter(|found| !found.is_empty()).ok_or_else(|| after_apply(from, path))
+            }
+        }
+    }
+
+    /// The resources of a type that are in a VPC of this reading, each with that.
+    fn in_vpcs(&self, kind: &str) -> Result<Vec<(&'p Resource<'a>, String)>, Unreadable> {
+        let mut found = Vec::new();
+        for resource in self.plan.managed(kind) {
+            if let Some(vpc) = self.vpc(resource, "vpc_id", &["id"])? {
+                found.push((resource, vpc));
+            }
+        }
+        Ok(found)
+    }
+
+    fn all_vpcs(&self) -> Listed<Vpc> {
+        let mut vpcs = BTreeMap::new();
+        for vpc in self.vpcs.iter().filter_map(|vpc| self.plan.at(vpc)) {
+            let cidrs = vpc.text("cidr_block").map(str::to_owned).into_iter().collect();
+            // A new VPC has the DHCP options of the Region, which name the DNS server of Amazon.
+            vpcs.insert(vpc.address.clone(), Vpc { cidrs, dhcp_options: Some("default".to_owned()), owner: None });
+        }
+        for (more, vpc) in self.in_vpcs("aws_vpc_ipv4_cidr_block_association")? {
+            let cidr = more.text("cidr_block").ok_or_else(|| after_apply(more, "cidr_block"))?;
+            vpcs.entry(vpc).and_modify(|vpc| vpc.cidrs.push(cidr.to_owned()));
+        }
+        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+            let Some(vpc) = self.vpc(association, "vpc_id", &["id"])? else { continue };
+            let options = match self.one(association, "dhcp_options_id", "aws_vpc_dhcp_options", &["id"]) {
+                Ok(Some(options)) => options.address.clone(),
+                Ok(None) | Err(_) => association.attribute_address("dhcp_options_id"),
+            };
+            vpcs.entry(vpc).and_modify(|vpc| vpc.dhcp_options = Some(options));
+        }
+        Ok(vpcs)
+    }
+
+    fn dhcp_options(&self, not_known: &mut BTreeMap<String, Unreadable>) -> BTreeMap<String, DhcpOptions> {
+        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+            let (path, id) = ("dhcp_options_id", association.attribute_address("dhcp_options_id"));
+            not_known.insert(id, not_in_plan(association, path, "names DHCP options that the plan does not show"));
+        }
+        let mut all = BTreeMap::new();
+        for options in self.plan.managed("aws_vpc_dhcp_options") {
+            match texts(options, "domain_name_servers") {
+                Ok(name_servers) => drop(all.insert(options.address.clone(), DhcpOptions { name_servers })),
+                Err(reason) => drop(not_known.insert(options.address.clone(), reason)),
+            }
+        }
+        all
+    }
+
+    fn subnets(&self) -> Listed<Subnet> {
+        let subnets = self.in_vpcs("aws_subnet")?.into_iter().map(|(subnet, vpc)| {
+            let text = |path: &str| subnet.text(path).map(str::to_owned);
+            let known = Subnet { vpc, cidr: text("cidr_block"), zone: text("availability_zone"), owner: None };
+            (subnet.address.clone(), known)
+        });
+        Ok(subnets.collect())
+    }
+
+    /// The prefix lists that the plan makes, and those that it read.
+    fn prefix_lists(&self) -> BTreeMap<String, Fact<Vec<String>>> {
+        let mut lists = BTreeMap::new();
+        for list in
+            self.plan.of_kind("aws_prefix_list").into_iter().chain(self.plan.of_kind("aws_ec2_managed_prefix_list"))
+        {
+            let entries = match list.attribute("entries") {
+                Attribute::Known(Value::Array(entries)) => {
+                    Some(entries.iter().filter_map(|entry| entry.get("cidr")?.as_str()).map(str::to_owned).collect())
+                }
+                _ => list.is_data.then(|| texts(list, "cidr_blocks").ok()).flatten(),
+            };
+            let path = if list.kind == "aws_prefix_list" { "cidr_blocks" } else { "entries" };
+            let entries = entries.map_or_else(|| Fact::Unreadable(after_apply(list, path)), Fact::Known);
+            let id = list.text("id").unwrap_or(&list.address).to_owned();
+            lists.insert(id, entries);
+        }
+        lists
+    }
+
+    /// VPC Block Public Access is a setting of the Region, off unless somebody switches it on.
+    fn block_public_access(&self, region: &str, whereabouts: &Whereabouts) -> Fact<BlockPublicAccess> {
+        let of_region = |resource: &&Resource<'a>| whereabouts.of_resource(resource).region.as_deref() == Some(region);
+        let all = |kind: &str| self.plan.managed(kind).into_iter().filter(of_region);
+        let Some(options) = all("aws_vpc_block_public_access_options").next() else {
+            return Fact::Unreadable(Unreadable {
+                api: "ec2:DescribeVpcBlockPublicAccessOptions".to_owned(),
+                kind: crate::facts::UnreadableKind::NotInPlan,
+                message: "VPC Block Public Access of the Region is not in the plan".to_owned(),
+            });
+        };
+        let Some(mode) = options.text("internet_gateway_block_mode") else {
+            return Fact::Unreadable(after_apply(options, "internet_gateway_block_mode"));
+        };
+        let exclusions = all("aws_vpc_block_public_access_exclusion").map(|exclusion| {
+            let path = "internet_gateway_exclusion_mode";
+            let mode = exclusion.text(path).ok_or_else(|| after_apply(exclusion, path))?.to_owned();
+            let subnet = self.one(exclusion, "subnet_id", "aws_subnet", &["id"])?.map(|subnet| subnet.address.clone());
+            let resource = match subnet {
+                Some(subnet) => Some(subnet),
+                None => self.vpc(exclusion, "vpc_id", &["id"])?,
+            };
+            Ok(resource.map(|resource| BlockExclusion { resource, mode }))
+        });
+        let exclusions: Result<Vec<_>, Unreadable> = exclusions.collect();
+        Fact::Known(BlockPublicAccess {
+            mode: mode.to_owned(),
+            exclusions: match exclusions {
+                Ok(exclusions) => Fact::Known(exclusions.into_iter().flatten().collect()),
+                Err(reason) => Fact::Unreadable(reason),
+            },
+        })
+    }
+
+    /// The private hosted zones of a new VPC are those that the plan associates with it.
+    fn private_zones(&self) -> BTreeMap<String, Fact<Vec<String>>> {
+        let none = self.vpcs.iter().map(|vpc| ((*vpc).to_owned(), Ok(Vec::new())));
+        let mut zones: BTreeMap<String, Result<Vec<String>, Unreadable>> = none.collect();
+        let mut add = |vpc: Result<Option<String>, Unreadable>, name: Result<String, Unreadable>| match (vpc, name) {
+            (Ok(Some(vpc)), name) => {
+                let known = zones.entry(vpc).or_insert_with(|| Ok(Vec::new()));
+                match (known, name) {
+                    (Ok(known), Ok(name)) => known.push(name.trim_end_matches('.').to_owned()),
+                    (known, Err(reason)) => *known = Err(reason),
+                    (Err(_), Ok(_)) => {}
+                }
+            }
+            (Ok(None), _) => {}
+            (Err(reason), _) => zones.values_mut().for_each(|known| *known = Err(reason.clone())),
+        };
+        let name = |zone: &Resource<'a>| zone.text("name").map(str::to_owned).ok_or_else(|| after_apply(zone, "name"));
+        for zone in self.plan.managed("aws_route53_zone") {
+            for index in 0..block_count(zone, "vpc") {
+                add(self.vpc(zone, &format!("vpc/{index}/vpc_id"), &["id"]), name(zone));
+            }
+        }
+        for association in self.plan.managed("aws_route53_zone_association") {
+            let of_zone = match self.one(association, "zone_id", "aws_route53_zone", &["zone_id", "id"]) {
+                Ok(Some(zone)) => name(zone),
+                Ok(None) => Err(not_in_plan(association, "zone_id", "names a zone that the plan does not make")),
+                Err(reason) => Err(reason),
+            };
+            add(self.vpc(association, "vpc_id", &["id"]), of_zone);
+        }
+        zones
+            .into_iter()
+            .map(|(vpc, names)| match names {
+                Ok(names) => (vpc, Fact::Known(names)),
+                Err(reason) => (vpc, Fact::Unreadable(reason)),
+            })
+            .collect()
+    }
+}
+
+/// See [aws_vpc](https://github.com/hashicorp/terraform-provider-aws/blob/main/website/docs/r/vpc.html.markdown) for the defaults.
+fn dns(vpc: &Resource<'_>) -> VpcDns {
+    let flag = |path: &str, default: bool| match vpc.attribute(path) {
+        Attribute::Known(value) => Fact::Known(value.as_bool().unwrap_or(default)),
+        Attribute::Null => Fact::Known(default),
+        Attribute::Unknown if vpc.expression(path).is_none() && vpc.config.is_some() => Fact::Known(default),
+        Attribute::Unknown => Fact::Unreadable(after_apply(vpc, path)),
+    };
+    VpcDns { support: flag("enable_dns_support", true), hostnames: flag("enable_dns_hostnames", false) }
+}
+
+/// Whether two resources are made by one block of the configuration, with `count` or `for_each`.
+fn is_of_one_block(one: &Resource<'_>, other: &Resource<'_>) -> bool {
+    one.module == other.module && one.kind == other.kind && one.name == other.name
+}
+
+/// The texts of a list that is known.
+fn texts(resource: &Resource<'_>, path: &str) -> Result<Vec<String>, Unreadable> {
+    match resource.attribute(path) {
+        Attribute::Null => Ok(Vec::new()),
+        Attribute::Known(Value::Array(texts)) => {
+            Ok(texts.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Attribute::Known(_) | Attribute::Unknown => Err(after_apply(resource, path)),
+    }
+}
+
+/// How many blocks there are, or will be.
+fn block_count(resource: &Resource<'_>, path: &str) -> usize {
+    let of = |value: &Value| value.get(path).and_then(Value::as_array).map_or(0, Vec::len);
+    of(&resource.values).max(of(&resource.unknown))
+}
+
+/// The elements of an argument that is a list of objects, such as the routes of a table. None where it is left out, so that the
+/// provider fills in what others have made.
+fn elements<'r>(resource: &'r Resource<'_>, path: &str) -> Result<Vec<Element<'r>>, Unreadable> {
+    let unknown = resource.unknown.get(path);
+    if unknown == Some(&Value::Bool(true)) {
+        let is_left_out = resource.config.is_some() && resource.expression(path).is_none();
+        return if is_left_out { Ok(Vec::new()) } else { Err(after_apply(resource, path)) };
+    }
+    let nothing = &Value::Null;
+    let values = resource.values.get(path).and_then(Value::as_array);
+    let count = block_count(resource, path);
+    Ok((0..count)
+        .map(|index| Element {
+            values: values.and_then(|values| values.get(index)).unwrap_or(nothing),
+            unknown: unknown.and_then(|unknown| unknown.get(index)).unwrap_or(nothing),
+        })
+        .collect())
+}
+
+/// One of the objects in an argument.
+struct Element<'r> {
+    values: &'r Value,
+    unknown: &'r Value,
+}
+
+impl<'r> Element<'r> {
+    fn is_open(&self, name: &str) -> bool {
+        fn holds(unknown: &Value) -> bool {
+            match unknown {
+                Value::Bool(unknown) => *unknown,
+                Value::Array(all) => all.iter().any(holds),
+                _ => false,
+            }
+        }
+        *self.unknown == Value::Bool(true) || self.unknown.get(name).is_some_and(holds)
+    }
+
+    fn text(&self, name: &str) -> Option<&'r str> {
+        self.values.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn number(&self, name: &str) -> Option<i32> {
+        number(self.values.get(name)?)
+    }
+
+    fn texts(&self, name: &str) -> Vec<String> {
+        let texts = self.values.get(name).and_then(Value::as_array).into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+}
+
+fn number(value: &Value) -> Option<i32> {
+    match value {
+        Value::Number(number) => i32::try_from(number.as_i64()?).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,468 @@
+//! Networks that a plan makes, and the path from an instance in them, as it will be once the plan is applied.
+
+use serde_json::{Value, json};
+
+use crate::live_stub::{self, trust};
+use crate::support::command::Sandbox;
+use crate::support::model::CORE;
+use crate::support::report::{Code, Outcome, PathDecision, Verdict, Via};
+use crate::support::terraform::{Resource, kept, made, plan, references};
+
+use Code::{EndpointDns, EndpointPolicy, NetworkAclBlocks, NetworkUnknown, NoNetworkPath, SecurityGroupBlocks};
+use PathDecision::{Closed, NotChecked, Open, Unknown as NotKnown};
+use Verdict::{NotReady, Ready, Unknown};
+
+const EVERYWHERE: &str = "0.0.0.0/0";
+
+/// A resource of which the provider fills in the id.
+fn new(address: &str, values: Value) -> Resource {
+    made(address, values).unknown(json!({ "id": true }))
+}
+
+fn vpc(values: Value) -> Resource {
+    let ids = ["default_network_acl_id", "default_route_table_id", "default_security_group_id", "main_route_table_id"];
+    ids.iter().fold(new("aws_vpc.main", values), |vpc, id| vpc.merge_unknown(json!({ *id: true })))
+}
+
+fn rule(cidr: &str) -> Value {
+    json!({ "protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_blocks": [cidr], "ipv6_cidr_blocks": [],
+        "prefix_list_ids": [], "security_groups": [], "self": false })
+}
+
+fn group(name: &str, ingress: Value, egress: Value) -> Resource {
+    let address = format!("aws_security_group.{name}");
+    let given = json!({ "ingress": { "constant_value": ingress }, "egress": { "constant_value": egress } });
+    new(&address, json!({ "name": name, "ingress": ingress, "egress": egress }))
+        .expressions(given)
+        .refers("vpc_id", "aws_vpc.main.id")
+}
+
+fn instance(values: Value) -> Resource {
+    new("aws_instance.web", values)
+        .refers("subnet_id", "aws_subnet.private.id")
+        .refers("vpc_security_group_ids", "aws_security_group.web.id")
+}
+
+fn subnet(name: &str, cidr: &str) -> Resource {
+    new(&format!("aws_subnet.{name}"), json!({ "cidr_block": cidr })).refers("vpc_id", "aws_vpc.main.id")
+}
+
+fn table(name: &str) -> Vec<Resource> {
+    vec![
+        new(&format!("aws_route_table.{name}"), json!({}))
+            .merge_unknown(json!({ "route": true }))
+            .refers("vpc_id", "aws_vpc.main.id"),
+        new(&format!("aws_route_table_association.{name}"), json!({}))
+            .refers("subnet_id", &format!("aws_subnet.{name}.id"))
+            .refers("route_table_id", &format!("aws_route_table.{name}.id")),
+    ]
+}
+
+fn route(table: &str, argument: &str, to: &str) -> Resource {
+    new(&format!("aws_route.{table}"), json!({ "destination_cidr_block": EVERYWHERE }))
+        .refers("route_table_id", &format!("aws_route_table.{table}.id"))
+        .refers(argument, to)
+}
+
+/// An instance that is ready but for its network, in the private one of two subnets of a VPC with an internet gateway.
+fn base() -> Vec<Resource> {
+    let policy = live_stub::policy("Allow", json!(CORE)).to_string();
+    let mut all = vec![
+        made(
+            "aws_iam_role.web",
+            json!({ "name": "web", "path": "/", "assume_role_policy": trust("ec2.amazonaws.com") }),
+        )
+        .unknown(
+            json!({ "arn": true, "id": true, "inline_policy": true, "managed_policy_arns": true, "tags_all": true }),
+        ),
+        made("aws_iam_instance_profile.web", json!({ "name": "web", "path": "/", "role": "web" })),
+        made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": policy })),
+        vpc(json!({ "cidr_block": "10.0.0.0/16", "enable_dns_support": true, "enable_dns_hostnames": true })),
+        new("aws_vpc_block_public_access_options.all", json!({ "internet_gateway_block_mode": "off" })),
+        subnet("private", "10.0.1.0/24"),
+        subnet("public", "10.0.0.0/24"),
+        new("aws_internet_gateway.main", json!({})).refers("vpc_id", "aws_vpc.main.id"),
+        route("public", "gateway_id", "aws_internet_gateway.main.id"),
+        group("web", json!([]), json!([rule(EVERYWHERE)])),
+        instance(json!({ "iam_instance_profile": "web" })),
+    ];
+    all.extend(table("private"));
+    all.extend(table("public"));
+    all
+}
+
+fn with(mut all: Vec<Resource>, more: Vec<Resource>) -> Vec<Resource> {
+    all.retain(|known| !more.iter().any(|other| other.address() == known.address()));
+    all.extend(more);
+    all
+}
+
+fn without(mut all: Vec<Resource>, address: &str) -> Vec<Resource> {
+    let before = all.len();
+    all.retain(|known| known.address() != address);
+    assert_eq!(all.len() + 1, before, "{address}");
+    all
+}
+
+fn nat() -> Vec<Resource> {
+    let gateway = new("aws_nat_gateway.main", json!({ "connectivity_type": "public" }))
+        .refers("subnet_id", "aws_subnet.public.id")
+        .refers("allocation_id", "aws_eip.nat.id");
+    let address = new("aws_eip.nat", json!({ "domain": "vpc" })).merge_unknown(json!({ "public_ip": true }));
+    with(base(), vec![gateway, address, route("private", "nat_gateway_id", "aws_nat_gateway.main.id")])
+}
+
+fn endpoint(service: &str, values: Value) -> Resource {
+    let mut all = json!({ "service_name": format!("com.amazonaws.us-east-1.{service}"), "vpc_endpoint_type": "Interface",
+        "private_dns_enabled": true });
+    all.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+    new(&format!("aws_vpc_endpoint.{service}"), all)
+        .merge_unknown(json!({ "policy": true, "route_table_ids": true }))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("subnet_ids", "aws_subnet.private.id")
+        .refers("security_group_ids", "aws_security_group.endpoints.id")
+}
+
+/// Both endpoints that sessions need, with a group that lets these in.
+fn endpoints_for(ingress: Value) -> Vec<Resource> {
+    let group = group("endpoints", ingress, json!([]));
+    with(base(), vec![endpoint("ssm", json!({})), endpoint("ssmmessages", json!({})), group])
+}
+
+fn endpoints() -> Vec<Resource> {
+    endpoints_for(json!([rule("10.0.0.0/16")]))
+}
+
+fn check(resources: Vec<Resource>, flags: &[&str]) -> Outcome {
+    let sandbox = Sandbox::new();
+    sandbox.file("plan.json", plan(resources));
+    let output = sandbox.run(&[&["check", "--terraform-plan", "plan.json", "-o", "json"], flags].concat());
+    let [outcome] = <[Outcome; 1]>::try_from(output.report().results).unwrap();
+    outcome
+}
+
+/// The decision, and what decides it.
+#[track_caller]
+fn leads_to(resources: Vec<Resource>, decision: PathDecision, verdict: Verdict, codes: &[Code]) -> Outcome {
+    let outcome = check(resources, &[]);
+    let of_network =
+        [EndpointDns, EndpointPolicy, NetworkAclBlocks, NetworkUnknown, NoNetworkPath, SecurityGroupBlocks];
+    let mut found: Vec<Code> =
+        outcome.findings.iter().map(|finding| finding.code).filter(|code| of_network.contains(code)).collect();
+    found.dedup();
+    assert_eq!(
+        (outcome.network.decision, outcome.verdict, found.as_slice()),
+        (decision, verdict, codes),
+        "{:?}",
+        outcome.findings
+    );
+    outcome
+}
+
+#[test]
+fn through_a_nat_gateway() {
+    let outcome = leads_to(nat(), Open, Ready, &[]);
+    let path = &outcome.network.paths[0];
+    assert_eq!(path.via, Some(Via::NatGateway));
+    assert_eq!(path.through, ["aws_route_table.private", "aws_nat_gateway.main", "aws_internet_gateway.main"]);
+    // A route in the table itself.
+    let inline = json!([{ "cidr_block": EVERYWHERE, "gateway_id": "", "nat_gateway_id": null }]);
+    let table = new("aws_route_table.private", json!({ "route": inline }))
+        .merge_unknown(json!({ "route": [{ "nat_gateway_id": true }] }))
+        .expressions(json!({ "route": references(&["aws_nat_gateway.main.id"]) }))
+        .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(without(with(nat(), vec![table]), "aws_route.private"), Open, Ready, &[]);
+    // The gateway is in a subnet without a way out, or leads to other networks only.
+    leads_to(without(nat(), "aws_route.public"), Closed, NotReady, &[NoNetworkPath]);
+    let private = new("aws_nat_gateway.main", json!({ "connectivity_type": "private" }))
+        .refers("subnet_id", "aws_subnet.public.id");
+    leads_to(with(nat(), vec![private]), Closed, NotReady, &[NoNetworkPath]);
+    // Without an attachment of the internet gateway.
+    let detached = new("aws_internet_gateway.main", json!({})).merge_unknown(json!({ "vpc_id": true }));
+    leads_to(with(nat(), vec![detached.clone()]), Closed, NotReady, &[NoNetworkPath]);
+    let attachment = new("aws_internet_gateway_attachment.main", json!({}))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("internet_gateway_id", "aws_internet_gateway.main.id");
+    leads_to(with(nat(), vec![detached, attachment]), Open, Ready, &[]);
+}
+
+#[test]
+fn without_a_way_out() {
+    let outcome = leads_to(base(), Closed, NotReady, &[NoNetworkPath]);
+    let finding = outcome.finding(NoNetworkPath);
+    assert!(finding.message.contains("`aws_route_table.private` of subnet `aws_subnet.private`"), "{finding:?}");
+    assert!(!finding.remedy.contains("aws ec2"), "no command helps before apply: {finding:?}");
+    // A subnet without a table of its own has the main one of the VPC, which a new one has without a route.
+    let main = without(nat(), "aws_route_table_association.private");
+    leads_to(main.clone(), Closed, NotReady, &[NoNetworkPath]);
+    let association = new("aws_main_route_table_association.main", json!({}))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("route_table_id", "aws_route_table.private.id");
+    leads_to(with(main.clone(), vec![association]), Open, Ready, &[]);
+    let default =
+        new("aws_default_route_table.main", json!({ "route": [{ "cidr_block": EVERYWHERE, "nat_gateway_id": null }] }))
+            .merge_unknown(json!({ "route": [{ "nat_gateway_id": true }] }))
+            .expressions(json!({ "route": references(&["aws_nat_gateway.main.id"]) }))
+            .refers("default_route_table_id", "aws_vpc.main.default_route_table_id");
+    leads_to(with(main.clone(), vec![default]), Open, Ready, &[]);
+    let of_main = new("aws_route.main", json!({ "destination_cidr_block": EVERYWHERE }))
+        .refers("route_table_id", "aws_vpc.main.main_route_table_id")
+        .refers("nat_gateway_id", "aws_nat_gateway.main.id");
+    leads_to(with(main, vec![of_main]), Open, Ready, &[]);
+}
+
+/// Source: [public IPv4 addresses](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html).
+#[test]
+fn with_a_public_address() {
+    let public = |values: Value| {
+        let mut all = json!({ "iam_instance_profile": "web" });
+        all.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        instance(all).refers("subnet_id", "aws_subnet.public.id")
+    };
+    let given = |on: bool| public(json!({ "associate_public_ip_address": on }));
+    leads_to(with(base(), vec![given(true)]), Open, Ready, &[]);
+    leads_to(with(base(), vec![given(false)]), Closed, NotReady, &[NoNetworkPath]);
+    let left_out = || public(json!({})).merge_unknown(json!({ "associate_public_ip_address": true }));
+    leads_to(with(base(), vec![left_out()]), Closed, NotReady, &[NoNetworkPath]);
+    let maps = new("aws_subnet.public", json!({ "cidr_block": "10.0.0.0/24", "map_public_ip_on_launch": true }))
+        .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(base(), vec![left_out(), maps.clone()]), Open, Ready, &[]);
+    leads_to(with(base(), vec![given(false), maps]), Closed, NotReady, &[NoNetworkPath]);
+    let elastic = new("aws_eip.web", json!({})).refers("instance", "aws_instance.web.id");
+    leads_to(with(base(), vec![given(false), elastic]), Open, Ready, &[]);
+    let associated = new("aws_eip_association.web", json!({})).refers("instance_id", "aws_instance.web.id");
+    leads_to(with(base(), vec![given(false), associated]), Open, Ready, &[]);
+    let open = public(json!({}))
+        .merge_unknown(json!({ "associate_public_ip_address": true }))
+        .expressions(json!({ "associate_public_ip_address": references(&["local.public"]) }))
+        .refers("subnet_id", "aws_subnet.public.id")
+        .refers("vpc_security_group_ids", "aws_security_group.web.id");
+    leads_to(with(base(), vec![open]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// Terraform takes away the rule of a new group that lets everything out.
+#[test]
+fn security_groups() {
+    let bare = new("aws_security_group.web", json!({ "name": "web" }))
+        .merge_unknown(json!({ "ingress": true, "egress": true }))
+        .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(nat(), vec![bare.clone()]), Closed, NotReady, &[SecurityGroupBlocks]);
+    let alone =
+        |address: &str, values: Value| new(address, values).refers("security_group_id", "aws_security_group.web.id");
+    let old =
+        json!({ "type": "egress", "protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_blocks": [EVERYWHERE] });
+    leads_to(with(nat(), vec![bare.clone(), alone("aws_security_group_rule.out", old.clone())]), Open, Ready, &[]);
+    let mut inward = old;
+    inward["type"] = json!("ingress");
+    let inward = alone("aws_security_group_rule.out", inward);
+    leads_to(with(nat(), vec![bare.clone(), inward]), Closed, NotReady, &[SecurityGroupBlocks]);
+    let of = |port: i32| json!({ "ip_protocol": "tcp", "from_port": port, "to_port": port, "cidr_ipv4": EVERYWHERE });
+    let egress = "aws_vpc_security_group_egress_rule.out";
+    leads_to(with(nat(), vec![bare.clone(), alone(egress, of(443))]), Open, Ready, &[]);
+    leads_to(with(nat(), vec![bare.clone(), alone(egress, of(80))]), Closed, NotReady, &[SecurityGroupBlocks]);
+    // A rule of which the other side is not known.
+    let unknown = alone(egress, json!({ "ip_protocol": "tcp", "from_port": 443, "to_port": 443 }))
+        .refers("cidr_ipv4", "local.cidr");
+    leads_to(with(nat(), vec![bare, unknown]), NotKnown, Ready, &[NetworkUnknown]);
+    // The default group of a new VPC lets everything out, until Terraform has it.
+    let default = instance(json!({ "iam_instance_profile": "web" }))
+        .expressions(json!({}))
+        .merge_unknown(json!({ "vpc_security_group_ids": true }))
+        .refers("subnet_id", "aws_subnet.private.id");
+    leads_to(with(nat(), vec![default.clone()]), Open, Ready, &[]);
+    let managed = new("aws_default_security_group.main", json!({ "ingress": [], "egress": [] }))
+        .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(nat(), vec![default, managed]), Closed, NotReady, &[SecurityGroupBlocks]);
+    // Several groups count together, and which one a switch chooses is not in a plan.
+    let two = |references: Value| {
+        let own = new("aws_instance.web", json!({ "iam_instance_profile": "web" }))
+            .refers("subnet_id", "aws_subnet.private.id")
+            .merge_unknown(json!({ "vpc_security_group_ids": true }));
+        with(nat(), vec![own.expression("vpc_security_group_ids", references), group("closed", json!([]), json!([]))])
+    };
+    leads_to(two(references(&["aws_security_group.closed.id", "aws_security_group.web.id"])), Open, Ready, &[]);
+    let mut chosen =
+        plan(two(references(&["aws_security_group.closed.id", "aws_security_group.web.id", "var.closed"])));
+    chosen["variables"] = json!({ "closed": { "value": true } });
+    let sandbox = Sandbox::new();
+    sandbox.file("plan.json", &chosen);
+    let outcome = &sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]).report().results[0];
+    assert_eq!(outcome.network.decision, NotKnown);
+}
+
+#[test]
+fn through_endpoints() {
+    let outcome = leads_to(endpoints(), Open, Ready, &[]);
+    assert_eq!(outcome.network.paths[1].through, ["aws_vpc_endpoint.ssmmessages"]);
+    leads_to(without(endpoints(), "aws_vpc_endpoint.ssmmessages"), Closed, NotReady, &[NoNetworkPath]);
+    leads_to(endpoints_for(json!([])), Closed, NotReady, &[SecurityGroupBlocks]);
+    leads_to(endpoints_for(json!([rule("10.0.2.0/24")])), Closed, NotReady, &[SecurityGroupBlocks]);
+    // The address will be one of the subnet's: some of them are not enough.
+    leads_to(endpoints_for(json!([rule("10.0.1.0/25")])), NotKnown, Ready, &[NetworkUnknown]);
+    let fixed = |address: &str| instance(json!({ "iam_instance_profile": "web", "private_ip": address }));
+    let half = || endpoints_for(json!([rule("10.0.1.0/25")]));
+    leads_to(with(half(), vec![fixed("10.0.1.9")]), Open, Ready, &[]);
+    leads_to(with(half(), vec![fixed("10.0.1.200")]), Closed, NotReady, &[SecurityGroupBlocks]);
+    // By reference to the group of the instance.
+    let mut by_group = rule("10.9.9.9/32");
+    by_group.as_object_mut().unwrap().remove("security_groups");
+    by_group["cidr_blocks"] = json!([]);
+    let referring =
+        new("aws_security_group.endpoints", json!({ "name": "endpoints", "ingress": [by_group], "egress": [] }))
+            .merge_unknown(json!({ "ingress": [{ "security_groups": true }] }))
+            .expressions(
+                json!({ "ingress": references(&["aws_security_group.web.id"]), "egress": { "constant_value": [] } }),
+            )
+            .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(endpoints(), vec![referring]), Open, Ready, &[]);
+    // Private DNS, and what it needs of the VPC.
+    let without_dns = [
+        endpoint("ssm", json!({ "private_dns_enabled": false })),
+        endpoint("ssmmessages", json!({ "private_dns_enabled": false })),
+    ];
+    leads_to(with(endpoints(), without_dns.to_vec()), Closed, NotReady, &[EndpointDns]);
+    let no_hostnames = vpc(json!({ "cidr_block": "10.0.0.0/16", "enable_dns_support": true }));
+    leads_to(with(endpoints(), vec![no_hostnames]), Closed, NotReady, &[EndpointDns]);
+    let no_support =
+        vpc(json!({ "cidr_block": "10.0.0.0/16", "enable_dns_support": false, "enable_dns_hostnames": true }));
+    leads_to(with(endpoints(), vec![no_support]), Closed, NotReady, &[EndpointDns]);
+}
+
+#[test]
+fn policies_of_endpoints() {
+    let deny = live_stub::policy("Deny", json!(["ssmmessages:*"])).to_string();
+    let mut denying: Value = serde_json::from_str(&deny).unwrap();
+    denying["Statement"]["Principal"] = json!("*");
+    let closed = endpoint("ssmmessages", json!({ "policy": denying.to_string() })).unknown(json!({ "id": true }));
+    let closed = closed
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("subnet_ids", "aws_subnet.private.id")
+        .refers("security_group_ids", "aws_security_group.endpoints.id");
+    leads_to(with(endpoints(), vec![closed]), Open, NotReady, &[EndpointPolicy]);
+    let alone = new("aws_vpc_endpoint_policy.all", json!({ "policy": denying.to_string() }))
+        .refers("vpc_endpoint_id", "aws_vpc_endpoint.ssmmessages.id");
+    leads_to(with(endpoints(), vec![alone]), Open, NotReady, &[EndpointPolicy]);
+    let open = endpoint("ssmmessages", json!({})).refers("policy", "local.policy");
+    leads_to(with(endpoints(), vec![open]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+#[test]
+fn network_acls() {
+    let acl = |ingress: Value, egress: Value| {
+        new("aws_network_acl.private", json!({ "ingress": ingress, "egress": egress }))
+            .refers("vpc_id", "aws_vpc.main.id")
+            .refers("subnet_ids", "aws_subnet.private.id")
+    };
+    let entry = |number: i32, ports: (i32, i32), action: &str| json!({ "rule_no": number, "action": action, "protocol": "tcp", "from_port": ports.0, "to_port": ports.1, "cidr_block": EVERYWHERE, "ipv6_cidr_block": "" });
+    let open = || acl(json!([entry(100, (1024, 65535), "allow")]), json!([entry(100, (443, 443), "allow")]));
+    leads_to(with(nat(), vec![open()]), Open, Ready, &[]);
+    let no_answers = acl(json!([]), json!([entry(100, (443, 443), "allow")]));
+    leads_to(with(nat(), vec![no_answers]), Closed, NotReady, &[NetworkAclBlocks]);
+    let alone = new(
+        "aws_network_acl_rule.deny",
+        json!({ "rule_number": 50, "egress": true, "protocol": "tcp",
+        "rule_action": "deny", "cidr_block": EVERYWHERE, "from_port": 443, "to_port": 443 }),
+    )
+    .refers("network_acl_id", "aws_network_acl.private.id");
+    leads_to(with(nat(), vec![open(), alone]), Closed, NotReady, &[NetworkAclBlocks]);
+    // The default one of a new VPC lets all through, until Terraform has it.
+    let default = new("aws_default_network_acl.main", json!({ "ingress": [], "egress": [] }))
+        .refers("default_network_acl_id", "aws_vpc.main.default_network_acl_id");
+    leads_to(with(nat(), vec![default]), Closed, NotReady, &[NetworkAclBlocks]);
+}
+
+#[test]
+fn what_else_decides_on_names() {
+    let options = new("aws_vpc_dhcp_options.own", json!({ "domain_name_servers": ["10.0.0.53"] }));
+    let association = || {
+        new("aws_vpc_dhcp_options_association.own", json!({}))
+            .refers("vpc_id", "aws_vpc.main.id")
+            .refers("dhcp_options_id", "aws_vpc_dhcp_options.own.id")
+    };
+    leads_to(with(endpoints(), vec![options, association()]), NotKnown, Ready, &[NetworkUnknown]);
+    let amazon = new("aws_vpc_dhcp_options.own", json!({ "domain_name_servers": ["AmazonProvidedDNS"] }));
+    leads_to(with(endpoints(), vec![amazon, association()]), Open, Ready, &[]);
+    let zone = new("aws_route53_zone.own", json!({ "name": "ssmmessages.us-east-1.amazonaws.com", "vpc": [{}] }))
+        .merge_unknown(json!({ "vpc": [{ "vpc_id": true }] }))
+        .expressions(json!({ "vpc": [{ "vpc_id": references(&["aws_vpc.main.id"]) }] }));
+    leads_to(with(nat(), vec![zone]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// What a plan does not make may have routes and endpoints that it does not show.
+#[test]
+fn a_vpc_that_is_not_of_the_plan_is_not_judged() {
+    let existing = kept("aws_vpc.main", json!({ "id": "vpc-1", "cidr_block": "10.0.0.0/16" }));
+    leads_to(with(base(), vec![existing]), NotChecked, Ready, &[]);
+    let elsewhere =
+        instance(json!({ "iam_instance_profile": "web", "subnet_id": "subnet-1" })).unknown(json!({ "id": true }));
+    leads_to(with(base(), vec![elsewhere.clone()]), NotChecked, Ready, &[]);
+    let outcome = check(with(base(), vec![elsewhere]), &["--network", "require"]);
+    assert_eq!((outcome.network.decision, outcome.verdict), (NotKnown, Unknown));
+    let outcome = check(base(), &["--network", "off"]);
+    assert_eq!((outcome.network.decision, outcome.verdict), (NotChecked, Ready));
+}
+
+/// Public access may be blocked in the Region, which only the account tells.
+#[test]
+fn what_the_region_decides_is_not_in_the_plan() {
+    let silent = || without(nat(), "aws_vpc_block_public_access_options.all");
+    let outcome = leads_to(silent(), NotKnown, Ready, &[NetworkUnknown]);
+    assert!(outcome.finding(NetworkUnknown).message.contains("VPC Block Public Access"), "{:?}", outcome.findings);
+    let outcome = check(silent(), &["--network", "require"]);
+    assert_eq!(outcome.verdict, Unknown);
+    let blocked =
+        new("aws_vpc_block_public_access_options.all", json!({ "internet_gateway_block_mode": "block-bidirectional" }));
+    leads_to(with(nat(), vec![blocked.clone()]), Closed, NotReady, &[NoNetworkPath]);
+    let excluded = new(
+        "aws_vpc_block_public_access_exclusion.vpc",
+        json!({ "internet_gateway_exclusion_mode": "allow-bidirectional" }),
+    )
+    .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(nat(), vec![blocked, excluded]), Open, Ready, &[]);
+    // Endpoints need nothing of it.
+    leads_to(without(endpoints(), "aws_vpc_block_public_access_options.all"), Open, Ready, &[]);
+}
+
+/// An instance in one of the subnets that one block makes, as modules do with `count` and splats.
+#[test]
+fn one_of_several_subnets() {
+    let several = |tables: usize| {
+        let mut all = without(without(nat(), "aws_subnet.private"), "aws_route_table_association.private");
+        for index in 0..2 {
+            let cidr = format!("10.0.{}.0/24", index + 10);
+            all.push(
+                new(&format!("aws_subnet.private[{index}]"), json!({ "cidr_block": cidr }))
+                    .refers("vpc_id", "aws_vpc.main.id"),
+            );
+        }
+        for index in 0..tables {
+            let mut association = new(&format!("aws_route_table_association.private[{index}]"), json!({}))
+                .merge_unknown(json!({ "subnet_id": true }))
+                .refers("route_table_id", "aws_route_table.private.id");
+            association = association.expression("subnet_id", references(&["aws_subnet.private", "count.index"]));
+            all.push(association);
+        }
+        let own = new("aws_instance.web", json!({ "iam_instance_profile": "web" }))
+            .merge_unknown(json!({ "subnet_id": true }))
+            .refers("vpc_security_group_ids", "aws_security_group.web.id");
+        with(all, vec![own.expression("subnet_id", references(&["aws_subnet.private"]))])
+    };
+    leads_to(several(2), Open, Ready, &[]);
+    // One of them has no route out.
+    leads_to(several(1), NotKnown, Ready, &[NetworkUnknown]);
+    leads_to(several(0), Closed, NotReady, &[NoNetworkPath]);
+}
+
+/// The ids of what is made are not known yet: a condition on them is not decided by an address.
+#[test]
+fn a_condition_on_an_endpoint_that_is_made_is_not_decided() {
+    let mut policy = live_stub::policy("Allow", json!(CORE));
+    policy["Statement"]["Condition"] = json!({ "StringEquals": { "aws:SourceVpce": "vpce-0123456789abcdef0" } });
+    let conditional =
+        made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": policy.to_string() }));
+    let outcome = check(with(endpoints(), vec![conditional.clone()]), &[]);
+    assert_eq!((outcome.verdict, outcome.network.decision), (Unknown, Open), "{:?}", outcome.findings);
+    // Through the internet there is no endpoint.
+    let outcome = check(with(nat(), vec![conditional]), &[]);
+    assert_eq!((outcome.verdict, outcome.network.decision), (NotReady, Open), "{:?}", outcome.findings);
+}
