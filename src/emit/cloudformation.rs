@@ -218,11 +218,11 @@ impl<'a> Stack<'a> {
         match *call {
             Call::CreateRole { role, trust } => self.role(role, trust, calls)?,
             Call::PutPolicy { role, .. } | Call::Attach { role, .. } if self.roles.contains_key(role) => {}
-            Call::PutPolicy { role, name, document, replaces } => {
+            Call::PutPolicy { role, name, document, before } => {
                 let policy_document = embedded(&inline_policy(role, name), document.as_str())?;
                 let properties = Properties::RolePolicy { policy_name: name, role_name: role.name(), policy_document };
                 let mut resource = Resource::new("AWS::IAM::RolePolicy", properties);
-                if replaces {
+                if before.is_some() {
                     // What was there before the stack shall outlive it, and an import asks for the first.
                     resource.deletion_policy = Some("Retain");
                     resource.update_replace_policy = Some("Retain");
@@ -237,7 +237,7 @@ impl<'a> Stack<'a> {
             }
             Call::CreateProfile { profile } => self.profile(profile, calls),
             Call::AddRole { profile, .. } if self.profiles.contains(profile) => {}
-            Call::UpdateTrust { role, document } => {
+            Call::UpdateTrust { role, document, .. } => {
                 let document = embedded(&trust_policy(role), document.as_str())?;
                 let id = logical_id(&mut self.names, &["TrustPolicy", role.name()]);
                 self.by_hand(format!(

@@ -95,8 +95,8 @@ fn one_line(sentence: &str) -> String {
 enum Call<'a> {
     CreateRole { role: &'a Arn, trust: &'a PolicyText },
     DeleteRole { role: &'a Arn },
-    UpdateTrust { role: &'a Arn, document: &'a PolicyText },
-    PutPolicy { role: &'a Arn, name: &'a str, document: &'a PolicyText, replaces: bool },
+    UpdateTrust { role: &'a Arn, before: Option<&'a PolicyText>, document: &'a PolicyText },
+    PutPolicy { role: &'a Arn, name: &'a str, before: Option<&'a PolicyText>, document: &'a PolicyText },
     DeletePolicy { role: &'a Arn, name: &'a str },
     Attach { role: &'a Arn, policy: &'a Arn },
     Detach { role: &'a Arn, policy: &'a Arn },
@@ -110,6 +110,24 @@ enum Call<'a> {
     Disassociate { instance: &'a str, region: &'a str },
 }
 
+impl<'a> Call<'a> {
+    /// The role that it creates.
+    fn new_role(&self) -> Option<&'a Arn> {
+        match self {
+            Call::CreateRole { role, .. } => Some(role),
+            _ => None,
+        }
+    }
+
+    /// The role of which it writes a document.
+    fn role(&self) -> Option<&'a Arn> {
+        match self {
+            Call::UpdateTrust { role, .. } | Call::PutPolicy { role, .. } => Some(role),
+            _ => None,
+        }
+    }
+}
+
 /// The calls of changes, in their order.
 fn calls(changes: &[Change]) -> Vec<Call<'_>> {
     changes.iter().filter_map(call).collect()
@@ -120,9 +138,11 @@ fn call(change: &Change) -> Option<Call<'_>> {
     Some(match (change.thing(), change.before(), change.after()) {
         (Thing::Role(role), _, State::Role { trust, .. }) => Call::CreateRole { role, trust },
         (Thing::Role(role), _, State::Absent) => Call::DeleteRole { role },
-        (Thing::TrustPolicy(role), _, State::Document(document)) => Call::UpdateTrust { role, document },
+        (Thing::TrustPolicy(role), before, State::Document(document)) => {
+            Call::UpdateTrust { role, before: before.document(), document }
+        }
         (Thing::InlinePolicy { role, name }, before, State::Document(document)) => {
-            Call::PutPolicy { role, name, document, replaces: *before != State::Absent }
+            Call::PutPolicy { role, name, before: before.document(), document }
         }
         (Thing::InlinePolicy { role, name }, _, State::Absent) => Call::DeletePolicy { role, name },
         (Thing::AttachedPolicy { role, policy }, _, State::Attached) => Call::Attach { role, policy },

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::document::{compact, escaped};
-use super::{Call, calls, one_line};
+use super::document::{compact, escaped, object};
+use super::{Call, calls, inline_policy, one_line, trust_policy};
 use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
@@ -31,7 +31,9 @@ const PAUSE: &str = "# EC2 learns of a new instance profile some seconds later t
 /// [DescribeIamInstanceProfileAssociations](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeIamInstanceProfileAssociations.html).
 pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
     let (mut script, mut created) = (HEADER.to_owned(), BTreeSet::new());
-    for call in calls(changes) {
+    let calls = calls(changes);
+    let new_roles: Vec<&Arn> = calls.iter().filter_map(Call::new_role).collect();
+    for call in calls {
         if let Call::CreateProfile { profile } = call {
             created.insert(profile);
         }
@@ -40,6 +42,9 @@ pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
         {
             script.push_str(PAUSE);
             created.clear();
+        }
+        if !call.role().is_some_and(|role| new_roles.contains(&role)) {
+            script.push_str(&unchanged(&call));
         }
         script.push_str(&lines(&call));
     }
@@ -59,6 +64,42 @@ fn lines(call: &Call<'_>) -> String {
     lines
 }
 
+/// The lines that stop the script where a document is not as it was when the script was made: to write it takes away whatever has
+/// been put into it since. None where a call writes none.
+fn unchanged(call: &Call<'_>) -> String {
+    let (read, what, before) = match call {
+        Call::UpdateTrust { role, before, .. } => {
+            let read = on_role("get-role", role).option("--query", "Role.AssumeRolePolicyDocument");
+            (read, trust_policy(role), before)
+        }
+        Call::PutPolicy { role, name, before, .. } => {
+            let read = on_role("get-role-policy", role).option("--policy-name", name);
+            (read.option("--query", "PolicyDocument"), inline_policy(role, name), before)
+        }
+        _ => return String::new(),
+    };
+    let read = read.option("--output", "json");
+    // A backtick is a command to a shell.
+    let message = format!("{} has changed; run ssm-profile again", one_line(&what).replace('`', ""));
+    let message = Command::new("echo").operand(message);
+    let stop = format!("{{ {message} >&2; exit 1; }}");
+    let Some(before) = before else {
+        return format!("if {read} >/dev/null 2>&1; then {message} >&2; exit 1; fi\n");
+    };
+    let text = before.as_str().trim();
+    match object(&what, text, "JSON").ok().map(|(json, _)| json).filter(|json| json == text) {
+        Some(json) => {
+            let json: String = compact(&json).chars().filter(|character| *character != ' ').collect();
+            format!(
+                "current=$({read} | tr -d ' \\n')\ntest \"$current\" = {} || {stop}\n",
+                Command::default().operand(json)
+            )
+        }
+        // The AWS CLI writes rare characters in another way, and one of repeated keys.
+        None => comment(&format!("compare {what} with what it was when this was made before you run this")),
+    }
+}
+
 /// The commands of one call.
 fn commands(call: &Call<'_>) -> Vec<Command> {
     vec![match call {
@@ -69,7 +110,7 @@ fn commands(call: &Call<'_>) -> Vec<Command> {
             return vec![create, on_role("wait role-exists", role)];
         }
         Call::DeleteRole { role } => on_role("delete-role", role),
-        Call::UpdateTrust { role, document: text } => {
+        Call::UpdateTrust { role, document: text, .. } => {
             on_role("update-assume-role-policy", role).option("--policy-document", document(text))
         }
         Call::PutPolicy { role, name, document: text, .. } => {

@@ -101,7 +101,7 @@ impl<'a> Configuration<'a> {
                 ];
                 resource("aws_iam_role", label, &arguments)
             }
-            Call::UpdateTrust { role, document } => {
+            Call::UpdateTrust { role, document, .. } => {
                 let document = heredoc(&trust_policy(role), document.as_str())?;
                 let label = label(&mut self.names, "local", &[role.name(), "trust_policy"]);
                 let role = role.name();
@@ -110,12 +110,12 @@ impl<'a> Configuration<'a> {
                 ));
                 by_hand + &block("locals", &[(&label, document)])
             }
-            Call::PutPolicy { role, name, document, replaces } => {
+            Call::PutPolicy { role, name, document, before } => {
                 let document = heredoc(&inline_policy(role, name), document.as_str())?;
                 let label = label(&mut self.names, "aws_iam_role_policy", &[role.name(), name]);
                 let arguments = [("name", quoted(name)), ("role", self.role_name(role)), ("policy", document)];
                 let resource = resource("aws_iam_role_policy", &label, &arguments);
-                if replaces { adopt(role, name, &label) + &resource } else { resource }
+                if before.is_some() { adopt(role, name, &label) + &resource } else { resource }
             }
             Call::Attach { role, policy } => {
                 let label = label(&mut self.names, "aws_iam_role_policy_attachment", &[role.name(), policy.name()]);

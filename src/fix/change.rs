@@ -88,6 +88,14 @@ pub enum State {
 }
 
 impl State {
+    /// The document, where it is one.
+    pub fn document(&self) -> Option<&PolicyText> {
+        match self {
+            State::Document(document) => Some(document),
+            _ => None,
+        }
+    }
+
     /// Whether a thing that is `self` is what was expected: an id that is not known yet is any.
     pub fn is(&self, expected: &State) -> bool {
         let same_id = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;

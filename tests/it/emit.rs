@@ -15,6 +15,7 @@ use crate::support::emulator::{Account, account};
 use crate::support::model::{EC2_TRUST, Instance, Policy, Profile, Role, SSM_CORE};
 use crate::support::stub::Stub;
 use crate::support::world::{INSTANCE, World};
+use crate::support::{moto, shell};
 
 const FORMS: [&str; 3] = ["cli", "terraform", "cloudformation"];
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -399,10 +400,22 @@ fn cloudformation_says_what_a_dry_run_says() {
 
 // The AWS CLI.
 
-/// Runs a script by `sh` with an `aws` that notes its arguments and answers every question with this association.
+/// Runs a script by `sh` with an `aws` that notes its arguments, and answers questions with this association and with the documents
+/// that the script expects. Gives the commands but for those that look at a document.
 fn commands(script: &str, association: &str) -> Vec<Vec<String>> {
-    let (code, commands) = run(script, &format!("case $2 in describe-*) echo {association} ;; esac"));
+    let mut then =
+        format!("case $2 in describe-*) echo {association} ;; get-role*) echo >>asked; case $(wc -l <asked) in ");
+    let looks = script.lines().zip(script.lines().skip(1)).filter(|(line, _)| line.contains("aws iam get-role"));
+    for (index, (_, next)) in looks.enumerate() {
+        if let Some(expected) = next.strip_prefix("test \"$current\" = ") {
+            let (document, _) = expected.rsplit_once(" || {").unwrap();
+            then.push_str(&format!("{}) printf '%s' {document} ;; ", index + 1));
+        }
+    }
+    then.push_str("*) exit 254 ;; esac ;; esac");
+    let (code, mut commands) = run(script, &then);
     assert_eq!(code, Some(0), "{script}");
+    commands.retain(|command| !command[1].starts_with("get-role"));
     commands
 }
 
@@ -626,6 +639,54 @@ fn the_commands_make_an_account_of_the_emulator_ready() {
     sandbox.run(&["check", &with_profile, &bare]).expect(1);
     make(&account, &emitted(&sandbox, "cli", &fix), "none is asked for");
     sandbox.run(&["check", &with_profile, &bare, "--s3-logs", "logs"]).expect(0);
+}
+
+/// A document is written as a whole: what was put into it after the script was made would be lost.
+#[test]
+fn a_script_stops_where_a_document_has_changed_since() {
+    let account = moto::account();
+    let name = "SessionManagerPermissions";
+    let own = |action: &str| {
+        format!(r#"{{ "Version": "2012-10-17", "Statement": [ {{ "Sid": "Own", "Effect": "Allow",
+            "Action": "{action}", "Resource": "*", "Condition": {{ "StringEquals": {{ "aws:username": "M\u00fcller & <co>" }} }} }} ] }}"#)
+            .replace("\\u00fc", "ü")
+    };
+    let trust = |service: &str| EC2_TRUST.replace("ec2", service);
+    account.create_role("web", "/", trust("lambda"));
+    account.put_role_policy("web", name, own("s3:GetObject"));
+    account.create_instance_profile("web", "/");
+    account.add_role_to_instance_profile("web", "web");
+    let sandbox = Sandbox::on(&account);
+    let script = emitted(&sandbox, "cli", &["profile/web"]);
+    let update_trust = |document: &str| {
+        let parameters = [("RoleName", "web"), ("PolicyDocument", document)];
+        account.query("iam", "us-east-1", "UpdateAssumeRolePolicy", &parameters);
+    };
+    let stops = |what: &str| {
+        let output = shell::run(&account, &script);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}\n{script}");
+        assert!(said.contains(what) && said.contains("has changed; run ssm-profile again"), "{said}");
+    };
+    account.put_role_policy("web", name, own("s3:PutObject"));
+    stops("inline policy SessionManagerPermissions of role web");
+    assert!(sandbox.run(&["check", "profile/web"]).code == 1);
+    account.put_role_policy("web", name, own("s3:GetObject"));
+    update_trust(&trust("ecs-tasks"));
+    stops("the trust policy of role web");
+    update_trust(&trust("lambda"));
+    let output = shell::run(&account, &script);
+    assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
+    sandbox.run(&["check", "profile/web"]).expect(0);
+
+    // There was none of that name.
+    account.create_role("other", "/", EC2_TRUST);
+    account.create_instance_profile("other", "/");
+    account.add_role_to_instance_profile("other", "other");
+    let script = emitted(&sandbox, "cli", &["profile/other"]);
+    account.put_role_policy("other", name, own("s3:GetObject"));
+    let output = shell::run(&account, &script);
+    assert_eq!(output.status.code(), Some(1), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! `fix --network --emit`: what opens a closed path, run against moto by the real AWS CLI, and read as Terraform and CloudFormation.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs, thread};
@@ -11,11 +10,12 @@ use crate::live_stub::{check, policy};
 use crate::support::aws::AWS_MANAGED_CORE;
 use crate::support::command::Sandbox;
 use crate::support::emulator::Account;
-use crate::support::install::{AWS_CLI, MOTO};
+use crate::support::install::MOTO;
 use crate::support::model::EC2_TRUST;
 use crate::support::moto;
 use crate::support::network::{ANYWHERE, Entry, Place, VPC_CIDR, Vpc};
 use crate::support::report::{Code, Outcome, PathDecision};
+use crate::support::shell;
 use crate::topologies::{PROFILE, REGION, behind_nat, private_instance};
 use crate::topologies_endpoints::{endpoints, welcoming};
 
@@ -32,27 +32,9 @@ fn account() -> Account {
     account
 }
 
-/// Runs a script by `sh` with the real AWS CLI against the account.
+/// Runs a script that succeeds.
 fn run(account: &Account, script: &str) {
-    let python = AWS_CLI.python().unwrap_or_else(|reason| panic!("{reason}"));
-    let folder = tempfile::tempdir().unwrap();
-    let aws = format!("#!/bin/sh\nexec '{}' -m awscli \"$@\"\n", python.display());
-    fs::write(folder.path().join("aws"), aws).unwrap();
-    fs::set_permissions(folder.path().join("aws"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(folder.path().join("script"), script).unwrap();
-    let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
-    let output = Command::new("sh")
-        .arg("script")
-        .current_dir(&folder)
-        .env_clear()
-        .env("PATH", path)
-        .env("HOME", folder.path())
-        .env("AWS_ENDPOINT_URL", &account.endpoint)
-        .env("AWS_ACCESS_KEY_ID", &account.id)
-        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .unwrap();
+    let output = shell::run(account, script);
     assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -32,6 +32,8 @@ pub mod record;
 pub mod report;
 pub mod schema;
 pub mod served;
+#[cfg(unix)]
+pub mod shell;
 pub mod stub;
 pub mod terminal;
 pub mod terraform;
