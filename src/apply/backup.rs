@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::place::{TEMPORARY, directory, keep_access};
@@ -113,6 +113,9 @@ impl Backup {
     }
 }
 
+/// IAM is eventually consistent: a change of a fix that runs just now may not be seen yet.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
 /// A backup and the file that it is kept in.
 #[derive(Debug)]
 pub struct BackupFile {
@@ -136,6 +139,23 @@ impl BackupFile {
     /// A backup that was read from this file. What a symbolic link leads to is written, not the link.
     pub fn of(path: &Path, backup: Backup) -> BackupFile {
         BackupFile { path: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), backup }
+    }
+
+    /// Crosses off entries of which nothing is left to take back, unless the fix is so young that what it made may not be seen yet.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub fn cross_off(&mut self, entries: &[usize], now: Timestamp) -> io::Result<()> {
+        let is_settled = now.duration_since(self.backup.taken_at) > SETTLED_AFTER;
+        if entries.is_empty() || !is_settled {
+            return Ok(());
+        }
+        for index in entries {
+            if let Some(entry) = self.backup.changes.get_mut(*index) {
+                entry.progress = Progress::TakenBack;
+            }
+        }
+        self.save()
     }
 
     /// Writes what is now known, all of it or nothing.

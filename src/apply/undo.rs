@@ -16,6 +16,8 @@ pub struct Undo {
     pub changes: Vec<Change>,
     /// For each change the index of the backup's entry that it takes back.
     pub entries: Vec<usize>,
+    /// The entries of which nothing is to be taken back: all is as it was before the fix.
+    pub undone: Vec<usize>,
     /// What stands in the way; if anything does, nothing must be changed.
     pub refusals: Vec<Refusal>,
     /// What cannot be put back as it was.
@@ -78,11 +80,15 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
             None => match look(connection, thing).await {
                 Ok(state) => state,
                 // Nothing of an instance that is gone can be put back.
-                Err(failure) if failure.is_not_found() => continue,
+                Err(failure) if failure.is_not_found() => {
+                    undo.undone.push(index);
+                    continue;
+                }
                 Err(failure) => return Err(failure),
             },
         };
         if seen.is(inverse.after()) {
+            undo.undone.push(index);
             continue;
         }
         if !seen.is(inverse.before()) {

@@ -14,6 +14,7 @@ use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
 use crate::limits;
 use iam_eval::arn::Arn;
+use jiff::Timestamp;
 
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
@@ -78,6 +79,11 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         }
         return Ok(Exit::NotReady);
     }
+    let mut file = BackupFile::of(path, backup.clone());
+    if !record.dry_run {
+        // A file that cannot be written only stays in the list.
+        let _ = file.cross_off(&looked.undone, Timestamp::now());
+    }
     if record.dry_run || record.steps.is_empty() {
         show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
@@ -104,7 +110,6 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
             return Err(Stop::Failure("changed since the plan; nothing was changed, run the undo again".to_owned()));
         }
     }
-    let file = BackupFile::of(path, backup);
     let mut journal = UndoJournal { file, entries: looked.entries };
     interrupt.defer();
     let watcher = output::Steps::start();

@@ -244,6 +244,26 @@ fn backups_are_listed_and_the_last_one_is_undone() {
     let listed = sandbox.run(&["undo", "--list"]).expect(0).stdout;
     assert!(listed.contains("  1 undone or not made  "), "{listed}");
     sandbox.run(&["undo", "--last", "--yes"]).expect(2);
+    // What somebody else has put back is crossed off too, unless it may only not be seen yet.
+    let ran = PUT.fix_with(&sandbox, &[]).expect(0);
+    let file = ran.backup.unwrap();
+    stub.world(|world| {
+        let inline = &mut world.roles.iter_mut().find(|role| role.name == "web").unwrap().inline;
+        inline.iter_mut().find(|(name, _)| name == POLICY).unwrap().1 = OWN.to_owned();
+    });
+    let left = |stub: &Sandbox| {
+        let rows: Value = serde_json::from_str(&stub.run(&["undo", "--list", "-o", "json"]).expect(0).stdout).unwrap();
+        rows["backups"].as_array().unwrap().iter().find(|row| row["file"] == json!(file)).unwrap()["left"].clone()
+    };
+    sandbox.run(&["undo", "--last", "--yes"]).expect(0);
+    assert_eq!(left(&sandbox), json!(1));
+    let mut backup: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    backup["taken_at"] = json!("2026-01-01T00:00:00Z");
+    fs::write(&file, backup.to_string()).unwrap();
+    sandbox.run(&["undo", "--last", "--dry-run"]).expect(0);
+    assert_eq!(left(&sandbox), json!(1));
+    sandbox.run(&["undo", "--last", "--yes"]).expect(0);
+    assert_eq!(left(&sandbox), json!(0));
     // What cannot be read may be the last one.
     let broken = Path::new(&file).with_file_name("99990101T000000Z-111122223333-1.json");
     fs::write(&broken, "{").unwrap();
@@ -256,7 +276,7 @@ fn backups_are_listed_and_the_last_one_is_undone() {
     {
         let pipe = broken.with_file_name("99990103.json");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert_eq!(sandbox.run(&["undo", "--list"]).expect(0).stdout.lines().count(), 2);
+        assert_eq!(sandbox.run(&["undo", "--list"]).expect(0).stdout.lines().count(), 3);
     }
     sandbox.run(&["undo", &file, "--last"]).expect(2);
     sandbox.run(&["undo"]).expect(2);
