@@ -244,7 +244,14 @@ pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[Conte
 pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSource> {
     let service = need.action.split(':').next().unwrap_or_default().to_ascii_lowercase();
     let is_own = service != "kms" || need.needed_for == NeededFor::Kms;
-    caller.sources.filter(|_| is_own)?.get(service.as_str())
+    let source = caller.sources.filter(|_| is_own)?.get(service.as_str())?;
+    let is_of_region = match &need.requested_region {
+        RequestedRegion::OfInstance => true,
+        RequestedRegion::Named(region) => service == "s3" || Some(region.as_str()) == caller.place.region,
+        RequestedRegion::NotKnown => false,
+    };
+    // An endpoint serves one Region. The path to S3 is that to the Region of the bucket.
+    Some(source).filter(|source| is_of_region || matches!(source, RequestSource::Public(_)))
 }
 
 /// Sets the keys of the way that a request takes: those of an endpoint and of the public network exclude each other.

@@ -9,11 +9,11 @@ use ipnet::Ipv4Net;
 use crate::agent_context::RequestSource;
 use crate::facts::{Facts, Instance, Network, PlannedLocation, PrimaryInterface, Subject, SubjectKind};
 use crate::needs::NetworkCheck;
-use crate::network::{Decision, Path, Place, Service, Source, Via, path, path_from_any};
+use crate::network::{Decision, Path, PathUnknown, Place, Service, Source, Via, path_in_any};
 use iam_eval::arn::partition_of_region;
 
-use super::Diagnosis;
 use super::memo::NeedFlags;
+use super::{Diagnosis, place_of, resolved_needs};
 
 /// The paths of an instance's agent, and what its requests carry of them.
 #[derive(Debug, Clone)]
@@ -48,6 +48,14 @@ struct PathKey {
     has_private_ip: bool,
     has_ipv6: bool,
     services: Vec<Service>,
+    buckets: Vec<BucketElsewhere>,
+}
+
+/// A bucket for session logs that is not known to be in the Region of the instance.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct BucketElsewhere {
+    name: String,
+    region: Option<String>,
 }
 
 impl Diagnosis<'_> {
@@ -69,13 +77,17 @@ impl Diagnosis<'_> {
             let PlannedLocation { vpc, interfaces } = planned.location.as_ref()?;
             let place = |interface| Place { network, vpc, interface, account, region, partition };
             let places: Vec<Place<'_>> = interfaces.iter().map(|interface| place(interface.into())).collect();
+            let subnets = interfaces.iter().map(|interface| interface.subnet.clone()).collect();
+            let why = PathUnknown::SeveralSubnets { subnets };
+            let buckets = self.buckets(subject, instance, demand);
             let services = services(demand).into_iter();
-            let paths: Vec<Path> = services.map(|service| path_from_any(&places, service)).collect();
+            let paths: Vec<Path> = services.map(|service| path_to(&places, service, &buckets, &why)).collect();
             return Some(Rc::new(AgentPaths { sources: sources(&paths, vpc), paths }));
         }
         let (interface, vpc) = (instance.interface.as_ref()?, instance.vpc.as_deref()?);
         let memo = &self.memo.paths;
         let services = services(demand);
+        let buckets = self.buckets(subject, instance, demand);
         let key = PathKey {
             account: subject.account.clone(),
             region: region.to_owned(),
@@ -87,12 +99,15 @@ impl Diagnosis<'_> {
             has_private_ip: interface.private_ip.is_some(),
             has_ipv6: interface.has_ipv6,
             services,
+            buckets,
         };
         if let Some(known) = memo.paths.borrow().get(&key) {
             return Some(Rc::clone(known)).map(|known| known.of_instance(interface));
         }
         let place = Place { network, vpc, interface: interface.into(), account, region, partition };
-        let paths: Vec<Path> = key.services.iter().map(|service| path(&place, *service)).collect();
+        let why = PathUnknown::SeveralSubnets { subnets: vec![interface.subnet.clone()] };
+        let to = |service: &Service| path_to(&[place], *service, &key.buckets, &why);
+        let paths: Vec<Path> = key.services.iter().map(to).collect();
         let judged = Rc::new(AgentPaths { sources: sources(&paths, vpc), paths });
         // What closes a path, or leaves it unknown, may name the instance's address.
         if judged.paths.iter().all(|path| path.decision == Decision::Open) {
@@ -100,6 +115,38 @@ impl Diagnosis<'_> {
         }
         Some(judged)
     }
+}
+
+impl Diagnosis<'_> {
+    /// The buckets that are not known to be in the Region of the instance.
+    fn buckets(&self, subject: &Subject, instance: &Instance, demand: NeedFlags) -> Vec<BucketElsewhere> {
+        if !demand.s3_elsewhere {
+            return Vec::new();
+        }
+        let place = place_of(subject, Some(instance));
+        let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
+        let elsewhere = asked.buckets.iter().filter(|bucket| bucket.may_be_outside(place.region));
+        elsewhere
+            .map(|bucket| BucketElsewhere { name: bucket.name.clone(), region: bucket.region().map(str::to_owned) })
+            .collect()
+    }
+}
+
+/// The path to a service from one of several places. An endpoint for S3 leads to the buckets of its own Region only
+/// ([gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html)).
+fn path_to(places: &[Place<'_>], service: Service, buckets: &[BucketElsewhere], why: &PathUnknown) -> Path {
+    const ANOTHER_REGION: &str = "another Region";
+    let Some(bucket) = buckets.first().filter(|_| service == Service::S3) else {
+        return path_in_any(places, service, why.clone());
+    };
+    fn in_region<'a>(place: &Place<'a>, region: &'a str) -> Place<'a> {
+        Place { region, ..*place }
+    }
+    let to_each = buckets.iter().flat_map(|bucket| match bucket.region.as_deref() {
+        Some(region) => places.iter().map(|place| in_region(place, region)).collect::<Vec<_>>(),
+        None => places.iter().flat_map(|place| [*place, in_region(place, ANOTHER_REGION)]).collect(),
+    });
+    path_in_any(&to_each.collect::<Vec<_>>(), service, PathUnknown::BucketRegion { bucket: bucket.name.clone() })
 }
 
 impl AgentPaths {

@@ -72,6 +72,8 @@ pub(super) struct NeedFlags {
     pub governed_elsewhere: bool,
     /// Whether logs go to a bucket.
     pub s3_logs: bool,
+    /// Whether that is not known to be in the Region of the instance.
+    pub s3_elsewhere: bool,
     /// Whether logs go to a log group.
     pub cloudwatch_logs: bool,
     /// Whether sessions end where the bucket cannot be asked about its encryption.
@@ -249,6 +251,7 @@ impl NeedFlags {
             governed: governed_by(GovernedBy::OwnAccount),
             governed_elsewhere: governed_by(GovernedBy::AnotherAccount),
             s3_logs: !asked.buckets.is_empty(),
+            s3_elsewhere: asked.buckets.iter().any(|bucket| bucket.may_be_outside(place.region)),
             cloudwatch_logs: !asked.log_groups.is_empty(),
             s3_ends_sessions: ends_sessions(NeededFor::S3Logs),
             logs_end_sessions: ends_sessions(NeededFor::CloudwatchLogs),

@@ -42,6 +42,18 @@ pub(super) struct Destination<'a, T> {
     pub cost: Cost,
 }
 
+impl Destination<'_, Bucket> {
+    /// The Region of the bucket, where that is known.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.fact?.known()?.region.known().map(String::as_str)
+    }
+
+    /// Whether it is not known to be in this Region; one that does not exist is nowhere.
+    pub(super) fn may_be_outside(&self, region: Option<&str>) -> bool {
+        self.fact != Some(&Fact::Absent) && (self.region().is_none() || self.region() != region)
+    }
+}
+
 /// A key that sessions, or a bucket, are encrypted with.
 pub(super) struct SessionKey<'a> {
     /// What it encrypts: sessions (`kms`), or a bucket for their logs.

@@ -48,10 +48,13 @@ pub(super) fn allowed(place: &Place<'_>, groups: &[String], direction: Direction
             unknowns.extend(unread);
         }
     }
+    if groups.is_empty() {
+        // An interface without any group does not exist.
+        unknowns.push(place.not_seen(place.interface.subnet, "ec2:DescribeInstances"));
+    }
     if rest.is_empty() {
         Allowed::All
-    } else if !unknowns.is_empty() || groups.is_empty() {
-        // An interface without any group does not exist.
+    } else if !unknowns.is_empty() {
         Allowed::Unknown(unknowns)
     } else if rest == *peer.addresses {
         Allowed::Nothing

@@ -30,7 +30,7 @@ pub struct Place<'a> {
     pub interface: Interface<'a>,
     /// The account of the instance, where known.
     pub account: Option<&'a str>,
-    /// The Region.
+    /// The Region of the service.
     pub region: &'a str,
     /// The partition.
     pub partition: &'a str,
@@ -206,11 +206,10 @@ pub fn path(place: &Place<'_>, service: Service) -> Path {
     path_of(leg(place, service), service)
 }
 
-/// The way from an instance that will be in one of these places, which have a VPC in common. There is one at least.
-pub fn path_from_any(places: &[Place<'_>], service: Service) -> Path {
-    let subnets = places.iter().map(|place| place.interface.subnet.to_owned()).collect();
+/// The way in one of these places, of which there is one at least. Where they differ, `why` leaves it unknown.
+pub fn path_in_any(places: &[Place<'_>], service: Service, why: PathUnknown) -> Path {
     let legs = places.iter().map(|place| leg(place, service)).collect();
-    path_of(leg::either(legs, PathUnknown::SeveralSubnets { subnets }), service)
+    path_of(leg::either(legs, why), service)
 }
 
 fn leg(place: &Place<'_>, service: Service) -> Leg {

@@ -232,7 +232,8 @@ impl Names<'_> {
                     false => PathObstacle::EndpointState { endpoint: id, state },
                 });
             } else if endpoint.private_dns && !available && !(Endpoint { id: &id, endpoint }).is_gone() {
-                leg.unknowns.push(PathUnknown::EndpointState { endpoint: id, state });
+                // Once it is available, the name leads to it.
+                leg = leg.anonymous().unless(PathUnknown::EndpointState { endpoint: id, state });
             }
         }
         leg

@@ -309,6 +309,8 @@ pub enum PathUnknown {
     NetworkAcl { rule: AclRule },
     /// It is not documented what VPC Block Public Access does here.
     BlockPublicAccess { vpc: String, mode: String },
+    /// The Region of the bucket for session logs is not known, and the paths to S3 differ.
+    BucketRegion { bucket: String },
     /// AWS gave something that is no CIDR block.
     NotACidr { text: String },
 }

@@ -22,15 +22,12 @@ pub enum Choice<'a> {
 /// A message for each target of which the snapshot holds several.
 pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Result<Facts, Vec<String>> {
     if let Choice::Targets(targets) = choice {
-        let mistakes: Vec<String> = targets.iter().filter_map(|target| ambiguity(&facts, target)).collect();
+        let mistakes: Vec<String> = targets.iter().filter_map(|target| ambiguity(&facts, target, regions)).collect();
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
     }
-    let in_regions = |subject: &Subject| match &subject.region {
-        Some(region) => regions.is_empty() || regions.contains(region),
-        None => true,
-    };
+    let in_regions = |subject: &Subject| is_in(subject, regions);
     facts.subjects = match choice {
         Choice::AsTaken => facts.subjects.into_iter().filter(in_regions).collect(),
         Choice::Selection(tags) => facts
@@ -67,14 +64,20 @@ pub fn prefer(facts: &mut Facts, name: Option<&str>) {
     }
 }
 
+/// Whether a subject is in one of the Regions, or may be; in any if none is given.
+fn is_in(subject: &Subject, regions: &[String]) -> bool {
+    subject.region.as_ref().is_none_or(|region| regions.is_empty() || regions.contains(region))
+}
+
 /// Why a name alone does not say which profile or role is meant: several accounts have one of that name.
-fn ambiguity(facts: &Facts, target: &Target) -> Option<String> {
+fn ambiguity(facts: &Facts, target: &Target, regions: &[String]) -> Option<String> {
     let (name, keys): (_, Vec<&String>) = match &target.kind {
         TargetKind::Profile(name) => (name, facts.profiles.keys().collect()),
         TargetKind::Role(name) => (name, facts.roles.keys().collect()),
         TargetKind::Named(_) => {
+            let in_regions = facts.subjects.iter().filter(|subject| is_in(subject, regions));
             let named: Vec<&str> =
-                facts.subjects.iter().filter(|subject| is_named(subject, &target.kind)).filter_map(id_of).collect();
+                in_regions.filter(|subject| is_named(subject, &target.kind)).filter_map(id_of).collect();
             return (named.len() > 1).then(|| target.ambiguous(&named));
         }
         TargetKind::Instance(_) => return None,

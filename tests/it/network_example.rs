@@ -1,9 +1,9 @@
 //! `examples/network.json`: an instance for each thing that can be wrong with a network path.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::command::Sandbox;
-use crate::support::report::{Code, Verdict};
+use crate::support::report::{Code, Decision, Outcome, PathDecision, Verdict, Via};
 use crate::support::schema::{self, Format};
 
 const EXAMPLE: &str = include_str!("../../examples/network.json");
@@ -80,4 +80,60 @@ fn the_flag_says_how_the_path_counts() {
     let auto = run("auto", 1);
     let differ = auto.iter().zip(&required).filter(|(auto, required)| auto != required).count();
     assert_eq!(differ, 1, "only what is not known");
+}
+
+/// A gateway endpoint leads to the buckets of its own Region
+/// ([gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html)).
+#[test]
+fn a_bucket_of_another_region_is_not_behind_the_endpoint() {
+    const S3: &str = "vpce-0b1b2c3d4e5f607s3";
+    let judged = |region: Value| {
+        let mut snapshot: Value = serde_json::from_str(EXAMPLE).unwrap();
+        let facts = &mut snapshot["facts"];
+        facts["subjects"].as_array_mut().unwrap().retain(|subject| {
+            subject["kind"]["instance"]["known"]["name"] == "nat-1"
+                || subject["kind"]["instance"]["known"]["name"] == "endpoint-1"
+        });
+        let network = &mut facts["networks"]["us-east-1"];
+        for (vpc, table) in
+            [("vpc-0b1b2c3d4e5f60710", "rtb-0b1b2c3d4e5f60701"), ("vpc-0b1b2c3d4e5f60711", "rtb-0b1b2c3d4e5f60710")]
+        {
+            let id = format!("{S3}{}", &vpc[vpc.len() - 2..]);
+            network["endpoints"]["known"][&id] = json!({ "vpc": vpc, "service": "com.amazonaws.us-east-1.s3", "kind": "Gateway",
+                "state": "available", "private_dns": false, "subnets": [], "security_groups": [], "route_tables": [table], "policy": null });
+            let route = json!({ "destination": "pl-63a5400a", "target": id, "is_blackhole": false });
+            network["route_tables"]["known"][table]["routes"].as_array_mut().unwrap().push(route);
+        }
+        facts["buckets"] =
+            json!({ "logs": { "known": { "region": region, "encryption": "absent", "policy": "absent" } } });
+        let condition = json!({ "StringLike": { "aws:SourceVpce": format!("{S3}*") } });
+        let allow = json!({ "Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": condition });
+        let document = json!({ "Version": "2012-10-17", "Statement": [allow] });
+        for role in facts["roles"].as_object_mut().unwrap().values_mut() {
+            role["known"]["inline"]["known"] = json!([{ "name": "logs", "document": { "known": document } }]);
+        }
+        let sandbox = Sandbox::new();
+        sandbox.file("network.json", snapshot);
+        let output = sandbox.run(&["check", "--snapshot", "network.json", "--s3-logs", "logs", "-o", "json"]);
+        output.report().results
+    };
+    let s3 = |outcome: &Outcome| {
+        let path = outcome.network.paths.iter().find(|path| path.service == "s3").unwrap();
+        (path.decision, path.via)
+    };
+    let put = |outcome: &Outcome| outcome.permission("s3:PutObject").decision;
+    let [nat, endpoint] = <[Outcome; 2]>::try_from(judged(json!({ "known": "us-east-1" }))).unwrap();
+    for outcome in [&nat, &endpoint] {
+        assert_eq!(s3(outcome), (PathDecision::Open, Some(Via::VpcEndpoint)), "{:?}", outcome.findings);
+        assert_eq!(put(outcome), Decision::Allowed);
+    }
+    let [nat, endpoint] = <[Outcome; 2]>::try_from(judged(json!({ "known": "eu-west-1" }))).unwrap();
+    assert_eq!(s3(&nat), (PathDecision::Open, Some(Via::NatGateway)), "{:?}", nat.findings);
+    assert_eq!(put(&nat), Decision::ImplicitDeny);
+    assert_eq!(s3(&endpoint), (PathDecision::Closed, None), "{:?}", endpoint.findings);
+    let unread = json!({ "unreadable": { "api": "s3:HeadBucket", "kind": "denied", "message": "denied" } });
+    for outcome in judged(unread) {
+        assert_ne!(put(&outcome), Decision::Allowed, "{:?}", outcome.findings);
+        assert_ne!(s3(&outcome).1, Some(Via::VpcEndpoint), "{:?}", outcome.findings);
+    }
 }

@@ -417,3 +417,26 @@ fn regions_may_be_separated_by_commas() {
     assert_eq!(both, run(&["--region", "us-east-1", "--region", "eu-west-1"]));
     assert!(both.len() > run(&["--region", "eu-west-1"]).len());
 }
+
+/// A name that two Regions have is one instance where the Region is given.
+#[test]
+fn the_region_tells_instances_of_one_name_apart() {
+    let mut snapshot: Value = serde_json::from_str(include_str!("../../examples/account.json")).unwrap();
+    let subjects = snapshot["facts"]["subjects"].as_array_mut().unwrap();
+    let mut other =
+        subjects.iter().find(|subject| subject["kind"]["instance"]["known"]["name"] == "web-1").unwrap().clone();
+    let region = other["region"].as_str().unwrap().to_owned();
+    other["region"] = json!("eu-west-1");
+    other["target"] = json!("i-0a1b2c3d4ffffffff");
+    other["kind"]["instance"]["known"]["id"] = json!("i-0a1b2c3d4ffffffff");
+    subjects.push(other);
+    let sandbox = Sandbox::new();
+    sandbox.file("account.json", snapshot);
+    let check = |flags: &[&str]| {
+        sandbox.run(&[&["check", "web-1", "--snapshot", "account.json", "-o", "json"], flags].concat())
+    };
+    assert!(check(&[]).expect(2).stderr.contains("i-0a1b2c3d4ffffffff"));
+    let id = |region: &str| check(&["--region", region]).report().results[0].instance.clone().unwrap().id.unwrap();
+    assert_eq!(id("eu-west-1"), "i-0a1b2c3d4ffffffff");
+    assert_ne!(id(&region), "i-0a1b2c3d4ffffffff");
+}

@@ -61,6 +61,8 @@ fn an_endpoint_must_be_available() {
         assert!(closed.contains(&expected), "{closed:?}");
         let nat = World::with_nat().but(|world| world.add_endpoint(ENDPOINT, FAR_SUBNET, FAR_ADDRESS)).but(change);
         assert!(matches!(nat.doubt(), PathUnknown::EndpointState { .. }));
+        // Once it is available, requests go through it.
+        assert_eq!(nat.path().source, Source::NotKnown);
     }
     // One that has failed has no interfaces, and its name is not served.
     let nat = World::with_nat().but(|world| {

@@ -193,3 +193,12 @@ fn without_any_rule_for_https_nothing_else_matters() {
         assert_ne!(open.decision(), Decision::Closed);
     }
 }
+
+/// EC2 gives each interface a group: a list without any is one that was not read.
+#[test]
+fn an_interface_without_groups_is_not_known() {
+    for world in [World::with_nat(), World::with_public_address(), World::with_endpoint()] {
+        let without = world.but(|world| world.interface.security_groups.clear());
+        assert_eq!(without.decision(), Decision::Unknown);
+    }
+}

@@ -500,6 +500,12 @@ fn of_unknown(why: &PathUnknown, services: &str) -> Words {
             ),
             TRY,
         ),
+        PathUnknown::BucketRegion { bucket } => Words::new(
+            format!(
+                "the Region of bucket `{bucket}` is not known, and a VPC endpoint leads to S3 of its own Region only"
+            ),
+            "allow the caller `s3:ListBucket` on the bucket",
+        ),
         PathUnknown::NotACidr { text } => Words::new(
             format!("`{text}` is not a CIDR block"),
             "see what AWS returned, and test the connection from the instance",

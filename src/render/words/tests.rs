@@ -70,7 +70,7 @@ variants!(OBSTACLES, name_of_obstacle, PathObstacle:
 variants!(PATH_UNKNOWNS, name_of_path_unknown, PathUnknown:
     Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only DualStack RegionalNatGateway NatGatewayPending EndpointState
     SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed IngressInPart SeveralSubnets
-    NetworkAcl BlockPublicAccess NotACidr);
+    NetworkAcl BlockPublicAccess BucketRegion NotACidr);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
 
@@ -824,6 +824,7 @@ fn path_unknowns() -> Vec<PathUnknown> {
         PathUnknown::SeveralSubnets { subnets: owned(&["aws_subnet.a", "aws_subnet.b"]) },
         PathUnknown::NetworkAcl { rule: acl_rule(32767, Direction::Inbound, (1024, 32767), AclPeer::PublicAddresses) },
         PathUnknown::BlockPublicAccess { vpc: vpc(), mode: "block-bidirectional".to_owned() },
+        PathUnknown::BucketRegion { bucket: "session-logs".to_owned() },
         PathUnknown::NotACidr { text: "10.0.0.0/33".to_owned() },
     ]
 }

@@ -213,11 +213,16 @@ pub(super) fn vpcs_with_private_zones(
     endpoints: Option<&ById<(VpcEndpoint, Vec<String>)>>,
     tables: Option<&ById<RouteTable>>,
 ) -> BTreeSet<String> {
-    const OUTWARD: [&str; 6] = ["local", "igw-", "nat-", "eigw-", "vpce-", "cagw-"];
+    const OUTWARD: [&str; 4] = ["local", "igw-", "nat-", "eigw-"];
     let endpoints = endpoints.into_iter().flat_map(BTreeMap::values).map(|(endpoint, _)| endpoint);
     let bare = endpoints.filter(|endpoint| endpoint.kind == "Interface" && !endpoint.private_dns);
+    let is_of_gateway_endpoint =
+        |route: &Route, target: &str| route.destination.starts_with("pl-") && target.starts_with("vpce-");
     let leads_on = |route: &Route| {
-        route.target.as_ref().is_some_and(|target| !OUTWARD.iter().any(|prefix| target.starts_with(prefix)))
+        let target = route.target.as_deref();
+        target.is_some_and(|target| {
+            !OUTWARD.iter().any(|prefix| target.starts_with(prefix)) && !is_of_gateway_endpoint(route, target)
+        })
     };
     let tables = tables.into_iter().flat_map(BTreeMap::values);
     let connected = tables.filter(|table| table.routes.iter().any(leads_on)).map(|table| &table.vpc);
