@@ -366,7 +366,7 @@ fn a_device_that_never_ends_is_not_read() {
 fn files_with_more_in_them_than_any_are_not_taken() {
     let sandbox = Sandbox::new();
     sandbox.file("small", policy("Allow", "*"));
-    let list = |item: &str| format!("[{}]", vec![item; (4 << 20) / (item.len() + 1) - 20].join(","));
+    let list = |item: &str| format!("[{}]", vec![item; (4 << 20) / (item.len() + 1) - 50].join(","));
     sandbox.file("empty", format!(r#"{{"Statement": {}}}"#, list("{}")));
     let actions = format!(r#"{{"Statement": {{"Effect": "Allow", "Resource": "*", "Action": {}}}}}"#, list("\"\""));
     sandbox.file("actions", actions);
