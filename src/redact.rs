@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex_lite::{Captures, Regex};
 use serde::{Deserialize, Deserializer};
 
@@ -24,33 +25,29 @@ const PIECE: usize = 16;
 /// A piece begins at every so many bytes of a value.
 const STRIDE: usize = 8;
 
-/// What a request's address leaves as it is
-/// ([URI encoding](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)).
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// The values that are in use, of this whole process: an error of one account may quote the credentials of another.
 static IN_USE: LazyLock<RwLock<InUse>> = LazyLock::new(RwLock::default);
 
 #[derive(Default)]
 struct InUse {
-    /// Values too short to have pieces.
-    short: Vec<String>,
+    /// Values too short to have pieces, each in its plain writing.
+    short: Vec<Vec<u8>>,
     /// Every piece, with the value that it is of and where it begins there.
-    pieces: HashMap<[u8; PIECE], (Arc<str>, usize)>,
+    pieces: HashMap<[u8; PIECE], (Arc<[u8]>, usize)>,
 }
 
 impl InUse {
-    fn add(&mut self, value: &str) {
+    fn add(&mut self, value: Vec<u8>) {
         if value.len() < 2 * PIECE {
-            if !self.short.iter().any(|known| known == value) {
-                self.short.push(value.to_owned());
+            if !self.short.contains(&value) {
+                self.short.push(value);
             }
             return;
         }
-        let value: Arc<str> = Arc::from(value);
+        let value: Arc<[u8]> = Arc::from(value);
         let ends = (PIECE..=value.len()).step_by(STRIDE).chain([value.len()]);
         for start in ends.map(|end| end - PIECE) {
-            if let Some(piece) = piece_at(value.as_bytes(), start) {
+            if let Some(piece) = piece_at(&value, start) {
                 self.pieces.entry(piece).or_insert_with(|| (Arc::clone(&value), start));
             }
         }
@@ -58,24 +55,31 @@ impl InUse {
 
     /// Where the values stand in `text`, in order; one may reach into the next.
     fn places(&self, text: &str) -> Vec<(usize, usize)> {
+        if self.short.is_empty() && self.pieces.is_empty() {
+            return Vec::new();
+        }
+        let Plain { bytes, spans } = Plain::of(text);
         let mut places: Vec<(usize, usize)> = Vec::new();
         for value in &self.short {
-            places.extend(text.match_indices(value.as_str()).map(|(start, found)| (start, start + found.len())));
+            let found = bytes.windows(value.len()).enumerate().filter(|(_, window)| window == value);
+            places.extend(found.map(|(start, _)| (start, start + value.len())));
         }
-        let (bytes, mut next) = (text.as_bytes(), 0);
-        while let Some(piece) = piece_at(bytes, next).filter(|_| !self.pieces.is_empty()) {
+        let mut next = 0;
+        while let Some(piece) = piece_at(&bytes, next).filter(|_| !self.pieces.is_empty()) {
             let Some((value, offset)) = self.pieces.get(&piece) else {
                 next += 1;
                 continue;
             };
             let same = |(one, other): &(&u8, &u8)| one == other;
             let (text_before, text_after) = bytes.split_at(next);
-            let (value_before, value_after) = value.as_bytes().split_at(*offset);
+            let (value_before, value_after) = value.split_at(*offset);
             let back = text_before.iter().rev().zip(value_before.iter().rev()).take_while(same).count();
             let ahead = text_after.iter().zip(value_after).take_while(same).count();
             places.push((next - back, next + ahead));
             next += ahead;
         }
+        let written = |(start, end): (usize, usize)| Some((spans.get(start)?.0, spans.get(end.checked_sub(1)?)?.1));
+        let mut places: Vec<(usize, usize)> = places.into_iter().filter_map(written).collect();
         places.sort_unstable();
         places
     }
@@ -85,7 +89,87 @@ fn piece_at(bytes: &[u8], start: usize) -> Option<[u8; PIECE]> {
     bytes.get(start..start + PIECE)?.try_into().ok()
 }
 
-/// Takes note of a value that is in use, such as a session token: from now on [`secrets`] takes it out wherever it stands.
+/// So many layers of escapes are taken off: a URL in JSON in XML, say.
+const LAYERS: usize = 4;
+
+/// A text in the writing that all ways to write a value have in common: without escapes and white space, and with the letters of
+/// standard Base64.
+struct Plain {
+    bytes: Vec<u8>,
+    /// Where each byte begins and ends in the text.
+    spans: Vec<(usize, usize)>,
+}
+
+impl Plain {
+    fn of(text: &str) -> Plain {
+        let bytes = text.as_bytes().to_vec();
+        let mut plain = Plain { spans: (0..bytes.len()).map(|at| (at, at + 1)).collect(), bytes };
+        for _ in 0..LAYERS {
+            plain = plain.without_a_layer();
+            if !plain.bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&')) {
+                break;
+            }
+        }
+        for byte in &mut plain.bytes {
+            *byte = match *byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => other,
+            };
+        }
+        plain
+    }
+
+    fn without_a_layer(&self) -> Plain {
+        let mut plain = Plain { bytes: Vec::new(), spans: Vec::new() };
+        let mut at = 0;
+        while let (Some(byte), Some((start, end))) = (self.bytes.get(at), self.spans.get(at)) {
+            let (byte, length) = self.bytes.get(at..).and_then(escaped).unwrap_or((*byte, 1));
+            let end = self.spans.get(at + length - 1).map_or(*end, |(_, end)| *end);
+            if !byte.is_ascii_whitespace() {
+                plain.bytes.push(byte);
+                plain.spans.push((*start, end));
+            }
+            at += length;
+        }
+        plain
+    }
+}
+
+/// The ASCII character that an escape stands for at the beginning of a text, and the length of the escape: percent-encoding, escapes of
+/// JSON and shells, references of XML and HTML.
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    let number = |digits: &[u8], radix: u32| {
+        let number = u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()?;
+        u8::try_from(number).ok().filter(u8::is_ascii)
+    };
+    match text {
+        [b'%', a, b, ..] => Some((number(&[*a, *b], 16)?, 3)),
+        [b'\\', b'u', a, b, c, d, ..] => Some((number(&[*a, *b, *c, *d], 16)?, 6)),
+        [b'\\', b'x', a, b, ..] => Some((number(&[*a, *b], 16)?, 4)),
+        [b'\\', b'n' | b'r' | b't', ..] => Some((b' ', 2)),
+        [b'\\', other, ..] if other.is_ascii() && !other.is_ascii_alphanumeric() => Some((*other, 2)),
+        [b'&', rest @ ..] => {
+            let end = rest.iter().take(10).position(|byte| *byte == b';')?;
+            let byte = match rest.get(..end)? {
+                [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
+                [b'#', digits @ ..] => number(digits, 10)?,
+                b"sol" => b'/',
+                b"plus" => b'+',
+                b"equals" => b'=',
+                b"amp" => b'&',
+                b"bsol" => b'\\',
+                b"percnt" => b'%',
+                _ => return None,
+            };
+            Some((byte, end + 2))
+        }
+        _ => None,
+    }
+}
+
+/// Takes note of a value that is in use, such as a session token: from now on [`secrets`] takes it out wherever it stands, in whatever
+/// writing: with escapes, on several lines, or in Base64.
 ///
 /// Values of fewer than eight characters are not taken note of: no credential is that short.
 pub fn remember(value: &str) {
@@ -93,12 +177,19 @@ pub fn remember(value: &str) {
     if value.len() < SHORTEST {
         return;
     }
-    let encoded = utf8_percent_encode(value, &UNRESERVED).to_string();
+    let plain = Plain::of(value).bytes;
     let mut in_use = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
-    in_use.add(value);
-    if encoded != value {
-        in_use.add(&encoded.replace('%', "%25"));
-        in_use.add(&encoded);
+    // Base64 writes three bytes as four letters, so that what stands before the value moves it. The letters at both ends hold bits of
+    // what is around it.
+    for skipped in 0..3 {
+        let whole = value.as_bytes().get(skipped..).unwrap_or_default().chunks_exact(3).flatten().copied();
+        let encoded = STANDARD_NO_PAD.encode(whole.collect::<Vec<u8>>());
+        if encoded.len() >= PIECE {
+            in_use.add(encoded.into_bytes());
+        }
+    }
+    if plain.len() >= SHORTEST {
+        in_use.add(plain);
     }
 }
 
@@ -354,11 +445,9 @@ mod tests {
         remember(&value);
         remember("hunter2-hunter2");
         remember("short");
-        let encoded = utf8_percent_encode(&value, &UNRESERVED).to_string();
         for (text, clean) in [
             (format!("got {value}."), "got REDACTED."),
             (format!("{value}{value}"), "REDACTED"),
-            (format!("got {encoded}!"), "got REDACTED!"),
             (format!("cut {}", &value[..40]), "cut REDACTED"),
             (format!("of another {}0th3r", &value[..20]), "of another REDACTED"),
             (format!("é{}é", &value[20..]), "éREDACTEDé"),
@@ -369,7 +458,79 @@ mod tests {
         }
     }
 
+    /// Each writes a text so that somebody can read it back.
+    const WRITINGS: [(&str, fn(&str) -> String); 14] = [
+        ("percent", |text| each(text, |byte| format!("%{byte:02X}"))),
+        ("lower-case percent", |text| each(text, |byte| format!("%{byte:02x}"))),
+        ("percent of the percent", |text| each(text, |byte| format!("%25{byte:02X}"))),
+        ("slashes of JSON", |text| text.replace('/', "\\/")),
+        ("JSON", |text| each(text, |byte| format!("\\u{byte:04x}"))),
+        ("JSON in JSON", |text| each(text, |byte| format!("\\\\u{byte:04X}"))),
+        ("a shell", |text| each(text, |byte| format!("\\{}", char::from(byte)))),
+        ("hexadecimal of HTML", |text| each(text, |byte| format!("&#x{byte:X};"))),
+        ("decimal of HTML", |text| each(text, |byte| format!("&#{byte};"))),
+        ("HTML in HTML", |text| each(text, |byte| format!("&amp;#x{byte:x};"))),
+        ("names of HTML", |text| text.replace('/', "&sol;").replace('+', "&plus;").replace('=', "&equals;")),
+        ("lines", |text| text.chars().map(|c| format!("{c}\r\n  ")).collect()),
+        ("lines in JSON", |text| text.chars().map(|c| format!("{c}\\n")).collect()),
+        ("Base64 for URLs", |text| text.replace('+', "-").replace('/', "_")),
+    ];
+
+    fn each(text: &str, write: impl Fn(u8) -> String) -> String {
+        let escape = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { write(byte) };
+        text.bytes().map(escape).collect()
+    }
+
+    #[test]
+    fn a_value_in_use_is_found_however_it_is_written() {
+        let value = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY==EXAMPLE/KEY/of+writings/and/more";
+        remember(value);
+        for (name, write) in WRITINGS {
+            let written = write(value);
+            let clean = secrets(&format!("é: {written}, é")).split_whitespace().collect::<String>().replace("\\n", "");
+            assert_eq!(clean, "é:REDACTED,é", "{name}: {written}");
+        }
+        for before in ["", "a", "ab", "abc"] {
+            for engine in [&base64::engine::general_purpose::STANDARD, &base64::engine::general_purpose::URL_SAFE] {
+                let clean = secrets(&engine.encode(format!("{before}{value}:x"))).into_owned();
+                // Some letters at its ends hold bits of what is around it.
+                assert!(clean.contains(MARK) && clean.len() <= MARK.len() + 16, "{clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_escape_stays() {
+        remember("a-value-in-use-that-is-nowhere");
+        for text in [
+            "100% of it, 5%",
+            "C:\\users\\new",
+            "a & b; c &#x110000; &#xe9; &nbsp; &unknown;",
+            "\\",
+            "%",
+            "&",
+            "\\u00",
+            "%e9",
+        ] {
+            assert_eq!(secrets(text), text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_value_in_use_never_comes_out_in_another_writing(
+            value in "[A-Za-z0-9+/=]{8,200}", before in any::<String>(), after in any::<String>(),
+            writing in 0..WRITINGS.len(), again in 0..WRITINGS.len(),
+        ) {
+            remember(&value);
+            let write = |writing: usize, text: &str| WRITINGS[writing].1(text);
+            // A line that ends within an escape looks like one that is continued.
+            let again = if WRITINGS[again].0.starts_with("lines") { 0 } else { again };
+            let written = write(again, &write(writing, &value));
+            let clean = secrets(&format!("{before} {written} {after}")).into_owned();
+            prop_assert!(!clean.contains(&written), "{clean}");
+        }
+
         #[test]
         fn a_value_in_use_never_comes_out(
             value in "[A-Za-z0-9+/=]{8,400}", before in any::<String>(), after in any::<String>(),

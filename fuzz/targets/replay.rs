@@ -48,7 +48,7 @@ impl Random {
 }
 
 /// Longer inputs are cut.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 8192;
 
 fn edit(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
     let from = random.below(input.len() + 1);

@@ -218,6 +218,7 @@ impl<W: Watcher> Run<'_, W> {
                 return Made::Interrupted;
             }
             *tried = true;
+            let began = Instant::now();
             let refused = match write(self.connection, change).await {
                 Ok(state) => return self.made(change, state).await,
                 Err(refused) => refused,
@@ -229,7 +230,7 @@ impl<W: Watcher> Run<'_, W> {
                 None => return self.given_up(index, change, &expected, refused, may_be_lost).await,
             };
             self.watcher.waits(change, &refused.reason.message);
-            if !patience.wait(self.interrupt).await {
+            if !patience.wait_since(began, self.interrupt).await {
                 return self.given_up(index, change, &expected, refused, may_be_lost).await;
             }
         }

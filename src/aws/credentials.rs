@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::error::{cause_with_proxy, find};
 use super::mfa::WithCode;
+use super::process::OfProcess;
 use crate::redact;
 
 /// A credential process may ask its user something, so that it needs longer than a network call.
@@ -25,6 +26,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Somebody has to find the device and to type its code.
 pub(super) const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
+
+/// The provider of a profile whose credentials a process prints.
+pub(super) fn of_process(provider: OfProcess) -> FailOnce {
+    FailOnce::new(provider)
+}
 
 /// The provider of a profile that takes a code of an MFA device.
 pub(super) fn with_code(provider: WithCode) -> FailOnce {

@@ -10,6 +10,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::process::OfProcess;
+
 /// Asks a person for the code of this device; an error says in words why there is none.
 pub type AskCode = fn(&str) -> Result<String, String>;
 
@@ -65,9 +67,11 @@ impl WithCode {
     ) -> WithCode {
         // A profile may be its own source: its keys are meant, not its role.
         let own = profiles.get_profile(&role.source).and_then(keys);
-        let source = match own {
-            Some(keys) => SharedCredentialsProvider::new(keys),
-            None => {
+        let process = OfProcess::of(&role.source, profiles, region.clone(), client.clone());
+        let source = match (own, process) {
+            (Some(keys), _) => SharedCredentialsProvider::new(keys),
+            (None, Some(process)) => SharedCredentialsProvider::new(process),
+            (None, None) => {
                 let config = ProviderConfig::without_region().with_region(region.clone());
                 let config = config.with_http_client(client.clone());
                 let source = ProfileFileCredentialsProvider::builder().profile_name(&role.source).configure(&config);

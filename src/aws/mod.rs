@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod mfa;
 pub mod pages;
+mod process;
 mod raw;
 mod retries;
 mod settings;

@@ -16,6 +16,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::retry::RetryPartition;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -28,6 +29,7 @@ use super::credentials::{self, PATIENCE, PATIENCE_WITH_PEOPLE};
 use super::error::{Failure, about_credentials, classify, classify_assume};
 use super::http;
 use super::mfa::{AskCode, MfaRole, WithCode};
+use super::process::OfProcess;
 use super::retries::retry_config;
 use super::traffic::{Log, Traffic};
 use super::unanswered::{SoonAfterSilence, Unanswered};
@@ -145,7 +147,8 @@ impl Connection {
             Some(_) => None,
             None => profiles.as_ref().map(ProfileSet::selected_profile),
         });
-        let mfa = in_force.zip(profiles.as_ref()).and_then(|(name, profiles)| MfaRole::of(name, profiles));
+        let in_force = in_force.map(str::to_owned);
+        let mfa = in_force.as_deref().zip(profiles.as_ref()).and_then(|(name, profiles)| MfaRole::of(name, profiles));
         let takes_code = mfa.is_some();
         let patience = if takes_code { PATIENCE_WITH_PEOPLE } else { PATIENCE };
         let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
@@ -153,6 +156,10 @@ impl Connection {
         let region = match settings.region.clone() {
             Some(region) => Some(Region::new(region)),
             None => region_from_surroundings(settings.profile.as_deref()).await,
+        };
+        let process = |client: &SharedHttpClient| {
+            let (name, profiles) = in_force.as_deref().zip(profiles.as_ref())?;
+            OfProcess::of(name, profiles, region.clone(), client.clone())
         };
         let connect_timeout = CONNECT_TIMEOUT.min(settings.timeout);
         let timeouts = TimeoutConfig::builder().connect_timeout(connect_timeout).read_timeout(settings.timeout);
@@ -164,15 +171,16 @@ impl Connection {
             .retry_config(retry)
             .timeout_config(timeouts.build())
             .identity_cache(IdentityCache::lazy().load_timeout(patience + CONNECT_TIMEOUT).build())
-            .credentials_provider(match mfa.zip(profiles.as_ref()) {
-                Some((role, profiles)) => credentials::with_code(WithCode::new(
+            .credentials_provider(match (mfa.zip(profiles.as_ref()), process(&http_client)) {
+                (None, Some(process)) => credentials::of_process(process),
+                (Some((role, profiles)), _) => credentials::with_code(WithCode::new(
                     role,
                     profiles,
                     region.clone(),
                     http_client,
                     settings.ask_code,
                 )),
-                None => credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
+                (None, None) => credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
             });
         if let Ok(name) = AppName::new("ssm-profile") {
             loader = loader.app_name(name);

@@ -19,8 +19,10 @@ pub const STANDARD_INPUT: &str = "-";
 /// # Errors
 /// If it cannot be read, is larger, or is not UTF-8.
 pub fn read(file: &OsStr, most: u64) -> Result<Text, String> {
-    let (name, bytes) = read_bytes(file, most)?;
-    text(name, bytes)
+    if file == STANDARD_INPUT {
+        return text(STANDARD_INPUT.to_owned(), read_text(std::io::stdin().lock(), most), most);
+    }
+    read_file(Path::new(file), most).map(|(text, _)| text)
 }
 
 /// Reads a file of at most so many bytes, whatever they are; gives its name too.
@@ -32,7 +34,9 @@ pub fn read_bytes(file: &OsStr, most: u64) -> Result<(String, Vec<u8>), String> 
         let bytes = within(STANDARD_INPUT, most, read_at_most(std::io::stdin().lock(), most))?;
         return Ok((STANDARD_INPUT.to_owned(), bytes));
     }
-    open_and_read(Path::new(file), most).map(|(name, bytes, _)| (name, bytes))
+    let (name, file, _) = open(Path::new(file), most)?;
+    let bytes = within(&name, most, read_at_most(file, most))?;
+    Ok((name, bytes))
 }
 
 /// Reads a file as text, with what describes the file that was opened, which is not what stands at its path a moment later. `-` is a
@@ -41,31 +45,72 @@ pub fn read_bytes(file: &OsStr, most: u64) -> Result<(String, Vec<u8>), String> 
 /// # Errors
 /// As those of [`read`].
 pub fn read_file(path: &Path, most: u64) -> Result<(Text, Metadata), String> {
-    let (name, bytes, opened) = open_and_read(path, most)?;
-    Ok((text(name, bytes)?, opened))
+    let (name, file, opened) = open(path, most)?;
+    Ok((text(name, read_text(file, most), most)?, opened))
 }
 
-fn open_and_read(path: &Path, most: u64) -> Result<(String, Vec<u8>, Metadata), String> {
+/// A file that is not larger, as far as its metadata tell.
+fn open(path: &Path, most: u64) -> Result<(String, File, Metadata), String> {
     let name = path.to_string_lossy().into_owned();
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(|error| cannot_read(&name, &error))?;
-    let bytes = if metadata.len() > most { Ok(None) } else { read_at_most(file, most) };
-    let bytes = within(&name, most, bytes)?;
-    Ok((name, bytes, metadata))
+    if metadata.len() > most {
+        return Err(larger(&name, most));
+    }
+    Ok((name, file, metadata))
 }
 
 /// What was read. There is nothing where it was more than so many bytes.
 fn within(name: &str, most: u64, bytes: std::io::Result<Option<Vec<u8>>>) -> Result<Vec<u8>, String> {
-    bytes.map_err(|error| cannot_read(name, &error))?.ok_or_else(|| {
-        let limit = limits::in_words(most);
-        format!("cannot read `{name}`: it is larger than {limit}, the limit for such a file; check the path")
-    })
+    bytes.map_err(|error| cannot_read(name, &error))?.ok_or_else(|| larger(name, most))
 }
 
-fn text(name: String, bytes: Vec<u8>) -> Result<Text, String> {
-    match String::from_utf8(bytes) {
+fn larger(name: &str, most: u64) -> String {
+    let limit = limits::in_words(most);
+    format!("cannot read `{name}`: it is larger than {limit}, the limit for such a file; check the path")
+}
+
+fn text(name: String, read: Result<String, NoText>, most: u64) -> Result<Text, String> {
+    match read {
         Ok(text) => Ok(Text { name, text }),
-        Err(_) => Err(format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8")),
+        Err(NoText::Unreadable(error)) => Err(cannot_read(&name, &error)),
+        Err(NoText::Larger) => Err(larger(&name, most)),
+        Err(NoText::NotUtf8) => Err(format!("cannot read `{name}`: it is not UTF-8 text; save it as UTF-8")),
+    }
+}
+
+/// Why there is no text.
+enum NoText {
+    Unreadable(std::io::Error),
+    Larger,
+    NotUtf8,
+}
+
+/// So many bytes are looked at before more are read.
+const PART: u64 = 1 << 20;
+
+/// A text of at most so many bytes. What is none is not read to its end, which a device need not have: no format here has a NUL.
+fn read_text(mut reader: impl Read, most: u64) -> Result<String, NoText> {
+    let (mut bytes, mut checked) = (Vec::new(), 0);
+    loop {
+        let read = reader.by_ref().take(PART).read_to_end(&mut bytes).map_err(NoText::Unreadable)?;
+        let is_end = (read as u64) < PART;
+        let new = bytes.get(checked..).unwrap_or_default();
+        let valid = match std::str::from_utf8(new) {
+            Ok(text) => text.len(),
+            // A character may be cut where the part ends.
+            Err(error) if error.error_len().is_none() && !is_end => error.valid_up_to(),
+            Err(_) => return Err(NoText::NotUtf8),
+        };
+        if new.contains(&0) {
+            return Err(NoText::NotUtf8);
+        }
+        checked += valid;
+        match is_end {
+            _ if bytes.len() as u64 > most => return Err(NoText::Larger),
+            true => return String::from_utf8(bytes).map_err(|_| NoText::NotUtf8),
+            false => {}
+        }
     }
 }
 
@@ -158,5 +203,51 @@ pub fn warn_of_leftovers<'a>(backups: impl IntoIterator<Item = &'a Path>) {
             "left by a run that was killed: {}; delete it when no other `fix` or `undo` is running",
             names.join(", ")
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_to_its_end_and_no_further_than_it_may_be() {
+        let whole = |text: &str, most: u64| read_text(text.as_bytes(), most).ok();
+        let part = usize::try_from(PART).unwrap();
+        // A character of three bytes stands across the end of a part in two of these.
+        for before in [part - 3, part - 2, part - 1, part, part + 1] {
+            let text = "a".repeat(before) + "€" + &"b".repeat(2 * part);
+            let length = text.len() as u64;
+            assert_eq!(whole(&text, length).as_deref(), Some(text.as_str()), "{before}");
+            assert!(matches!(read_text(text.as_bytes(), length - 1), Err(NoText::Larger)), "{before}");
+        }
+        assert_eq!(whole("", 0).as_deref(), Some(""));
+        for broken in [&b"a\xff"[..], b"a\xe2\x82", b"a\0b"] {
+            assert!(matches!(read_text(broken, 100), Err(NoText::NotUtf8)), "{broken:?}");
+        }
+    }
+
+    /// These never end.
+    #[test]
+    fn what_is_no_text_is_not_read_on() {
+        for endless in [&b"\0"[..], b"a\xffb"] {
+            let mut endless = Endless { bytes: endless, taken: 0 };
+            assert!(matches!(read_text(&mut endless, u64::MAX), Err(NoText::NotUtf8)));
+            assert!(endless.taken <= PART, "{}", endless.taken);
+        }
+    }
+
+    struct Endless {
+        bytes: &'static [u8],
+        taken: u64,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let cycle = self.bytes.iter().cycle();
+            buffer.iter_mut().zip(cycle).for_each(|(to, from)| *to = *from);
+            self.taken += buffer.len() as u64;
+            Ok(buffer.len())
+        }
     }
 }

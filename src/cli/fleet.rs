@@ -11,9 +11,10 @@ use super::{Stop, args, files};
 use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
 use crate::limits;
+use crate::sources::accounts_file;
 use crate::sources::live::accounts::{active_accounts, enabled_regions};
 use crate::sources::live::{self, From, Query, ScpReader, Selection};
-use iam_eval::arn::{Arn, iam_region, is_account_id, partition_of_region};
+use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
 /// A selection over accounts and Regions.
 pub struct Fleet {
@@ -60,9 +61,10 @@ impl Fleet {
     /// Finds out which accounts there are.
     pub async fn open(regions: &[String], reach: &Reach, aws: &args::Aws) -> Result<Fleet, Stop> {
         let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
-            Some(AccountList::File(file)) => Some(account_ids(
-                &files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?,
-            )?),
+            Some(AccountList::File(file)) => {
+                let text = files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| vec![mistake]);
+                Some(text.and_then(|text| accounts_file::ids(&text)).map_err(Stop::Usage)?)
+            }
             Some(AccountList::Organization) | None => None,
         };
         let base = connect(aws, regions.first()).await?;
@@ -196,64 +198,4 @@ pub fn nothing() -> Facts {
 
 fn cannot_list(reason: &Unreadable) -> Stop {
     Stop::Failure(format!("cannot list the accounts of the organization: `{}`: {}", reason.api, reason.message))
-}
-
-/// The account ids in a file: the first word of each line; an empty line and what follows `#` say nothing.
-fn account_ids(file: &crate::sources::documents::Text) -> Result<Vec<String>, Stop> {
-    let text = file.text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-    let lines = text.split(['\n', '\r']);
-    let mut ids: Vec<String> = Vec::new();
-    let mut mistakes = Vec::new();
-    for (index, line) in lines.enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        let mut words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'));
-        let Some(word) = words.next().filter(|word| !word.is_empty()) else { continue };
-        let mut mistake = |what: String| mistakes.push(format!("line {} of `{}`: {what}", index + 1, file.name));
-        match words.find(|word| is_account_id(word)) {
-            Some(second) => {
-                mistake(format!("there is a second account id, `{second}`; give each on a line of its own"))
-            }
-            None if is_account_id(word) => ids.push(word.to_owned()),
-            None => mistake(format!("`{word}` is not an account id of 12 digits")),
-        }
-    }
-    if ids.is_empty() && mistakes.is_empty() {
-        mistakes.push(format!("`{}` names no account; give a file with an account id on each line", file.name));
-    }
-    if !mistakes.is_empty() {
-        return Err(Stop::Usage(mistakes));
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sources::documents::Text;
-
-    fn ids(text: &str) -> Result<Vec<String>, Vec<String>> {
-        account_ids(&Text { name: "accounts.txt".into(), text: text.into() }).map_err(|stop| match stop {
-            Stop::Usage(mistakes) => mistakes,
-            Stop::Failure(_) | Stop::Interrupted => panic!(),
-        })
-    }
-
-    #[test]
-    fn a_file_of_accounts() {
-        for text in [
-            "222222222222\n111111111111\n",
-            "# all\n111111111111 shop  # the shop\n\n 222222222222,web,prod\n111111111111",
-            "\u{feff}\"111111111111\",a\n\"222222222222\",b",
-        ] {
-            assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
-        }
-        assert_eq!(ids("111111111111\r222222222222").unwrap().len(), 2);
-        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account id, `222222222222`"));
-        assert!(ids("").unwrap_err()[0].contains("names no account"));
-        let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
-        assert_eq!(mistakes.len(), 2);
-        assert!(mistakes[0].contains("line 2 of `accounts.txt`") && mistakes[1].contains("`12345`"), "{mistakes:?}");
-    }
 }

@@ -107,9 +107,14 @@ fn read_plan(file: &OsStr) -> Result<Text, String> {
 /// The policies of the organization that were given.
 ///
 /// # Errors
-/// A message for each file that cannot be read.
+/// A message for each file that cannot be read, or holds no level.
 pub fn read_levels(files: &LevelFiles) -> Result<Levels, Vec<String>> {
-    let mut texts = files::read_all(files.iter())?.into_iter();
+    let texts = files::read_all(files.iter())?;
+    let mistakes: Vec<String> = texts.iter().filter_map(documents::no_level).collect();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut texts = texts.into_iter();
     Ok(Levels { scps: texts.by_ref().take(files.scps.len()).collect(), rcps: texts.collect() })
 }
 

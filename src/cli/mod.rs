@@ -51,6 +51,7 @@ use crate::simulation::compare;
 use crate::sources::live::{self, Query, ScpReader, Selection, simulate};
 use crate::target::{Target, TargetKind};
 
+pub use config::mistakes_in as mistakes_in_config;
 use config::{Line, Refusal};
 pub use exit::Exit;
 use fleet::{Fleet, Visit};

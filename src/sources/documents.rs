@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::cli_answer;
 use crate::facts::{Documents, Facts, GivenPolicies, NamedDocument, PolicyLevel, Subject, SubjectKind};
+use crate::limits;
 use iam_eval::arn::partition_of_region;
 
 /// A document as it was read: the name it was given by, and its text.
@@ -54,6 +55,19 @@ impl Levels {
     pub fn given(&self) -> GivenPolicies {
         GivenPolicies { scps: levels(&self.scps), rcps: levels(&self.rcps) }
     }
+}
+
+/// Why a text holds no level: it has more policies than AWS lets anybody attach to a root, unit or account.
+pub fn no_level(text: &Text) -> Option<String> {
+    let document = cli_answer::document(&text.text);
+    let policies = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(document.as_str()).ok()?.len();
+    let most = limits::TARGET_POLICIES;
+    (policies > most).then(|| {
+        let name = &text.name;
+        format!(
+            "cannot use `{name}`: it has {policies} policies, and a level has at most {most}; give each level a file"
+        )
+    })
 }
 
 /// The one subject that stands for the documents together.
@@ -129,6 +143,14 @@ fn named(text: Text) -> NamedDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_array_of_more_policies_than_a_level_has_is_none() {
+        let array = |count: usize| Text { name: "ou".into(), text: format!("[{}]", vec!["{}"; count].join(",")) };
+        assert_eq!(no_level(&array(limits::TARGET_POLICIES)), None);
+        assert!(no_level(&array(limits::TARGET_POLICIES + 1)).unwrap().contains("`ou`: it has 51 policies"));
+        assert_eq!(no_level(&Text { name: "ou".into(), text: "{}".into() }), None);
+    }
 
     #[test]
     fn an_array_is_a_level_with_several_policies() {

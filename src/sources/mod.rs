@@ -1,5 +1,6 @@
 //! Where facts come from. Every source yields the same [`Facts`](crate::facts::Facts).
 
+pub mod accounts_file;
 mod cli_answer;
 pub mod cloudformation;
 pub mod documents;

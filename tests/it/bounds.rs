@@ -338,6 +338,58 @@ fn files_that_are_larger_than_any_are_not_read() {
     assert!(said.contains("cannot read `-`: it is larger than 4 MiB"), "{said}");
 }
 
+/// A device has no end, and its size is not told.
+#[cfg(unix)]
+#[test]
+fn a_device_that_never_ends_is_not_read() {
+    let sandbox = Sandbox::new();
+    sandbox.file("small", policy("Allow", "*"));
+    for device in ["/dev/zero", "/dev/urandom"] {
+        for arguments in [
+            &["check", "--policy", device][..],
+            &["check", "--policy", "small", "--scp", device],
+            &["check", "--snapshot", device],
+            &["check", "--cloudformation", device],
+            &["check", "--all", "--accounts", device, "--assume-role", "A"],
+            &["check", "--policy", "small", "--config", device],
+            &["undo", device, "--yes"],
+        ] {
+            let output = sandbox.run(arguments).expect(2);
+            assert!(output.stderr.contains(&format!("cannot read `{device}`: it is not")), "{arguments:?}: {output:?}");
+            assert!(output.memory < 256 << 20, "{arguments:?}: {}", output.memory);
+        }
+    }
+}
+
+/// Each is far from AWS's, and within the bytes of such a file.
+#[test]
+fn files_with_more_in_them_than_any_are_not_taken() {
+    let sandbox = Sandbox::new();
+    sandbox.file("small", policy("Allow", "*"));
+    let list = |item: &str| format!("[{}]", vec![item; (4 << 20) / (item.len() + 1) - 50].join(","));
+    sandbox.file("empty", format!(r#"{{"Statement": {}}}"#, list("{}")));
+    let actions = format!(r#"{{"Statement": {{"Effect": "Allow", "Resource": "*", "Action": {}}}}}"#, list("\"\""));
+    sandbox.file("actions", actions);
+    for name in ["empty", "actions"] {
+        for arguments in [&["check", "--policy", name][..], &["check", "--policy", "small", "--scp", name]] {
+            let output = sandbox.run(arguments).expect(3);
+            assert!(output.stdout.contains("no policy of AWS is that large"), "{arguments:?}: {output:?}");
+            assert!(output.memory < 768 << 20, "{arguments:?}: {}", output.memory);
+        }
+    }
+    for item in ["{}", "1", r#"{"Statement": []}"#] {
+        sandbox.file("levels", list(item));
+        for flag in ["--scp", "--rcp"] {
+            let output = sandbox.run(&["check", "--policy", "small", flag, "levels"]).expect(2);
+            assert!(output.stderr.contains("a level has at most 50"), "{output:?}");
+            assert!(output.memory < 512 << 20, "{item}: {}", output.memory);
+        }
+    }
+    sandbox.file("accounts", "a\n".repeat(8 << 20));
+    let output = sandbox.run(&["check", "--all", "--accounts", "accounts", "--assume-role", "A"]).expect(2);
+    assert!(output.stderr.lines().count() < 30 && output.memory < 512 << 20, "{}", output.memory);
+}
+
 #[test]
 fn files_that_are_nested_deep_are_not_read() {
     let sandbox = Sandbox::new();

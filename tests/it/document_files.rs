@@ -29,12 +29,6 @@ fn documents_are_read_as_leniently_as_iam_runs_them() {
         ("with white space around", format!("\r\n\t {SSM_CORE}\r\n")),
         ("a single statement", json!({"Statement": {"Effect": "Allow", "Action": CORE, "Resource": "*"}}).to_string()),
         (
-            "duplicate keys: the last effect wins, the lists are merged",
-            format!(
-                r#"{{"Statement": [{{"Effect": "Deny", "Effect": "Allow", "Action": "ssm:*", "Action": {actions}, "Resource": "arn:aws:s3:::x", "Resource": "*"}}]}}"#
-            ),
-        ),
-        (
             "an old version, in which variables are text",
             json!({"Version": "2008-10-17", "Id": "x", "Statement": [{"Sid": "", "Effect": "Allow", "Action": ["ssm:*", "ssmmessages:*"],
                 "Resource": ["arn:aws:s3:::${aws:username}", "*"], "Condition": {}}]})
@@ -43,9 +37,23 @@ fn documents_are_read_as_leniently_as_iam_runs_them() {
     ] {
         assert_eq!(verdict(content), Verdict::Ready, "{what}");
     }
-    let denied = r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
-        {"Effect": "Allow", "Effect": "Deny", "Action": "s3:*", "Action": "ssm:*", "Resource": "*"}]}"#;
-    assert_eq!(verdict(denied), Verdict::NotReady);
+}
+
+/// What is in force with them is documented, and what is to be stored with them IAM refuses.
+#[test]
+fn documents_with_duplicate_keys_leave_the_verdict_open() {
+    for twice in [
+        r#""Effect": "Deny""#,
+        r#""Effect": "Allow""#,
+        r#""Action": "s3:*""#,
+        r#""Resource": "*""#,
+        r#""Sid": "A", "Sid": "B""#,
+    ] {
+        let actions = json!(CORE);
+        let text = format!(r#"{{"Statement": {{{twice}, "Effect": "Allow", "Action": {actions}, "Resource": "*"}}}}"#);
+        let outcome = judge(&[("policy.json", text)], &POLICY);
+        assert!(outcome.verdict == Verdict::Unknown && outcome.codes().contains(&Code::InvalidPolicy), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -268,10 +276,10 @@ fn documents_are_taken_out_of_answers_of_the_aws_cli() {
         let outcome = judge(&files(trust, content), &arguments);
         assert_eq!((outcome.verdict, outcome.codes()), (Verdict::Ready, vec![]));
     }
-    // A key that stands twice stays twice: the last effect wins.
+    // A key that stands twice stays twice.
     let twice = r#"{"PolicyVersion": {"Document": {"Statement": [{"Effect": "Allow", "Effect": "Deny", "Action": "*", "Resource": "*"}]}}}"#;
     let outcome = judge(&[("policy.json", twice.to_string())], &POLICY);
-    assert!(outcome.verdict == Verdict::NotReady && outcome.codes().contains(&Code::ExplicitDeny), "{outcome:?}");
+    assert!(outcome.verdict == Verdict::Unknown && outcome.codes().contains(&Code::InvalidPolicy), "{outcome:?}");
     // The answer's own ARNs say nothing of the partition that the document is for.
     let china = json!({"Role": {"Arn": "arn:aws:iam::111122223333:role/web", "AssumeRolePolicyDocument": encoded(&EC2_TRUST.replace(".com", ".com.cn"))}});
     let files = [("policy.json", SSM_CORE.to_string()), ("trust.json", china.to_string())];

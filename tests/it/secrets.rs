@@ -8,7 +8,7 @@ use crate::support::answer::Answer;
 use crate::support::command::{Output, Sandbox};
 use crate::support::model::Role;
 use crate::support::stub::Stub;
-use crate::support::world::{INSTANCE, World};
+use crate::support::world::{ACCOUNT, INSTANCE, World};
 
 /// What must never come out: a session token in use, a part of it, and what only the messages below hold.
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEAAaCXVzLWVhc3QtMSJHMEUCIQDtokenInUse/abc+defghijklmnopqrstuvwxyz0123456789==";
@@ -143,6 +143,60 @@ fn what_a_credential_process_says_is_shown_without_its_secrets() {
         let output = sandbox.run(&["check", "-v", INSTANCE]).expect(3);
         assert!(output.stderr.contains("could not be loaded") && output.stdout.is_empty(), "{output:?}");
         shows_none(&output);
+    }
+}
+
+/// A profile, and one that assumes a role with its credentials.
+#[cfg(unix)]
+#[test]
+fn a_credential_process_that_never_stops_is_not_read_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let script = sandbox.file("credentials.sh", "#!/bin/sh\nexec cat /dev/zero\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let role = "role_arn = arn:aws:iam::111122223333:role/admin";
+    let config = format!(
+        "[profile a]\ncredential_process = {}\n[profile b]\n{role}\nsource_profile = a\n\
+         [profile c]\n{role}\nsource_profile = c\ncredential_process = {0}\n\
+         [profile d]\n{role}\nsource_profile = b\nmfa_serial = arn:aws:iam::111122223333:mfa/me\n",
+        script.display()
+    );
+    sandbox.file(".aws/config", config);
+    for profile in ["a", "b", "c", "d"] {
+        let output = sandbox.run(&["check", INSTANCE, "--profile", profile]).expect(3);
+        assert!(output.stderr.contains("the credential process prints more than 4 MiB"), "{output:?}");
+        assert!(output.memory < 256 << 20, "{}", output.memory);
+    }
+}
+
+/// What a process prints is used, also to assume roles, and shown nowhere.
+#[cfg(unix)]
+#[test]
+fn a_credential_process_gives_credentials() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let role = |name: &str, source: &str| {
+        format!("[profile {name}]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/{name}\nsource_profile = {source}\n")
+    };
+    for (profile, roles) in [("own", &[][..]), ("first", &["first"]), ("second", &["first", "second"])] {
+        let stub = Stub::accounts([World::ready()]);
+        let sandbox = Sandbox::at(&stub).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+        let printed = serde_json::json!({
+            "Version": 1, "AccessKeyId": ACCOUNT, "SecretAccessKey": SECRET_KEY, "SessionToken": TOKEN,
+        });
+        let script = sandbox.file("credentials.sh", format!("#!/bin/sh\necho '{printed}'\n"));
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let own = format!("[profile own]\ncredential_process = {}\n", script.display());
+        sandbox.file(".aws/config", own + &role("first", "own") + &role("second", "first"));
+        let output = sandbox.run(&["check", INSTANCE, "--profile", profile, "--debug"]).expect(0);
+        shows_none(&output);
+        let assumed: Vec<String> =
+            stub.calls_of("AssumeRole").iter().map(|call| call.parameter("RoleArn").into()).collect();
+        let expected: Vec<String> = roles.iter().map(|role| format!("arn:aws:iam::{ACCOUNT}:role/{role}")).collect();
+        assert_eq!(assumed, expected, "{profile}");
+        let first = &stub.calls()[0];
+        assert_eq!(first.session_token.as_deref(), Some(TOKEN), "{profile}: {first:?}");
+        let last = stub.calls_of("GetRole").remove(0);
+        assert_eq!(last.session_token.as_deref() == Some(TOKEN), roles.is_empty(), "{profile}: {last:?}");
     }
 }
 

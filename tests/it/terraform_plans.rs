@@ -1038,3 +1038,23 @@ fn the_specifications_of_a_spot_fleet_are_targets() {
     let of_template = json!([{ "launch_template_specification": [{ "name": "web", "version": "$Latest" }] }]);
     assert_eq!(verdicts(fleet(json!([]), of_template), vec![template]), [Verdict::Ready]);
 }
+
+/// What is in force with them is documented; what is new with them IAM refuses to store.
+#[test]
+fn a_policy_with_duplicate_keys_is_not_deployed() {
+    let (effect, actions) = (r#""Effect": "Allow""#, format!(r#""Action": {}"#, json!(CORE)));
+    for twice in [
+        r#""Effect": "Deny""#,
+        r#""Effect": "Allow""#,
+        r#""Action": "s3:*""#,
+        r#""Resource": "*""#,
+        r#""Sid": "A", "Sid": "B""#,
+    ] {
+        let text =
+            format!(r#"{{"Version": "2012-10-17", "Statement": {{{twice}, {effect}, {actions}, "Resource": "*"}}}}"#);
+        let policy = made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": text }));
+        let outcome = only(&chain(vec![policy]));
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{twice}");
+        assert!(outcome.codes().contains(&Code::InvalidPolicy), "{twice}: {:?}", outcome.findings);
+    }
+}

@@ -93,6 +93,14 @@ pub enum ActionElement {
     Missing,
 }
 
+/// The statements of a document. AWS's largest policy, that of a key, has 32 KiB
+/// ([quotas](https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html)): some 700 of the shortest ones. In memory each
+/// takes a kilobyte and more, however short it is.
+const MOST_STATEMENTS: usize = 20_000;
+
+/// The values of a document, of which that policy has up to 16,000.
+const MOST_VALUES: usize = 250_000;
+
 /// Why a text is no policy at all. It does not name the policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAPolicy {
@@ -108,6 +116,11 @@ pub enum NotAPolicy {
     /// It is an object without statements.
     #[error("it has no `Statement`")]
     NoStatement,
+    /// It has more in it than any policy of AWS.
+    #[error(
+        "it has more than {MOST_STATEMENTS} statements or {MOST_VALUES} values, and no policy of AWS is that large"
+    )]
+    TooLarge,
     /// One of its statements is of this kind.
     #[error("a statement is {0}, not an object")]
     NotAStatement(&'static str),
@@ -131,14 +144,19 @@ impl Document {
             return Err(NotAPolicy::Empty);
         }
         let json = Json::parse(text)?;
-        let Json::Object(members) = json else {
+        let Json::Object(members) = &json else {
             return Err(NotAPolicy::NotAnObject(json.kind()));
         };
+        let statements = members.iter().filter(|(name, _)| name == "Statement");
+        let statements: usize = statements.map(|(_, value)| value.one_or_many().len()).sum();
+        if statements > MOST_STATEMENTS || json.values() > MOST_VALUES {
+            return Err(NotAPolicy::TooLarge);
+        }
         let mut problems = Vec::new();
         let mut refusals = Vec::new();
         let mut versions = Vec::new();
         let mut statements = Vec::new();
-        for (name, value) in &members {
+        for (name, value) in members {
             match name.as_str() {
                 "Version" => versions.push(value),
                 "Id" if matches!(value, Json::String(_)) => {}
@@ -180,6 +198,9 @@ impl Document {
         }
         if statements.is_empty() {
             refusals.push("it has no statement".to_owned());
+        }
+        if members.iter().filter(|(name, _)| name == "Id").count() > 1 {
+            refusals.push("`Id` stands twice".to_owned());
         }
         let twice = repeated(statements.iter().filter_map(|statement| statement.sid.as_deref()));
         refusals.extend(twice.iter().map(|sid| format!("two statements have the Sid `{sid}`")));
@@ -226,6 +247,11 @@ impl Statement {
         let single = ["NotAction", "NotResource", "Condition", "Principal", "NotPrincipal"];
         let twice = single.into_iter().filter(|name| repeated.contains(name));
         problems.extend(twice.map(|name| format!("`{name}` stands twice")));
+        // What these mean in policies that are older than the refusal is documented:
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_policies.html
+        let merged = ["Sid", "Effect", "Action", "Resource"];
+        let twice = merged.into_iter().filter(|name| repeated.contains(name));
+        refusals.extend(twice.map(|name| format!("`{name}` stands twice")));
         let mut open = Vec::new();
         for (name, value) in members {
             match (name.as_str(), kind) {

@@ -55,6 +55,15 @@ impl Json {
         }
     }
 
+    /// How many values it is made of.
+    pub(super) fn values(&self) -> usize {
+        match self {
+            Json::Array(elements) => elements.iter().map(Json::values).sum::<usize>() + 1,
+            Json::Object(members) => members.iter().map(|(_, value)| value.values()).sum::<usize>() + 1,
+            _ => 1,
+        }
+    }
+
     /// The elements of an array, or the value itself as the only one: IAM takes both everywhere.
     pub fn one_or_many(&self) -> &[Json] {
         match self {

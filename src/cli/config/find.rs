@@ -13,7 +13,7 @@ use crate::limits;
 use crate::render::settings::FileKind;
 
 /// The name of a project's file.
-const PROJECT: &str = ".ssm-profile.toml";
+pub const PROJECT: &str = ".ssm-profile.toml";
 
 /// A configuration file.
 #[derive(Debug)]
@@ -104,7 +104,16 @@ fn read(kind: FileKind, path: PathBuf) -> Result<ConfigFile, String> {
     }
     #[cfg(not(unix))]
     drop(opened);
-    let entries = toml::read(&text.text)
+    of_text(kind, path, &text.text)
+}
+
+/// The file that holds a text.
+///
+/// # Errors
+/// If it is not TOML.
+pub fn of_text(kind: FileKind, path: PathBuf, text: &str) -> Result<ConfigFile, String> {
+    let name = path.to_string_lossy().into_owned();
+    let entries = toml::read(text)
         .map_err(|error| format!("`{name}`, line {}: this is not TOML: {}", error.line, error.message))?;
     Ok(ConfigFile { kind, name, path, entries })
 }

@@ -10,12 +10,14 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::args;
-use crate::render::settings::{Source, SourceKind};
+use crate::render::settings::{FileKind, Source, SourceKind};
 use find::ConfigFile;
 use keys::{Flag, Keys, Takes};
 use value::Value;
@@ -166,6 +168,19 @@ impl Settings {
         let near = |name: &String| mistakes::nearest(name, known.iter().map(String::as_str));
         let near = unread.filter_map(|name| Some((name, near(name)?)));
         near.map(|(name, near)| format!("nothing reads `{PREFIX}{name}`; did you mean `{PREFIX}{near}`?")).collect()
+    }
+}
+
+/// What is wrong with the text of a file that lies in the working directory, each mistake with its line.
+pub fn mistakes_in(text: &str, running: &str) -> Vec<String> {
+    static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
+        let mut tool = args::Cli::command();
+        tool.build();
+        keys::of(&tool)
+    });
+    match find::of_text(FileKind::Project, PathBuf::from(find::PROJECT), text) {
+        Ok(file) => mistakes::of(&file, &KEYS, running),
+        Err(mistake) => vec![mistake],
     }
 }
 

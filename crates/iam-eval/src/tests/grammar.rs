@@ -94,6 +94,25 @@ fn of_duplicate_keys_the_last_effect_wins_and_lists_are_merged() {
     ]);
 }
 
+/// They are clear where they are in force, and none may be stored anew.
+#[test]
+fn duplicate_keys_are_refused() {
+    for (statement, name) in [
+        (r#""Effect": "Deny", ALLOW"#, "Effect"),
+        (r#""Effect": "Allow", ALLOW"#, "Effect"),
+        (r#"ALLOW, "Action": "s3:*""#, "Action"),
+        (r#"ALLOW, "Resource": "*""#, "Resource"),
+        (r#""Sid": "a", "Sid": "a", ALLOW"#, "Sid"),
+    ] {
+        let text = expand(&format!(r#"{{"Statement": {{{statement}}}}}"#));
+        let document = Document::parse(&text, DocumentKind::Identity).unwrap();
+        assert!(document.is_refused(), "{statement}");
+        assert!(document.all_problems()[0].ends_with(&format!("`{name}` stands twice")), "{statement}");
+    }
+    let text = expand(r#"{"Id": "a", "Id": "a", "Statement": {ALLOW}}"#);
+    assert!(Document::parse(&text, DocumentKind::Identity).unwrap().is_refused());
+}
+
 #[test]
 fn duplicates_of_other_keys_may_mean_either() {
     table(&[

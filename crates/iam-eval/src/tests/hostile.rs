@@ -42,6 +42,30 @@ fn a_document_of_a_megabyte_and_thousands_of_statements() {
     }
 }
 
+/// Each would take a kilobyte of memory for three bytes.
+#[test]
+fn more_statements_or_values_than_any_policy_has_are_none() {
+    let list = |item: &str, count: usize| vec![item; count].join(",");
+    let statements = |count| format!(r#"{{"Statement": [{}]}}"#, list("{}", count));
+    let actions = |count| {
+        format!(r#"{{"Statement": {{"Effect": "Allow", "Resource": "*", "Action": [{}]}}}}"#, list("\"\"", count))
+    };
+    let halves = format!(r#"{{"Statement": [{0}], "Statement": [{0}]}}"#, list("{}", 10_001));
+    for (text, is_read) in [
+        (statements(20_000), true),
+        (statements(20_001), false),
+        (halves, false),
+        // Beside them there are the document, the statement, its effect, its resource and the list.
+        (actions(249_995), true),
+        (actions(249_996), false),
+    ] {
+        for kind in [DocumentKind::Identity, DocumentKind::Scp] {
+            let read = Document::parse(&text, kind);
+            assert_eq!(!matches!(read, Err(NotAPolicy::TooLarge)), is_read, "{} characters", text.len());
+        }
+    }
+}
+
 #[test]
 fn tens_of_thousands_of_elements_keys_and_values_in_one_statement() {
     let many = |item: &dyn Fn(usize) -> String| (0..20_000).map(item).collect::<Vec<_>>().join(",");

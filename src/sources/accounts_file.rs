@@ -1,0 +1,82 @@
+//! The file of accounts that `--accounts` names.
+
+use super::documents::Text;
+use iam_eval::arn::is_account_id;
+
+/// So many mistakes are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// The account ids in a file, in order: the first word of each line; an empty line and what follows `#` say nothing.
+///
+/// # Errors
+/// A message for each of the first mistakes, and one for all others.
+pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
+    let lines = file.text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let mut ids: Vec<String> = Vec::new();
+    let (mut mistakes, mut more) = (Vec::new(), 0_usize);
+    for (index, line) in lines.split(['\n', '\r']).enumerate() {
+        match id(line) {
+            Ok(id) => ids.extend(id.map(str::to_owned)),
+            Err(_) if mistakes.len() == MOST_TOLD => more += 1,
+            Err(what) => mistakes.push(format!("line {} of `{}`: {what}", index + 1, file.name)),
+        }
+    }
+    if more > 0 {
+        mistakes.push(format!("{more} more of the lines of `{}` are wrong", file.name));
+    }
+    if ids.is_empty() && mistakes.is_empty() {
+        mistakes.push(format!("`{}` names no account; give a file with an account id on each line", file.name));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// The account id on a line, if it says one.
+fn id(line: &str) -> Result<Option<&str>, String> {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let mut words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'));
+    let Some(word) = words.next().filter(|word| !word.is_empty()) else { return Ok(None) };
+    match words.find(|word| is_account_id(word)) {
+        Some(second) => Err(format!("there is a second account id, `{second}`; give each on a line of its own")),
+        None if is_account_id(word) => Ok(Some(word)),
+        None => Err(format!("`{word}` is not an account id of 12 digits")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_TOLD, Text};
+
+    fn ids(text: &str) -> Result<Vec<String>, Vec<String>> {
+        super::ids(&Text { name: "accounts.txt".into(), text: text.into() })
+    }
+
+    #[test]
+    fn a_file_of_accounts() {
+        for text in [
+            "222222222222\n111111111111\n",
+            "# all\n111111111111 shop  # the shop\n\n 222222222222,web,prod\n111111111111",
+            "\u{feff}\"111111111111\",a\n\"222222222222\",b",
+        ] {
+            assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
+        }
+        assert_eq!(ids("111111111111\r222222222222").unwrap().len(), 2);
+        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account id, `222222222222`"));
+        assert!(ids("").unwrap_err()[0].contains("names no account"));
+        let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
+        assert_eq!(mistakes.len(), 2);
+        assert!(mistakes[0].contains("line 2 of `accounts.txt`") && mistakes[1].contains("`12345`"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn of_many_mistakes_the_first_are_told() {
+        assert_eq!(ids(&"a\n".repeat(MOST_TOLD)).unwrap_err().len(), MOST_TOLD);
+        let mistakes = ids(&"a\n".repeat(MOST_TOLD + 7)).unwrap_err();
+        assert_eq!(mistakes.len(), MOST_TOLD + 1);
+        assert_eq!(mistakes[MOST_TOLD], "7 more of the lines of `accounts.txt` are wrong");
+    }
+}
