@@ -1,6 +1,6 @@
 //! What packages and releases are made from agrees with itself. Packages are built and installed by packaging/test.sh.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,6 +75,24 @@ fn every_direct_dependency_is_explained() {
             assert_eq!(test_rows, tests, "{name}: CONTRIBUTING.md and {}", path.display());
         }
     }
+}
+
+/// `cargo deny` holds the list against the versions too; it needs the network.
+#[test]
+fn every_second_version_of_a_crate_has_its_reason() {
+    let lock = read("Cargo.lock");
+    let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) {
+        *versions.entry(name).or_default() += 1;
+    }
+    let several = versions.iter().filter(|(_, count)| **count > 1).map(|(name, count)| (*name, count - 1));
+    let deny = read("deny.toml");
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in deny.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")) {
+        assert!(row.split_once("reason = \"").is_some_and(|(_, reason)| !reason.starts_with('"')), "{row}");
+        *reasons.entry(row.split('@').next().unwrap()).or_default() += 1;
+    }
+    assert_eq!(reasons, several.collect());
 }
 
 /// The targets that are released.
