@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the release binary that was built for TARGET into an archive in target/packaging/dist, with its manual pages, completions
-# and license, and its bill of materials beside it. The binary must run on this machine: it prints its own pages.
+# Puts the release binary that was built for TARGET into an archive in target/packaging/dist, with its manual pages, completions,
+# license and bill of materials, which is also beside it. The binary must run on this machine: it prints its own pages.
 #
 #     packaging/archive.sh TARGET
 #
@@ -25,9 +25,12 @@ mkdir -p "$stage" "$dist"
 cp -R "$binary" LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs examples target/packaging/man \
   target/packaging/completions "$stage"
 
+# The time in it, and in the archive, is that of the commit: from the same commit come the same files.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 # cargo-cyclonedx writes beside Cargo.toml.
 cargo cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --target "$target"
-mv ssm-profile_bin.cdx.json "$dist/$name.cdx.json"
+mv ssm-profile_bin.cdx.json "$stage/ssm-profile.cdx.json"
+cp "$stage/ssm-profile.cdx.json" "$dist/$name.cdx.json"
 
 cd target/packaging/stage
 case $target in
@@ -36,12 +39,15 @@ case $target in
     7z a -bso0 -tzip "$dist/$name.zip" "$name"
     ;;
   *)
-    # The same archive from the same files, where tar can say so.
+    # Where tar can say so, whose files they are and what they may do does not depend on who packs them.
     reproducible=()
-    if tar --version | grep -q GNU; then
-      reproducible=(--sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)")
-    fi
-    tar ${reproducible[@]+"${reproducible[@]}"} -cf - "$name" | gzip -9n > "$dist/$name.tar.gz"
+    case $(tar --version) in
+      *GNU*)
+        reproducible=(--sort=name --owner=0 --group=0 --numeric-owner "--mode=u+rw,go+r-w,a+X" --mtime="@$SOURCE_DATE_EPOCH")
+        ;;
+    esac
+    # The tar of macOS otherwise adds a file for the extended attributes of each.
+    COPYFILE_DISABLE=1 tar ${reproducible[@]+"${reproducible[@]}"} -cf - "$name" | gzip -9n > "$dist/$name.tar.gz"
     ;;
 esac
 ls "$dist/$name".*

@@ -16,6 +16,11 @@ mistake() {
 # cargo-binstall downloads from there.
 grep -qxF "repository = \"$repository\"" Cargo.toml ||
   mistake "Cargo.toml does not say \`repository = \"$repository\"\`; add it below \`description\`"
+maintainer=$(sed -n '/^\[package.metadata.deb\]$/,/^\[/s/^maintainer = "\(.*\)"$/\1/p' Cargo.toml)
+case $maintainer in
+  *" <"*@*">") ;;
+  *) mistake "\`maintainer\` of \`package.metadata.deb\` in Cargo.toml is \`$maintainer\`, without an address; write \`NAME <ADDRESS>\`" ;;
+esac
 grep -qxE "## ${version//./\\.} - [0-9]{4}-[0-9]{2}-[0-9]{2}" CHANGELOG.md ||
   mistake "CHANGELOG.md has no heading \`## $version - YEAR-MONTH-DAY\`"
 exit "$wrong"

@@ -13,6 +13,7 @@ completions=target/packaging/completions
 rm -rf "$man" "$completions"
 mkdir -p "$man" "$completions"
 commands=$(print --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p')
+test -n "$commands"
 print man > "$man/ssm-profile.1"
 for command in $commands; do
   # clap's own; it has no page.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What a new user does first, from a bare shell without AWS credentials: the commands of the README that install the tool, and the
-# examples above them, each with the exit code that the README gives. Ends with 0 if all of it went as shown.
+# What a new user does first, from a bare shell without AWS credentials: the commands of the README that install the tool, the
+# examples above them, each with the exit code that the README gives, and those of its section on use that need no account. Ends with 0
+# if all of it went as shown.
 #
 #     packaging/first-run.sh            installs as the README says, into a temporary directory
 #     packaging/first-run.sh BINARY     takes a binary that is already installed
@@ -34,6 +35,12 @@ sed -n '/^## Install/q
   s/^<!-- exit: \([0-9]*\) -->$/\1/p
   s/^\$ //p' README.md > "$examples"
 test -s "$examples"
+sed -n '/^## Use/,/^## Documentation/{
+  s/^ssm-profile explain /0\
+&/p
+  s/^ssm-profile policy /0\
+&/p
+}' README.md >> "$examples"
 while read -r code && read -r command; do
   echo "\$ $command"
   ended=0

@@ -11,6 +11,8 @@ target=$1
 dist=target/packaging/dist
 mkdir -p "$dist"
 packaging/documents.sh "target/$target/release/ssm-profile"
+# Both tools give files this time: from the same commit come the same packages.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 # The release profile strips the binary.
 cargo deb --quiet --no-build --no-strip --target "$target" --output "$dist/"
 # The rpm of Amazon Linux 2 knows no zstd, which is the default.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the binary among the files of the container image, and nothing else, as the image's user, and shows that TLS works: the
 # certificates of the image count, `AWS_CA_BUNDLE` counts, and a certificate that neither vouches for is refused. Needs root, which
-# it gives up, python3 and openssl; the TLS server is on loopback.
+# it gives up, and python3; the TLS server is on loopback.
 #
 #     packaging/test-container.sh ARCHITECTURE
 set -euo pipefail
@@ -49,13 +49,13 @@ class Refuse(http.server.BaseHTTPRequestHandler):
         pass
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(certificate + ".pem", certificate + ".key")
 class Quiet(http.server.ThreadingHTTPServer):
     def handle_error(self, *arguments):
         """A client that refuses the certificate is no error here."""
 
 
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate + ".pem", certificate + ".key")
 server = Quiet(("127.0.0.1", 0), Refuse)
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 with open(port_file + ".new", "w") as file:
@@ -65,7 +65,10 @@ server.serve_forever()
 PYTHON
 server=$!
 trap 'kill "$server"' EXIT
-until [ -e "$port_file" ]; do sleep 0.1; done
+until [ -e "$port_file" ]; do
+  kill -0 "$server"
+  sleep 0.1
+done
 url=https://localhost:$(cat "$port_file")
 
 # How many requests a check makes of the server.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs a Debian package in a clean Debian, runs what a new user does first, removes the package, and looks for anything left.
-# Needs root, and debootstrap for the clean Debian, which is made once.
+# Installs a Debian package in a clean Debian, runs what a new user does first, removes the package, and looks for anything left. All
+# of that takes less than a minute, or it fails. Needs root, and debootstrap for the clean Debian, which is made once.
 #
 #     packaging/test-deb.sh PACKAGE.deb
 set -euo pipefail
@@ -28,10 +28,13 @@ cp packaging/first-run.sh "$root/srv/packaging/"
 ln -s /usr/share/doc/ssm-profile/examples "$root/srv/examples"
 files > target/packaging/before
 
+SECONDS=0
 inside dpkg --install /srv/package.deb
 inside dpkg --verify ssm-profile
-for command in "" $(inside ssm-profile --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/-\1/p' | grep -v -- -help); do
-  inside sh -c "zcat /usr/share/man/man1/ssm-profile$command.1.gz" | grep -q '^\.TH ssm-profile'
+commands=$(inside ssm-profile --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/-\1/p' | grep -vx -- -help)
+for command in "" $commands; do
+  page=$(inside zcat "/usr/share/man/man1/ssm-profile$command.1.gz")
+  grep -qi "^\.TH ssm-profile$command 1 " <<< "$page"
 done
 inside bash -n /usr/share/bash-completion/completions/ssm-profile
 grep -q '^#compdef ssm-profile' "$root/usr/share/zsh/vendor-completions/_ssm-profile"
@@ -41,4 +44,6 @@ inside sh /srv/packaging/first-run.sh /usr/bin/ssm-profile
 
 inside dpkg --purge ssm-profile
 files | diff target/packaging/before -
-echo "$package: installed, run and removed without a trace"
+took=$SECONDS
+echo "$package: installed, run and removed without a trace in $took s"
+test "$took" -lt 60

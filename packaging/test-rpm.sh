@@ -21,7 +21,9 @@ listed=$(rpm --query --package --list "$package")
 in_root --initdb
 files > target/packaging/before
 in_root --install --ignorearch "$package"
-for command in "" $("$root/usr/bin/ssm-profile" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/-\1/p' | grep -v -- -help); do
+help=$(chroot "$root" /usr/bin/ssm-profile --help)
+commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/-\1/p' <<< "$help" | grep -vx -- -help)
+for command in "" $commands; do
   grep -qx "/usr/share/man/man1/ssm-profile$command.1" <<< "$listed"
 done
 for file in bash-completion/completions/ssm-profile zsh/site-functions/_ssm-profile fish/vendor_completions.d/ssm-profile.fish \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints the version in Cargo.toml.
+# Prints the version in Cargo.toml, also where no Rust toolchain is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-id=$(cargo pkgid --package ssm-profile)
-echo "${id##*[@#]}"
+version=$(sed -n '/^\[package\]$/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+test -n "$version"
+echo "$version"

@@ -11,7 +11,7 @@
 //! | room | may import | what it is |
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
-//! | [`render`] | report, baseline, fix, facts, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
+//! | [`render`] | report, baseline, fix, facts, target, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
 //! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, command_line, aws, limits | the only room that writes to an account, and the backup file |
 //! | [`aws`] | facts, redact, limits | SDK configuration, error classes |

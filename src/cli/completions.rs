@@ -67,6 +67,23 @@ const REGIONS: [&str; 39] = [
     "us-west-2",
 ];
 
+/// Where the script for Bash asks the binary.
+const ASK: &str = "    COMPREPLY=( $( \\\n";
+
+/// Bash makes `--flag=value` three words, and replaces the last one only. Without the equals sign they are `--flag value`, of which the
+/// candidates are the same.
+const JOIN: &str = r#"    local word before="" joined=()
+    for word in "${words[@]}"; do
+        if [[ $word == = && $before == --* ]]; then
+            _CLAP_COMPLETE_INDEX=$((_CLAP_COMPLETE_INDEX - 1))
+        else
+            joined+=("$word")
+        fi
+        before=$word
+    done
+    words=("${joined[@]}")
+"#;
+
 /// Prints the script for a shell.
 pub fn completions(shell: clap_complete::Shell) -> Result<Exit, Stop> {
     let mut script = Vec::new();
@@ -74,7 +91,7 @@ pub fn completions(shell: clap_complete::Shell) -> Result<Exit, Stop> {
     let written =
         shells.completer(&shell.to_string()).map(|it| it.write_registration(VARIABLE, NAME, NAME, NAME, &mut script));
     match written {
-        Some(Ok(())) => output::print(&String::from_utf8_lossy(&script))?,
+        Some(Ok(())) => output::print(&String::from_utf8_lossy(&script).replacen(ASK, &[JOIN, ASK].concat(), 1))?,
         Some(Err(error)) => return Err(Stop::Failure(format!("cannot write the completions: {error}"))),
         None => return Err(Stop::Usage(vec![format!("there are no completions for `{shell}`")])),
     }

@@ -7,7 +7,8 @@ use crate::report::Code;
 
 /// Runs `explain`.
 pub fn explain(code: Code) -> Result<Exit, Stop> {
-    let width = output::layout(Detail::Normal).width;
+    // It is read, also through a pipe, where a paragraph in one line is not.
+    let width = output::layout(Detail::Normal).width.unwrap_or(80);
     output::print_styled(&explanations::for_terminal(explanations::page(code), width))?;
     Ok(Exit::Ready)
 }

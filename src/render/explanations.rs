@@ -63,8 +63,9 @@ fn address_in(repository: &str, code: Code) -> String {
     format!("{repository}/blob/v{}/docs/findings/{}.md", env!("CARGO_PKG_VERSION"), word(&code))
 }
 
-/// A page for a terminal of this many columns, with ANSI styles; not folded where there is no width.
-pub fn for_terminal(markdown: &str, width: Option<usize>) -> String {
+/// A page for a terminal of this many columns, with ANSI styles.
+pub fn for_terminal(markdown: &str, width: usize) -> String {
+    let width = Some(width);
     let mut text = String::with_capacity(markdown.len());
     for block in markdown.split("\n\n") {
         if !text.is_empty() {
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn a_page_fits_its_terminal_and_its_commands_stay_as_they_are() {
         let markdown = "# x\n\nOne two\nthree.\n\n```sh\naws a b \\\n  --c\n```\n\n- First of\n  the items.\n- <https://a.example/b>\n";
-        let text = for_terminal(markdown, Some(40));
+        let text = for_terminal(markdown, 40);
         let plain = anstream::adapter::strip_str(&text).to_string();
         assert_eq!(
             plain,

@@ -5,6 +5,8 @@
 //!
 //! Source: [Compliance Finding](https://schema.ocsf.io/1.6.0/classes/compliance_finding).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,7 +26,9 @@ const CLASS: u32 = 2003;
 ///
 /// Fails if an event cannot be written, which memory alone decides.
 pub fn render(report: &Report, at: Timestamp) -> serde_json::Result<String> {
-    let records = report.results.iter().flat_map(posture::records);
+    let mut seen = BTreeSet::new();
+    // One target may be named twice.
+    let records = report.results.iter().flat_map(posture::records).filter(|record| seen.insert(record.uid()));
     json::lines(records.map(|record| event(&record, at)))
 }
 
@@ -328,6 +332,16 @@ mod tests {
             .collect();
         let expected = [[1, 4, 200_303], [2, 1, 200_301], [3, 1, 200_301], [0, 5, 200_303]];
         assert_eq!(told, expected.map(|row| row.map(Value::from)));
+    }
+
+    #[test]
+    fn a_target_that_is_named_twice_has_its_events_once() {
+        let finding = || Finding::sample(Code::ExplicitDeny, Severity::Error, "a statement denies it", "");
+        let twice = ["role/web", "arn:aws:iam::111122223333:role/apps/web"]
+            .map(|target| outcome(target, Verdict::NotReady, vec![finding()]));
+        let codes: Vec<Value> =
+            events(twice.into()).iter().map(|event| event["metadata"]["event_code"].clone()).collect();
+        assert_eq!(codes, ["session-manager", "explicit-deny"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::explanations;
 use super::sanitize::{terminal, word};
 use super::words::{self, Place, Words, posture};
 use crate::report::{Code, Finding, Known, Outcome, Severity, Verdict};
+use crate::target::{Target, TargetKind};
 
 /// The rule that the verdict answers.
 const VERDICT: &str = "session-manager";
@@ -175,10 +176,18 @@ fn name(outcome: &Outcome) -> String {
     }
 }
 
-/// What the target is, by the id of the instance where there is one.
+/// What the target is, in one form: the id of the instance, `profile/NAME` or `role/NAME` also where an ARN was typed. What a plan or
+/// template will make has only its address.
 fn resource(outcome: &Outcome) -> String {
-    let instance = outcome.instance.as_ref().and_then(|instance| instance.id.as_deref());
-    terminal(instance.unwrap_or(&outcome.target)).into_owned()
+    let instance = outcome.instance.as_ref().and_then(|instance| instance.id.clone());
+    let typed = || match Target::parse(&outcome.target).ok()?.kind {
+        TargetKind::Instance(id) => Some(id),
+        TargetKind::Profile(name) => Some(format!("profile/{name}")),
+        TargetKind::Role(name) => Some(format!("role/{name}")),
+        TargetKind::Named(_) => None,
+    };
+    let known = instance.or_else(|| if outcome.source.is_none() { typed() } else { None });
+    terminal(known.as_deref().unwrap_or(&outcome.target)).into_owned()
 }
 
 /// The partition of the target's Region.
@@ -288,5 +297,21 @@ mod tests {
         });
         assert_eq!(uids[0], format!("ssm-profile/111122223333/us-east-1/{id}/session-manager"));
         assert!(uids.iter().all(|uid| *uid == uids[0]), "{uids:?}");
+    }
+
+    #[test]
+    fn a_profile_a_role_and_an_instance_that_was_not_found_have_one_id_each() {
+        let arn = "arn:aws:iam::111122223333";
+        for (short, arn) in [
+            ("profile/web", format!("{arn}:instance-profile/apps/web")),
+            ("role/web", format!("{arn}:role/apps/web")),
+            ("i-0aaaaaaa", "arn:aws:ec2:us-east-1:111122223333:instance/i-0aaaaaaa".to_owned()),
+        ] {
+            for target in [short, &arn] {
+                let outcome = outcome(target, Verdict::Unknown, vec![]);
+                let expected = format!("ssm-profile/111122223333/us-east-1/{short}/session-manager");
+                assert_eq!(records(&outcome)[0].uid(), expected, "{target}");
+            }
+        }
     }
 }

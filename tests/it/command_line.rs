@@ -389,6 +389,9 @@ fn each_finding_code_is_explained() {
     let shown = sandbox.run(&["explain", "trust-policy"]).expect(0).stdout;
     assert!(shown.starts_with("trust-policy\n\nThe trust policy of the role "), "{shown}");
     assert!(shown.contains("\n  aws iam get-role --role-name ROLE ") && !shown.contains('\u{1b}'), "{shown}");
+    // Folded also where it is no terminal; what is pasted is not.
+    let prose = shown.lines().filter(|line| !line.starts_with("  ") && !line.starts_with("- ") && !line.contains('`'));
+    assert!(prose.clone().count() > 5 && prose.clone().all(|line| line.len() <= 80), "{shown}");
     let mistake = refused(&["explain", "trust-polcy"]);
     assert!(mistake.contains("`trust-policy`") || mistake.contains("'trust-policy'"), "{mistake}");
 }

@@ -51,6 +51,10 @@ fn bash_offers_what_may_follow() {
         (&["fix", "--emit", ""], &["cli", "terraform", "cloudformation"]),
         (&["policy", "--for", ""], &["check", "fix"]),
         (&["check", "--profile", "st"], &["stage-2", "staging", "store"]),
+        // Bash itself splits `--profile=st`.
+        (&["check", "--profile", "=", "st"], &["stage-2", "staging", "store"]),
+        (&["check", "--region", "=", "us-east-1", "--profile", "=", "stage-"], &["stage-2"]),
+        (&["fix", "--emit", "=", "t"], &["terraform"]),
         (&["check", "--region", "eu-north"], &["eu-north-1"]),
         (&["check", "--region", "eu-north-1,us-gov-w"], &["eu-north-1,us-gov-west-1"]),
         (&["explain", "blocked-by-s"], &["blocked-by-scp"]),

@@ -1,6 +1,6 @@
 //! What packages and releases are made from agrees with itself. Packages are built and installed by packaging/test.sh.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,6 +77,24 @@ fn every_direct_dependency_is_explained() {
     }
 }
 
+/// `cargo deny` holds the list against the versions too; it needs the network.
+#[test]
+fn every_second_version_of_a_crate_has_its_reason() {
+    let lock = read("Cargo.lock");
+    let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) {
+        *versions.entry(name).or_default() += 1;
+    }
+    let several = versions.iter().filter(|(_, count)| **count > 1).map(|(name, count)| (*name, count - 1));
+    let deny = read("deny.toml");
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in deny.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")) {
+        assert!(row.split_once("reason = \"").is_some_and(|(_, reason)| !reason.starts_with('"')), "{row}");
+        *reasons.entry(row.split('@').next().unwrap()).or_default() += 1;
+    }
+    assert_eq!(reasons, several.collect());
+}
+
 /// The targets that are released.
 fn targets() -> BTreeSet<String> {
     let workflow = read(".github/workflows/release.yml");
@@ -145,7 +163,60 @@ fn packages_take_files_that_are_there_and_all_that_is_printed_for_them() {
             let path = root().join(source.trim_end_matches("*.md").trim_end_matches("*.json"));
             assert!(path.exists(), "{format}: {source}");
         }
+        // The README leads to nothing that is not beside it.
+        let readme = read("README.md");
+        for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let page = link.split('#').next().unwrap();
+            let wanted = page.rsplit_once('/').map_or(page.to_owned(), |(directory, _)| format!("{directory}/*.md"));
+            assert!(page.starts_with("https:") || sources.contains(&wanted), "{format}: {page}");
+        }
     }
+}
+
+/// Runs a script of packaging/ in a directory.
+fn script(directory: &Path, name: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let run = Command::new("bash").arg(directory.join("packaging").join(name)).args(arguments).output();
+    let run = run.expect("bash starts");
+    (run.status.code(), String::from_utf8([run.stdout, run.stderr].concat()).unwrap())
+}
+
+#[test]
+fn the_scripts_know_the_version() {
+    assert_eq!(script(root(), "version.sh", &[]), (Some(0), format!("{}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn what_a_release_lacks_is_said_until_it_is_there() {
+    const REPOSITORY: &str = "https://example.com/authors/ssm-profile";
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("packaging")).unwrap();
+    for name in ["check-release.sh", "version.sh"] {
+        fs::copy(root().join("packaging").join(name), copy.path().join("packaging").join(name)).unwrap();
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let manifest = |repository: &str, maintainer: &str| {
+        let text = format!(
+            "[package]\nversion = \"{version}\"\n{repository}\n[package.metadata.deb]\nmaintainer = \"{maintainer}\"\n"
+        );
+        fs::write(copy.path().join("Cargo.toml"), text).unwrap();
+    };
+    manifest("", "The authors");
+    fs::write(copy.path().join("CHANGELOG.md"), format!("## {version} - unreleased\n")).unwrap();
+    let (code, said) = script(copy.path(), "check-release.sh", &["v9.9.9", REPOSITORY]);
+    assert_eq!((code, said.matches("error: ").count()), (Some(1), 4), "{said}");
+    for missing in ["v9.9.9", REPOSITORY, "maintainer", "CHANGELOG.md"] {
+        assert!(said.contains(missing), "{missing}: {said}");
+    }
+    manifest(&format!("repository = \"{REPOSITORY}\""), "The authors <authors@example.com>");
+    fs::write(copy.path().join("CHANGELOG.md"), format!("## {version} - 2026-12-01\n")).unwrap();
+    let tag = format!("v{version}");
+    assert_eq!(script(copy.path(), "check-release.sh", &[&tag, REPOSITORY]), (Some(0), String::new()));
+}
+
+/// Git on Windows otherwise ends lines with CR LF, with which no script runs, and the pages of `explain` have no paragraphs.
+#[test]
+fn lines_end_alike_everywhere() {
+    assert!(read(".gitattributes").lines().any(|line| line == "* text=auto eol=lf"));
 }
 
 /// Without it, one that the lock file brings in would be optimized for speed, which is several times as large.
