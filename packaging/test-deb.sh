@@ -38,7 +38,7 @@ for command in "" $commands; do
 done
 inside bash -n /usr/share/bash-completion/completions/ssm-profile
 grep -q '^#compdef ssm-profile' "$root/usr/share/zsh/vendor-completions/_ssm-profile"
-grep -q '^complete -c ssm-profile' "$root/usr/share/fish/vendor_completions.d/ssm-profile.fish"
+grep -q '^complete .*--command ssm-profile ' "$root/usr/share/fish/vendor_completions.d/ssm-profile.fish"
 grep -q 'Apache License' "$root/usr/share/doc/ssm-profile/copyright"
 inside sh /srv/packaging/first-run.sh /usr/bin/ssm-profile
 
