@@ -458,8 +458,10 @@ mod tests {
         }
     }
 
+    type Write = fn(&str) -> String;
+
     /// Each writes a text so that somebody can read it back.
-    const WRITINGS: [(&str, fn(&str) -> String); 14] = [
+    const WRITINGS: [(&str, Write); 14] = [
         ("percent", |text| each(text, |byte| format!("%{byte:02X}"))),
         ("lower-case percent", |text| each(text, |byte| format!("%{byte:02x}"))),
         ("percent of the percent", |text| each(text, |byte| format!("%25{byte:02X}"))),
