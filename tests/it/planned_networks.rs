@@ -466,3 +466,149 @@ fn a_condition_on_an_endpoint_that_is_made_is_not_decided() {
     let outcome = check(with(nat(), vec![conditional]), &[]);
     assert_eq!((outcome.verdict, outcome.network.decision), (NotReady, Open), "{:?}", outcome.findings);
 }
+
+/// Rules of the resolver and namespaces lead names elsewhere, as zones do; the zone of an endpoint is the more specific one
+/// ([rules](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-forward-vpc-to-network-using-rules.html)).
+#[test]
+fn rules_for_names() {
+    let rule = |domain: &str| {
+        vec![
+            new("aws_route53_resolver_rule.own", json!({ "domain_name": domain, "rule_type": "FORWARD" })),
+            new("aws_route53_resolver_rule_association.own", json!({}))
+                .refers("vpc_id", "aws_vpc.main.id")
+                .refers("resolver_rule_id", "aws_route53_resolver_rule.own.id"),
+        ]
+    };
+    let namespace = |name: &str| {
+        let own = new("aws_service_discovery_private_dns_namespace.own", json!({ "name": name }));
+        vec![own.refers("vpc", "aws_vpc.main.id")]
+    };
+    for (other, above) in
+        [(rule("corp.example"), rule("amazonaws.com")), (namespace("svc.local"), namespace("us-east-1.amazonaws.com"))]
+    {
+        leads_to(with(nat(), other.clone()), Open, Ready, &[]);
+        leads_to(with(nat(), above.clone()), NotKnown, Ready, &[NetworkUnknown]);
+        leads_to(with(endpoints(), other), Open, Ready, &[]);
+        leads_to(with(endpoints(), above), Open, Ready, &[]);
+    }
+    // The zones of a profile, or of a set that is not known, may lead to endpoints without private DNS.
+    let without_dns = || {
+        let off = |service: &str| endpoint(service, json!({ "private_dns_enabled": false }));
+        with(endpoints(), vec![off("ssm"), off("ssmmessages")])
+    };
+    leads_to(without_dns(), Closed, NotReady, &[EndpointDns]);
+    let profile = new("aws_route53profiles_association.own", json!({})).refers("resource_id", "aws_vpc.main.id");
+    leads_to(with(without_dns(), vec![profile]), NotKnown, Ready, &[NetworkUnknown]);
+    let zone =
+        new("aws_route53_zone.own", json!({ "name": "ssm.us-east-1.amazonaws.com" })).refers("vpc", "local.vpcs");
+    leads_to(with(without_dns(), vec![zone]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// An address and a group may be given to the interface that an instance is made with.
+#[test]
+fn what_is_given_to_the_interface_of_an_instance() {
+    let public = || {
+        let own = instance(json!({ "iam_instance_profile": "web" })).refers("subnet_id", "aws_subnet.public.id");
+        with(base(), vec![own.merge_unknown(json!({ "primary_network_interface_id": true }))])
+    };
+    leads_to(public(), Closed, NotReady, &[NoNetworkPath]);
+    let interface = "aws_instance.web.primary_network_interface_id";
+    let address = || new("aws_eip.web", json!({ "domain": "vpc" })).merge_unknown(json!({ "public_ip": true }));
+    leads_to(with(public(), vec![address().refers("network_interface", interface)]), Open, Ready, &[]);
+    let association = |to: &str| {
+        new("aws_eip_association.web", json!({}))
+            .refers("allocation_id", "aws_eip.web.id")
+            .refers("network_interface_id", to)
+    };
+    leads_to(with(public(), vec![address(), association(interface)]), Open, Ready, &[]);
+    // Another interface is not that of the instance, and one that is not told may be.
+    let other = association("aws_network_interface.other.id");
+    leads_to(with(public(), vec![address(), other]), Closed, NotReady, &[NoNetworkPath]);
+    leads_to(with(public(), vec![address(), association("local.interface")]), NotKnown, Ready, &[NetworkUnknown]);
+
+    let closed =
+        || with(nat(), vec![group("web", json!([]), json!([])), group("out", json!([]), json!([rule(EVERYWHERE)]))]);
+    leads_to(closed(), Closed, NotReady, &[SecurityGroupBlocks]);
+    let attached = |to: &str| {
+        let own = instance(json!({ "iam_instance_profile": "web" }));
+        let attachment = new("aws_network_interface_sg_attachment.web", json!({}))
+            .refers("security_group_id", "aws_security_group.out.id")
+            .refers("network_interface_id", to);
+        with(closed(), vec![own.merge_unknown(json!({ "primary_network_interface_id": true })), attachment])
+    };
+    leads_to(attached(interface), Open, Ready, &[]);
+    leads_to(attached("aws_network_interface.other.id"), Closed, NotReady, &[SecurityGroupBlocks]);
+    leads_to(attached("local.interface"), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// Which of the blocks of an argument refers to what is told by the name of the argument within it.
+#[test]
+fn blocks_that_refer_to_different_things() {
+    let route = |target: &str, cidr: &str| {
+        let mut route = json!({ "cidr_block": cidr, "gateway_id": "", "nat_gateway_id": "", "transit_gateway_id": "" });
+        route.as_object_mut().unwrap().remove(target);
+        route
+    };
+    let table = new(
+        "aws_route_table.private",
+        json!({ "route": [route("transit_gateway_id", "172.16.0.0/12"), route("nat_gateway_id", EVERYWHERE)] }),
+    )
+    .merge_unknown(json!({ "route": [{ "transit_gateway_id": true }, { "nat_gateway_id": true }] }))
+    .expressions(json!({ "route": [
+        { "nat_gateway_id": references(&["aws_nat_gateway.main.id"]), "cidr_block": { "constant_value": EVERYWHERE } },
+        { "transit_gateway_id": references(&["aws_ec2_transit_gateway.main.id"]) },
+    ] }))
+    .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(without(with(nat(), vec![table]), "aws_route.private"), Open, Ready, &[]);
+
+    let mut by_group = rule(EVERYWHERE);
+    by_group.as_object_mut().unwrap().remove("security_groups");
+    by_group["cidr_blocks"] = json!([]);
+    let block = json!([
+        { "cidr_blocks": references(&["aws_vpc.main.cidr_block", "aws_vpc.other.cidr_block"]) },
+        { "security_groups": references(&["aws_security_group.web.id"]) },
+    ]);
+    let group = new(
+        "aws_security_group.endpoints",
+        json!({ "name": "endpoints", "ingress": [rule("10.9.0.0/16"), by_group], "egress": [] }),
+    )
+    .merge_unknown(json!({ "ingress": [{}, { "security_groups": true }] }))
+    .expressions(json!({ "ingress": block, "egress": { "constant_value": [] } }))
+    .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(endpoints(), vec![group]), Open, Ready, &[]);
+}
+
+#[test]
+fn what_is_in_the_plan_and_not_in_the_path() {
+    // A group that names no VPC is in the default one.
+    let elsewhere = new("aws_security_group.elsewhere", json!({ "name": "elsewhere" }))
+        .expressions(json!({ "name": { "constant_value": "elsewhere" } }))
+        .merge_unknown(json!({ "vpc_id": true, "ingress": true, "egress": true }));
+    leads_to(with(nat(), vec![elsewhere]), Open, Ready, &[]);
+    // An endpoint of a firewall appliance has a service of its own.
+    let appliance = new("aws_vpc_endpoint.appliance", json!({ "vpc_endpoint_type": "GatewayLoadBalancer" }))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("service_name", "aws_vpc_endpoint_service.appliance.service_name");
+    leads_to(with(nat(), vec![appliance.clone()]), Open, Ready, &[]);
+    let through = route("private", "vpc_endpoint_id", "aws_vpc_endpoint.appliance.id");
+    leads_to(with(nat(), vec![appliance, through]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+#[test]
+fn what_a_plan_does_not_show_of_a_network_is_not_closed() {
+    // What a virtual private gateway propagates may be a default route.
+    leads_to(base(), Closed, NotReady, &[NoNetworkPath]);
+    let propagation = new("aws_vpn_gateway_route_propagation.private", json!({}))
+        .refers("vpn_gateway_id", "aws_vpn_gateway.main.id")
+        .refers("route_table_id", "aws_route_table.private.id");
+    leads_to(with(base(), vec![propagation.clone()]), NotKnown, Ready, &[NetworkUnknown]);
+    leads_to(with(nat(), vec![propagation]), Open, Ready, &[]);
+    let table = new("aws_route_table.private", json!({}))
+        .merge_unknown(json!({ "route": true }))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("propagating_vgws", "aws_vpn_gateway.main.id");
+    leads_to(with(base(), vec![table]), NotKnown, Ready, &[NetworkUnknown]);
+    // A stack may make anything.
+    let stack = new("aws_cloudformation_stack.endpoints", json!({ "name": "endpoints" }));
+    leads_to(with(base(), vec![stack]), NotChecked, Ready, &[]);
+}

@@ -11,7 +11,7 @@ use super::format::{
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 59] = [
+const KINDS: &[&str] = &[
     "aws_instance",
     "aws_spot_instance_request",
     "aws_spot_fleet_request",
@@ -72,6 +72,15 @@ const KINDS: [&str; 59] = [
     "aws_ec2_managed_prefix_list",
     "aws_route53_zone",
     "aws_route53_zone_association",
+    "aws_route53_resolver_rule",
+    "aws_route53_resolver_rule_association",
+    "aws_route53profiles_association",
+    "aws_service_discovery_private_dns_namespace",
+    "aws_network_interface_sg_attachment",
+    "aws_vpn_gateway_route_propagation",
+    // What may make anything, also in a network.
+    "aws_cloudformation_stack",
+    "aws_cloudcontrolapi_resource",
 ];
 
 /// The types that give a role policies: what they gave before matters too.

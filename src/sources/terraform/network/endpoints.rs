@@ -18,6 +18,11 @@ impl<'a> Reading<'_, 'a> {
     pub(super) fn endpoints(&self, not_known: &mut BTreeMap<String, Unreadable>) -> Listed<VpcEndpoint> {
         let mut endpoints = BTreeMap::new();
         for (endpoint, vpc) in self.in_vpcs("aws_vpc_endpoint")? {
+            // Those of other types lead to no service of AWS.
+            let kind = endpoint.text("vpc_endpoint_type").unwrap_or("Gateway");
+            if !["Gateway", "Interface"].iter().any(|of_aws| of_aws.eq_ignore_ascii_case(kind)) {
+                continue;
+            }
             let id = endpoint.address.clone();
             let (known, open) = self.endpoint(endpoint, vpc)?;
             not_known.extend(open.map(|reason| (id.clone(), reason)));

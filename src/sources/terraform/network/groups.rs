@@ -124,7 +124,7 @@ impl<'a> Reading<'_, 'a> {
 
     /// The one group that the rules of a group refer to. Which rule refers to which of several is not in a plan.
     fn named_group(&self, group: &Resource<'a>, path: &str) -> Result<String, Unreadable> {
-        let mut groups = self.plan.members(group, path).into_iter();
+        let mut groups = self.of_blocks(group, path, "security_groups").into_iter();
         let (Some(Leaf::Attribute { address, .. }), None) = (groups.next(), groups.next()) else {
             return Err(after_apply(group, path));
         };

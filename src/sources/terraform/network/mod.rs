@@ -28,8 +28,14 @@ const MAIN_TABLE: [&str; 2] = ["default_route_table_id", "main_route_table_id"];
 const DEFAULT_ACL: &str = "default_network_acl_id";
 const DEFAULT_GROUP: &str = "default_security_group_id";
 
+/// The types that may make anything in a VPC, which the plan does not show.
+const ANYTHING: [&str; 2] = ["aws_cloudformation_stack", "aws_cloudcontrolapi_resource"];
+
 /// Adds the networks of the VPCs that a plan makes, by Region.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    if ANYTHING.iter().any(|kind| plan.managed(kind).into_iter().any(|made| made.is_new)) {
+        return;
+    }
     let mut vpcs: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for vpc in plan.managed("aws_vpc") {
         let region = whereabouts.of_resource(vpc).region;
@@ -109,6 +115,11 @@ impl<'p, 'a> Reading<'p, 'a> {
 
     /// The VPC of this reading that an argument leads to; none if it is another one.
     fn vpc(&self, from: &Resource<'a>, path: &str, by: &[&str]) -> Result<Option<String>, Unreadable> {
+        // Where it is left out, the provider fills in the default VPC, which exists.
+        let is_left_out = from.expression(path).is_none() && from.config.is_some();
+        if path == "vpc_id" && is_left_out && from.attribute(path) == Attribute::Unknown {
+            return Ok(None);
+        }
         let found = match self.one(from, path, "aws_vpc", by) {
             Err(reason) if by == ["id"] => Some(self.only_vpc(from, path).ok_or(reason)?),
             found => found?,
@@ -129,6 +140,16 @@ impl<'p, 'a> Reading<'p, 'a> {
             (Some(vpc), None) => Some(vpc),
             _ => None,
         }
+    }
+
+    /// What the blocks of an argument refer to in one of theirs. Which block refers to which of several is not in a plan.
+    fn of_blocks(&self, resource: &Resource<'a>, argument: &str, name: &str) -> BTreeSet<Leaf> {
+        let Some(Value::Array(blocks)) = resource.expression(argument) else {
+            return self.plan.members(resource, argument);
+        };
+        let paths = (0..blocks.len()).map(|index| format!("{argument}/{index}/{name}"));
+        let set = paths.filter(|path| resource.expression(path).is_some());
+        set.flat_map(|path| self.plan.members(resource, &path)).collect()
     }
 
     /// Every resource that a list in an argument names, among those of a type.
@@ -290,6 +311,31 @@ impl<'p, 'a> Reading<'p, 'a> {
             for index in 0..block_count(zone, "vpc") {
                 add(self.vpc(zone, &format!("vpc/{index}/vpc_id"), &["id"]), name(zone));
             }
+            if zone.unknown.get("vpc") == Some(&Value::Bool(true)) && zone.expression("vpc").is_some() {
+                add(Err(after_apply(zone, "vpc")), name(zone));
+            }
+        }
+        for namespace in self.plan.managed("aws_service_discovery_private_dns_namespace") {
+            add(self.vpc(namespace, "vpc", &["id"]), name(namespace));
+        }
+        // A rule leads the names below a domain to other servers, as a zone does to other addresses.
+        for association in self.plan.managed("aws_route53_resolver_rule_association") {
+            let path = "resolver_rule_id";
+            let domain = match self.one(association, path, "aws_route53_resolver_rule", &["id"]) {
+                Ok(Some(rule)) => match rule.text("domain_name") {
+                    Some(domain) if domain != "." => Ok(domain.to_owned()),
+                    Some(_) => Err(not_in_plan(rule, "domain_name", "leads all names to other servers")),
+                    None => Err(after_apply(rule, "domain_name")),
+                },
+                Ok(None) => Err(not_in_plan(association, path, "names a rule that the plan does not make")),
+                Err(reason) => Err(reason),
+            };
+            add(self.vpc(association, "vpc_id", &["id"]), domain);
+        }
+        for association in self.plan.managed("aws_route53profiles_association") {
+            let path = "resource_id";
+            let reason = not_in_plan(association, path, "names a VPC that gets private hosted zones of a profile");
+            add(self.vpc(association, path, &["id"]), Err(reason));
         }
         for association in self.plan.managed("aws_route53_zone_association") {
             let of_zone = match self.one(association, "zone_id", "aws_route53_zone", &["zone_id", "id"]) {
