@@ -612,3 +612,115 @@ fn what_a_plan_does_not_show_of_a_network_is_not_closed() {
     let stack = new("aws_cloudformation_stack.endpoints", json!({ "name": "endpoints" }));
     leads_to(with(base(), vec![stack]), NotChecked, Ready, &[]);
 }
+
+/// What cannot be told of one Region says nothing of another.
+#[test]
+fn several_regions() {
+    let local =
+        || new("module.other.aws_security_group.other", json!({ "name": "other" })).refers("vpc_id", "local.vpc");
+    let config = || json!({ "provider_config_key": "aws.other" });
+    let elsewhere = |region: &str| {
+        let mut plan = plan(with(nat(), vec![local().config(config())]));
+        plan["configuration"]["provider_config"]["aws.other"] =
+            json!({ "name": "aws", "alias": "other", "expressions": { "region": { "constant_value": region } } });
+        let sandbox = Sandbox::new();
+        sandbox.file("plan.json", &plan);
+        let output = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]);
+        output.report().only().network.decision
+    };
+    assert_eq!(elsewhere("eu-west-1"), Open);
+    assert_eq!(elsewhere("us-east-1"), NotKnown);
+    let of_resource = new("aws_security_group.other", json!({ "name": "other", "region": "eu-west-1" }));
+    leads_to(with(nat(), vec![of_resource.refers("vpc_id", "local.vpc")]), Open, Ready, &[]);
+}
+
+/// As `terraform-aws-modules/vpc` writes it: the VPC by a local value, subnets, tables and gateways by `element` of a splat.
+#[test]
+fn a_module_that_works_out_its_indexes() {
+    let of = |nat_count: usize, instance_in: usize| {
+        let at = |name: &str| format!("module.vpc.{name}");
+        let local = |resource: Resource| resource.refers("vpc_id", "local.vpc_id");
+        let element = |resource: Resource, argument: &str, of: &str| {
+            let listed = references(&[of, "var.single_nat_gateway", "count.index"]);
+            resource.merge_unknown(json!({ argument: true })).expression(argument, listed)
+        };
+        let counted = |resource: Resource, argument: &str, of: &str| {
+            resource.merge_unknown(json!({ argument: true })).expression(argument, references(&[of, "count.index"]))
+        };
+        let mut all = base();
+        all.retain(|it| ["aws_iam_", "block_public_access"].iter().any(|own| it.address().contains(own)));
+        let values = json!({ "cidr_block": "10.0.0.0/16", "enable_dns_support": true, "enable_dns_hostnames": true });
+        all.push(made(&at("aws_vpc.this[0]"), values).unknown(json!({ "id": true })));
+        all.push(local(new(&at("aws_internet_gateway.this[0]"), json!({}))));
+        all.push(local(new(&at("aws_route_table.public[0]"), json!({})).merge_unknown(json!({ "route": true }))));
+        all.push(
+            new(&at("aws_route.public_internet_gateway[0]"), json!({ "destination_cidr_block": EVERYWHERE }))
+                .refers("route_table_id", "aws_route_table.public[0].id")
+                .refers("gateway_id", "aws_internet_gateway.this[0].id"),
+        );
+        for index in 0..2 {
+            for (name, block) in [("public", 100), ("private", 0)] {
+                let cidr = json!({ "cidr_block": format!("10.0.{}.0/24", block + index) });
+                all.push(local(new(&at(&format!("aws_subnet.{name}[{index}]")), cidr)));
+            }
+            let association = new(&at(&format!("aws_route_table_association.public[{index}]")), json!({}));
+            all.push(
+                counted(association, "subnet_id", "aws_subnet.public")
+                    .refers("route_table_id", "aws_route_table.public[0].id"),
+            );
+            let association = new(&at(&format!("aws_route_table_association.private[{index}]")), json!({}));
+            all.push(element(
+                counted(association, "subnet_id", "aws_subnet.private"),
+                "route_table_id",
+                "aws_route_table.private",
+            ));
+        }
+        // Without gateways there is a table for each subnet.
+        for index in 0..if nat_count == 0 { 2 } else { nat_count } {
+            let table = new(&at(&format!("aws_route_table.private[{index}]")), json!({}));
+            all.push(local(table.merge_unknown(json!({ "route": true }))));
+        }
+        for index in 0..nat_count {
+            let gateway = new(&at(&format!("aws_nat_gateway.this[{index}]")), json!({ "connectivity_type": "public" }));
+            all.push(
+                element(gateway, "subnet_id", "aws_subnet.public").refers("allocation_id", "local.nat_gateway_ips"),
+            );
+            let out = new(
+                &at(&format!("aws_route.private_nat_gateway[{index}]")),
+                json!({ "destination_cidr_block": EVERYWHERE }),
+            );
+            all.push(counted(
+                counted(out, "route_table_id", "aws_route_table.private"),
+                "nat_gateway_id",
+                "aws_nat_gateway.this",
+            ));
+        }
+        all.push(
+            new("aws_security_group.web", json!({ "name": "web", "ingress": [], "egress": [rule(EVERYWHERE)] }))
+                .refers("vpc_id", "module.vpc.vpc_id"),
+        );
+        all.push(
+            new("aws_instance.web", json!({ "iam_instance_profile": "web" }))
+                .refers("vpc_security_group_ids", "aws_security_group.web.id")
+                .refers("subnet_id", &format!("module.vpc.private_subnets[{instance_in}]")),
+        );
+        let mut plan = plan(all);
+        let call = &mut plan["configuration"]["root_module"]["module_calls"]["vpc"];
+        call["expressions"] = json!({ "single_nat_gateway": { "constant_value": nat_count == 1 } });
+        let module = &mut call["module"];
+        module["variables"] = json!({ "single_nat_gateway": { "default": false } });
+        module["outputs"]["vpc_id"] = json!({ "expression": references(&["aws_vpc.this[0].id"]) });
+        module["outputs"]["private_subnets"] = json!({ "expression": references(&["aws_subnet.private"]) });
+        let sandbox = Sandbox::new();
+        sandbox.file("plan.json", &plan);
+        let report = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]).report();
+        let outcome = report.only();
+        (outcome.network.decision, format!("{:?}", outcome.findings))
+    };
+    for (nat_count, instance_in) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
+        let (decision, findings) = of(nat_count, instance_in);
+        assert_eq!(decision, Open, "{nat_count} {instance_in}: {findings}");
+    }
+    let (decision, findings) = of(0, 0);
+    assert_eq!(decision, Closed, "{findings}");
+}

@@ -45,7 +45,8 @@ pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, S
     let configuration = parsed.configuration.take().unwrap_or_default();
     let mut plan = Plan::of(&file.name, &parsed, &configuration);
     let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
-    plan.accounts = whereabouts.accounts.clone();
+    plan.accounts.clone_from(&whereabouts.accounts);
+    plan.regions.clone_from(&whereabouts.regions);
     let mut facts = Facts::new(now);
     let mut existing = Existing::default();
     network::add(&plan, &whereabouts, &mut facts);

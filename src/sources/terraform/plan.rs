@@ -157,6 +157,8 @@ pub(super) struct Plan<'a> {
     modules: BTreeSet<String>,
     /// The accounts of providers, as far as they are known.
     pub accounts: HashMap<String, String>,
+    /// The Regions of providers, as far as they are known.
+    pub regions: HashMap<String, String>,
     configuration: &'a Configuration<'a>,
     variables: Option<&'a BTreeMap<String, Variable>>,
 }
@@ -184,6 +186,7 @@ impl<'a> Plan<'a> {
             by_kind: HashMap::new(),
             modules: BTreeSet::from([String::new()]),
             accounts: HashMap::new(),
+            regions: HashMap::new(),
             configuration,
             variables: parsed.variables.as_ref(),
         };
@@ -367,6 +370,11 @@ impl<'a> Plan<'a> {
         let is_configured = configured.is_some_and(|all| all.iter().any(|resource| resource.address == own));
         let kind = own.split('.').next().unwrap_or_default();
         is_looked_at(kind) && is_configured && self.named(module, own).is_empty()
+    }
+
+    /// The Region that a resource is in, where the plan says it.
+    pub(super) fn region<'r>(&'r self, resource: &'r Resource<'_>) -> Option<&'r str> {
+        resource.text("region").or(self.regions.get(resource.provider_key()?).map(String::as_str))
     }
 
     /// Whether two resources are known to be in different accounts.

@@ -10,7 +10,8 @@ use iam_eval::arn::{Arn, is_account_id, partition_of_region};
 
 /// What is known of the providers of a plan.
 pub(super) struct Whereabouts {
-    regions: HashMap<String, String>,
+    /// The Regions of providers, by their keys.
+    pub regions: HashMap<String, String>,
     /// The accounts of providers, by their keys.
     pub accounts: HashMap<String, String>,
     given: Option<String>,

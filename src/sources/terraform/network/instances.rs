@@ -103,7 +103,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             Link::NotKnown if !self.is_another_interface(attachment, path) => Some(Err(after_apply(attachment, path))),
             Link::To(_) | Link::NotKnown | Link::Outside(_) | Link::Nothing => None,
         };
-        self.plan.managed("aws_network_interface_sg_attachment").into_iter().filter_map(of).collect()
+        self.managed("aws_network_interface_sg_attachment").into_iter().filter_map(of).collect()
     }
 
     /// Whether an argument leads to an interface that is made by itself: it is not the one that an instance is made with.
@@ -127,7 +127,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             ("aws_eip_association", "instance_id", "id"),
             ("aws_eip_association", "network_interface_id", OWN_INTERFACE),
         ] {
-            for address in self.plan.managed(kind) {
+            for address in self.managed(kind) {
                 if address.expression(path).is_none() && address.config.is_some() {
                     continue;
                 }

@@ -91,6 +91,16 @@ impl<'p, 'a> Reading<'p, 'a> {
         network
     }
 
+    /// The resources of a type, but for those that are known to be in another Region.
+    fn managed(&self, kind: &str) -> Vec<&'p Resource<'a>> {
+        let own = self.vpcs.first().and_then(|vpc| self.plan.region(self.plan.at(vpc)?));
+        let is_there = |resource: &&Resource<'a>| match (own, self.plan.region(resource)) {
+            (Some(own), Some(region)) => own == region,
+            _ => true,
+        };
+        self.plan.managed(kind).into_iter().filter(is_there).collect()
+    }
+
     /// The resource that an argument leads to, among those of a type. Of one of several that a block makes any will do: the same block
     /// configures them.
     fn one(
@@ -135,7 +145,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         if leaves.is_empty() || !leaves.iter().all(is_local) {
             return None;
         }
-        let mut of_module = self.plan.managed("aws_vpc").into_iter().filter(|vpc| vpc.module == from.module);
+        let mut of_module = self.managed("aws_vpc").into_iter().filter(|vpc| vpc.module == from.module);
         match (of_module.next(), of_module.next()) {
             (Some(vpc), None) => Some(vpc),
             _ => None,
@@ -182,7 +192,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// The resources of a type that are in a VPC of this reading, each with that.
     fn in_vpcs(&self, kind: &str) -> Result<Vec<(&'p Resource<'a>, String)>, Unreadable> {
         let mut found = Vec::new();
-        for resource in self.plan.managed(kind) {
+        for resource in self.managed(kind) {
             if let Some(vpc) = self.vpc(resource, "vpc_id", &["id"])? {
                 found.push((resource, vpc));
             }
@@ -201,7 +211,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             let cidr = more.text("cidr_block").ok_or_else(|| after_apply(more, "cidr_block"))?;
             vpcs.entry(vpc).and_modify(|vpc| vpc.cidrs.push(cidr.to_owned()));
         }
-        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+        for association in self.managed("aws_vpc_dhcp_options_association") {
             let Some(vpc) = self.vpc(association, "vpc_id", &["id"])? else { continue };
             let options = match self.one(association, "dhcp_options_id", "aws_vpc_dhcp_options", &["id"]) {
                 Ok(Some(options)) => options.address.clone(),
@@ -213,12 +223,12 @@ impl<'p, 'a> Reading<'p, 'a> {
     }
 
     fn dhcp_options(&self, not_known: &mut BTreeMap<String, Unreadable>) -> BTreeMap<String, DhcpOptions> {
-        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+        for association in self.managed("aws_vpc_dhcp_options_association") {
             let (path, id) = ("dhcp_options_id", association.attribute_address("dhcp_options_id"));
             not_known.insert(id, not_in_plan(association, path, "names DHCP options that the plan does not show"));
         }
         let mut all = BTreeMap::new();
-        for options in self.plan.managed("aws_vpc_dhcp_options") {
+        for options in self.managed("aws_vpc_dhcp_options") {
             match texts(options, "domain_name_servers") {
                 Ok(name_servers) => drop(all.insert(options.address.clone(), DhcpOptions { name_servers })),
                 Err(reason) => drop(not_known.insert(options.address.clone(), reason)),
@@ -259,7 +269,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// VPC Block Public Access is a setting of the Region, off unless somebody switches it on.
     fn block_public_access(&self, region: &str, whereabouts: &Whereabouts) -> Fact<BlockPublicAccess> {
         let of_region = |resource: &&Resource<'a>| whereabouts.of_resource(resource).region.as_deref() == Some(region);
-        let all = |kind: &str| self.plan.managed(kind).into_iter().filter(of_region);
+        let all = |kind: &str| self.managed(kind).into_iter().filter(of_region);
         let Some(options) = all("aws_vpc_block_public_access_options").next() else {
             return Fact::Unreadable(Unreadable {
                 api: "ec2:DescribeVpcBlockPublicAccessOptions".to_owned(),
@@ -315,11 +325,11 @@ impl<'p, 'a> Reading<'p, 'a> {
                 add(Err(after_apply(zone, "vpc")), name(zone));
             }
         }
-        for namespace in self.plan.managed("aws_service_discovery_private_dns_namespace") {
+        for namespace in self.managed("aws_service_discovery_private_dns_namespace") {
             add(self.vpc(namespace, "vpc", &["id"]), name(namespace));
         }
         // A rule leads the names below a domain to other servers, as a zone does to other addresses.
-        for association in self.plan.managed("aws_route53_resolver_rule_association") {
+        for association in self.managed("aws_route53_resolver_rule_association") {
             let path = "resolver_rule_id";
             let domain = match self.one(association, path, "aws_route53_resolver_rule", &["id"]) {
                 Ok(Some(rule)) => match rule.text("domain_name") {
@@ -332,7 +342,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             };
             add(self.vpc(association, "vpc_id", &["id"]), domain);
         }
-        for association in self.plan.managed("aws_route53profiles_association") {
+        for association in self.managed("aws_route53profiles_association") {
             let path = "resource_id";
             let reason = not_in_plan(association, path, "names a VPC that gets private hosted zones of a profile");
             add(self.vpc(association, path, &["id"]), Err(reason));

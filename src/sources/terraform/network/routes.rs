@@ -34,23 +34,23 @@ impl<'a> Reading<'_, 'a> {
             known.routes.extend(self.inline_routes(table)?);
             tables.insert(table.address.clone(), known);
         }
-        for table in self.plan.managed("aws_default_route_table") {
+        for table in self.managed("aws_default_route_table") {
             let Some(vpc) = self.vpc(table, "default_route_table_id", &MAIN_TABLE)? else { continue };
             let routes = self.inline_routes(table)?;
             tables.entry(main_table(&vpc)).and_modify(|known| known.routes.extend(routes));
         }
-        for route in self.plan.managed("aws_route") {
+        for route in self.managed("aws_route") {
             let Some(id) = self.table_id(route, "route_table_id")? else { continue };
             let route = self.route(route)?;
             tables.entry(id).and_modify(|known| known.routes.push(route));
         }
-        for association in self.plan.managed("aws_route_table_association") {
+        for association in self.managed("aws_route_table_association") {
             // One of a gateway decides on what comes in.
             let Some(subnet) = self.one(association, "subnet_id", "aws_subnet", &["id"])? else { continue };
             let Some(id) = self.table_id(association, "route_table_id")? else { continue };
             tables.entry(id).and_modify(|known| known.subnets.push(subnet.address.clone()));
         }
-        for association in self.plan.managed("aws_main_route_table_association") {
+        for association in self.managed("aws_main_route_table_association") {
             let Some(vpc) = self.vpc(association, "vpc_id", &["id"])? else { continue };
             let Some(id) = self.table_id(association, "route_table_id")? else { continue };
             let of_vpc = tables.iter_mut().filter(|(_, known)| known.vpc == vpc);
@@ -84,11 +84,11 @@ impl<'a> Reading<'_, 'a> {
             Attribute::Null => false,
         };
         let own =
-            self.plan.managed("aws_route_table").into_iter().filter(takes).map(|table| Ok(Some(table.address.clone())));
-        let default = self.plan.managed("aws_default_route_table").into_iter().filter(takes);
+            self.managed("aws_route_table").into_iter().filter(takes).map(|table| Ok(Some(table.address.clone())));
+        let default = self.managed("aws_default_route_table").into_iter().filter(takes);
         let default = default
             .map(|table| Ok(self.vpc(table, "default_route_table_id", &MAIN_TABLE)?.map(|vpc| main_table(&vpc))));
-        let alone = self.plan.managed("aws_vpn_gateway_route_propagation").into_iter();
+        let alone = self.managed("aws_vpn_gateway_route_propagation").into_iter();
         let alone = alone.map(|propagation| self.table_id(propagation, "route_table_id"));
         own.chain(default).chain(alone).filter_map(Result::transpose).collect()
     }
@@ -185,13 +185,13 @@ impl<'a> Reading<'_, 'a> {
     /// The internet gateways with the VPC that each is attached to.
     pub(super) fn internet_gateways(&self) -> Listed<Vec<String>> {
         let mut gateways = BTreeMap::new();
-        for gateway in self.plan.managed("aws_internet_gateway") {
+        for gateway in self.managed("aws_internet_gateway") {
             // The provider fills in the VPC of an attachment of its own.
             let is_set = gateway.expression("vpc_id").is_some() || gateway.config.is_none();
             let vpc = if is_set { self.vpc(gateway, "vpc_id", &["id"])? } else { None };
             gateways.insert(gateway.address.clone(), vpc.into_iter().collect::<Vec<_>>());
         }
-        for attachment in self.plan.managed("aws_internet_gateway_attachment") {
+        for attachment in self.managed("aws_internet_gateway_attachment") {
             let Some(vpc) = self.vpc(attachment, "vpc_id", &["id"])? else { continue };
             let path = "internet_gateway_id";
             let id = match self.plan.link(attachment, path, "aws_internet_gateway", &["id"]) {
@@ -207,7 +207,7 @@ impl<'a> Reading<'_, 'a> {
     pub(super) fn nat_gateways(&self) -> Listed<NatGateway> {
         let mut gateways = BTreeMap::new();
         let subnets = self.subnets()?;
-        for gateway in self.plan.managed("aws_nat_gateway") {
+        for gateway in self.managed("aws_nat_gateway") {
             let subnet = self.one(gateway, "subnet_id", "aws_subnet", &["id"])?.map(|subnet| subnet.address.clone());
             let regional = gateway.expression("vpc_id").is_some();
             let vpc = match &subnet {
