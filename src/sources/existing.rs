@@ -100,6 +100,17 @@ impl Existing {
 }
 
 impl RoleChanges {
+    /// Gives an inline policy. Of several of one name a role keeps the one that is written last
+    /// ([PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html)): unless they say the same, it is not
+    /// known, for `otherwise`.
+    pub fn write(&mut self, name: String, document: Fact<PolicyText>, otherwise: impl FnOnce() -> Unreadable) {
+        let document = match self.inline.get(&name) {
+            Some(other) if *other != document => Fact::Unreadable(otherwise()),
+            Some(_) | None => document,
+        };
+        self.inline.insert(name, document);
+    }
+
     fn take_away(&self, role: &mut Role) {
         if let Fact::Known(inline) = &mut role.inline {
             inline.retain(|policy| !self.removed.contains(&policy.name));

@@ -164,6 +164,72 @@ fn the_profile_of_an_instance_is_found_however_it_is_named() {
     ]);
 }
 
+/// An instance takes the name of a profile, and an ARN is of one account and path.
+#[test]
+fn an_arn_stands_where_it_is_taken_and_is_of_its_account() {
+    let place: &[&str] = &["--region", "us-east-1", "--account", "111122223333"];
+    let own = "  Own: {Type: AWS::IAM::InstanceProfile, Properties: {InstanceProfileName: web, Roles: [!Ref Role]}}\n";
+    let of = |launch: &str| with(&format!("{own}  Web: {launch}"));
+    let instance =
+        |profile: &str| of(&format!("{{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: {profile}}}}}"));
+    let template = |profile: &str| {
+        of(&format!(
+            "{{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{IamInstanceProfile: {profile}}}}}}}"
+        ))
+    };
+    let configuration = |profile: &str| {
+        of(&format!("{{Type: AWS::AutoScaling::LaunchConfiguration, Properties: {{IamInstanceProfile: {profile}}}}}"))
+    };
+    let literal = "'arn:aws:iam::111122223333:instance-profile/web'";
+    let unknown: &[Code] = &[Code::NotInPlan];
+    let name = "where its name stands";
+    let mut cases = vec![
+        case("a name", instance("!Ref Own"), Ready, &[], ""),
+        case("an ARN", instance("!GetAtt Own.Arn"), Unknown, unknown, name),
+        case(
+            "an ARN put together",
+            instance("!Sub 'arn:aws:iam::111122223333:instance-profile/${Own}'"),
+            Unknown,
+            unknown,
+            name,
+        ),
+        case("a literal ARN", instance(literal), Unknown, unknown, name),
+        case("a template by name", template("{Name: !Ref Own}"), Ready, &[], ""),
+        case("a template by ARN", template("{Arn: !GetAtt Own.Arn}"), Ready, &[], ""),
+        case("a template by a name that is an ARN", template("{Name: !GetAtt Own.Arn}"), Unknown, unknown, name),
+        case(
+            "a template by an ARN that is a name",
+            template("{Arn: !Ref Own}"),
+            Unknown,
+            unknown,
+            "where its ARN stands",
+        ),
+        case("a configuration by name", configuration("!Ref Own"), Ready, &[], ""),
+        case("a configuration by ARN", configuration("!GetAtt Own.Arn"), Ready, &[], ""),
+        case("the ARN of the account", template(&format!("{{Arn: {literal}}}")), Ready, &[], ""),
+    ];
+    for arn in [
+        "arn:aws:iam::999999999999:instance-profile/web",
+        "arn:aws:iam::111122223333:instance-profile/app/web",
+        "arn:aws-cn:iam::111122223333:instance-profile/web",
+    ] {
+        cases.push(case(
+            "another ARN",
+            template(&format!("{{Arn: '{arn}'}}")),
+            Unknown,
+            unknown,
+            "is not in the template",
+        ));
+    }
+    hold(cases.into_iter().map(|case| given(place, case)).collect());
+    // Of an account that is not known only the rest is compared.
+    let arn = |path: &str| template(&format!("{{Arn: 'arn:aws:iam::999999999999:instance-profile/{path}'}}"));
+    hold(vec![
+        case("any account", arn("web"), Ready, &[], ""),
+        case("another path", arn("app/web"), Unknown, unknown, "is not in the template"),
+    ]);
+}
+
 #[test]
 fn policies_count_wherever_the_template_attaches_them() {
     let policy = |kind: &str, properties: &str| {
@@ -724,6 +790,19 @@ fn session_preferences_in_a_template_count() {
     assert!(verdict != Ready && words.contains("kms:Decrypt"), "{words}");
     let (verdict, _, words) = judge(&preferences("{kmsKeyId: !Ref Key}"), "Web", place);
     assert_eq!(verdict, Unknown, "{words}");
+    // One that may have the name leaves the one alone that has it, wherever it stands.
+    let other = "  Other:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: !ImportValue name
+      DocumentType: Session
+      Content: {schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {}}\n";
+    let main = include_str!("cloudformation/main.yaml");
+    let own = preferences(key).strip_prefix(main).unwrap().to_owned();
+    for resources in [format!("{own}{other}"), format!("{other}{own}")] {
+        let (verdict, _, words) = judge(&with(&resources), "Web", place);
+        assert!(verdict != Ready && words.contains("kms:Decrypt"), "{words}");
+    }
 }
 
 #[test]

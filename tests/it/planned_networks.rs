@@ -466,3 +466,261 @@ fn a_condition_on_an_endpoint_that_is_made_is_not_decided() {
     let outcome = check(with(nat(), vec![conditional]), &[]);
     assert_eq!((outcome.verdict, outcome.network.decision), (NotReady, Open), "{:?}", outcome.findings);
 }
+
+/// Rules of the resolver and namespaces lead names elsewhere, as zones do; the zone of an endpoint is the more specific one
+/// ([rules](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-forward-vpc-to-network-using-rules.html)).
+#[test]
+fn rules_for_names() {
+    let rule = |domain: &str| {
+        vec![
+            new("aws_route53_resolver_rule.own", json!({ "domain_name": domain, "rule_type": "FORWARD" })),
+            new("aws_route53_resolver_rule_association.own", json!({}))
+                .refers("vpc_id", "aws_vpc.main.id")
+                .refers("resolver_rule_id", "aws_route53_resolver_rule.own.id"),
+        ]
+    };
+    let namespace = |name: &str| {
+        let own = new("aws_service_discovery_private_dns_namespace.own", json!({ "name": name }));
+        vec![own.refers("vpc", "aws_vpc.main.id")]
+    };
+    for (other, above) in
+        [(rule("corp.example"), rule("amazonaws.com")), (namespace("svc.local"), namespace("us-east-1.amazonaws.com"))]
+    {
+        leads_to(with(nat(), other.clone()), Open, Ready, &[]);
+        leads_to(with(nat(), above.clone()), NotKnown, Ready, &[NetworkUnknown]);
+        leads_to(with(endpoints(), other), Open, Ready, &[]);
+        leads_to(with(endpoints(), above), Open, Ready, &[]);
+    }
+    // The zones of a profile, or of a set that is not known, may lead to endpoints without private DNS.
+    let without_dns = || {
+        let off = |service: &str| endpoint(service, json!({ "private_dns_enabled": false }));
+        with(endpoints(), vec![off("ssm"), off("ssmmessages")])
+    };
+    leads_to(without_dns(), Closed, NotReady, &[EndpointDns]);
+    let profile = new("aws_route53profiles_association.own", json!({})).refers("resource_id", "aws_vpc.main.id");
+    leads_to(with(without_dns(), vec![profile]), NotKnown, Ready, &[NetworkUnknown]);
+    let zone =
+        new("aws_route53_zone.own", json!({ "name": "ssm.us-east-1.amazonaws.com" })).refers("vpc", "local.vpcs");
+    leads_to(with(without_dns(), vec![zone]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// An address and a group may be given to the interface that an instance is made with.
+#[test]
+fn what_is_given_to_the_interface_of_an_instance() {
+    let public = || {
+        let own = instance(json!({ "iam_instance_profile": "web" })).refers("subnet_id", "aws_subnet.public.id");
+        with(base(), vec![own.merge_unknown(json!({ "primary_network_interface_id": true }))])
+    };
+    leads_to(public(), Closed, NotReady, &[NoNetworkPath]);
+    let interface = "aws_instance.web.primary_network_interface_id";
+    let address = || new("aws_eip.web", json!({ "domain": "vpc" })).merge_unknown(json!({ "public_ip": true }));
+    leads_to(with(public(), vec![address().refers("network_interface", interface)]), Open, Ready, &[]);
+    let association = |to: &str| {
+        new("aws_eip_association.web", json!({}))
+            .refers("allocation_id", "aws_eip.web.id")
+            .refers("network_interface_id", to)
+    };
+    leads_to(with(public(), vec![address(), association(interface)]), Open, Ready, &[]);
+    // Another interface is not that of the instance, and one that is not told may be.
+    let other = association("aws_network_interface.other.id");
+    leads_to(with(public(), vec![address(), other]), Closed, NotReady, &[NoNetworkPath]);
+    leads_to(with(public(), vec![address(), association("local.interface")]), NotKnown, Ready, &[NetworkUnknown]);
+
+    let closed =
+        || with(nat(), vec![group("web", json!([]), json!([])), group("out", json!([]), json!([rule(EVERYWHERE)]))]);
+    leads_to(closed(), Closed, NotReady, &[SecurityGroupBlocks]);
+    let attached = |to: &str| {
+        let own = instance(json!({ "iam_instance_profile": "web" }));
+        let attachment = new("aws_network_interface_sg_attachment.web", json!({}))
+            .refers("security_group_id", "aws_security_group.out.id")
+            .refers("network_interface_id", to);
+        with(closed(), vec![own.merge_unknown(json!({ "primary_network_interface_id": true })), attachment])
+    };
+    leads_to(attached(interface), Open, Ready, &[]);
+    leads_to(attached("aws_network_interface.other.id"), Closed, NotReady, &[SecurityGroupBlocks]);
+    leads_to(attached("local.interface"), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+/// Which of the blocks of an argument refers to what is told by the name of the argument within it.
+#[test]
+fn blocks_that_refer_to_different_things() {
+    let route = |target: &str, cidr: &str| {
+        let mut route = json!({ "cidr_block": cidr, "gateway_id": "", "nat_gateway_id": "", "transit_gateway_id": "" });
+        route.as_object_mut().unwrap().remove(target);
+        route
+    };
+    let table = new(
+        "aws_route_table.private",
+        json!({ "route": [route("transit_gateway_id", "172.16.0.0/12"), route("nat_gateway_id", EVERYWHERE)] }),
+    )
+    .merge_unknown(json!({ "route": [{ "transit_gateway_id": true }, { "nat_gateway_id": true }] }))
+    .expressions(json!({ "route": [
+        { "nat_gateway_id": references(&["aws_nat_gateway.main.id"]), "cidr_block": { "constant_value": EVERYWHERE } },
+        { "transit_gateway_id": references(&["aws_ec2_transit_gateway.main.id"]) },
+    ] }))
+    .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(without(with(nat(), vec![table]), "aws_route.private"), Open, Ready, &[]);
+
+    let mut by_group = rule(EVERYWHERE);
+    by_group.as_object_mut().unwrap().remove("security_groups");
+    by_group["cidr_blocks"] = json!([]);
+    let block = json!([
+        { "cidr_blocks": references(&["aws_vpc.main.cidr_block", "aws_vpc.other.cidr_block"]) },
+        { "security_groups": references(&["aws_security_group.web.id"]) },
+    ]);
+    let group = new(
+        "aws_security_group.endpoints",
+        json!({ "name": "endpoints", "ingress": [rule("10.9.0.0/16"), by_group], "egress": [] }),
+    )
+    .merge_unknown(json!({ "ingress": [{}, { "security_groups": true }] }))
+    .expressions(json!({ "ingress": block, "egress": { "constant_value": [] } }))
+    .refers("vpc_id", "aws_vpc.main.id");
+    leads_to(with(endpoints(), vec![group]), Open, Ready, &[]);
+}
+
+#[test]
+fn what_is_in_the_plan_and_not_in_the_path() {
+    // A group that names no VPC is in the default one.
+    let elsewhere = new("aws_security_group.elsewhere", json!({ "name": "elsewhere" }))
+        .expressions(json!({ "name": { "constant_value": "elsewhere" } }))
+        .merge_unknown(json!({ "vpc_id": true, "ingress": true, "egress": true }));
+    leads_to(with(nat(), vec![elsewhere]), Open, Ready, &[]);
+    // An endpoint of a firewall appliance has a service of its own.
+    let appliance = new("aws_vpc_endpoint.appliance", json!({ "vpc_endpoint_type": "GatewayLoadBalancer" }))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("service_name", "aws_vpc_endpoint_service.appliance.service_name");
+    leads_to(with(nat(), vec![appliance.clone()]), Open, Ready, &[]);
+    let through = route("private", "vpc_endpoint_id", "aws_vpc_endpoint.appliance.id");
+    leads_to(with(nat(), vec![appliance, through]), NotKnown, Ready, &[NetworkUnknown]);
+}
+
+#[test]
+fn what_a_plan_does_not_show_of_a_network_is_not_closed() {
+    // What a virtual private gateway propagates may be a default route.
+    leads_to(base(), Closed, NotReady, &[NoNetworkPath]);
+    let propagation = new("aws_vpn_gateway_route_propagation.private", json!({}))
+        .refers("vpn_gateway_id", "aws_vpn_gateway.main.id")
+        .refers("route_table_id", "aws_route_table.private.id");
+    leads_to(with(base(), vec![propagation.clone()]), NotKnown, Ready, &[NetworkUnknown]);
+    leads_to(with(nat(), vec![propagation]), Open, Ready, &[]);
+    let table = new("aws_route_table.private", json!({}))
+        .merge_unknown(json!({ "route": true }))
+        .refers("vpc_id", "aws_vpc.main.id")
+        .refers("propagating_vgws", "aws_vpn_gateway.main.id");
+    leads_to(with(base(), vec![table]), NotKnown, Ready, &[NetworkUnknown]);
+    // A stack may make anything.
+    let stack = new("aws_cloudformation_stack.endpoints", json!({ "name": "endpoints" }));
+    leads_to(with(base(), vec![stack]), NotChecked, Ready, &[]);
+}
+
+/// What cannot be told of one Region says nothing of another.
+#[test]
+fn several_regions() {
+    let local =
+        || new("module.other.aws_security_group.other", json!({ "name": "other" })).refers("vpc_id", "local.vpc");
+    let config = || json!({ "provider_config_key": "aws.other" });
+    let elsewhere = |region: &str| {
+        let mut plan = plan(with(nat(), vec![local().config(config())]));
+        plan["configuration"]["provider_config"]["aws.other"] =
+            json!({ "name": "aws", "alias": "other", "expressions": { "region": { "constant_value": region } } });
+        let sandbox = Sandbox::new();
+        sandbox.file("plan.json", &plan);
+        let output = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]);
+        output.report().only().network.decision
+    };
+    assert_eq!(elsewhere("eu-west-1"), Open);
+    assert_eq!(elsewhere("us-east-1"), NotKnown);
+    let of_resource = new("aws_security_group.other", json!({ "name": "other", "region": "eu-west-1" }));
+    leads_to(with(nat(), vec![of_resource.refers("vpc_id", "local.vpc")]), Open, Ready, &[]);
+}
+
+/// As `terraform-aws-modules/vpc` writes it: the VPC by a local value, subnets, tables and gateways by `element` of a splat.
+#[test]
+fn a_module_that_works_out_its_indexes() {
+    let of = |nat_count: usize, instance_in: usize| {
+        let at = |name: &str| format!("module.vpc.{name}");
+        let local = |resource: Resource| resource.refers("vpc_id", "local.vpc_id");
+        let element = |resource: Resource, argument: &str, of: &str| {
+            let listed = references(&[of, "var.single_nat_gateway", "count.index"]);
+            resource.merge_unknown(json!({ argument: true })).expression(argument, listed)
+        };
+        let counted = |resource: Resource, argument: &str, of: &str| {
+            resource.merge_unknown(json!({ argument: true })).expression(argument, references(&[of, "count.index"]))
+        };
+        let mut all = base();
+        all.retain(|it| ["aws_iam_", "block_public_access"].iter().any(|own| it.address().contains(own)));
+        let values = json!({ "cidr_block": "10.0.0.0/16", "enable_dns_support": true, "enable_dns_hostnames": true });
+        all.push(made(&at("aws_vpc.this[0]"), values).unknown(json!({ "id": true })));
+        all.push(local(new(&at("aws_internet_gateway.this[0]"), json!({}))));
+        all.push(local(new(&at("aws_route_table.public[0]"), json!({})).merge_unknown(json!({ "route": true }))));
+        all.push(
+            new(&at("aws_route.public_internet_gateway[0]"), json!({ "destination_cidr_block": EVERYWHERE }))
+                .refers("route_table_id", "aws_route_table.public[0].id")
+                .refers("gateway_id", "aws_internet_gateway.this[0].id"),
+        );
+        for index in 0..2 {
+            for (name, block) in [("public", 100), ("private", 0)] {
+                let cidr = json!({ "cidr_block": format!("10.0.{}.0/24", block + index) });
+                all.push(local(new(&at(&format!("aws_subnet.{name}[{index}]")), cidr)));
+            }
+            let association = new(&at(&format!("aws_route_table_association.public[{index}]")), json!({}));
+            all.push(
+                counted(association, "subnet_id", "aws_subnet.public")
+                    .refers("route_table_id", "aws_route_table.public[0].id"),
+            );
+            let association = new(&at(&format!("aws_route_table_association.private[{index}]")), json!({}));
+            all.push(element(
+                counted(association, "subnet_id", "aws_subnet.private"),
+                "route_table_id",
+                "aws_route_table.private",
+            ));
+        }
+        // Without gateways there is a table for each subnet.
+        for index in 0..if nat_count == 0 { 2 } else { nat_count } {
+            let table = new(&at(&format!("aws_route_table.private[{index}]")), json!({}));
+            all.push(local(table.merge_unknown(json!({ "route": true }))));
+        }
+        for index in 0..nat_count {
+            let gateway = new(&at(&format!("aws_nat_gateway.this[{index}]")), json!({ "connectivity_type": "public" }));
+            all.push(
+                element(gateway, "subnet_id", "aws_subnet.public").refers("allocation_id", "local.nat_gateway_ips"),
+            );
+            let out = new(
+                &at(&format!("aws_route.private_nat_gateway[{index}]")),
+                json!({ "destination_cidr_block": EVERYWHERE }),
+            );
+            all.push(counted(
+                counted(out, "route_table_id", "aws_route_table.private"),
+                "nat_gateway_id",
+                "aws_nat_gateway.this",
+            ));
+        }
+        all.push(
+            new("aws_security_group.web", json!({ "name": "web", "ingress": [], "egress": [rule(EVERYWHERE)] }))
+                .refers("vpc_id", "module.vpc.vpc_id"),
+        );
+        all.push(
+            new("aws_instance.web", json!({ "iam_instance_profile": "web" }))
+                .refers("vpc_security_group_ids", "aws_security_group.web.id")
+                .refers("subnet_id", &format!("module.vpc.private_subnets[{instance_in}]")),
+        );
+        let mut plan = plan(all);
+        let call = &mut plan["configuration"]["root_module"]["module_calls"]["vpc"];
+        call["expressions"] = json!({ "single_nat_gateway": { "constant_value": nat_count == 1 } });
+        let module = &mut call["module"];
+        module["variables"] = json!({ "single_nat_gateway": { "default": false } });
+        module["outputs"]["vpc_id"] = json!({ "expression": references(&["aws_vpc.this[0].id"]) });
+        module["outputs"]["private_subnets"] = json!({ "expression": references(&["aws_subnet.private"]) });
+        let sandbox = Sandbox::new();
+        sandbox.file("plan.json", &plan);
+        let report = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]).report();
+        let outcome = report.only();
+        (outcome.network.decision, format!("{:?}", outcome.findings))
+    };
+    for (nat_count, instance_in) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
+        let (decision, findings) = of(nat_count, instance_in);
+        assert_eq!(decision, Open, "{nat_count} {instance_in}: {findings}");
+    }
+    let (decision, findings) = of(0, 0);
+    assert_eq!(decision, Closed, "{findings}");
+}

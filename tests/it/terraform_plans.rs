@@ -35,6 +35,15 @@ fn role_with(more: Value) -> Resource {
     made("aws_iam_role.web", with(role_values(), more)).unknown(unknown)
 }
 
+/// The values of a role that exists and has no policy but what the plan says.
+fn kept_role_values() -> Value {
+    with(role_values(), json!({ "id": "web", "inline_policy": [], "managed_policy_arns": [] }))
+}
+
+fn kept_role() -> Resource {
+    kept("aws_iam_role.web", kept_role_values())
+}
+
 /// The same object with more, or other, members.
 fn with(mut object: Value, more: Value) -> Value {
     for (key, value) in more.as_object().unwrap() {
@@ -244,7 +253,7 @@ fn a_profile_without_a_role_and_one_whose_role_is_elsewhere() {
     let old = made("aws_iam_instance_profile.web", json!({ "name": "web", "roles": ["web"] }));
     holds("a list, as in old providers", &plan(vec![instance(), old, role(), inline()]), Verdict::Ready, &[]);
     let read = made("data.aws_iam_instance_profile.web", json!({ "name": "web", "role_name": "web" }));
-    holds("a profile that was read", &plan(vec![instance(), read, role(), inline()]), Verdict::Ready, &[]);
+    holds("a profile that was read", &plan(vec![instance(), read, kept_role(), inline()]), Verdict::Ready, &[]);
     let read = made(
         "data.aws_iam_role.web",
         json!({ "name": "web", "id": "web", "assume_role_policy": trust("ec2.amazonaws.com") }),
@@ -301,12 +310,282 @@ fn what_exists_and_what_goes() {
         Verdict::NotReady,
         &[Code::MissingPermission],
     );
-    let replaced = role().actions(&["delete", "create"]);
-    holds("a role that is replaced", &on(replaced, vec![inline()]), Verdict::Ready, &[]);
+    let replaced = || role().actions(&["delete", "create"]);
+    holds("a role that is replaced", &on(replaced(), vec![inline()]), Verdict::Ready, &[]);
+    let unknown = [Code::NotInPlan];
+    let stays = || kept("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": core() }));
+    holds("and its policy stays", &on(replaced(), vec![stays()]), Verdict::Unknown, &unknown);
+    let retagged = || json!({ "name": "core", "role": "web", "policy": core() });
+    let written = changed("aws_iam_role_policy.core", with(retagged(), json!({ "policy": "{}" })), retagged());
+    holds("and its policy changes", &on(replaced(), vec![written]), Verdict::Unknown, &unknown);
+    let stays = kept("aws_iam_role_policy_attachment.core", attached.clone());
+    holds("and its attachment stays", &on(replaced(), vec![stays]), Verdict::Unknown, &unknown);
+    let list = json!({ "name": "core", "roles": ["web"], "policy_arn": MANAGED });
+    let stays = kept("aws_iam_policy_attachment.core", list.clone());
+    holds("and a list of roles stays", &on(replaced(), vec![stays]), Verdict::Unknown, &unknown);
+    let joins = changed("aws_iam_policy_attachment.core", with(list.clone(), json!({ "roles": ["other"] })), list);
+    holds("and it joins a list of roles", &on(replaced(), vec![joins]), Verdict::Ready, &[]);
+    let said = json!({ "role_name": "web", "policy_arns": [MANAGED] });
+    let stays = kept("aws_iam_role_policy_attachments_exclusive.web", said);
+    holds("and what says all its policies stays", &on(replaced(), vec![stays]), Verdict::Unknown, &unknown);
+    let of_profile = |profile| plan(vec![instance(), profile, replaced(), inline()]);
+    let values = || json!({ "name": "web", "path": "/", "role": "web" });
+    let outcome = only(&of_profile(kept("aws_iam_instance_profile.web", values())));
+    assert_eq!((outcome.verdict, outcome.grounds().as_slice()), (Verdict::Unknown, &unknown[..]));
+    let message = &outcome.finding(Code::NotInPlan).message;
+    let expected = "`aws_iam_instance_profile.web.role` stays as it is while the plan makes `aws_iam_role.web` anew";
+    assert!(message.starts_with(expected), "{message}");
+    let joins = changed("aws_iam_instance_profile.web", with(values(), json!({ "role": "other" })), values());
+    holds("and it joins a profile", &of_profile(joins), Verdict::Ready, &[]);
     let hidden = kept("aws_iam_role.web", role_values()).unknown(json!({ "managed_policy_arns": true }));
     holds("a role whose policies are not known", &on(hidden, vec![]), Verdict::Unknown, &[Code::NotInPlan]);
     let only_going = plan(vec![deleted("aws_instance.web", json!({ "iam_instance_profile": "web" }))]);
     assert_eq!(check(&only_going), vec![]);
+}
+
+/// A running instance belongs to the profile that goes; what launches instances looks up the name each time.
+#[test]
+fn a_profile_that_is_replaced_is_another_one() {
+    let replaced = || profile().actions(&["delete", "create"]);
+    let values = || json!({ "iam_instance_profile": "web" });
+    let of = |launch: Resource| plan(vec![launch, replaced(), role(), inline()]);
+    for address in ["aws_instance.web", "aws_spot_instance_request.web"] {
+        holds(address, &of(kept(address, values())), Verdict::Unknown, &[Code::NotInPlan]);
+        holds(address, &of(made(address, values()).actions(&["delete", "create"])), Verdict::Ready, &[]);
+        let joins = changed(address, json!({ "iam_instance_profile": "other" }), values());
+        holds(address, &of(joins), Verdict::Ready, &[]);
+    }
+    let template = json!({ "name": "web", "iam_instance_profile": [{ "name": "web" }] });
+    holds("a template", &of(kept("aws_launch_template.web", template)), Verdict::Ready, &[]);
+    let configuration = kept("aws_launch_configuration.web", values());
+    holds("a launch configuration", &of(configuration), Verdict::Ready, &[]);
+}
+
+/// The template counts when the instance is launched: what it says later changes nothing of one that runs.
+#[test]
+fn an_instance_that_exists_takes_nothing_of_its_template() {
+    let bare = json!({ "id": "lt-1", "name": "web", "iam_instance_profile": [] });
+    let granting = json!({ "id": "lt-1", "name": "web", "iam_instance_profile": [{ "name": "web" }] });
+    let template = || changed("aws_launch_template.web", bare.clone(), granting.clone());
+    let values = |profile: Value| {
+        json!({ "iam_instance_profile": profile, "launch_template": [{ "id": "lt-1", "version": "$Latest" }],
+            "metadata_options": [{ "http_endpoint": "enabled" }] })
+    };
+    let of = |instance: Resource| {
+        let profile = kept("aws_iam_instance_profile.web", json!({ "name": "web", "path": "/", "role": "web" }));
+        let outcome = check(&plan(vec![instance, template(), profile, kept_role(), inline()])).remove(0);
+        (outcome.verdict, outcome.grounds())
+    };
+    let without = (Verdict::NotReady, vec![Code::NoInstanceProfile]);
+    for nothing in [json!(""), Value::Null] {
+        assert_eq!(of(kept("aws_instance.web", values(nothing.clone()))), without);
+        let tagged = changed("aws_instance.web", values(nothing.clone()), values(nothing.clone()));
+        assert_eq!(of(tagged), without);
+    }
+    assert_eq!(of(kept("aws_instance.web", values(json!("web")))), (Verdict::Ready, vec![]));
+    let replaced = made("aws_instance.web", values(Value::Null)).actions(&["delete", "create"]);
+    assert_eq!(of(replaced.unknown(json!({ "iam_instance_profile": true }))), (Verdict::Ready, vec![]));
+    // Nor does a template that the plan does not hold leave open what the instance has.
+    let elsewhere = with(values(json!("web")), json!({ "launch_template": [{ "id": "lt-2", "version": "1" }] }));
+    assert_eq!(of(kept("aws_instance.web", elsewhere)), (Verdict::Ready, vec![]));
+}
+
+/// Without a version a group launches the default one, which the provider fills in.
+#[test]
+fn a_version_that_is_left_out_is_the_default_one() {
+    let template = |more: Value| {
+        let values = json!({ "name": "web", "id": "lt-1", "iam_instance_profile": [{ "name": "web" }],
+            "latest_version": 3, "default_version": 1 });
+        kept("aws_launch_template.web", with(values, more))
+    };
+    let group = |block: Value| {
+        made("aws_autoscaling_group.web", json!({ "launch_template": [{ "id": "lt-1" }] }))
+            .unknown(json!({ "launch_template": [{ "name": true, "version": true }] }))
+            .expressions(json!({ "launch_template": block }))
+    };
+    let by_id = || references(&["aws_launch_template.web.id"]);
+    let verdict = |block: Value, more: Value| {
+        check(&plan(vec![group(block), template(more), profile(), role(), inline()]))[0].verdict
+    };
+    let left_out = || json!([{ "id": by_id() }]);
+    assert_eq!(verdict(left_out(), json!({})), Verdict::Unknown);
+    assert_eq!(verdict(left_out(), json!({ "default_version": 3 })), Verdict::Ready);
+    assert_eq!(verdict(left_out(), json!({ "update_default_version": true })), Verdict::Ready);
+    // A dynamic block may say any.
+    assert_eq!(verdict(by_id(), json!({})), Verdict::Unknown);
+    // A version that refers to nothing of the template is not known to be its newest.
+    let known_elsewhere = json!([{ "id": by_id(), "version": references(&["var.version"]) }]);
+    assert_eq!(verdict(known_elsewhere, json!({})), Verdict::Unknown);
+}
+
+/// Nothing depends on a policy that goes, so that it may go after the other has come: then the role has neither.
+#[test]
+fn an_inline_policy_that_moves_to_another_address_is_not_known() {
+    let values = || json!({ "name": "core", "role": "web", "policy": core() });
+    let old = || deleted("aws_iam_role_policy.old", values());
+    let unknown = [Code::NotInPlan];
+    holds("moved", &plan(vec![instance(), profile(), kept_role(), old(), inline()]), Verdict::Unknown, &unknown);
+    let renamed = made("aws_iam_role_policy.core", with(values(), json!({ "name": "other" })));
+    holds("another name", &plan(vec![instance(), profile(), kept_role(), old(), renamed]), Verdict::Ready, &[]);
+    let elsewhere = deleted("aws_iam_role_policy.old", with(values(), json!({ "role": "other" })));
+    holds("another role", &plan(vec![instance(), profile(), kept_role(), elsewhere, inline()]), Verdict::Ready, &[]);
+    let replaced = inline().actions(&["delete", "create"]);
+    holds("the same address", &plan(vec![instance(), profile(), kept_role(), replaced]), Verdict::Ready, &[]);
+    // What goes from a role that is replaced does so before.
+    let new_role = role().actions(&["delete", "create"]);
+    holds("with its role", &plan(vec![instance(), profile(), new_role, old(), inline()]), Verdict::Ready, &[]);
+}
+
+/// A role keeps the one that is written last, and resources are made in any order.
+#[test]
+fn of_inline_policies_with_one_name_it_is_not_known_which_one_stays() {
+    let other = |document: String| {
+        made("aws_iam_role_policy.other", json!({ "name": "core", "role": "web", "policy": document }))
+    };
+    let less = || policy("Allow", &["s3:GetObject"]);
+    let unknown = [Code::NotInPlan];
+    holds("two resources", &chain(vec![other(less()), inline()]), Verdict::Unknown, &unknown);
+    holds("in the other order", &chain(vec![inline(), other(less())]), Verdict::Unknown, &unknown);
+    holds("with one document", &chain(vec![other(core()), inline()]), Verdict::Ready, &[]);
+    let block = |document: String| json!({ "inline_policy": [{ "name": "core", "policy": document }] });
+    let beside = |role: Resource| plan(vec![instance(), profile(), role, inline()]);
+    let new_role = made("aws_iam_role.web", with(role_values(), block(less())));
+    holds("a block of a new role", &beside(new_role), Verdict::Unknown, &unknown);
+    // A role that exists has in its values what the resource has written before.
+    let values = with(kept_role_values(), block(less()));
+    holds("a block of a role that exists", &beside(kept("aws_iam_role.web", values)), Verdict::Ready, &[]);
+}
+
+/// `removed { lifecycle { destroy = false } }` takes a resource out of the state, and it stays in the account.
+#[test]
+fn what_is_forgotten_stays() {
+    let block = json!([{ "name": "core", "policy": core() }]);
+    let has = || kept("aws_iam_role.web", with(kept_role_values(), json!({ "inline_policy": block })));
+    let values = json!({ "name": "core", "role": "web", "policy": core() });
+    let gone = |actions| deleted("aws_iam_role_policy.core", values.clone()).actions(actions);
+    let of = |gone| plan(vec![instance(), profile(), has(), gone]);
+    holds("forgotten", &of(gone(&["forget"])), Verdict::Ready, &[]);
+    holds("deleted", &of(gone(&["delete"])), Verdict::NotReady, &[Code::MissingPermission]);
+    let denied = json!({ "managed_policy_arns": ["arn:aws:iam::aws:policy/AWSDenyAll"], "inline_policy": block });
+    let denied = kept("aws_iam_role.web", with(kept_role_values(), denied));
+    let attached = json!({ "role": "web", "policy_arn": "arn:aws:iam::aws:policy/AWSDenyAll" });
+    let forgotten = deleted("aws_iam_role_policy_attachment.deny", attached).actions(&["forget"]);
+    let outcome = only(&plan(vec![instance(), profile(), denied, forgotten]));
+    assert_ne!(outcome.verdict, Verdict::Ready, "{:?}", outcome.findings);
+}
+
+/// Old providers do not say what else a role has.
+#[test]
+fn a_role_that_exists_may_have_more_than_an_old_provider_says() {
+    let of = |values: Value| plan(vec![instance(), profile(), kept("aws_iam_role.web", values), inline()]);
+    holds("both", &of(role_values()), Verdict::Unknown, &[Code::NotInPlan]);
+    for (known, missing) in [("inline_policy", "managed_policy_arns"), ("managed_policy_arns", "inline_policy")] {
+        let outcome = only(&of(with(role_values(), json!({ known: [] }))));
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{missing}: {:?}", outcome.findings);
+        let message = &outcome.finding(Code::NotInPlan).message;
+        assert!(message.contains(&format!("`aws_iam_role.web.{missing}`")), "{message}");
+    }
+    holds("neither", &of(kept_role_values()), Verdict::Ready, &[]);
+}
+
+/// The account's default holds where the launch says nothing of the endpoint, and changes nothing of instances that run.
+#[test]
+fn the_region_s_default_of_the_metadata_service() {
+    let switch = |endpoint: Value| kept("aws_ec2_instance_metadata_defaults.all", json!({ "http_endpoint": endpoint }));
+    let disabled = || switch(json!("disabled"));
+    let off = [Code::MetadataDisabled];
+    holds("switched off", &chain(vec![inline(), disabled()]), Verdict::NotReady, &off);
+    for endpoint in [json!("enabled"), json!("no-preference"), Value::Null] {
+        holds("left on", &chain(vec![inline(), switch(endpoint)]), Verdict::Ready, &[]);
+    }
+    let of = |launch: Resource, switch: Resource| plan(vec![launch, switch, profile(), role(), inline()]);
+    let options = |options: Value| instance_with(json!({ "metadata_options": [options] })).unknown(json!({}));
+    let said = options(json!({ "http_endpoint": "enabled" }));
+    holds("the launch says it", &of(said, disabled()), Verdict::Ready, &[]);
+    let tokens = options(json!({ "http_tokens": "required" }));
+    holds("the launch says something else", &of(tokens, disabled()), Verdict::NotReady, &off);
+    let template =
+        || made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [{ "name": "web" }] }));
+    holds("a template", &of(template(), disabled()), Verdict::NotReady, &off);
+    let running = kept("aws_instance.web", json!({ "iam_instance_profile": "web" }));
+    let profile_of_it = kept("aws_iam_instance_profile.web", json!({ "name": "web", "path": "/", "role": "web" }));
+    let all = vec![running, disabled(), profile_of_it, kept_role(), inline()];
+    holds("an instance that runs", &plan(all), Verdict::Ready, &[]);
+
+    // Made beside an instance, it may come after it; what launches more of them does so with it.
+    let comes = || made("aws_ec2_instance_metadata_defaults.all", json!({ "http_endpoint": "disabled" }));
+    holds("a default that is made", &of(instance(), comes()), Verdict::Unknown, &[Code::NotInPlan]);
+    holds("a template beside it", &of(template(), comes()), Verdict::NotReady, &off);
+    let later = made("aws_ec2_instance_metadata_defaults.all", json!({})).refers("http_endpoint", "local.endpoint");
+    holds("one that is not known", &of(instance(), later), Verdict::Unknown, &[Code::NotInPlan]);
+    let elsewhere = json!({ "http_endpoint": "disabled", "region": "eu-west-1" });
+    let elsewhere = kept("aws_ec2_instance_metadata_defaults.all", elsewhere);
+    holds("of another Region", &of(instance(), elsewhere), Verdict::Ready, &[]);
+}
+
+/// Names are unique in an account: one of another account, or with another path, is another profile.
+#[test]
+fn a_profile_of_another_account_is_not_that_of_the_plan() {
+    let caller = || made("data.aws_caller_identity.current", json!({ "account_id": "111122223333" }));
+    let template = |arn: &str| {
+        let profile = json!([{ "arn": arn }]);
+        made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": profile }))
+    };
+    let of = |arn: &str, more: Vec<Resource>| {
+        let all = [vec![template(arn), profile(), role(), inline()], more].into_iter().flatten().collect();
+        only(&plan(all)).verdict
+    };
+    assert_eq!(of("arn:aws:iam::111122223333:instance-profile/web", vec![caller()]), Verdict::Ready);
+    for arn in [
+        "arn:aws:iam::999999999999:instance-profile/web",
+        "arn:aws:iam::111122223333:instance-profile/app/web",
+        "arn:aws-cn:iam::111122223333:instance-profile/web",
+    ] {
+        assert_eq!(of(arn, vec![caller()]), Verdict::Unknown, "{arn}");
+    }
+    // The account is not known, the path is.
+    assert_eq!(of("arn:aws:iam::999999999999:instance-profile/web", vec![]), Verdict::Ready);
+    assert_eq!(of("arn:aws:iam::999999999999:instance-profile/app/web", vec![]), Verdict::Unknown);
+
+    // An instance takes a name only.
+    let by_arn = json!({ "iam_instance_profile": "arn:aws:iam::111122223333:instance-profile/web" });
+    let unknown = [Code::NotInPlan];
+    holds(
+        "an ARN",
+        &plan(vec![instance_with(by_arn.clone()), profile(), role(), inline()]),
+        Verdict::Unknown,
+        &unknown,
+    );
+    let later = made("aws_instance.web", json!({})).refers("iam_instance_profile", "aws_iam_instance_profile.web.arn");
+    holds("a reference to it", &plan(vec![later, profile(), role(), inline()]), Verdict::Unknown, &unknown);
+    let configuration = made("aws_launch_configuration.web", by_arn);
+    holds("a configuration", &plan(vec![configuration, profile(), role(), inline()]), Verdict::Ready, &[]);
+
+    // Two providers that are in different accounts.
+    let at = |key: &str| json!({ "provider_config_key": key });
+    let of_other = |account: &str| {
+        let other = made("data.aws_caller_identity.other", json!({ "account_id": account })).config(at("aws.other"));
+        only(&plan(vec![instance(), caller(), other, profile().config(at("aws.other")), role(), inline()])).verdict
+    };
+    assert_eq!(of_other("999999999999"), Verdict::Unknown);
+    assert_eq!(of_other("111122223333"), Verdict::Ready);
+}
+
+/// Documents that may be the preferences leave the one alone that is.
+#[test]
+fn the_preferences_of_the_name_win_over_those_that_may_have_it() {
+    let content = |inputs: Value| json!({ "schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": inputs });
+    let values = |inputs: Value| json!({ "document_type": "Session", "document_format": "JSON", "content": content(inputs).to_string() });
+    let key = json!({ "kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/k" });
+    let named =
+        || made("aws_ssm_document.own", with(values(key.clone()), json!({ "name": "SSM-SessionManagerRunShell" })));
+    let other = || made("aws_ssm_document.other", values(json!({}))).refers("name", "local.name");
+    for documents in [vec![named(), other()], vec![other(), named()]] {
+        let outcome = only(&chain([vec![inline()], documents].concat()));
+        let needed = outcome.permissions.iter().any(|permission| permission.action == "kms:Decrypt");
+        assert!(needed, "{:?}", outcome.permissions);
+    }
+    holds("one alone", &chain(vec![inline(), other()]), Verdict::Unknown, &[Code::NotInPlan]);
 }
 
 #[test]

@@ -161,10 +161,11 @@ fn the_flag_needs_credentials_and_a_plan_or_template() {
 
 /// A plan of this account with an instance and these.
 fn around(instance: Value, more: Vec<Resource>) -> Value {
-    let own = vec![
-        made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })),
-        made("aws_instance.web", instance),
-    ];
+    around_target("aws_instance.web", instance, more)
+}
+
+fn around_target(address: &str, values: Value, more: Vec<Resource>) -> Value {
+    let own = vec![made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })), made(address, values)];
     plan(own.into_iter().chain(more).collect())
 }
 
@@ -207,12 +208,13 @@ fn a_profile_that_exists_is_read_with_its_role() {
     finds(World::new(ACCOUNT), &plan(), NotReady, &[Code::InstanceProfileMissing]);
     let empty = World::new(ACCOUNT).profile(Profile::new("existing"));
     finds(empty, &plan(), NotReady, &[Code::InstanceProfileEmpty]);
-    let by_arn =
-        around(json!({ "iam_instance_profile": format!("arn:aws:iam::{ACCOUNT}:instance-profile/existing") }), vec![]);
-    finds(existing(|role| role.attach("web")), &by_arn, Ready, &[]);
-    let elsewhere =
-        around(json!({ "iam_instance_profile": "arn:aws:iam::444455556666:instance-profile/existing" }), vec![]);
-    finds(existing(|role| role.attach("web")), &elsewhere, Unknown, &[]);
+    // A launch configuration takes an ARN, too.
+    let by_arn = |account: &str| {
+        let arn = format!("arn:aws:iam::{account}:instance-profile/existing");
+        around_target("aws_launch_configuration.web", json!({ "iam_instance_profile": arn }), vec![])
+    };
+    finds(existing(|role| role.attach("web")), &by_arn(ACCOUNT), Ready, &[]);
+    finds(existing(|role| role.attach("web")), &by_arn("444455556666"), Unknown, &[]);
 
     let template = |name: &str| json!({ "Resources": { "Web": { "Type": "AWS::EC2::Instance", "Properties": { "IamInstanceProfile": name } } } });
     let place = ["--with-account", "--region", "us-east-1", "--account", ACCOUNT];
@@ -268,6 +270,13 @@ fn the_plan_s_changes_to_a_role_that_exists_count() {
         NotReady,
         &[Code::MissingPermission],
     );
+    // It goes at one address and comes at another: which of the two is last, nothing says. So with two of one name.
+    let old = json!({ "role": "shared", "name": "core", "policy": everything().to_string() });
+    let moved = with_profile(vec![deleted("aws_iam_role_policy.old", old), inline(everything())]);
+    finds(existing(|role| role.inline("core", everything())), &moved, Unknown, &[]);
+    let less = json!({ "role": "shared", "name": "core", "policy": allow(&["s3:*"]).to_string() });
+    let both = with_profile(vec![made("aws_iam_role_policy.less", less), inline(everything())]);
+    finds(existing(|role| role), &both, Unknown, &[]);
     // Of another role.
     let other = made("aws_iam_role_policy_attachment.web", json!({ "role": "other", "policy_arn": POLICY }));
     finds(existing(|role| role), &with_profile(vec![other]), NotReady, &[Code::MissingPermission]);

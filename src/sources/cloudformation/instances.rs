@@ -93,7 +93,7 @@ fn of_fleet(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
                     (Some(member), item) => of_template(evaluator, &item.get(member), &attribute),
                     (None, item) => Launch {
                         name: None,
-                        profile: profile(evaluator, &arn_or_name(&item.get("IamInstanceProfile")), &attribute),
+                        profile: profile(evaluator, arn_or_name(&item.get("IamInstanceProfile")), &attribute),
                         metadata: Fact::Absent,
                     },
                 })
@@ -114,14 +114,32 @@ fn of_fleet(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
     distinct
 }
 
+/// What a property says of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Name,
+    Arn,
+    Either,
+}
+
 /// The profile in an object that gives its ARN or its name.
-fn arn_or_name(reference: &Value) -> Value {
+fn arn_or_name(reference: &Value) -> (Value, Says) {
     match reference {
         Value::Map(_) => match reference.get("Arn") {
-            Value::Nothing => reference.get("Name"),
-            arn => arn,
+            Value::Nothing => (reference.get("Name"), Says::Name),
+            arn => (arn, Says::Arn),
         },
-        other => other.clone(),
+        other => (other.clone(), Says::Either),
+    }
+}
+
+/// Whether a value is a name or an ARN, as far as that shows.
+fn says(value: &Value) -> Option<Says> {
+    let text = value.to_text()?;
+    match text.as_attribute() {
+        Some(attribute) => Some(if attribute.name.is_some() { Says::Arn } else { Says::Name }),
+        None if text.pattern().starts_with("arn:") => Some(Says::Arn),
+        None => text.as_known().map(|_| Says::Name),
     }
 }
 
@@ -144,8 +162,8 @@ fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
         LAUNCH_TEMPLATE => of_data(evaluator, resource, &property("LaunchTemplateData")),
         LAUNCH_CONFIGURATION => {
             let metadata = options(&property("MetadataOptions"), &attribute(resource, "MetadataOptions"));
-            let profile =
-                profile(evaluator, &property("IamInstanceProfile"), &attribute(resource, "IamInstanceProfile"));
+            let attribute = attribute(resource, "IamInstanceProfile");
+            let profile = profile(evaluator, (property("IamInstanceProfile"), Says::Either), &attribute);
             Launch { name: None, profile, metadata }
         }
         "AWS::AutoScaling::AutoScalingGroup" => of_group(evaluator, resource),
@@ -161,7 +179,11 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     let property = |name: &str| evaluator.property(resource, name);
     let own = Launch {
         name: tags(&property("Tags")).ok().and_then(|mut tags| tags.remove("Name")),
-        profile: profile(evaluator, &property("IamInstanceProfile"), &attribute(resource, "IamInstanceProfile")),
+        profile: profile(
+            evaluator,
+            (property("IamInstanceProfile"), Says::Name),
+            &attribute(resource, "IamInstanceProfile"),
+        ),
         metadata: options(&property("MetadataOptions"), &attribute(resource, "MetadataOptions")),
     };
     match property("LaunchTemplate") {
@@ -190,7 +212,7 @@ fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Laun
     });
     Launch {
         name,
-        profile: profile(evaluator, &reference, &of("IamInstanceProfile")),
+        profile: profile(evaluator, reference, &of("IamInstanceProfile")),
         metadata: options(&data.get("MetadataOptions"), &of("MetadataOptions")),
     }
 }
@@ -310,12 +332,21 @@ fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) ->
     first
 }
 
-/// The profile that a value names; absent where there is none.
-fn profile(evaluator: &Evaluator<'_>, value: &Value, attribute: &str) -> Fact<Profile> {
-    if *value == Value::Nothing {
+/// The profile that a value names; absent where there is none. An instance takes no ARN
+/// ([AWS::EC2::Instance](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-instance.html)).
+fn profile(evaluator: &Evaluator<'_>, (value, expected): (Value, Says), attribute: &str) -> Fact<Profile> {
+    if value == Value::Nothing {
         return Fact::Absent;
     }
-    match find(evaluator, "AWS::IAM::InstanceProfile", value) {
+    let mistaken = match (expected, says(&value)) {
+        (Says::Name, Some(Says::Arn)) => Some("is the ARN of an instance profile, where its name stands"),
+        (Says::Arn, Some(Says::Name)) => Some("is the name of an instance profile, where its ARN stands"),
+        _ => None,
+    };
+    if let Some(what) = mistaken {
+        return Fact::Unreadable(unknown(attribute, &Why::new(0, format!("`{attribute}` {what}"))));
+    }
+    match find(evaluator, "AWS::IAM::InstanceProfile", &value) {
         Found::Here(profile) => Fact::Known(Profile::Here(profile.id.clone())),
         Found::NotKnown(why) => Fact::Unreadable(unknown(attribute, &why)),
         Found::Elsewhere(name) => {

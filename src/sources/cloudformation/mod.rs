@@ -125,7 +125,7 @@ fn is_harmless(kind: &str) -> bool {
 ///
 /// Source: [Create a Session Manager preferences document](https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-preferences-cli.html).
 fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
-    let mut documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
+    let documents = evaluator.template.resources.iter().filter(|resource| resource.kind == "AWS::SSM::Document");
     let named = |document: &Resource| evaluator.property(document, "Name").to_known("it");
     // Preferences are documents of a type of their own, and one whose name is not known may be these.
     let is_it = |document: &&Resource| {
@@ -135,7 +135,10 @@ fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
             && evaluator.property(document, "Name") != Value::Nothing
             && named(document).map_or_else(|_| is_session(), |own| own == name)
     };
-    let Some(document) = documents.find(is_it) else { return };
+    let documents: Vec<&Resource> = documents.filter(is_it).collect();
+    // One that has the name for certain is it, whatever others may be called.
+    let is_sure = |document: &&&Resource| evaluator.exists(document) == Holds::Yes && named(document).is_ok();
+    let Some(document) = documents.iter().find(is_sure).or(documents.first()) else { return };
     let attribute = format!("{}.Content", document.id);
     let content = match (evaluator.exists(document), named(document)) {
         (Holds::Unknown(why), _) | (_, Err(why)) => Err(why),

@@ -51,14 +51,23 @@ pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Foun
         Ok(given) => given,
         Err(why) => return Found::NotKnown(why),
     };
-    // A name is unique in its account whatever its path, so the end of an ARN tells. A policy of AWS may have the name of one here.
-    let name = given.rsplit('/').next().filter(|_| given.starts_with("arn:") && kind != MANAGED_POLICY);
+    let name = given.rsplit('/').next().filter(|_| given.starts_with("arn:"));
     let found = resources().filter(|resource| evaluator.exists(resource) != Holds::No).find(|resource| {
         let own = known(evaluator, resource, None);
-        let is_called = own.is_some() && (own.as_deref() == Some(given) || own.as_deref() == name);
-        is_called || known(evaluator, resource, Some("Arn")).as_deref() == Some(given)
+        let is_arn_of_it = || fits(&shape(evaluator, resource, Some("Arn")).pattern(), given);
+        own.is_some() && (own.as_deref() == Some(given) || own.as_deref() == name && is_arn_of_it())
     });
     found.map_or_else(|| Found::Elsewhere(given.to_owned()), Found::Here)
+}
+
+/// Whether an ARN can be one of which only some parts are known.
+fn fits(own: &str, given: &str) -> bool {
+    let (own, given): (Vec<&str>, Vec<&str>) = (own.split(':').collect(), given.split(':').collect());
+    let is_same = |(own, given): (&&str, &&str)| match (own.split_once('*'), own.rsplit_once('*')) {
+        (Some((start, _)), Some((_, end))) => given.starts_with(start) && given.ends_with(end),
+        _ => own == given,
+    };
+    own.len() == given.len() && own.iter().zip(&given).all(is_same)
 }
 
 /// Whether these parts are the ARN of a role, instance profile or key up to its name or id. A field that is not known of its ARN may be any.
@@ -377,13 +386,9 @@ fn attach(
             }
             false => {
                 let InlinePolicy { name: policy, document } = inline(evaluator, resource, perhaps.as_ref());
-                let inline = &mut existing.changes_of(account, &name).inline;
-                // Of several of one name one stays, and which is not known.
-                let both = inline.contains_key(&policy).then(|| {
-                    let what = format!("several inline policies of the role `{name}` are named `{policy}`");
-                    Fact::Unreadable(unknown(&resource.id, &Why::new(resource.line, what)))
-                });
-                inline.insert(policy, both.unwrap_or(document));
+                let what = format!("several inline policies of the role `{name}` are named `{policy}`");
+                let otherwise = || unknown(&resource.id, &Why::new(resource.line, what));
+                existing.changes_of(account, &name).write(policy, document, otherwise);
             }
         }
     }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::alike;
-use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
+use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
+use super::metadata::{default_of_region, metadata};
 use super::network;
 use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
@@ -24,6 +25,14 @@ const TARGETS: [&str; 6] = [
     "aws_launch_configuration",
     "aws_autoscaling_group",
 ];
+
+/// The types that are one instance.
+const INSTANCES: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
+
+/// Whether a resource is one instance.
+pub(super) fn is_instance(resource: &Resource<'_>) -> bool {
+    INSTANCES.contains(&resource.kind.as_str())
+}
 
 /// The resources that are targets.
 pub(super) fn targets<'p, 'a>(plan: &'p Plan<'a>) -> impl Iterator<Item = &'p Resource<'a>> {
@@ -76,7 +85,9 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
         let place = into.whereabouts.of_resource(resource);
         let network = place.region.as_ref().and_then(|region| into.facts.networks.get_mut(region));
         let location = network.and_then(|network| network::location(plan, resource, network));
+        let default = default_of_region(plan, into.whereabouts, resource);
         for Launch { profile, metadata } in launches(plan, resource, into) {
+            let metadata = MetadataOptions::over(metadata, default.clone());
             into.facts.subjects.push(Subject {
                 target: resource.address.clone(),
                 account: place.account.clone(),
@@ -113,6 +124,10 @@ fn launches(plan: &Plan<'_>, resource: &Resource<'_>, into: &mut Gathered<'_>) -
         "aws_spot_fleet_request" => of_fleet(plan, resource, into),
         _ => {
             let own = own(plan, resource, "iam_instance_profile", into);
+            // A template counts when an instance is launched, and one that exists has in its values what it got then.
+            if !resource.is_new {
+                return vec![own];
+            }
             let template = through_template(plan, resource, "launch_template/0", ["id", "name"], into);
             vec![own.or(template.unwrap_or_else(Launch::nothing))]
         }
@@ -220,7 +235,7 @@ fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> V
 }
 
 /// How many blocks there are, or will be.
-fn block_count(resource: &Resource<'_>, path: &str) -> usize {
+pub(super) fn block_count(resource: &Resource<'_>, path: &str) -> usize {
     let pointer = format!("/{path}");
     let of = |value: &Value| value.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
     of(&resource.values).max(of(&resource.unknown))
@@ -260,15 +275,17 @@ fn through_template(
     let at = format!("{path}/{argument}");
     Some(match link {
         Link::Nothing => return None,
-        Link::To(template) => match other_version(plan, resource, path, template) {
-            Some(reason) => Launch::not_known(reason),
-            None => {
-                let launch = of_template(plan, template, into);
-                let others: Vec<Launch> =
-                    plan.others(resource, &at).into_iter().map(|other| of_template(plan, other, into)).collect();
-                launch.if_alike(&others, into.facts, || one_of_several(resource, &at))
+        Link::To(template) => {
+            match outlived(resource, &at, template).or_else(|| other_version(plan, resource, path, template)) {
+                Some(reason) => Launch::not_known(reason),
+                None => {
+                    let launch = of_template(plan, template, into);
+                    let others: Vec<Launch> =
+                        plan.others(resource, &at).into_iter().map(|other| of_template(plan, other, into)).collect();
+                    launch.if_alike(&others, into.facts, || one_of_several(resource, &at))
+                }
             }
-        },
+        }
         Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
         Link::NotKnown => Launch::not_known(after_apply(resource, &at)),
     })
@@ -285,16 +302,20 @@ fn other_version(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, template:
     let default =
         template.values.get("default_version").filter(|_| template.attribute("default_version") != Attribute::Unknown);
     let follows_newest = template.values.get("update_default_version") == Some(&Value::Bool(true));
+    // The provider fills in a version that is left out: that is the default one. A dynamic block is not in the configuration.
+    let is_left_out = resource.expression(path).is_some() && resource.expression(&at).is_none();
     let is_newest = match resource.attribute(&at) {
         Attribute::Known(Value::String(version)) if version == "$Latest" => true,
         Attribute::Known(Value::String(version)) if version != "$Default" => {
             newest.and_then(Value::as_u64).is_some_and(|newest| version.parse() == Ok(newest))
         }
-        Attribute::Unknown => is_of_newest(plan, resource, &at, template, follows_newest),
-        Attribute::Known(_) | Attribute::Null => follows_newest || newest.is_some() && newest == default,
+        Attribute::Unknown if !is_left_out => is_of_newest(plan, resource, &at, template, follows_newest),
+        Attribute::Unknown | Attribute::Known(_) | Attribute::Null => {
+            follows_newest || newest.is_some() && newest == default
+        }
     };
     (!is_newest).then(|| {
-        let path = if resource.attribute(&at) == Attribute::Null { path } else { at.as_str() };
+        let path = if is_left_out || resource.attribute(&at) == Attribute::Null { path } else { at.as_str() };
         let what = format!(
             "may launch another version of `{}` than its newest, and the plan shows that one only",
             template.address
@@ -311,28 +332,38 @@ fn is_of_newest(
     template: &Resource<'_>,
     follows_newest: bool,
 ) -> bool {
-    plan.leaves(resource, at).iter().all(|leaf| match leaf {
+    let leaves = plan.leaves(resource, at);
+    let is_it = |leaf: &Leaf| match leaf {
         Leaf::Attribute { address, attribute } => {
             *address == template.address
                 && (attribute == "latest_version" || follows_newest && attribute == "default_version")
         }
         Leaf::Untold(_) => false,
-    })
+    };
+    !leaves.is_empty() && leaves.iter().all(is_it)
 }
 
 /// What a resource says itself of the profile and the metadata options.
 fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered<'_>) -> Launch {
-    let is_arn = path.ends_with("/arn");
+    let is_arn = path.ends_with("arn");
     let block = path.split('/').next().unwrap_or(path);
     // Dynamic blocks are not in the configuration of a plan, but no provider fills in a block of a profile.
     let is_set = path.contains('/') || resource.expression(block).is_some() || resource.config.is_none();
-    let names: &[&str] = if is_arn { &["arn"] } else { &["name", "id", "arn"] };
+    let names: &[&str] = match (is_arn, takes_either(resource)) {
+        (true, _) => &["arn"],
+        (false, true) => &["name", "id", "arn"],
+        (false, false) => &["name", "id"],
+    };
     let profile = match resource.attribute(path) {
         // The provider fills in what is left out: then there is none.
-        Attribute::Unknown if !is_set || plan.is_null(resource, path) => Fact::Absent,
+        Attribute::Unknown if resource.is_new && (!is_set || plan.is_null(resource, path)) => Fact::Absent,
         _ => match plan.link(resource, path, "aws_iam_instance_profile", names) {
             Link::Nothing => Fact::Absent,
             Link::To(profile) => {
+                // What launches instances looks the name up each time.
+                if let Some(reason) = outlived(resource, path, profile).filter(|_| is_instance(resource)) {
+                    return Launch { profile: Fact::Unreadable(reason), metadata: metadata(resource) };
+                }
                 let profile = Fact::Known(add_profile(plan, profile, into));
                 let is_alike = |other: &Resource<'_>| {
                     let other = Fact::Known(add_profile(plan, other, into));
@@ -350,6 +381,12 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered
     Launch { profile, metadata: metadata(resource) }
 }
 
+/// Whether the argument of a resource takes the ARN of a profile in the place of its name
+/// ([CreateLaunchConfiguration](https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html)).
+fn takes_either(resource: &Resource<'_>) -> bool {
+    resource.kind == "aws_launch_configuration"
+}
+
 /// A profile that is named by an ARN of the plan's own account may be one of the plan, whose ARN is not known yet.
 fn outside_profile(
     plan: &Plan<'_>,
@@ -358,47 +395,43 @@ fn outside_profile(
     name: &str,
     into: &mut Gathered<'_>,
 ) -> Fact<String> {
-    if name.starts_with("arn:") {
+    let arn = Arn::parse(name);
+    if arn.is_some() && !path.ends_with("arn") && !takes_either(resource) {
+        return Fact::Unreadable(not_in_plan(
+            resource,
+            path,
+            "is an ARN, where the name of an instance profile stands",
+        ));
+    }
+    if let Some(arn) = &arn {
         let last = name.rsplit('/').next().unwrap_or(name);
         let own = plan.link_by_text(resource, path, last, "aws_iam_instance_profile", &["name"]);
-        if let Link::To(profile) = own {
+        let has_arn = |profile: &Resource<'_>| {
+            let place = into.whereabouts.of_resource(profile);
+            match arn_of(profile, "instance-profile", &place) {
+                Some(own) => own == name,
+                // Without the account its path still tells.
+                None => {
+                    let other = place.account.is_some_and(|own| arn.account() != Some(&own));
+                    !other
+                        && profile
+                            .text("path")
+                            .is_none_or(|path| name.ends_with(&format!(":instance-profile{path}{last}")))
+                }
+            }
+        };
+        if let Link::To(profile) = own
+            && has_arn(profile)
+        {
             return Fact::Known(add_profile(plan, profile, into));
         }
     }
-    let account = match Arn::parse(name) {
+    let account = match arn {
         Some(arn) => arn.account().map(str::to_owned),
         None => into.whereabouts.of_resource(resource).account,
     };
     let reason = outside(resource, path, "instance profile", name);
     Fact::Known(into.existing.profile(into.facts, account.as_deref(), name, reason))
-}
-
-/// See [metadata options](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html).
-fn metadata(resource: &Resource<'_>) -> Fact<MetadataOptions> {
-    let text = |name: &str| resource.text(&format!("metadata_options/0/{name}")).map(str::to_owned);
-    let endpoint = "metadata_options/0/http_endpoint";
-    match resource.attribute(endpoint) {
-        // What is left out is as the image and the account say, which is not in the plan.
-        Attribute::Unknown if leaves_endpoint_out(resource) => {
-            MetadataOptions::planned(None, text("http_tokens"), || after_apply(resource, endpoint))
-        }
-        Attribute::Unknown => Fact::Unreadable(after_apply(resource, endpoint)),
-        Attribute::Null | Attribute::Known(_) => {
-            MetadataOptions::planned(text("http_endpoint"), text("http_tokens"), || {
-                not_in_plan(resource, endpoint, "is neither `enabled` nor `disabled`")
-            })
-        }
-    }
-}
-
-/// Whether the configuration does not say `http_endpoint`, which the provider then fills in. A dynamic block is not in the
-/// configuration: where the plan has a block and the configuration none, it may say anything.
-fn leaves_endpoint_out(resource: &Resource<'_>) -> bool {
-    match resource.expression("metadata_options") {
-        Some(Value::Array(_)) => resource.expression("metadata_options/0/http_endpoint").is_none(),
-        Some(_) => false,
-        None => resource.config.is_some() && block_count(resource, "metadata_options") == 0,
-    }
 }
 
 /// Adds a profile, and gives its key.
@@ -421,22 +454,17 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
         Link::Nothing => None,
         Link::To(role) if !role.is_data => {
             let is_alike = |other: &Resource<'_>| alike::roles(into.facts, &role.address, &other.address);
-            match plan.others(profile, path).into_iter().all(is_alike) {
-                true => Some(role.address.clone()),
-                false => {
-                    let reason = one_of_several(profile, path);
-                    let key = reason.api.clone();
-                    Some(not_made(into.facts, reason, key))
-                }
-            }
+            let is_any = plan.others(profile, path).into_iter().all(is_alike);
+            // A role that goes is taken out of its profiles before.
+            let reason = outlived(profile, path, role).or_else(|| (!is_any).then(|| one_of_several(profile, path)));
+            Some(match reason {
+                None => role.address.clone(),
+                Some(reason) => not_made(into.facts, reason),
+            })
         }
         Link::To(role) => Some(existing_role(&name_of(role))),
         Link::Outside(name) => Some(existing_role(&name)),
-        Link::NotKnown => {
-            let reason = after_apply(profile, path);
-            let key = reason.api.clone();
-            Some(not_made(into.facts, reason, key))
-        }
+        Link::NotKnown => Some(not_made(into.facts, after_apply(profile, path))),
     };
     let made = InstanceProfile {
         arn: arn_of(profile, "instance-profile", &place).unwrap_or_default(),
@@ -450,7 +478,8 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
 }
 
 /// A role of which the plan says nothing but its name; gives its key.
-fn not_made(facts: &mut Facts, reason: Unreadable, key: String) -> String {
+fn not_made(facts: &mut Facts, reason: Unreadable) -> String {
+    let key = reason.api.clone();
     facts.roles.entry(key.clone()).or_insert(Fact::Unreadable(reason));
     key
 }

@@ -43,8 +43,8 @@ impl<'a> Plan<'a> {
         let has = |resource: &&Resource<'a>| {
             by.iter().any(|attribute| resource.text(attribute).is_some_and(|own| own.eq_ignore_ascii_case(text)))
         };
-        let named: Vec<_> =
-            self.called_so(text).into_iter().filter(|resource| resource.kind == kind).filter(has).collect();
+        let called = self.called_so(text).into_iter().filter(|resource| resource.kind == kind).filter(has);
+        let named: Vec<_> = called.filter(|resource| !self.are_apart(resource, from)).collect();
         let of_provider: Vec<_> =
             named.iter().copied().filter(|resource| resource.provider_key() == from.provider_key()).collect();
         match (of_provider.as_slice(), named.as_slice()) {
@@ -83,6 +83,14 @@ impl<'a> Plan<'a> {
             _ => Link::NotKnown,
         }
     }
+}
+
+/// Why a link by name does not outlive what it leads to: that is made anew under the name, and what names it is not made again, so that
+/// it still belongs to the one that goes.
+pub(super) fn outlived(from: &Resource<'_>, path: &str, to: &Resource<'_>) -> Option<Unreadable> {
+    let name = to.text("name")?;
+    let what = || format!("stays as it is while the plan makes `{}` anew, and is not linked to that again", to.address);
+    (to.is_new && !to.is_data && from.holds_already(path, name)).then(|| not_in_plan(from, path, &what()))
 }
 
 /// Why an attribute is not known: what is said of it.

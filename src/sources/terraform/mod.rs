@@ -9,6 +9,7 @@ mod format;
 mod instances;
 mod keys;
 mod links;
+mod metadata;
 mod network;
 mod plan;
 mod references;
@@ -42,8 +43,10 @@ pub struct Given<'a> {
 pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, String> {
     let mut parsed = format::parse(&file.text)?;
     let configuration = parsed.configuration.take().unwrap_or_default();
-    let plan = Plan::of(&file.name, &parsed, &configuration);
+    let mut plan = Plan::of(&file.name, &parsed, &configuration);
     let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
+    plan.accounts.clone_from(&whereabouts.accounts);
+    plan.regions.clone_from(&whereabouts.regions);
     let mut facts = Facts::new(now);
     let mut existing = Existing::default();
     network::add(&plan, &whereabouts, &mut facts);

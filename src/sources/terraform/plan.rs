@@ -11,13 +11,14 @@ use super::format::{
 };
 
 /// The types of resources that are looked at.
-const KINDS: [&str; 58] = [
+const KINDS: &[&str] = &[
     "aws_instance",
     "aws_spot_instance_request",
     "aws_spot_fleet_request",
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
+    "aws_ec2_instance_metadata_defaults",
     "aws_iam_instance_profile",
     "aws_iam_role",
     "aws_iam_role_policy",
@@ -71,6 +72,15 @@ const KINDS: [&str; 58] = [
     "aws_ec2_managed_prefix_list",
     "aws_route53_zone",
     "aws_route53_zone_association",
+    "aws_route53_resolver_rule",
+    "aws_route53_resolver_rule_association",
+    "aws_route53profiles_association",
+    "aws_service_discovery_private_dns_namespace",
+    "aws_network_interface_sg_attachment",
+    "aws_vpn_gateway_route_propagation",
+    // What may make anything, also in a network.
+    "aws_cloudformation_stack",
+    "aws_cloudcontrolapi_resource",
 ];
 
 /// The types that give a role policies: what they gave before matters too.
@@ -96,6 +106,8 @@ pub(super) struct Resource<'a> {
     is_listed: bool,
     /// Whether it is made by this plan, so that nothing of it exists outside.
     pub is_new: bool,
+    /// Its values before, where the plan updates it.
+    before: Value,
     pub config: Option<&'a ConfigResource<'a>>,
     /// What the configuration says of its arguments.
     pub expressions: Value,
@@ -113,11 +125,12 @@ struct Changed {
     unknown: Value,
     sensitive: Value,
     is_new: bool,
+    before: Value,
 }
 
 impl Default for Changed {
     fn default() -> Changed {
-        Changed { unknown: Value::Null, sensitive: Value::Null, is_new: true }
+        Changed { unknown: Value::Null, sensitive: Value::Null, is_new: true, before: Value::Null }
     }
 }
 
@@ -142,6 +155,10 @@ pub(super) struct Plan<'a> {
     by_kind: HashMap<String, Vec<usize>>,
     /// The module instances that hold resources, and those above them.
     modules: BTreeSet<String>,
+    /// The accounts of providers, as far as they are known.
+    pub accounts: HashMap<String, String>,
+    /// The Regions of providers, as far as they are known.
+    pub regions: HashMap<String, String>,
     configuration: &'a Configuration<'a>,
     variables: Option<&'a BTreeMap<String, Variable>>,
 }
@@ -168,6 +185,8 @@ impl<'a> Plan<'a> {
             by_text: HashMap::new(),
             by_kind: HashMap::new(),
             modules: BTreeSet::from([String::new()]),
+            accounts: HashMap::new(),
+            regions: HashMap::new(),
             configuration,
             variables: parsed.variables.as_ref(),
         };
@@ -176,10 +195,14 @@ impl<'a> Plan<'a> {
             if !is_looked_at(&change.kind) || change.deposed.is_some() {
                 continue;
             }
-            let is_new = change.change.actions.iter().any(|action| action == "create");
+            let does = |what: &str| change.change.actions.iter().any(|action| action == what);
+            let is_new = does("create");
             let (unknown, sensitive) = (value_of(change.change.after_unknown), value_of(change.change.after_sensitive));
-            changed.insert(&change.address, Changed { unknown, sensitive, is_new });
-            let changes = change.change.actions.iter().any(|action| !matches!(action.as_str(), "no-op" | "read"));
+            let before = value_of(change.change.before.filter(|_| does("update")));
+            changed.insert(&change.address, Changed { unknown, sensitive, is_new, before });
+            // What is forgotten stays in the account
+            // (https://developer.hashicorp.com/terraform/language/block/removed).
+            let changes = does("delete") || does("update");
             let matters = GIVES_POLICIES.contains(&&*change.kind) || change.kind == "aws_ssm_document";
             let values = value_of(change.change.before.filter(|_| changes && matters));
             if values.is_object() {
@@ -230,7 +253,7 @@ impl<'a> Plan<'a> {
             let config = configured.get(own.as_str()).copied();
             let change = changed.remove(&*resource.address);
             let is_listed = is_data || change.is_some();
-            let Changed { unknown, sensitive, is_new } = change.unwrap_or_default();
+            let Changed { unknown, sensitive, is_new, before } = change.unwrap_or_default();
             let key = (module.address.clone(), own);
             self.by_name.entry(key).or_default().push(self.resources.len());
             self.resources.push(Resource {
@@ -245,6 +268,7 @@ impl<'a> Plan<'a> {
                 sensitive: [sensitive, value_of(resource.sensitive_values)],
                 is_listed,
                 is_new,
+                before,
                 config,
                 expressions: value_of(config.and_then(|config| config.expressions)),
             });
@@ -348,6 +372,17 @@ impl<'a> Plan<'a> {
         is_looked_at(kind) && is_configured && self.named(module, own).is_empty()
     }
 
+    /// The Region that a resource is in, where the plan says it.
+    pub(super) fn region<'r>(&'r self, resource: &'r Resource<'_>) -> Option<&'r str> {
+        resource.text("region").or(self.regions.get(resource.provider_key()?).map(String::as_str))
+    }
+
+    /// Whether two resources are known to be in different accounts.
+    pub(super) fn are_apart(&self, one: &Resource<'_>, other: &Resource<'_>) -> bool {
+        let account = |of: &Resource<'_>| self.accounts.get(of.provider_key()?);
+        account(one).zip(account(other)).is_some_and(|(one, other)| one != other)
+    }
+
     pub(super) fn provider(&self, key: &str) -> Option<&'a ProviderConfig> {
         self.configuration.provider_config.as_ref()?.get(key)
     }
@@ -366,6 +401,19 @@ impl<'a> Resource<'a> {
             Some(value) if is_redacted(value) => Attribute::Unknown,
             Some(value) => Attribute::Known(value),
         }
+    }
+
+    /// Whether an argument of what exists holds a text already, so that applying the plan does nothing about it.
+    pub(super) fn holds_already(&self, path: &str, text: &str) -> bool {
+        let now = if self.before.is_null() { &self.values } else { &self.before };
+        let is_it = |value: &Value| value.as_str().is_some_and(|own| own.eq_ignore_ascii_case(text));
+        let exists = self.is_data || !self.is_new;
+        exists
+            && match now.pointer(&format!("/{path}")) {
+                Some(Value::Array(texts)) => texts.iter().any(is_it),
+                Some(value) => is_it(value),
+                None => false,
+            }
     }
 
     /// Whether a value is sensitive and the plan was made without such values, or with something in their place.

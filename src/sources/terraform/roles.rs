@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::alike;
-use super::links::{Link, after_apply, not_in_plan, one_of_several, outside};
+use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
 use super::plan::{Attribute, Before, Plan, Resource};
 use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -24,19 +24,25 @@ struct Roles<'p, 'a> {
     whereabouts: &'p Whereabouts,
     /// By address.
     planned: BTreeMap<&'p str, RoleChanges>,
+    /// The inline policies that roles which exist had already, by their addresses. A resource of the plan may be the same policy.
+    found: BTreeMap<&'p str, BTreeMap<String, Fact<PolicyText>>>,
     existing: &'p mut Existing,
 }
 
 /// Adds the facts of every role that the plan makes or keeps.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
-    let mut planned = BTreeMap::new();
+    let (mut planned, mut found) = (BTreeMap::new(), BTreeMap::new());
     for role in plan.managed("aws_iam_role") {
-        planned.insert(role.address.as_str(), of_role(plan, role, facts));
+        let mut changes = of_role(plan, role, facts);
+        if !role.is_new {
+            found.insert(role.address.as_str(), std::mem::take(&mut changes.inline));
+        }
+        planned.insert(role.address.as_str(), changes);
     }
     for policy in plan.managed("aws_iam_policy").into_iter().filter(|policy| policy.text("arn").is_some()) {
         key_of_policy(policy, facts);
     }
-    let mut roles = Roles { plan, whereabouts, planned, existing };
+    let mut roles = Roles { plan, whereabouts, planned, found, existing };
     roles.take_away();
     add_inline(&mut roles);
     add_attachments(&mut roles, facts);
@@ -131,6 +137,12 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
         let in_part = role.unknown.get(argument).is_some_and(|unknown| !unknown.is_boolean());
         is_set(argument) || in_part || !role.is_new || role.config.is_none()
     };
+    // Old versions of the provider do not look for what else a role has.
+    for argument in ["managed_policy_arns", "inline_policy"] {
+        if !role.is_new && role.attribute(argument) == Attribute::Null && role.values.get(argument).is_none() {
+            policies.unread.push(not_in_plan(role, argument, "is not in the plan, and the role exists"));
+        }
+    }
     match role.attribute("managed_policy_arns") {
         Attribute::Known(arns) => {
             for arn in arns.as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -207,7 +219,9 @@ impl<'a> Block<'a> {
 
     fn add(self, role: &Resource<'_>, policies: &mut RoleChanges) {
         let name = self.name.map_or_else(|| role.attribute_address(&self.path), str::to_owned);
-        policies.inline.insert(name, document_of(role, &self.path));
+        policies.write(name, document_of(role, &self.path), || {
+            not_in_plan(role, &self.path, "is of one of several inline policies of the same name")
+        });
     }
 }
 
@@ -232,7 +246,7 @@ enum Holders<'p> {
     These(Vec<Holder<'p>>),
     /// These, and perhaps others whose names are known.
     TheseAndPerhaps(Vec<Holder<'p>>, Unreadable),
-    /// One of these roles of the plan.
+    /// One of these roles of the plan, or none.
     OneOf(Vec<&'p str>, Unreadable),
     /// It cannot be told, and may be any.
     NotKnown(Unreadable),
@@ -244,6 +258,9 @@ impl<'p, 'a> Roles<'p, 'a> {
         let plan = self.plan;
         match plan.link(resource, path, "aws_iam_role", &ROLE_NAMES) {
             Link::To(role) => {
+                if let Some(reason) = outlived(resource, path, role) {
+                    return Holders::OneOf(vec![&role.address], reason);
+                }
                 let others = plan.others(resource, path);
                 if others.is_empty() || alike::elements(plan, resource, argument, others.len() + 1) {
                     return Holders::These(vec![Holder::of(role)]);
@@ -324,12 +341,56 @@ impl<'p, 'a> Roles<'p, 'a> {
 
 fn add_inline(roles: &mut Roles<'_, '_>) {
     for resource in roles.plan.managed("aws_iam_role_policy") {
-        let document = document_of(resource, "policy");
+        let document = match written_elsewhere(roles.plan, resource) {
+            Some(going) => {
+                let what = format!(
+                    "is a document that `{}` writes under the name that `{going}` deletes from the same role: which comes last is not known",
+                    resource.address
+                );
+                Fact::Unreadable(not_in_plan(resource, "policy", &what))
+            }
+            None => document_of(resource, "policy"),
+        };
         let holders = roles.holder(resource, "role", "policy");
+        let what = "is of one of several inline policies of the same name and role: which is written last is not known";
         roles.each(resource, holders, |role| {
-            role.inline.insert(name_of(resource), document.clone());
+            role.write(name_of(resource), document.clone(), || not_in_plan(resource, "policy", what));
         });
     }
+    let found = std::mem::take(&mut roles.found);
+    for (role, documents) in found {
+        let inline = roles.planned.get_mut(role).map(|role| &mut role.inline);
+        let Some(inline) = inline else { continue };
+        for (name, document) in documents {
+            inline.entry(name).or_insert(document);
+        }
+    }
+}
+
+/// An inline policy of the same name and role that the plan deletes. Nothing depends on it, so it may be deleted last.
+fn written_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
+    let (role, name) = (resource.text("role")?, resource.text("name")?);
+    let says = |values: &Value| {
+        let text = |of: &str| values.get(of).and_then(Value::as_str);
+        text("role").is_some_and(|own| own.eq_ignore_ascii_case(role)) && text("name") == Some(name)
+    };
+    going(plan, resource, role, |before| {
+        before.kind == "aws_iam_role_policy"
+            && says(&before.values)
+            && plan.at(&before.address).is_none_or(|after| !says(&after.values))
+    })
+}
+
+/// What the plan takes away from a role at another address than that of what it gives. From a role that is replaced it goes before.
+fn going<'p>(
+    plan: &'p Plan<'_>,
+    resource: &Resource<'_>,
+    role: &str,
+    is_it: impl Fn(&Before) -> bool,
+) -> Option<&'p str> {
+    let is_of_new = plan.called_so(role).iter().any(|role| role.kind == "aws_iam_role" && !role.is_data && role.is_new);
+    let found = plan.before.iter().find(|before| before.address != resource.address && is_it(before));
+    found.filter(|_| !is_of_new).map(|before| before.address.as_str())
 }
 
 fn add_attachments(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
@@ -348,7 +409,13 @@ fn add_attachments(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
                 let mut open = false;
                 for link in links {
                     match link {
-                        Link::To(role) => found.push(Holder::of(role)),
+                        Link::To(role) => match outlived(resource, "roles", role) {
+                            None => found.push(Holder::of(role)),
+                            Some(reason) => {
+                                let changes = roles.planned.get_mut(role.address.as_str());
+                                changes.into_iter().for_each(|changes| changes.unread.push(reason.clone()));
+                            }
+                        },
                         Link::Outside(name) => found.push(Holder::Existing(name)),
                         Link::Nothing => {}
                         Link::NotKnown => open = true,
@@ -415,16 +482,14 @@ fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<
         let of_list = || values.get("roles")?.as_array().map(|roles| roles.iter().any(|it| it.as_str() == Some(role)));
         values.get("role").and_then(Value::as_str) == Some(role) || of_list() == Some(true)
     };
-    let is_going = |before: &&Before| {
+    going(plan, resource, role, |before| {
         matches!(before.kind.as_str(), "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment")
-            && before.address != resource.address
             && plan
                 .at(&before.address)
                 .is_none_or(|after| after.kind == "aws_iam_policy_attachment" && !names(&after.values))
             && names(&before.values)
             && before.values.get("policy_arn").and_then(Value::as_str) == Some(policy)
-    };
-    plan.before.iter().find(is_going).map(|before| before.address.as_str())
+    })
 }
 
 /// The resources that say which policies a role has, and no others.

@@ -43,7 +43,11 @@ pub(super) fn add(
                 },
             };
         let document = preferences.and_then(|name| {
-            in_region(plan, whereabouts, "aws_ssm_document", &region).into_iter().find(|it| is_called(it, name))
+            let may_be = in_region(plan, whereabouts, "aws_ssm_document", &region).into_iter();
+            let may_be: Vec<_> = may_be.filter(|it| is_called(it, name)).collect();
+            // One that has the name is it, whatever others may be called.
+            let is_it = |document: &&&Resource<'_>| document.attribute("name") != Attribute::Unknown;
+            may_be.iter().find(is_it).or(may_be.first()).copied()
         });
         let preferences_of_region = match (preferences, document) {
             (None, _) => Fact::Absent,

@@ -10,8 +10,10 @@ use iam_eval::arn::{Arn, is_account_id, partition_of_region};
 
 /// What is known of the providers of a plan.
 pub(super) struct Whereabouts {
-    regions: HashMap<String, String>,
-    accounts: HashMap<String, String>,
+    /// The Regions of providers, by their keys.
+    pub regions: HashMap<String, String>,
+    /// The accounts of providers, by their keys.
+    pub accounts: HashMap<String, String>,
     given: Option<String>,
     /// Whether something in the plan is of another partition than `aws`.
     names_another_partition: bool,

@@ -18,30 +18,35 @@ impl<'a> Reading<'_, 'a> {
     pub(super) fn endpoints(&self, not_known: &mut BTreeMap<String, Unreadable>) -> Listed<VpcEndpoint> {
         let mut endpoints = BTreeMap::new();
         for (endpoint, vpc) in self.in_vpcs("aws_vpc_endpoint")? {
+            // Those of other types lead to no service of AWS.
+            let kind = endpoint.text("vpc_endpoint_type").unwrap_or("Gateway");
+            if !["Gateway", "Interface"].iter().any(|of_aws| of_aws.eq_ignore_ascii_case(kind)) {
+                continue;
+            }
             let id = endpoint.address.clone();
             let (known, open) = self.endpoint(endpoint, vpc)?;
             not_known.extend(open.map(|reason| (id.clone(), reason)));
             endpoints.insert(id, known);
         }
-        for policy in self.plan.managed("aws_vpc_endpoint_policy") {
+        for policy in self.managed("aws_vpc_endpoint_policy") {
             let Some(id) = self.endpoint_id(policy)? else { continue };
             match policy_of(policy) {
                 Ok(text) => drop(endpoints.entry(id).and_modify(|known| known.policy = Some(text))),
                 Err(reason) => drop(not_known.insert(id, reason)),
             }
         }
-        for association in self.plan.managed("aws_vpc_endpoint_subnet_association") {
+        for association in self.managed("aws_vpc_endpoint_subnet_association") {
             let Some(id) = self.endpoint_id(association)? else { continue };
             let subnet = self.one(association, "subnet_id", "aws_subnet", &["id"])?;
             let subnet = subnet.map(|subnet| subnet.address.clone());
             endpoints.entry(id).and_modify(|known| known.subnets.extend(subnet));
         }
-        for association in self.plan.managed("aws_vpc_endpoint_route_table_association") {
+        for association in self.managed("aws_vpc_endpoint_route_table_association") {
             let Some(id) = self.endpoint_id(association)? else { continue };
             let table = self.table_id(association, "route_table_id")?;
             endpoints.entry(id).and_modify(|known| known.route_tables.extend(table));
         }
-        for association in self.plan.managed("aws_vpc_endpoint_security_group_association") {
+        for association in self.managed("aws_vpc_endpoint_security_group_association") {
             let Some(id) = self.endpoint_id(association)? else { continue };
             let group = self.group_id(association, "security_group_id")?;
             let path = "replace_default_association";
@@ -54,7 +59,7 @@ impl<'a> Reading<'_, 'a> {
                 known.security_groups.extend(group);
             });
         }
-        for association in self.plan.managed("aws_vpc_endpoint_private_dns") {
+        for association in self.managed("aws_vpc_endpoint_private_dns") {
             let Some(id) = self.endpoint_id(association)? else { continue };
             let on = association.attribute("private_dns_enabled");
             if on == Attribute::Unknown {

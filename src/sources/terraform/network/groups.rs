@@ -27,7 +27,7 @@ impl<'a> Reading<'_, 'a> {
             let id = group.address.clone();
             self.add_group(id, group.text("name"), vpc, rules, &mut groups, not_known);
         }
-        for group in self.plan.managed("aws_default_security_group") {
+        for group in self.managed("aws_default_security_group") {
             let Some(vpc) = self.vpc(group, "vpc_id", &["id"])? else { continue };
             // The provider takes the rules away that AWS has made.
             let id = format!("{vpc}.{DEFAULT_GROUP}");
@@ -35,7 +35,7 @@ impl<'a> Reading<'_, 'a> {
             self.add_group(id, Some("default"), vpc, rules, &mut groups, not_known);
         }
         for kind in ALONE {
-            for rule in self.plan.managed(kind) {
+            for rule in self.managed(kind) {
                 let Some(id) = self.group_id(rule, "security_group_id")? else { continue };
                 match self.rule(rule, &id) {
                     Ok((is_egress, rule)) => {
@@ -124,7 +124,7 @@ impl<'a> Reading<'_, 'a> {
 
     /// The one group that the rules of a group refer to. Which rule refers to which of several is not in a plan.
     fn named_group(&self, group: &Resource<'a>, path: &str) -> Result<String, Unreadable> {
-        let mut groups = self.plan.members(group, path).into_iter();
+        let mut groups = self.of_blocks(group, path, "security_groups").into_iter();
         let (Some(Leaf::Attribute { address, .. }), None) = (groups.next(), groups.next()) else {
             return Err(after_apply(group, path));
         };
@@ -195,7 +195,7 @@ impl<'a> Reading<'_, 'a> {
             let acl = NetworkAcl { vpc: (*vpc).to_owned(), is_default: true, subnets: Vec::new(), entries };
             acls.insert(format!("{vpc}.{DEFAULT_ACL}"), acl);
         }
-        for acl in self.plan.managed("aws_default_network_acl") {
+        for acl in self.managed("aws_default_network_acl") {
             let Some(vpc) = self.vpc(acl, DEFAULT_ACL, &[DEFAULT_ACL])? else { continue };
             // The provider takes the entries away that AWS has made.
             let entries = inline_entries(acl)?;
@@ -210,12 +210,12 @@ impl<'a> Reading<'_, 'a> {
             let known = NetworkAcl { vpc, is_default: false, subnets, entries: inline_entries(acl)? };
             acls.insert(acl.address.clone(), known);
         }
-        for association in self.plan.managed("aws_network_acl_association") {
+        for association in self.managed("aws_network_acl_association") {
             let Some(acl) = self.one(association, "network_acl_id", "aws_network_acl", &["id"])? else { continue };
             let Some(subnet) = self.one(association, "subnet_id", "aws_subnet", &["id"])? else { continue };
             acls.entry(acl.address.clone()).and_modify(|known| known.subnets.push(subnet.address.clone()));
         }
-        for rule in self.plan.managed("aws_network_acl_rule") {
+        for rule in self.managed("aws_network_acl_rule") {
             let path = "network_acl_id";
             let own = match self.one(rule, path, "aws_network_acl", &["id"]) {
                 Ok(acl) => acl.map(|acl| acl.address.clone()),

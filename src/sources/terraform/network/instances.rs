@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::address::steps;
 use super::super::links::{Link, after_apply, not_in_plan};
 use super::super::plan::{Attribute, Plan, Resource};
 use super::super::references::Leaf;
@@ -10,6 +11,9 @@ use crate::facts::{Fact, Network, PlannedInterface, PlannedLocation, Unreadable}
 
 /// The types that say themselves where they are.
 const INSTANCES: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
+
+/// The attribute of an instance that leads to the interface that it is made with.
+const OWN_INTERFACE: &str = "primary_network_interface_id";
 
 /// The blocks of an instance that may say it in its place.
 const ELSEWHERE: [&str; 3] = ["launch_template", "network_interface", "primary_network_interface"];
@@ -33,7 +37,7 @@ pub(in super::super) fn location(
     if !of_network.all(|subnet| subnet.is_some_and(|subnet| subnet.vpc == vpc)) {
         return None;
     }
-    let groups = match reading.groups_of(instance, "vpc_security_group_ids") {
+    let mut groups = match reading.groups_of(instance, "vpc_security_group_ids") {
         // Those of an instance without any are the default one of the VPC.
         Ok(groups) if groups.is_empty() => vec![format!("{vpc}.{DEFAULT_GROUP}")],
         Ok(groups) => groups,
@@ -42,6 +46,13 @@ pub(in super::super) fn location(
             vec![reason.api]
         }
     };
+    for group in reading.attached_groups(instance) {
+        groups.push(group.unwrap_or_else(|reason| {
+            let id = reason.api.clone();
+            network.not_known.insert(id.clone(), reason);
+            id
+        }));
+    }
     let is_set = instance.expression("security_groups").is_some();
     if is_set {
         return None;
@@ -82,16 +93,47 @@ impl<'p, 'a> Reading<'p, 'a> {
         }
     }
 
+    /// The groups that are attached to the interface of an instance beside its own.
+    fn attached_groups(&self, instance: &Resource<'a>) -> Vec<Result<String, Unreadable>> {
+        let path = "network_interface_id";
+        let of = |attachment: &Resource<'a>| match self.plan.link(attachment, path, &instance.kind, &[OWN_INTERFACE]) {
+            Link::To(of) if of.address == instance.address => {
+                self.group_id(attachment, "security_group_id").transpose()
+            }
+            Link::NotKnown if !self.is_another_interface(attachment, path) => Some(Err(after_apply(attachment, path))),
+            Link::To(_) | Link::NotKnown | Link::Outside(_) | Link::Nothing => None,
+        };
+        self.managed("aws_network_interface_sg_attachment").into_iter().filter_map(of).collect()
+    }
+
+    /// Whether an argument leads to an interface that is made by itself: it is not the one that an instance is made with.
+    fn is_another_interface(&self, from: &Resource<'a>, path: &str) -> bool {
+        let leaves = self.plan.leaves(from, path);
+        let is_one = |leaf: &Leaf| match leaf {
+            Leaf::Attribute { address, .. } => {
+                steps(address).iter().rev().nth(1).is_some_and(|kind| kind.name == "aws_network_interface")
+            }
+            Leaf::Untold(_) => false,
+        };
+        !leaves.is_empty() && leaves.iter().all(is_one)
+    }
+
     /// See [public IPv4 addresses](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html).
     fn has_public_ip(&self, instance: &Resource<'a>, subnet: &Resource<'a>) -> Fact<bool> {
         let mut open = None;
-        for (kind, path) in [("aws_eip", "instance"), ("aws_eip_association", "instance_id")] {
-            for address in self.plan.managed(kind) {
+        for (kind, path, by) in [
+            ("aws_eip", "instance", "id"),
+            ("aws_eip", "network_interface", OWN_INTERFACE),
+            ("aws_eip_association", "instance_id", "id"),
+            ("aws_eip_association", "network_interface_id", OWN_INTERFACE),
+        ] {
+            for address in self.managed(kind) {
                 if address.expression(path).is_none() && address.config.is_some() {
                     continue;
                 }
-                match self.plan.link(address, path, &instance.kind, &["id"]) {
+                match self.plan.link(address, path, &instance.kind, &[by]) {
                     Link::To(of) if of.address == instance.address => return Fact::Known(true),
+                    Link::NotKnown if self.is_another_interface(address, path) => {}
                     Link::NotKnown => open = Some(after_apply(address, path)),
                     Link::To(_) | Link::Outside(_) | Link::Nothing => {}
                 }

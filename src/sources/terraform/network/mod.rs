@@ -28,8 +28,14 @@ const MAIN_TABLE: [&str; 2] = ["default_route_table_id", "main_route_table_id"];
 const DEFAULT_ACL: &str = "default_network_acl_id";
 const DEFAULT_GROUP: &str = "default_security_group_id";
 
+/// The types that may make anything in a VPC, which the plan does not show.
+const ANYTHING: [&str; 2] = ["aws_cloudformation_stack", "aws_cloudcontrolapi_resource"];
+
 /// Adds the networks of the VPCs that a plan makes, by Region.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    if ANYTHING.iter().any(|kind| plan.managed(kind).into_iter().any(|made| made.is_new)) {
+        return;
+    }
     let mut vpcs: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for vpc in plan.managed("aws_vpc") {
         let region = whereabouts.of_resource(vpc).region;
@@ -85,6 +91,16 @@ impl<'p, 'a> Reading<'p, 'a> {
         network
     }
 
+    /// The resources of a type, but for those that are known to be in another Region.
+    fn managed(&self, kind: &str) -> Vec<&'p Resource<'a>> {
+        let own = self.vpcs.first().and_then(|vpc| self.plan.region(self.plan.at(vpc)?));
+        let is_there = |resource: &&Resource<'a>| match (own, self.plan.region(resource)) {
+            (Some(own), Some(region)) => own == region,
+            _ => true,
+        };
+        self.plan.managed(kind).into_iter().filter(is_there).collect()
+    }
+
     /// The resource that an argument leads to, among those of a type. Of one of several that a block makes any will do: the same block
     /// configures them.
     fn one(
@@ -109,6 +125,11 @@ impl<'p, 'a> Reading<'p, 'a> {
 
     /// The VPC of this reading that an argument leads to; none if it is another one.
     fn vpc(&self, from: &Resource<'a>, path: &str, by: &[&str]) -> Result<Option<String>, Unreadable> {
+        // Where it is left out, the provider fills in the default VPC, which exists.
+        let is_left_out = from.expression(path).is_none() && from.config.is_some();
+        if path == "vpc_id" && is_left_out && from.attribute(path) == Attribute::Unknown {
+            return Ok(None);
+        }
         let found = match self.one(from, path, "aws_vpc", by) {
             Err(reason) if by == ["id"] => Some(self.only_vpc(from, path).ok_or(reason)?),
             found => found?,
@@ -124,11 +145,21 @@ impl<'p, 'a> Reading<'p, 'a> {
         if leaves.is_empty() || !leaves.iter().all(is_local) {
             return None;
         }
-        let mut of_module = self.plan.managed("aws_vpc").into_iter().filter(|vpc| vpc.module == from.module);
+        let mut of_module = self.managed("aws_vpc").into_iter().filter(|vpc| vpc.module == from.module);
         match (of_module.next(), of_module.next()) {
             (Some(vpc), None) => Some(vpc),
             _ => None,
         }
+    }
+
+    /// What the blocks of an argument refer to in one of theirs. Which block refers to which of several is not in a plan.
+    fn of_blocks(&self, resource: &Resource<'a>, argument: &str, name: &str) -> BTreeSet<Leaf> {
+        let Some(Value::Array(blocks)) = resource.expression(argument) else {
+            return self.plan.members(resource, argument);
+        };
+        let paths = (0..blocks.len()).map(|index| format!("{argument}/{index}/{name}"));
+        let set = paths.filter(|path| resource.expression(path).is_some());
+        set.flat_map(|path| self.plan.members(resource, &path)).collect()
     }
 
     /// Every resource that a list in an argument names, among those of a type.
@@ -161,7 +192,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// The resources of a type that are in a VPC of this reading, each with that.
     fn in_vpcs(&self, kind: &str) -> Result<Vec<(&'p Resource<'a>, String)>, Unreadable> {
         let mut found = Vec::new();
-        for resource in self.plan.managed(kind) {
+        for resource in self.managed(kind) {
             if let Some(vpc) = self.vpc(resource, "vpc_id", &["id"])? {
                 found.push((resource, vpc));
             }
@@ -180,7 +211,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             let cidr = more.text("cidr_block").ok_or_else(|| after_apply(more, "cidr_block"))?;
             vpcs.entry(vpc).and_modify(|vpc| vpc.cidrs.push(cidr.to_owned()));
         }
-        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+        for association in self.managed("aws_vpc_dhcp_options_association") {
             let Some(vpc) = self.vpc(association, "vpc_id", &["id"])? else { continue };
             let options = match self.one(association, "dhcp_options_id", "aws_vpc_dhcp_options", &["id"]) {
                 Ok(Some(options)) => options.address.clone(),
@@ -192,12 +223,12 @@ impl<'p, 'a> Reading<'p, 'a> {
     }
 
     fn dhcp_options(&self, not_known: &mut BTreeMap<String, Unreadable>) -> BTreeMap<String, DhcpOptions> {
-        for association in self.plan.managed("aws_vpc_dhcp_options_association") {
+        for association in self.managed("aws_vpc_dhcp_options_association") {
             let (path, id) = ("dhcp_options_id", association.attribute_address("dhcp_options_id"));
             not_known.insert(id, not_in_plan(association, path, "names DHCP options that the plan does not show"));
         }
         let mut all = BTreeMap::new();
-        for options in self.plan.managed("aws_vpc_dhcp_options") {
+        for options in self.managed("aws_vpc_dhcp_options") {
             match texts(options, "domain_name_servers") {
                 Ok(name_servers) => drop(all.insert(options.address.clone(), DhcpOptions { name_servers })),
                 Err(reason) => drop(not_known.insert(options.address.clone(), reason)),
@@ -238,7 +269,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// VPC Block Public Access is a setting of the Region, off unless somebody switches it on.
     fn block_public_access(&self, region: &str, whereabouts: &Whereabouts) -> Fact<BlockPublicAccess> {
         let of_region = |resource: &&Resource<'a>| whereabouts.of_resource(resource).region.as_deref() == Some(region);
-        let all = |kind: &str| self.plan.managed(kind).into_iter().filter(of_region);
+        let all = |kind: &str| self.managed(kind).into_iter().filter(of_region);
         let Some(options) = all("aws_vpc_block_public_access_options").next() else {
             return Fact::Unreadable(Unreadable {
                 api: "ec2:DescribeVpcBlockPublicAccessOptions".to_owned(),
@@ -290,6 +321,31 @@ impl<'p, 'a> Reading<'p, 'a> {
             for index in 0..block_count(zone, "vpc") {
                 add(self.vpc(zone, &format!("vpc/{index}/vpc_id"), &["id"]), name(zone));
             }
+            if zone.unknown.get("vpc") == Some(&Value::Bool(true)) && zone.expression("vpc").is_some() {
+                add(Err(after_apply(zone, "vpc")), name(zone));
+            }
+        }
+        for namespace in self.managed("aws_service_discovery_private_dns_namespace") {
+            add(self.vpc(namespace, "vpc", &["id"]), name(namespace));
+        }
+        // A rule leads the names below a domain to other servers, as a zone does to other addresses.
+        for association in self.managed("aws_route53_resolver_rule_association") {
+            let path = "resolver_rule_id";
+            let domain = match self.one(association, path, "aws_route53_resolver_rule", &["id"]) {
+                Ok(Some(rule)) => match rule.text("domain_name") {
+                    Some(domain) if domain != "." => Ok(domain.to_owned()),
+                    Some(_) => Err(not_in_plan(rule, "domain_name", "leads all names to other servers")),
+                    None => Err(after_apply(rule, "domain_name")),
+                },
+                Ok(None) => Err(not_in_plan(association, path, "names a rule that the plan does not make")),
+                Err(reason) => Err(reason),
+            };
+            add(self.vpc(association, "vpc_id", &["id"]), domain);
+        }
+        for association in self.managed("aws_route53profiles_association") {
+            let path = "resource_id";
+            let reason = not_in_plan(association, path, "names a VPC that gets private hosted zones of a profile");
+            add(self.vpc(association, path, &["id"]), Err(reason));
         }
         for association in self.plan.managed("aws_route53_zone_association") {
             let of_zone = match self.one(association, "zone_id", "aws_route53_zone", &["zone_id", "id"]) {

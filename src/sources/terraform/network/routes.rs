@@ -34,27 +34,36 @@ impl<'a> Reading<'_, 'a> {
             known.routes.extend(self.inline_routes(table)?);
             tables.insert(table.address.clone(), known);
         }
-        for table in self.plan.managed("aws_default_route_table") {
+        for table in self.managed("aws_default_route_table") {
             let Some(vpc) = self.vpc(table, "default_route_table_id", &MAIN_TABLE)? else { continue };
             let routes = self.inline_routes(table)?;
             tables.entry(main_table(&vpc)).and_modify(|known| known.routes.extend(routes));
         }
-        for route in self.plan.managed("aws_route") {
+        for route in self.managed("aws_route") {
             let Some(id) = self.table_id(route, "route_table_id")? else { continue };
             let route = self.route(route)?;
             tables.entry(id).and_modify(|known| known.routes.push(route));
         }
-        for association in self.plan.managed("aws_route_table_association") {
+        for association in self.managed("aws_route_table_association") {
             // One of a gateway decides on what comes in.
             let Some(subnet) = self.one(association, "subnet_id", "aws_subnet", &["id"])? else { continue };
             let Some(id) = self.table_id(association, "route_table_id")? else { continue };
             tables.entry(id).and_modify(|known| known.subnets.push(subnet.address.clone()));
         }
-        for association in self.plan.managed("aws_main_route_table_association") {
+        for association in self.managed("aws_main_route_table_association") {
             let Some(vpc) = self.vpc(association, "vpc_id", &["id"])? else { continue };
             let Some(id) = self.table_id(association, "route_table_id")? else { continue };
             let of_vpc = tables.iter_mut().filter(|(_, known)| known.vpc == vpc);
             of_vpc.for_each(|(of, known)| known.is_main = *of == id);
+        }
+        for id in self.with_routes_of_gateways()? {
+            // What a virtual private gateway propagates is not in a plan, and may be a default route where the table has none.
+            tables.entry(id).and_modify(|known| {
+                let destination = "0.0.0.0/0".to_owned();
+                if !known.routes.iter().any(|route| route.destination == destination) {
+                    known.routes.push(Route { destination, target: None, is_blackhole: false });
+                }
+            });
         }
         for (id, endpoint) in endpoints.into_iter().flatten() {
             for table in &endpoint.route_tables {
@@ -64,6 +73,24 @@ impl<'a> Reading<'_, 'a> {
             }
         }
         Ok(tables)
+    }
+
+    /// The tables that take the routes of a virtual private gateway.
+    fn with_routes_of_gateways(&self) -> Result<Vec<String>, Unreadable> {
+        let path = "propagating_vgws";
+        let takes = |table: &&Resource<'a>| match table.attribute(path) {
+            Attribute::Known(gateways) => gateways.as_array().is_some_and(|gateways| !gateways.is_empty()),
+            Attribute::Unknown => table.expression(path).is_some(),
+            Attribute::Null => false,
+        };
+        let own =
+            self.managed("aws_route_table").into_iter().filter(takes).map(|table| Ok(Some(table.address.clone())));
+        let default = self.managed("aws_default_route_table").into_iter().filter(takes);
+        let default = default
+            .map(|table| Ok(self.vpc(table, "default_route_table_id", &MAIN_TABLE)?.map(|vpc| main_table(&vpc))));
+        let alone = self.managed("aws_vpn_gateway_route_propagation").into_iter();
+        let alone = alone.map(|propagation| self.table_id(propagation, "route_table_id"));
+        own.chain(default).chain(alone).filter_map(Result::transpose).collect()
     }
 
     /// A table with the routes that each has.
@@ -110,15 +137,15 @@ impl<'a> Reading<'_, 'a> {
         let destination = destination.ok_or_else(|| after_apply(table, "route"))?.to_owned();
         let open = TARGETS.iter().find(|(name, _)| element.is_open(name));
         let target = match open {
-            Some((_, kind)) => self.named_target(table, kind),
+            Some((name, kind)) => self.named_target(table, name, kind),
             None => TARGETS.iter().find_map(|(name, _)| element.text(name)).map(str::to_owned),
         };
         Ok(Route { destination, target, is_blackhole: false })
     }
 
     /// The one gateway of a type that the routes of a table refer to. Which route refers to which of several is not in a plan.
-    fn named_target(&self, table: &Resource<'a>, kind: &str) -> Option<String> {
-        let leaves = self.plan.leaves(table, "route");
+    fn named_target(&self, table: &Resource<'a>, name: &str, kind: &str) -> Option<String> {
+        let leaves = self.of_blocks(table, "route", name);
         let addresses = leaves.iter().map(|leaf| match leaf {
             Leaf::Attribute { address, .. } => Some(address.as_str()),
             Leaf::Untold(_) => None,
@@ -158,13 +185,13 @@ impl<'a> Reading<'_, 'a> {
     /// The internet gateways with the VPC that each is attached to.
     pub(super) fn internet_gateways(&self) -> Listed<Vec<String>> {
         let mut gateways = BTreeMap::new();
-        for gateway in self.plan.managed("aws_internet_gateway") {
+        for gateway in self.managed("aws_internet_gateway") {
             // The provider fills in the VPC of an attachment of its own.
             let is_set = gateway.expression("vpc_id").is_some() || gateway.config.is_none();
             let vpc = if is_set { self.vpc(gateway, "vpc_id", &["id"])? } else { None };
             gateways.insert(gateway.address.clone(), vpc.into_iter().collect::<Vec<_>>());
         }
-        for attachment in self.plan.managed("aws_internet_gateway_attachment") {
+        for attachment in self.managed("aws_internet_gateway_attachment") {
             let Some(vpc) = self.vpc(attachment, "vpc_id", &["id"])? else { continue };
             let path = "internet_gateway_id";
             let id = match self.plan.link(attachment, path, "aws_internet_gateway", &["id"]) {
@@ -180,7 +207,7 @@ impl<'a> Reading<'_, 'a> {
     pub(super) fn nat_gateways(&self) -> Listed<NatGateway> {
         let mut gateways = BTreeMap::new();
         let subnets = self.subnets()?;
-        for gateway in self.plan.managed("aws_nat_gateway") {
+        for gateway in self.managed("aws_nat_gateway") {
             let subnet = self.one(gateway, "subnet_id", "aws_subnet", &["id"])?.map(|subnet| subnet.address.clone());
             let regional = gateway.expression("vpc_id").is_some();
             let vpc = match &subnet {
