@@ -35,7 +35,7 @@ fn the_examples_in_every_form() {
     settings.bind(|| {
         // One that is ready, two that are not, and one of which it is not known.
         let targets = ["i-0a1b2c3d400000001", "i-0a1b2c3d400000002", "i-0a1b2c3d400000005", "i-0a1b2c3d40000000d"];
-        for form in ["text", "json", "ndjson", "junit", "sarif", "markdown", "html"] {
+        for form in ["text", "json", "ndjson", "junit", "sarif", "markdown", "html", "asff", "ocsf"] {
             let page = report("account", &targets, form);
             let page = if form == "html" { skeleton(&page) } else { page };
             insta::assert_snapshot!(format!("account.{form}"), page);
