@@ -724,3 +724,56 @@ fn a_module_that_works_out_its_indexes() {
     let (decision, findings) = of(0, 0);
     assert_eq!(decision, Closed, "{findings}");
 }
+
+/// `[1 - count.index]` looks like `[count.index]`: which of several is meant matters where they let through other things.
+#[test]
+fn an_index_that_is_worked_out_matters_where_the_elements_differ() {
+    let by_index = |resource: Resource, argument: &str, of: &str| {
+        resource.merge_unknown(json!({ argument: true })).expression(argument, references(&[of, "count.index"]))
+    };
+    let groups = |egress: [Value; 2]| {
+        let of = |(index, egress): (usize, Value)| {
+            let values = json!({ "name": format!("web{index}"), "ingress": [], "egress": egress });
+            new(&format!("aws_security_group.web[{index}]"), values).refers("vpc_id", "aws_vpc.main.id")
+        };
+        with(without(nat(), "aws_security_group.web"), egress.into_iter().enumerate().map(of).collect())
+    };
+    let out = || json!([rule(EVERYWHERE)]);
+    let own = |egress: [Value; 2]| {
+        let own = new("aws_instance.web[0]", json!({ "iam_instance_profile": "web" }))
+            .refers("subnet_id", "aws_subnet.private.id");
+        let own = by_index(own, "vpc_security_group_ids", "aws_security_group.web");
+        with(without(groups(egress), "aws_instance.web"), vec![own])
+    };
+    leads_to(own([out(), out()]), Open, Ready, &[]);
+    leads_to(own([out(), json!([])]), NotKnown, Ready, &[NetworkUnknown]);
+    leads_to(own([json!([]), out()]), NotKnown, Ready, &[NetworkUnknown]);
+    // A rule for each of the groups, of which only the first may be meant.
+    let rules = |count: usize| {
+        let values = || json!({ "ip_protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_ipv4": EVERYWHERE });
+        let of = |index: usize| {
+            let alone = new(&format!("aws_vpc_security_group_egress_rule.web[{index}]"), values());
+            by_index(alone, "security_group_id", "aws_security_group.web")
+        };
+        let own = instance(json!({ "iam_instance_profile": "web" }))
+            .refers("vpc_security_group_ids", "aws_security_group.web[0].id");
+        let all = with(groups([json!([]), json!([])]), vec![own]);
+        with(all, (0..count).map(of).collect())
+    };
+    leads_to(rules(2), Open, Ready, &[]);
+    leads_to(rules(1), NotKnown, Ready, &[NetworkUnknown]);
+    // Gateways of which one leads to other networks only.
+    let gateways = |kinds: [&str; 2]| {
+        let of = |(index, kind): (usize, &str)| {
+            new(&format!("aws_nat_gateway.main[{index}]"), json!({ "connectivity_type": kind }))
+                .refers("subnet_id", "aws_subnet.public.id")
+        };
+        let all = without(without(nat(), "aws_nat_gateway.main"), "aws_route.private");
+        let out = new("aws_route.private[0]", json!({ "destination_cidr_block": EVERYWHERE }))
+            .refers("route_table_id", "aws_route_table.private.id");
+        let out = by_index(out, "nat_gateway_id", "aws_nat_gateway.main");
+        with(with(all, kinds.into_iter().enumerate().map(of).collect()), vec![out])
+    };
+    leads_to(gateways(["public", "public"]), Open, Ready, &[]);
+    leads_to(gateways(["public", "private"]), NotKnown, Ready, &[NetworkUnknown]);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::links::{after_apply, not_in_plan};
+use super::super::links::{after_apply, not_in_plan, one_of_several};
 use super::super::plan::{Attribute, Resource};
 use super::super::references::Leaf;
 use super::{DEFAULT_ACL, DEFAULT_GROUP, Element, Listed, Reading, elements, number};
@@ -36,7 +36,20 @@ impl<'a> Reading<'_, 'a> {
         }
         for kind in ALONE {
             for rule in self.managed(kind) {
-                let Some(id) = self.group_id(rule, "security_group_id")? else { continue };
+                let path = "security_group_id";
+                let Some(id) = self.group_id(rule, path)? else { continue };
+                // Which of several groups has a rule matters where the others have another one.
+                let of_block = self.plan.named(&rule.module, &format!("{}.{}", rule.kind, rule.name));
+                let is_same = |other: &Resource<'a>| other.values == rule.values && other.unknown == rule.unknown;
+                let others = self.plan.others(rule, path);
+                let is_any = of_block.len() == others.len() + 1 && of_block.into_iter().all(is_same);
+                if !others.is_empty() && !is_any {
+                    for id in others.into_iter().map(|group| group.address.clone()).chain([id]) {
+                        groups.remove(&id);
+                        not_known.insert(id, one_of_several(rule, path));
+                    }
+                    continue;
+                }
                 match self.rule(rule, &id) {
                     Ok((is_egress, rule)) => {
                         groups.entry(id).and_modify(|group| match is_egress {

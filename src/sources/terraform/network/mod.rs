@@ -112,14 +112,20 @@ impl<'p, 'a> Reading<'p, 'a> {
     ) -> Result<Option<&'p Resource<'a>>, Unreadable> {
         match self.plan.link(from, path, kind, by) {
             Link::To(found) => {
-                let is_alike = |other: &&Resource<'a>| is_of_one_block(found, other);
-                match self.plan.others(from, path).iter().all(is_alike) {
-                    true => Ok(Some(found)),
-                    false => Err(one_of_several(from, path)),
-                }
+                self.does_not_matter(from, path, &[found])?;
+                Ok(Some(found))
             }
             Link::Outside(_) | Link::Nothing => Ok(None),
             Link::NotKnown => Err(after_apply(from, path)),
+        }
+    }
+
+    /// That it does not matter which of several resources an argument leads to by an index that is worked out.
+    fn does_not_matter(&self, from: &Resource<'a>, path: &str, found: &[&Resource<'a>]) -> Result<(), Unreadable> {
+        let is_alike = |other: &Resource<'a>| found.iter().any(|found| is_alike(found, other));
+        match self.plan.others(from, path).into_iter().all(is_alike) {
+            true => Ok(()),
+            false => Err(one_of_several(from, path)),
         }
     }
 
@@ -184,7 +190,9 @@ impl<'p, 'a> Reading<'p, 'a> {
                     self.plan.at(&address).filter(|resource| resource.kind == kind)
                 });
                 let found: Option<Vec<_>> = found.collect();
-                found.filter(|found| !found.is_empty()).ok_or_else(|| after_apply(from, path))
+                let found = found.filter(|found| !found.is_empty()).ok_or_else(|| after_apply(from, path))?;
+                self.does_not_matter(from, path, &found)?;
+                Ok(found)
             }
         }
     }
@@ -376,9 +384,11 @@ fn dns(vpc: &Resource<'_>) -> VpcDns {
     VpcDns { support: flag("enable_dns_support", true), hostnames: flag("enable_dns_hostnames", false) }
 }
 
-/// Whether two resources are made by one block of the configuration, with `count` or `for_each`.
-fn is_of_one_block(one: &Resource<'_>, other: &Resource<'_>) -> bool {
-    one.module == other.module && one.kind == other.kind && one.name == other.name
+/// Whether two resources are made by one block of the configuration, with `count` or `for_each`, and let through the same.
+fn is_alike(one: &Resource<'_>, other: &Resource<'_>) -> bool {
+    let is_of_one_block = one.module == other.module && one.kind == other.kind && one.name == other.name;
+    let says_the_same = |path: &&str| one.attribute(path) == other.attribute(path);
+    is_of_one_block && ["ingress", "egress", "connectivity_type"].iter().all(says_the_same)
 }
 
 /// The texts of a list that is known.
