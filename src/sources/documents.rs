@@ -123,7 +123,8 @@ fn level(text: &Text) -> PolicyLevel {
     let document = cli_answer::document(&text.text);
     // Raw values keep the texts as they are, duplicate keys included.
     let policies = match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(document.as_str()) {
-        Ok(several) => several
+        // AWS has no level without a policy: an empty array is a mistake, and is judged as one.
+        Ok(several) if !several.is_empty() => several
             .iter()
             .enumerate()
             .map(|(index, raw)| NamedDocument {
@@ -131,7 +132,7 @@ fn level(text: &Text) -> PolicyLevel {
                 document: cli_answer::document(raw.get()),
             })
             .collect(),
-        Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
+        Ok(_) | Err(_) => vec![NamedDocument { name: text.name.clone(), document }],
     };
     PolicyLevel { name: text.name.clone(), policies, unread: Vec::new() }
 }

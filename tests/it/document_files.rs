@@ -330,7 +330,6 @@ fn a_level_that_only_denies_is_told_that_it_lacks_an_allow() {
     for (level, verdict, says) in [
         (deny.clone(), Verdict::NotReady, true),
         (json!([deny, deny]), Verdict::NotReady, true),
-        (json!([]), Verdict::NotReady, true),
         (json!([full, deny]), Verdict::Ready, false),
         (narrow, Verdict::NotReady, false),
     ] {

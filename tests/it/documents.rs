@@ -260,8 +260,9 @@ fn every_level_of_service_control_policies_must_allow() {
             assert_eq!(outcome.permission(UPDATE).decision, Decision::Allowed);
         }
     }
-    // A level at which no policy is attached lets nothing through.
-    assert_eq!(judged([full(), json!([]), full()]).verdict, Verdict::NotReady);
+    // AWS has no level without a policy: an empty array is a mistake.
+    let empty = judged([full(), json!([]), full()]);
+    assert_eq!((empty.verdict, empty.codes()), (Verdict::Unknown, vec![Code::InvalidPolicy]));
 }
 
 #[test]
