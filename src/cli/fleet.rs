@@ -60,9 +60,9 @@ impl Fleet {
     /// Finds out which accounts there are.
     pub async fn open(regions: &[String], reach: &Reach, aws: &args::Aws) -> Result<Fleet, Stop> {
         let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
-            Some(AccountList::File(file)) => Some(account_ids(
-                &files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?,
-            )?),
+            Some(AccountList::File(file)) => {
+                Some(account_ids(&files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(Stop::input)?)?)
+            }
             Some(AccountList::Organization) | None => None,
         };
         let base = connect(aws, regions.first()).await?;
@@ -221,7 +221,7 @@ fn account_ids(file: &crate::sources::documents::Text) -> Result<Vec<String>, St
         mistakes.push(format!("`{}` names no account; give a file with an account id on each line", file.name));
     }
     if !mistakes.is_empty() {
-        return Err(Stop::Usage(mistakes));
+        return Err(Stop::Input(mistakes));
     }
     ids.sort_unstable();
     ids.dedup();
@@ -235,8 +235,8 @@ mod tests {
 
     fn ids(text: &str) -> Result<Vec<String>, Vec<String>> {
         account_ids(&Text { name: "accounts.txt".into(), text: text.into() }).map_err(|stop| match stop {
-            Stop::Usage(mistakes) => mistakes,
-            Stop::Failure(_) | Stop::Interrupted => panic!(),
+            Stop::Input(mistakes) => mistakes,
+            Stop::Usage(_) | Stop::Failure(_) | Stop::Cancelled | Stop::Interrupted => panic!(),
         })
     }
 
