@@ -9,7 +9,8 @@ use std::sync::Arc;
 use iam_eval::json_error;
 use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IntoDeserializer as _, value};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -49,6 +50,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The code of the finding.
+    #[serde(deserialize_with = "code")]
     pub code: Code,
     /// The `details` of the finding, as the report has them; without them every finding of this code on this target is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,8 +59,25 @@ pub struct Entry {
     #[serde(default)]
     pub reason: Option<String>,
     /// The last day on which it is, in UTC, for example `2027-03-31`; there is no end if it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "date")]
     pub until: Option<Date>,
+}
+
+/// A code, or an error in words for whoever writes baselines by hand.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let code = Code::deserialize(text.as_str().into_deserializer());
+    code.map_err(|_: value::Error| D::Error::custom(format!("`{text}` is not a finding code")))
+}
+
+/// The same for a date.
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let mistake = || D::Error::custom("`until` must be a date such as 2027-03-31");
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => text.parse().map(Some).map_err(|_| mistake()),
+        _ => Err(mistake()),
+    }
 }
 
 /// Why a text is no baseline.

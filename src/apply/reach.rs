@@ -20,19 +20,15 @@ pub async fn of(connection: &Connection, changes: &[Change], facts: &Facts) -> V
         .collect();
     let roles: BTreeSet<&Arn> = changes.iter().filter_map(|change| change.thing().role()).collect();
     let regions: BTreeSet<&str> = facts.subjects.iter().filter_map(|subject| subject.region.as_deref()).collect();
-    let one = async |role: &&Arn| {
-        let mut reach = Reach {
+    let one = async |role: &&Arn| match look_at::profiles_of_role(connection, role).await {
+        Ok(profiles) => of_profiles(connection, role, &profiles, facts, &regions).await,
+        Err(failure) => Reach {
             role: role.to_string(),
-            instance_profiles: Vec::new(),
-            other_instances: Vec::new(),
+            instance_profiles: None,
+            other_instances: None,
             regions: regions.iter().map(|region| (*region).to_owned()).collect(),
-            incomplete: None,
-        };
-        if let Err(failure) = fill(connection, role, facts, &mut reach).await {
-            let reason = failure.into_unreadable();
-            reach.incomplete = Some(format!("`{}` failed: {}", reason.api, reason.message));
-        }
-        reach
+            incomplete: Some(why(failure)),
+        },
     };
     let mut reach = futures::future::join_all(roles.difference(&created).map(one)).await;
     for change in changes {
@@ -40,40 +36,45 @@ pub async fn of(connection: &Connection, changes: &[Change], facts: &Facts) -> V
         // A profile that was there before may be the profile of others too.
         let new = changes.iter().any(|other| *other.thing() == Thing::InstanceProfile(profile.clone()));
         if !new {
-            reach.push(of_profile(connection, role, profile, facts, &regions).await);
+            reach.push(of_profiles(connection, role, std::slice::from_ref(profile), facts, &regions).await);
         }
     }
     reach
 }
 
-async fn of_profile(
+/// The instances that have one of these profiles of a role.
+async fn of_profiles(
     connection: &Connection,
     role: &Arn,
-    profile: &Arn,
+    profiles: &[Arn],
     facts: &Facts,
     regions: &BTreeSet<&str>,
 ) -> Reach {
-    let mut reach = Reach {
-        role: role.to_string(),
-        instance_profiles: vec![profile.to_string()],
-        other_instances: Vec::new(),
-        regions: regions.iter().map(|region| (*region).to_owned()).collect(),
-        incomplete: None,
-    };
     let targets = targets(facts);
-    for region in regions {
+    let (mut others, mut incomplete) = (Vec::new(), None);
+    for (region, profile) in regions.iter().flat_map(|region| profiles.iter().map(move |profile| (region, profile))) {
         match look_at::instances_with(connection, region, profile).await {
-            Ok(instances) => {
-                let others = instances.into_iter().filter(|id| !targets.contains(id.as_str()));
-                reach.other_instances.extend(others);
-            }
+            Ok(instances) => others.extend(instances.into_iter().filter(|id| !targets.contains(id.as_str()))),
             Err(failure) => {
-                let reason = failure.into_unreadable();
-                reach.incomplete = Some(format!("`{}` failed: {}", reason.api, reason.message));
+                incomplete = Some(why(failure));
+                break;
             }
         }
     }
-    reach
+    // Without an instance seen, an empty list would say that there is none.
+    let is_known = !others.is_empty() || incomplete.is_none() && !regions.is_empty();
+    Reach {
+        role: role.to_string(),
+        instance_profiles: Some(profiles.iter().map(Arn::to_string).collect()),
+        other_instances: is_known.then_some(others),
+        regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+        incomplete,
+    }
+}
+
+fn why(failure: Failure) -> String {
+    let reason = failure.into_unreadable();
+    format!("`{}` failed: {}", reason.api, reason.message)
 }
 
 /// The ids of the instances that are subjects of the facts.
@@ -83,18 +84,4 @@ fn targets(facts: &Facts) -> BTreeSet<&str> {
         _ => None,
     });
     known.collect()
-}
-
-async fn fill(connection: &Connection, role: &Arn, facts: &Facts, reach: &mut Reach) -> Result<(), Failure> {
-    let targets = targets(facts);
-    let profiles = look_at::profiles_of_role(connection, role).await?;
-    reach.instance_profiles = profiles.iter().map(Arn::to_string).collect();
-    for region in reach.regions.clone() {
-        for profile in &profiles {
-            let instances = look_at::instances_with(connection, &region, profile).await?;
-            let others = instances.into_iter().filter(|id| !targets.contains(id.as_str()));
-            reach.other_instances.extend(others);
-        }
-    }
-    Ok(())
 }

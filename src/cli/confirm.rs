@@ -11,7 +11,7 @@ use crate::render::words;
 pub fn needs_yes(yes: bool) -> Option<Stop> {
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     (!yes && !somebody).then(|| {
-        Stop::Usage(vec![
+        Stop::Input(vec![
             "cannot ask for confirmation without a terminal; pass `--yes` to apply, or `--dry-run` to show the plan; nothing was changed"
                 .to_owned(),
         ])
@@ -48,12 +48,12 @@ pub async fn ask(
     });
     match asked.await {
         Ok(Ok(Some(true))) => Ok(()),
-        Ok(Ok(_)) => Err(Stop::Usage(vec!["cancelled; nothing was changed".to_owned()])),
+        Ok(Ok(_)) => Err(Stop::Cancelled),
         Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
             Err(Stop::Interrupted)
         }
         Ok(Err(error)) => {
-            Err(Stop::Usage(vec![format!("cannot ask for confirmation: {error}; pass `--yes`; nothing was changed")]))
+            Err(Stop::Input(vec![format!("cannot ask for confirmation: {error}; pass `--yes`; nothing was changed")]))
         }
         Err(error) => {
             Err(Stop::Failure(format!("cannot ask for confirmation: {error}; pass `--yes`; nothing was changed")))

@@ -1,5 +1,6 @@
 //! What Session Manager itself says of a connection: `check --confirm` and `fix --wait`.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -66,6 +67,10 @@ pub async fn wait(reports: &mut [(&Connection, &mut Report)], minutes: u64, inte
     let (all, begun) = (open.len(), Instant::now());
     let deadline = Duration::from_secs(minutes * 60);
     let progress = Progress::start("waiting for SSM Agent");
+    if all > 0 && !std::io::stderr().is_terminal() {
+        let instances = if all == 1 { "1 instance".to_owned() } else { format!("{all} instances") };
+        output::note(&format!("waiting up to {minutes} min for SSM Agent on {instances}\n"));
+    }
     loop {
         let ask = async |(part, index, region, instance): (usize, usize, String, String)| {
             let status = match reports.get(part) {

@@ -63,7 +63,7 @@ impl Fleet {
         let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
             Some(AccountList::File(file)) => {
                 let text = files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| vec![mistake]);
-                Some(text.and_then(|text| accounts_file::ids(&text)).map_err(Stop::Usage)?)
+                Some(text.and_then(|text| accounts_file::ids(&text)).map_err(Stop::Input)?)
             }
             Some(AccountList::Organization) | None => None,
         };

@@ -49,7 +49,7 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 region: plan.regions.first().cloned(),
                 preferences: plan.preferences.name(),
             };
-            let planned = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Usage)?;
+            let planned = cloudformation::facts(&file, given, Timestamp::now()).map_err(Stop::Input)?;
             let facts = with_account(planned, plan, aws).await?;
             (facts, levels, json::Source { kind: json::SourceKind::Cloudformation, file: Some(file.name) })
         }
@@ -67,12 +67,12 @@ pub async fn for_check(plan: &CheckPlan, aws: &args::Aws) -> Result<(Facts, json
                 preferences: preferences.as_deref(),
             };
             let planned = terraform::facts(&file, given, Timestamp::now())
-                .map_err(|why| usage(format!("cannot use `{}`: {why}", file.name)))?;
+                .map_err(|why| Stop::input(format!("cannot use `{}`: {why}", file.name)))?;
             let facts = with_account(planned, plan, aws).await?;
             (facts, levels, json::Source { kind: json::SourceKind::TerraformPlan, file: Some(file.name) })
         }
         Source::Live(wanted) => {
-            let levels = levels.map_err(Stop::Usage)?;
+            let levels = levels.map_err(Stop::Input)?;
             let query =
                 Query { preferences: plan.preferences.name(), given: levels.given(), ..Query::of(&plan.requirements) };
             let live = open_live(wanted.clone(), &plan.regions, &plan.reach, query, aws).await?;
@@ -126,7 +126,7 @@ pub fn from_snapshot(
     preferred: &Preferred,
 ) -> Result<Facts, Stop> {
     let mut facts =
-        snapshot::read(&file.text).map_err(|error| usage(format!("cannot use `{}`: {error}", file.name)))?;
+        snapshot::read(&file.text).map_err(|error| Stop::input(format!("cannot use `{}`: {error}", file.name)))?;
     match preferred {
         Preferred::Unsaid => {}
         Preferred::None => prefer(&mut facts, None),
@@ -141,7 +141,7 @@ pub fn from_snapshot(
         TargetSelection::Selection(tags) => near_misses::of(tags, &instances_of(&facts)),
         TargetSelection::Unsaid | TargetSelection::Targets(_) => Vec::new(),
     };
-    let facts = choose(facts, choice, regions).map_err(Stop::Usage)?;
+    let facts = choose(facts, choice, regions).map_err(Stop::Input)?;
     if facts.subjects.is_empty() {
         near.iter().for_each(|hint| output::warning(hint));
     }
@@ -161,7 +161,7 @@ fn instances_of(facts: &Facts) -> Vec<&Instance> {
 pub fn both<A, B>(one: Result<A, Vec<String>>, other: Result<B, Vec<String>>) -> Result<(A, B), Stop> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
-        (one, other) => Err(Stop::Usage(one.err().into_iter().chain(other.err()).flatten().collect())),
+        (one, other) => Err(Stop::Input(one.err().into_iter().chain(other.err()).flatten().collect())),
     }
 }
 
@@ -317,7 +317,7 @@ async fn find_names(
             [id] => target.kind = TargetKind::Instance(id.clone()),
             [..] => {
                 let ids: Vec<&str> = found.iter().map(String::as_str).collect();
-                return Err(usage(target.ambiguous(&ids)));
+                return Err(Stop::input(target.ambiguous(&ids)));
             }
         }
     }

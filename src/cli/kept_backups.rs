@@ -58,7 +58,7 @@ impl Row {
         }
         let time = taken_at.map(|time| format!("{time:.0}")).unwrap_or_default();
         let changes = match (changes, left) {
-            (changes, 0) => format!("{changes} undone or not made"),
+            (_, 0) => "nothing left to undo".to_owned(),
             (changes, left) if changes == left => format!("{changes} to undo"),
             (changes, left) => format!("{left} of {changes} to undo"),
         };
@@ -66,24 +66,26 @@ impl Row {
     }
 }
 
-fn files_kept() -> Result<Vec<PathBuf>, Stop> {
+/// The directory, and the backups in it.
+fn files_kept() -> Result<(PathBuf, Vec<PathBuf>), Stop> {
     let directory = default_directory()
-        .ok_or_else(|| Stop::Usage(vec!["there is no home directory; give the backup file".to_owned()]))?;
-    kept(&directory).map_err(|error| {
+        .ok_or_else(|| Stop::input("there is no home directory; give the backup file".to_owned()))?;
+    let files = kept(&directory).map_err(|error| {
         let cause = crate::aws::cause(&error);
-        Stop::Usage(vec![format!("cannot read `{}`: {cause}; give the backup file", directory.display())])
-    })
+        Stop::input(format!("cannot read `{}`: {cause}; give the backup file", directory.display()))
+    })?;
+    Ok((directory, files))
 }
 
 /// The backups, newest first, each with a line about it; none where they cannot be listed.
 pub fn in_short() -> Vec<(OsString, String)> {
-    let files = files_kept().unwrap_or_default();
+    let (_, files) = files_kept().unwrap_or_default();
     files.into_iter().map(|path| (path.clone().into_os_string(), Row::of(&path).what_it_is())).collect()
 }
 
 /// Lists the backups, newest first.
 pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
-    let rows: Vec<Row> = files_kept()?.iter().map(|path| Row::of(path)).collect();
+    let rows: Vec<Row> = files_kept()?.1.iter().map(|path| Row::of(path)).collect();
     match form {
         args::RecordOutput::Json => drop(output::json_or_stop(&serde_json::json!({ "backups": rows }))?),
         args::RecordOutput::Text if rows.is_empty() => output::print("no backups\n")?,
@@ -92,19 +94,21 @@ pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
     Ok(Exit::Ready)
 }
 
-/// The newest backup that is not undone yet.
-pub fn last() -> Result<PathBuf, Stop> {
-    let files = files_kept()?;
+/// The newest backup that is not undone yet; where there is none, that is said.
+pub fn last() -> Result<Option<PathBuf>, Stop> {
+    let (directory, files) = files_kept()?;
     for path in files {
         let row = Row::of(&path);
         // One that cannot be read may be the last one: nothing older is taken for it.
         if let Some(error) = row.error {
-            return Err(Stop::Usage(vec![format!("cannot use `{}`: {error}", row.file)]));
+            return Err(Stop::input(format!("cannot use `{}`: {error}", row.file)));
         }
         if row.left > 0 {
             output::note(&format!("undoing `{}`\n", terminal(&row.file)));
-            return Ok(path);
+            return Ok(Some(path));
         }
     }
-    Err(Stop::Usage(vec!["no backup has anything left to undo; `ssm-profile undo --list` shows them".to_owned()]))
+    let directory = directory.display().to_string();
+    output::note(&format!("nothing to undo: no backup in `{}` has anything left\n", terminal(&directory)));
+    Ok(None)
 }

@@ -55,7 +55,7 @@ pub use config::mistakes_in as mistakes_in_config;
 use config::{Line, Refusal};
 pub use exit::Exit;
 use fleet::{Fleet, Visit};
-use output::Showing;
+use output::{Showing, StaleReports};
 use progress::{FleetProgress, Progress};
 use resolve::{CheckPlan, Source, TargetSelection};
 use results::{Filter, Results};
@@ -71,10 +71,21 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Stop {
     /// What was typed is wrong, each mistake a message. Nothing was done.
     Usage(Vec<String>),
+    /// What was named cannot be used, or must not be, each reason a message. Nothing was done.
+    Input(Vec<String>),
+    /// Whoever was asked said no.
+    Cancelled,
     /// Something failed that was not the user's doing.
     Failure(String),
     /// Control-C.
     Interrupted,
+}
+
+impl Stop {
+    /// One thing that cannot be used.
+    fn input(mistake: String) -> Stop {
+        Stop::Input(vec![mistake])
+    }
 }
 
 /// Runs the tool on this process's arguments.
@@ -143,7 +154,7 @@ pub fn run() -> Exit {
     runtime.shutdown_background();
     ended.unwrap_or_else(|stop| {
         // What nobody typed may be what is wrong.
-        if matches!(stop, Stop::Usage(_)) && !told {
+        if matches!(stop, Stop::Usage(_) | Stop::Input(_)) && !told {
             tell_settings(&line);
         }
         end_of(stop, Some(&cli.command))
@@ -177,6 +188,14 @@ fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
                 None => "",
             };
             output::hint(&format!("for more information, try `ssm-profile {command}--help`"));
+            Exit::Usage
+        }
+        Stop::Input(mistakes) => {
+            mistakes.iter().for_each(|mistake| output::error(mistake));
+            Exit::Usage
+        }
+        Stop::Cancelled => {
+            output::note("cancelled; nothing was changed\n");
             Exit::Usage
         }
         Stop::Failure(message) => {
@@ -268,11 +287,21 @@ async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
 }
 
 async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
-    let mut plan = resolve::check(typed).map_err(Stop::Usage)?;
+    let plan = resolve::check(typed)?;
+    let mut stale = StaleReports::of(&plan.output);
+    let ended = judged(line, typed, plan, &mut stale).await;
+    if let Err(Stop::Usage(_) | Stop::Input(_)) = ended {
+        // A mistake changes nothing.
+        stale.stay();
+    }
+    ended
+}
+
+async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &mut StaleReports) -> Result<Exit, Stop> {
     condition_keys::warn_of_unknown(&plan.requirements.context);
     if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
         let tags = tags.clone();
-        return check_fleet(line, typed, plan, &tags).await;
+        return check_fleet(line, typed, plan, &tags, stale).await;
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
@@ -305,10 +334,12 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
     let filter = Filter::of(typed);
     let report = report.showing(|outcome| filter.shows(outcome));
     let again = repeat_flags::of(&line.repeat);
-    let fixes = selected.then(|| again.fixes());
+    // In code each target has its line, and documents are one.
+    let by_cause = matches!(source.kind, json::SourceKind::Live | json::SourceKind::Snapshot);
+    let fixes = by_cause.then(|| if selected { again.fixes() } else { again.fixes_of_named() });
     let caller = connection.as_ref().and_then(Connection::known_caller);
-    let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, fixes };
-    output::report(&report, &plan.output, showing)?;
+    let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, by_cause, fixes };
+    output::report(&report, &plan.output, stale, showing)?;
     plan.baselines.finish()?;
     Ok(exit)
 }
@@ -321,8 +352,9 @@ async fn check_fleet(
     typed: &args::Check,
     plan: CheckPlan,
     tags: &[(String, String)],
+    stale: &mut StaleReports,
 ) -> Result<Exit, Stop> {
-    let levels = gather::read_levels(&plan.levels).map_err(Stop::Usage)?;
+    let levels = gather::read_levels(&plan.levels).map_err(Stop::Input)?;
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
     let results = Results::new(&plan.output, Filter::of(typed), fail_on, plan.baselines);
@@ -368,8 +400,9 @@ async fn check_fleet(
         let again = repeat_flags::of(&line.repeat);
         let fixes = Some(again.fixes());
         let at = Timestamp::now();
-        let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, fixes };
-        output::report(&report, &plan.output, showing)?;
+        let detail = output::detail(&line.cli);
+        let showing = Showing { source: &source, caller, at, detail, fail_on, by_cause: true, fixes };
+        output::report(&report, &plan.output, stale, showing)?;
     }
     if !tally.is_cut_short() {
         baselines.finish()?;

@@ -77,12 +77,48 @@ pub struct Showing<'a> {
     pub detail: Detail,
     /// The severity from which on a finding counts.
     pub fail_on: Severity,
-    /// What repeats the selection in a command; with it the text tells the causes, not each of many targets.
+    /// Whether the text tells the causes, not each of many targets.
+    pub by_cause: bool,
+    /// What a command that fixes a cause is made of.
     pub fixes: Option<Fixes<'a>>,
 }
 
+/// Files that were named for reports and do not hold those of this run yet.
+///
+/// What an earlier run left in them is taken away where this one ends before, so that nobody takes it for the report of today. A link,
+/// a device or a pipe stays, and so does every file where what was typed or named is a mistake.
+pub struct StaleReports(Vec<PathBuf>);
+
+impl StaleReports {
+    /// All of them.
+    pub fn of(to: &Destinations) -> StaleReports {
+        StaleReports(to.files.iter().map(|(_, file)| file.clone()).collect())
+    }
+
+    /// Leaves them as they are.
+    pub fn stay(&mut self) {
+        self.0.clear();
+    }
+
+    fn is_written(&mut self, file: &Path) {
+        self.0.retain(|stale| stale != file);
+    }
+}
+
+impl Drop for StaleReports {
+    fn drop(&mut self) {
+        for file in &self.0 {
+            let is_regular = file.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+            if is_regular && std::fs::remove_file(file).is_ok() {
+                let name = file.to_string_lossy();
+                note(&format!("no report was made, so `{}` of an earlier run was removed\n", clean(&name)));
+            }
+        }
+    }
+}
+
 /// Writes a report to the files that were named, and prints it.
-pub fn report(report: &Report, to: &Destinations, showing: Showing<'_>) -> Result<(), Stop> {
+pub fn report(report: &Report, to: &Destinations, stale: &mut StaleReports, showing: Showing<'_>) -> Result<(), Stop> {
     for (form, file) in &to.files {
         // In a file there is neither a width nor a style.
         let page = page(report, *form, Layout { detail: showing.detail, width: None }, showing)?;
@@ -90,6 +126,7 @@ pub fn report(report: &Report, to: &Destinations, showing: Showing<'_>) -> Resul
             args::Output::Text => write_file(file, &anstream::adapter::strip_str(&page).to_string())?,
             _ => write_file(file, &page)?,
         }
+        stale.is_written(file);
     }
     print_report(report, to.stdout, showing)
 }
@@ -108,13 +145,13 @@ fn write_file(file: &Path, text: &str) -> Result<(), Stop> {
 
 /// A report in a form that is made at once.
 fn page(report: &Report, form: args::Output, layout: Layout, showing: Showing<'_>) -> Result<String, Stop> {
-    let Showing { source, caller, at, detail, fail_on, fixes } = showing;
+    let Showing { source, caller, at, detail, fail_on, by_cause, fixes } = showing;
     let by = caller.filter(|_| detail != Detail::Quiet).map(words::checked_by);
     Ok(match form {
-        args::Output::Text if fixes.is_some() && detail == Detail::Normal && report.results.len() > FEW => {
+        args::Output::Text if by_cause && detail == Detail::Normal && report.results.len() > FEW => {
             causes::render(report, layout, fixes) + &text::closing(by.as_deref())
         }
-        args::Output::Text => text::render(report, layout) + &text::closing(by.as_deref()),
+        args::Output::Text => text::render(report, layout, fail_on) + &text::closing(by.as_deref()),
         args::Output::Json => {
             let mut text = Vec::new();
             json::write(report, source, caller, &mut text).map_err(|error| failed(&error))?;

@@ -15,7 +15,12 @@ pub struct RepeatFlags {
 impl RepeatFlags {
     /// The flags for the commands that a report proposes.
     pub fn fixes(&self) -> Fixes<'_> {
-        Fixes { selection: &self.selection, flags: &self.flags, several_accounts: self.several_accounts }
+        Fixes { selection: Some(&self.selection), flags: &self.flags, several_accounts: self.several_accounts }
+    }
+
+    /// The same for a report on targets that were named.
+    pub fn fixes_of_named(&self) -> Fixes<'_> {
+        Fixes { selection: None, ..self.fixes() }
     }
 }
 

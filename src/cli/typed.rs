@@ -11,6 +11,21 @@ pub fn words() -> Vec<OsString> {
     behind_the_command(std::env::args_os().collect())
 }
 
+/// The number that stands behind a `--wait` without a value, where it is taken for a target.
+pub fn behind_bare_wait(targets: &[String]) -> Option<String> {
+    number_behind_wait(&words()).filter(|number| targets.contains(number))
+}
+
+fn number_behind_wait(words: &[OsString]) -> Option<String> {
+    let mut pairs = words.iter().zip(words.iter().skip(1)).take_while(|(word, _)| *word != "--");
+    let (_, number) = pairs.find(|(word, next)| *word == "--wait" && is_number(next))?;
+    number.to_str().map(str::to_owned)
+}
+
+fn is_number(word: &OsStr) -> bool {
+    !word.is_empty() && word.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+}
+
 fn behind_the_command(words: Vec<OsString>) -> Vec<OsString> {
     let mut words = words.into_iter();
     let mut ordered: Vec<OsString> = words.next().into_iter().collect();
@@ -47,6 +62,22 @@ fn takes_value(word: &OsStr) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_behind_a_wait_without_a_value_is_found() {
+        for (typed, expected) in [
+            ("x fix good --wait 5", Some("5")),
+            ("x fix --wait 05 good", Some("05")),
+            ("x fix good --wait=5", None),
+            ("x fix 5 --wait", None),
+            ("x fix good --wait -- 5", None),
+            ("x fix -- --wait 5", None),
+            ("x fix --wait web-5", None),
+        ] {
+            let words: Vec<OsString> = typed.split_whitespace().map(OsString::from).collect();
+            assert_eq!(number_behind_wait(&words).as_deref(), expected, "{typed}");
+        }
+    }
 
     #[test]
     fn flags_before_the_command_are_put_behind_it() {

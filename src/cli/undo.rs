@@ -13,6 +13,7 @@ use crate::apply::{Failures, Interrupt, place};
 use crate::aws::Connection;
 use crate::fix::{Record, Status, Step};
 use crate::limits;
+use crate::report::Severity;
 use iam_eval::arn::Arn;
 use jiff::Timestamp;
 
@@ -22,20 +23,26 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
     let path = match &typed.backup {
         _ if typed.list => return kept_backups::list(typed.writing.output),
         Some(file) => PathBuf::from(file),
-        None => kept_backups::last()?,
+        None => match kept_backups::last()? {
+            Some(path) => path,
+            None if typed.writing.output == args::RecordOutput::Json => {
+                output::record("undo", &Record { dry_run: typed.writing.dry_run, ..Record::default() }, None)?;
+                return Ok(Exit::Ready);
+            }
+            None => return Ok(Exit::Ready),
+        },
     };
     let path = path.as_path();
-    let (file, opened) =
-        files::read_file(path, limits::BACKUP_FILE_BYTES).map_err(|mistake| Stop::Usage(vec![mistake]))?;
-    let backup = Backup::read(&file.text)
-        .map_err(|mistake| Stop::Usage(vec![format!("cannot use `{}`: {mistake}", file.name)]))?;
+    let (file, opened) = files::read_file(path, limits::BACKUP_FILE_BYTES).map_err(Stop::input)?;
+    let backup =
+        Backup::read(&file.text).map_err(|mistake| Stop::input(format!("cannot use `{}`: {mistake}", file.name)))?;
     files::warn_of_leftovers([path]);
     let doubts = place::doubts(path, &opened);
     if !doubts.is_empty() && typed.writing.yes && !typed.writing.dry_run {
-        return Err(Stop::Usage(vec![format!(
+        return Err(Stop::input(format!(
             "others may have changed the backup: {}; omit `--yes` and confirm the plan yourself; nothing was changed",
             doubts.join("; ")
-        )]));
+        )));
     }
     let connection = gather::connect(&typed.aws, resolved.region.as_ref()).await?;
     let progress = Progress::start("reading what the fix changed");
@@ -62,7 +69,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
             doubts.join("; ")
         ));
     }
-    let show = Show { form: typed.writing.output, detail: output::detail(cli) };
+    let show = Show { form: typed.writing.output, detail: output::detail(cli), fail_on: Severity::Error };
     let end = |record: &Record| match show.form {
         args::RecordOutput::Json => output::record("undo", record, None),
         args::RecordOutput::Text => {
@@ -145,7 +152,7 @@ fn cannot_see(failure: crate::aws::Failure) -> Stop {
 /// The way to the backup's account: with credentials of another one everything would seem to be gone already.
 async fn enter(connection: Connection, backup: &Backup, role: Option<&str>) -> Result<Connection, Stop> {
     let Some((account, partition)) = backup.account() else {
-        return Err(Stop::Usage(vec![
+        return Err(Stop::Input(vec![
             "the backup names no account, so it contains nothing to undo; pass the backup file that `fix` named"
                 .to_owned(),
         ]));
@@ -163,7 +170,7 @@ async fn enter(connection: Connection, backup: &Backup, role: Option<&str>) -> R
     }
     let role = role.and_then(|role| Arn::parse(&format!("arn:{partition}:iam::{account}:role/{role}")));
     let Some(role) = role else {
-        return Err(Stop::Usage(vec![format!(
+        return Err(Stop::Input(vec![format!(
             "the backup is of account {account}, and the credentials are of account {caller}; give those of {account}, or \
              `--assume-role NAME` to enter it; nothing was changed"
         )]));

@@ -61,7 +61,7 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: NeedFlags) -
         items.extend(documents.trust.is_none().then_some(NotChecked::TrustPolicy));
         items.extend(documents.boundary.is_none().then_some(NotChecked::Boundary));
         items.extend(subject.region.is_none().then(|| NotChecked::Partition(subject.partition.clone())));
-        items.push(NotChecked::OutsideDocuments);
+        items.push(NotChecked::OutsideDocuments { endpoint_policy: documents.endpoint_policy.is_some() });
     } else {
         items.push(NotChecked::NetworkPath);
         let (s3, cloudwatch) = (demand.s3_logs, demand.cloudwatch_logs);

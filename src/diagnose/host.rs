@@ -67,7 +67,10 @@ impl Diagnosis<'_> {
         } else if self.requirements.network == NetworkCheck::Require && instance.state == "running" {
             let reason = match subject.kind {
                 SubjectKind::Planned(_) => planned::network_not_in_plan(),
-                _ => not_in_snapshot("ec2:DescribeInstances"),
+                _ => Unreadable {
+                    message: "the snapshot has no network facts".to_owned(),
+                    ..not_in_snapshot("ec2:DescribeInstances")
+                },
             };
             let services = vec![Service::Ssm, Service::SsmMessages];
             let why = PathUnknown::Unreadable { reason };

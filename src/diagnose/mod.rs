@@ -33,7 +33,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::agent_context::{Caller, Organization};
-use crate::facts::{ConnectionStatus, Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable};
+use crate::facts::{
+    ConnectionStatus, Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind,
+};
 use crate::needs::{Place, Requirements};
 use crate::report::{Finding, FindingKind, Outcome, Permission, Report, Severity, Shared, TargetKind, Verdict};
 use iam_eval::arn::Arn;
@@ -114,6 +116,12 @@ impl Diagnosis<'_> {
             SubjectKind::Instance(Fact::Absent) => {
                 let outcome = chain::outcome_of(subject, None);
                 self.finish(outcome, vec![shared(FindingKind::InstanceNotFound)], &RoleInView::None, subject)
+            }
+            // The snapshot was taken of others, and nobody asked for this one.
+            SubjectKind::Instance(Fact::Unreadable(reason)) if reason.kind == UnreadableKind::NotInSnapshot => {
+                let outcome = chain::outcome_of(subject, None);
+                let missing = not_in_snapshot_as(TargetKind::Instance, &subject.target);
+                self.finish(outcome, vec![missing.into()], &RoleInView::NotKnown, subject)
             }
             SubjectKind::Instance(Fact::Unreadable(reason)) => {
                 let outcome = chain::outcome_of(subject, None);
@@ -341,7 +349,7 @@ impl<'a> Diagnosis<'a> {
 fn not_in_snapshot(api: &str) -> Unreadable {
     Unreadable {
         api: api.to_owned(),
-        kind: crate::facts::UnreadableKind::NotInSnapshot,
+        kind: UnreadableKind::NotInSnapshot,
         message: format!("the answer to `{api}` is not among the facts"),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Fact, Instance, MetadataOptions, PlannedInstance, Subject, Unreadable, UnreadableKind};
-use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, Shared};
+use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, ProfileSummary, Shared};
 
 use super::{Diagnosis, RoleInView, chain, explain, not_in_snapshot, settle, shared};
 
@@ -14,6 +14,10 @@ impl Diagnosis<'_> {
     pub(super) fn of_planned(&self, subject: &Subject, planned: &PlannedInstance) -> Outcome {
         let instance = once_applied(planned);
         let mut outcome = chain::outcome_of(subject, None);
+        // There is one, wherever it comes from and whatever it is.
+        if planned.profile != Fact::Absent {
+            outcome.instance_profile = Some(ProfileSummary { arn: None, id: None });
+        }
         outcome.instance = Some(InstanceSummary { id: None, name: planned.name.clone(), state: None });
         let (findings, role) = match &planned.profile {
             // The account was asked, and has none of that name.

@@ -46,10 +46,11 @@ impl Step {
 pub struct Reach {
     /// The role's ARN.
     pub role: String,
-    /// The ARNs of all its instance profiles.
-    pub instance_profiles: Vec<String>,
-    /// The ids of the instances, terminated ones apart, that have one of them and are no targets of this run.
-    pub other_instances: Vec<String>,
+    /// The ARNs of all its instance profiles; null where they could not be read.
+    pub instance_profiles: Option<Vec<String>>,
+    /// The ids of the instances, terminated ones apart, that have one of them and are no targets of this run: all of them, or with
+    /// `incomplete` at least these; null where none is known and not all were looked at.
+    pub other_instances: Option<Vec<String>>,
     /// The Regions in which instances were looked for.
     pub regions: Vec<String>,
     /// Why this is not all, if something could not be read.

@@ -25,8 +25,8 @@ const EXAMPLES: usize = 3;
 /// What a `fix:` line is made of besides the cause itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixes<'a> {
-    /// The flags that select what the report is about, for example `--all --region us-east-1`.
-    pub selection: &'a Command,
+    /// The flags that select what the report is about, for example `--all --region us-east-1`; `None` if its targets were named.
+    pub selection: Option<&'a Command>,
     /// Flags for every command, for example `--profile prod --kms-key alias/sessions`; may be empty.
     pub flags: &'a Command,
     /// Whether the selection reaches into accounts that are not those of the credentials.
@@ -54,13 +54,14 @@ pub fn render(report: &Report, layout: Layout, fixes: Option<Fixes<'_>>) -> Stri
     page.text
 }
 
-/// How many there are of what the headline speaks of. Neither what is skipped nor what was not read is an instance.
+/// How many there are of what the headline speaks of. What was not read is no instance.
 #[derive(Default)]
 struct Counts {
     all: usize,
     ready: usize,
     not_ready: usize,
     unknown: usize,
+    skipped: usize,
     causes: usize,
     /// Accounts, Regions and selections that could not be read.
     unread: [usize; 3],
@@ -76,7 +77,10 @@ impl Counts {
                 Verdict::Ready => &mut counts.ready,
                 Verdict::NotReady => &mut counts.not_ready,
                 Verdict::Unknown => &mut counts.unknown,
-                Verdict::Skipped => continue,
+                Verdict::Skipped => {
+                    counts.skipped += 1;
+                    continue;
+                }
             };
             match grouping::member(outcome).kind {
                 Kind::Account => *accounts += 1,
@@ -95,7 +99,9 @@ impl Counts {
     }
 
     fn in_words(&self) -> Option<String> {
-        let Counts { all, not_ready, unknown, noun, .. } = self;
+        let Counts { all, not_ready, unknown, skipped, noun, .. } = self;
+        // What is skipped counts as checked, as in the last line.
+        let checked = count(*all + *skipped, noun);
         let [accounts, regions, selections] = self.unread;
         let unread = [(accounts, "account"), (regions, "Region"), (selections, "selection")];
         let unread = unread.into_iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(number, noun));
@@ -103,15 +109,16 @@ impl Counts {
         let be = |number: usize| if number == 1 { "is" } else { "are" };
         let mut parts = Vec::new();
         if *not_ready > 0 {
-            parts.push(format!("{} of {} {} not ready", digits(*not_ready), count(*all, noun), be(*not_ready)));
+            parts.push(format!("{} of {} {} not ready", digits(*not_ready), checked, be(*not_ready)));
             parts.extend((*unknown > 0).then(|| format!("{} unknown", digits(*unknown))));
         } else if *unknown > 0 {
-            parts.push(format!("{} of {} {} unknown", digits(*unknown), count(*all, noun), be(*unknown)));
+            parts.push(format!("{} of {} {} unknown", digits(*unknown), checked, be(*unknown)));
         } else if *all == 1 {
             parts.push(format!("the only {noun} is ready"));
         } else if *all > 0 {
             parts.push(format!("all {} are ready", count(*all, noun)));
         }
+        parts.extend((*skipped > 0 && !parts.is_empty()).then(|| format!("{} skipped", digits(*skipped))));
         parts.extend((!unread.is_empty()).then(|| format!("{unread} could not be read")));
         (!parts.is_empty()).then(|| match self.causes {
             0 => parts.join(", "),
@@ -178,7 +185,9 @@ impl Page<'_> {
             Blame::Profile(profile) => format!("profile {}", clean(&shown(profile))),
             Blame::NoProfile => "without an instance profile".to_owned(),
             Blame::NotRead => "not read".to_owned(),
-            Blame::Nothing => String::new(),
+            // A line for each cause names the codes at its end.
+            Blame::Nothing if self.layout.detail == Detail::Quiet => String::new(),
+            Blame::Nothing => codes_of(cause),
         };
         let place = cause.account.map(|account| format!("in {}", clean(account)));
         let blame = [blame, place.unwrap_or_default()];
@@ -187,8 +196,7 @@ impl Page<'_> {
             let _ = write!(line, "  {blame}");
         }
         if self.layout.detail == Detail::Quiet {
-            let codes: BTreeSet<_> = cause.grounds.iter().map(|ground| ground.finding.code()).collect();
-            let codes = codes.iter().map(word).collect::<Vec<_>>().join(", ");
+            let codes = codes_of(cause);
             let _ = write!(line, ": {}", if codes.is_empty() { "not decided" } else { &codes });
         }
         self.line(0, &line);
@@ -254,6 +262,12 @@ impl Page<'_> {
         let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
         fold(&mut self.text, self.layout.width, LongWords::Whole, [&first, &rest], content);
     }
+}
+
+/// `metadata-disabled`.
+fn codes_of(cause: &Cause<'_>) -> String {
+    let codes: BTreeSet<_> = cause.grounds.iter().map(|ground| ground.finding.code()).collect();
+    codes.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// `21 instances`.

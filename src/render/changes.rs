@@ -198,9 +198,10 @@ impl Page {
     fn reach(&mut self, reach: &Reach) {
         let width = "instances".len();
         self.row(2, "role", width, &reach.role);
-        match reach.instance_profiles.split_first() {
-            None => self.row(2, "profiles", width, "none"),
-            Some((first, rest)) => {
+        match reach.instance_profiles.as_deref().map(<[String]>::split_first) {
+            None => self.row(2, "profiles", width, "not known"),
+            Some(None) => self.row(2, "profiles", width, "none"),
+            Some(Some((first, rest))) => {
                 self.row(2, "profiles", width, first);
                 rest.iter().for_each(|profile| self.row(2, "", width, profile));
             }
@@ -217,17 +218,18 @@ impl Page {
 
     /// The other instances that run with a role.
     fn others(&self, reach: &Reach) -> String {
-        let count = reach.other_instances.len();
+        let Some(others) = &reach.other_instances else {
+            return if reach.regions.is_empty() { "not looked for" } else { "not known" }.to_owned();
+        };
+        let count = others.len();
         let shown = if self.layout.detail == Detail::Verbose { count } else { count.min(LISTED) };
-        let mut list = reach.other_instances.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let mut list = others.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
         if shown < count {
             let _ = write!(list, " and {} more; `--verbose` lists all", count - shown);
         }
         let all = reach.incomplete.is_none();
         match (count, all) {
-            (0, _) if reach.regions.is_empty() => "not looked for".to_owned(),
-            (0, true) => "no others".to_owned(),
-            (0, false) => "no others found".to_owned(),
+            (0, _) => "no others".to_owned(),
             (1, true) => format!("1 other has it: {list}"),
             (_, true) => format!("{count} others have it: {list}"),
             (1, false) => format!("at least 1 other has it: {list}"),

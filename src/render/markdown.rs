@@ -130,7 +130,7 @@ fn has_section(outcome: &Outcome) -> bool {
 
 fn section(outcome: &Outcome) -> String {
     let mut section = format!("\n### {}", code(&outcome.target));
-    if let Some(name) = instance_name(outcome) {
+    if let Some(name) = outcome.other_name() {
         section.push_str(&format!(" ({})", markdown(name)));
     }
     section.push_str(&format!(": {}\n", label(outcome)));
@@ -141,7 +141,7 @@ fn section(outcome: &Outcome) -> String {
     }
     if !outcome.findings.is_empty() {
         section.push('\n');
-        section.extend(outcome.findings().map(|(finding, known)| item(outcome, finding, known)));
+        section.extend(outcome.findings_for_people().map(|(finding, known)| item(outcome, finding, known)));
     }
     if !outcome.permissions.is_empty() {
         section.push_str("\n<details><summary>Permissions</summary>\n\n");

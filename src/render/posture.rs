@@ -168,11 +168,11 @@ fn standing_of(outcome: &Outcome) -> Standing {
     }
 }
 
-/// The target and its tag `Name`.
+/// The target, and what it is called besides.
 fn name(outcome: &Outcome) -> String {
-    match outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()) {
-        Some(name) if name != outcome.target => format!("{} ({name})", outcome.target),
-        _ => outcome.target.clone(),
+    match outcome.other_name() {
+        Some(name) => format!("{} ({name})", outcome.target),
+        None => outcome.target.clone(),
     }
 }
 

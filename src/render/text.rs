@@ -6,7 +6,7 @@ use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::{terminal as clean, word};
 use super::words::{self, Place, Words};
 use crate::report::{
-    DecidedBy, Decision, Difference, Finding, Known, NetworkPath, Outcome, PathDecision, Permission, PolicyKind,
+    Code, DecidedBy, Decision, Difference, Finding, Known, NetworkPath, Outcome, PathDecision, Permission, PolicyKind,
     Report, Severity, Shared, Trust, Verdict, Via,
 };
 use iam_eval::arn::Arn;
@@ -32,10 +32,14 @@ pub struct Layout {
 }
 
 /// The report as text with ANSI styles, which whoever prints it keeps or strips.
-pub fn render(report: &Report, layout: Layout) -> String {
+///
+/// From `fail_on` on a finding counts, and a target that is ready says in its first line what does.
+pub fn render(report: &Report, layout: Layout, fail_on: Severity) -> String {
     // A line for each result is folded by nobody but the terminal.
     let width = layout.width.filter(|_| layout.detail != Detail::Quiet);
-    let mut page = Page { text: String::new(), layout: Layout { width, ..layout }, alone: report.results.len() == 1 };
+    // One of several that a filter left is not alone.
+    let alone = report.results.len() == 1 && report.summary().checked == 1;
+    let mut page = Page { text: String::new(), layout: Layout { width, ..layout }, alone, fail_on };
     let mut long_before = false;
     for (index, outcome) in report.results.iter().enumerate() {
         let long = page.tells_all(outcome);
@@ -55,8 +59,9 @@ pub fn render(report: &Report, layout: Layout) -> String {
 struct Page {
     text: String,
     layout: Layout,
-    /// Whether there is one result only.
+    /// Whether one target was checked only.
     alone: bool,
+    fail_on: Severity,
 }
 
 impl Page {
@@ -93,9 +98,10 @@ impl Page {
             outcome.simulation.iter().for_each(|difference| self.difference(difference));
         }
         let telling = |(finding, _): &(&Finding, Option<&Known>)| {
-            finding.severity() != Severity::Info || self.alone || self.layout.detail == Detail::Verbose
+            let explains_path = finding.code() == Code::NetworkUnknown;
+            finding.severity() != Severity::Info || self.alone || explains_path || self.layout.detail == Detail::Verbose
         };
-        let findings: Vec<(&Finding, Option<&Known>)> = outcome.findings().filter(telling).collect();
+        let findings: Vec<(&Finding, Option<&Known>)> = outcome.findings_for_people().filter(telling).collect();
         if !findings.is_empty() {
             self.heading("findings");
             findings.into_iter().for_each(|(finding, known)| self.finding(finding, known, &Place::of(outcome)));
@@ -130,7 +136,7 @@ impl Page {
         };
         let known = words::known_mark(outcome.is_known());
         let mut line = format!("{style}{word}{style:#}{known}  {STRONG}{}{STRONG:#}", clean(&outcome.target));
-        if let Some(name) = outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()) {
+        if let Some(name) = outcome.other_name() {
             let _ = write!(line, " ({})", clean(name));
         }
         let places = [outcome.region.as_deref(), outcome.account.as_deref()];
@@ -141,9 +147,18 @@ impl Page {
         match outcome.verdict {
             Verdict::Skipped => line.push_str(": the instance is terminated"),
             Verdict::NotReady | Verdict::Unknown => self.reason(outcome, &mut line),
-            Verdict::Ready => {}
+            Verdict::Ready => self.counting_warning(outcome, &mut line),
         }
         self.line(0, &line);
+    }
+
+    /// The finding that counts although the target is ready.
+    fn counting_warning(&self, outcome: &Outcome, line: &mut String) {
+        let counts = |finding: &&Finding| finding.severity() <= self.fail_on;
+        if let Some(finding) = outcome.new_findings().find(counts) {
+            let message = words::finding(finding, &Place::of(outcome)).message;
+            let _ = write!(line, ": {OPEN}{}{OPEN:#}: {}", word(&finding.severity()), clean(&message));
+        }
     }
 
     /// The worst finding in one sentence.

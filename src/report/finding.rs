@@ -76,7 +76,7 @@ pub enum ResourceKind {
     Other,
 }
 
-/// What a target can be that IAM knows by its name.
+/// What a target can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
@@ -84,6 +84,8 @@ pub enum TargetKind {
     Profile,
     /// A role.
     Role,
+    /// An instance, in a snapshot.
+    Instance,
 }
 
 /// How the instance metadata service is not simply on.
@@ -294,7 +296,7 @@ pub enum FindingKind {
     NoSuchTarget { target: TargetKind, name: String, exists_as_other: bool },
     /// The same, as the code for any target that does not exist.
     TargetNotFound { target: TargetKind, name: String, exists_as_other: bool },
-    /// The profile or role that was named is not in the snapshot.
+    /// The target that was named is not in the snapshot.
     TargetNotInSnapshot { target: TargetKind, name: String },
 
     // The chain from the instance to its role.
@@ -609,6 +611,7 @@ impl FindingKind {
             FindingKind::InstanceNotRunning { .. } => Code::InstanceNotRunning,
             FindingKind::NoSuchTarget { target: TargetKind::Profile, .. } => Code::InstanceProfileMissing,
             FindingKind::NoSuchTarget { target: TargetKind::Role, .. } => Code::RoleMissing,
+            FindingKind::NoSuchTarget { target: TargetKind::Instance, .. } => Code::InstanceNotFound,
             FindingKind::Metadata { .. } => Code::MetadataDisabled,
             FindingKind::NoInstanceProfile | FindingKind::RoleWithoutProfile { .. } => Code::NoInstanceProfile,
             FindingKind::AssociationPending { .. } | FindingKind::AssociationDiffers { .. } => Code::AssociationPending,

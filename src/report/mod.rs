@@ -136,6 +136,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the target is called besides what was typed: the instance's name, or its id where the name was typed.
+    pub fn other_name(&self) -> Option<&str> {
+        let instance = self.instance.as_ref()?;
+        let names = [instance.name.as_deref(), instance.id.as_deref()];
+        names.into_iter().flatten().find(|name| !self.target.ends_with(name))
+    }
+
+    /// The findings for a person: of two that say the same under two codes, one.
+    pub fn findings_for_people(&self) -> impl Iterator<Item = (&Finding, Option<&Known>)> {
+        self.findings().filter(|(finding, _)| !matches!(finding.kind, FindingKind::TargetNotFound { .. }))
+    }
+
     /// Whether nothing but the network path keeps it from being ready.
     pub fn lacks_only_network(&self) -> bool {
         let denied = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;

@@ -12,7 +12,10 @@ pub enum NotChecked {
     /// The partition, which is taken to be this one, or cannot be told from the documents.
     Partition(Option<String>),
     /// Whatever stands outside of bare documents.
-    OutsideDocuments,
+    OutsideDocuments {
+        /// Whether the policy of the VPC endpoints is one of them.
+        endpoint_policy: bool,
+    },
     /// The way to Systems Manager, and endpoint policies.
     NetworkPath,
     /// The way to where session logs go.

@@ -1,6 +1,5 @@
 //! Subjects chosen from a snapshot, as they would have been from a live account.
 
-use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::target::{Target, TargetKind, has_tags};
 use iam_eval::arn::Arn;
@@ -51,13 +50,10 @@ pub fn prefer(facts: &mut Facts, name: Option<&str>) {
         }
         settings.preferences = match name {
             None => Fact::Absent,
-            Some(name) => Fact::Unreadable(Unreadable {
+            Some(_) => Fact::Unreadable(Unreadable {
                 api: "ssm:GetDocument".to_owned(),
                 kind: UnreadableKind::NotInSnapshot,
-                message: format!(
-                    "the snapshot does not hold the session preferences `{name}`; take it with `{}`",
-                    Command::default().option("--preferences", name)
-                ),
+                message: "the snapshot does not hold them".to_owned(),
             }),
         };
         settings.preferences_name = name.map(str::to_owned);
@@ -134,7 +130,11 @@ fn find(facts: &Facts, target: &Target, region: Option<&str>) -> Subject {
         keys.iter().find(fits).map_or_else(|| crate::facts::key(account, name), |key| (*key).clone())
     };
     let kind = match &target.kind {
-        TargetKind::Instance(_) | TargetKind::Named(_) => SubjectKind::Instance(Fact::Absent),
+        TargetKind::Instance(_) | TargetKind::Named(_) => SubjectKind::Instance(Fact::Unreadable(Unreadable {
+            api: "ec2:DescribeInstances".to_owned(),
+            kind: UnreadableKind::NotInSnapshot,
+            message: format!("the snapshot does not contain the instance `{}`", target.text),
+        })),
         TargetKind::Profile(name) => SubjectKind::Profile(key_of(facts.profiles.keys().collect(), name)),
         TargetKind::Role(name) => SubjectKind::Role(key_of(facts.roles.keys().collect(), name)),
     };

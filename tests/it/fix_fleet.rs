@@ -236,7 +236,7 @@ fn only_who_has_the_finding_is_fixed() {
     assert_eq!((ran.statuses(), targets(&ran.json["refusals"]).len()), (vec!["done", "done"], 0));
 
     let stub = world().serve();
-    let output = Sandbox::at(&stub).run(&["fix", "--all", "--yes", "--only", "explicit-deny"]).expect(0);
+    let output = Sandbox::at(&stub).run(&["fix", "--all", "--yes", "--only", "explicit-deny"]).expect(3);
     assert!(output.stderr.contains("`explicit-deny`") && stub.writes().is_empty(), "{output:?}");
 }
 

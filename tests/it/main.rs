@@ -32,6 +32,7 @@ mod fix_interrupted;
 mod fix_reads;
 mod fleet;
 mod fleet_parts;
+mod fresh_user;
 mod fuzz;
 mod golden;
 mod host_management;

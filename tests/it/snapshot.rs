@@ -278,7 +278,7 @@ fn quiet_is_a_line_for_each_target_and_verbose_says_more() {
     let lines = [&quiet, &normal, &verbose].map(|text| text.lines().count());
     assert!(ids.len() <= lines[0] && lines[0] < lines[1] && lines[1] < lines[2], "{lines:?}");
     assert!(
-        normal.starts_with("12 of 19 instances are not ready, 4 unknown; "),
+        normal.starts_with("12 of 20 instances are not ready, 4 unknown, 1 skipped; "),
         "of many the causes are told: {normal}"
     );
     let managed = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";

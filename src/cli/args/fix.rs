@@ -114,7 +114,7 @@ pub struct Writing {
 #[command(mut_arg("region", |region| region.help("The Region to call; the backup says where its instances are")))]
 pub struct Undo {
     /// The backup file that a fix has written
-    #[arg(required_unless_present_any = ["last", "list"], conflicts_with_all = ["last", "list"])]
+    #[arg(conflicts_with_all = ["last", "list"])]
     pub backup: Option<OsString>,
 
     /// Undo the last fix whose backup is in the default directory and not undone yet

@@ -17,7 +17,7 @@ use crate::apply::backup::{Backup, BackupFile, default_path};
 pub(super) fn check(resolved: &FixPlan, parts: &[Part]) -> Result<(), Stop> {
     let changed = parts.iter().filter(|part| !part.record.steps.is_empty()).count();
     match resolved.backup.as_deref().filter(|_| changed > 1 && directory(resolved).is_none()) {
-        Some(file) => Err(usage(format!(
+        Some(file) => Err(Stop::input(format!(
             "{changed} accounts get changed, each with a backup of its own; give `--backup` a directory that exists, not \
              `{}`; nothing was changed",
             Path::new(file).display()
@@ -46,7 +46,7 @@ pub(super) fn begin(resolved: &FixPlan, parts: &[Part]) -> Result<Vec<Option<Bac
             Ok(file) => files.push(Some(file)),
             Err(mistake) => {
                 files.into_iter().flatten().for_each(BackupFile::remove);
-                return Err(usage(format!("{mistake}; nothing was changed")));
+                return Err(Stop::input(format!("{mistake}; nothing was changed")));
             }
         }
     }
@@ -69,8 +69,4 @@ fn path(resolved: &FixPlan, part: &Part, backup: &Backup, now: Timestamp) -> Res
 pub(super) fn directory(resolved: &FixPlan) -> Option<&Path> {
     let directory = resolved.backup.as_deref().map(Path::new);
     directory.filter(|directory| resolved.reach.accounts.is_some() && directory.is_dir())
-}
-
-fn usage(mistake: String) -> Stop {
-    Stop::Usage(vec![mistake])
 }

@@ -25,7 +25,6 @@ use crate::emit;
 use crate::facts::{Fact, Facts, Network, Subject, SubjectKind, Unreadable, UnreadableKind};
 use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step};
 use crate::limits;
-use crate::needs::NetworkCheck;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
 use crate::render::text::Detail;
@@ -47,8 +46,8 @@ struct Part {
     networks: BTreeMap<String, Network>,
     /// What would open closed paths.
     network: NetworkPlan,
-    /// Whether there was any target, before `--only` sorted some out.
-    any_target: bool,
+    /// How many targets there were, before `--only` sorted some out.
+    met: usize,
     /// The targets that are left once `--only` has sorted the others out.
     chosen: Option<BTreeSet<Chosen>>,
 }
@@ -79,9 +78,13 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let mut parts = planned(&accounts, &resolved, typed.writing.dry_run, typed.emit.is_some()).await;
     accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
-    let nothing = !parts.iter().any(|part| part.any_target);
-    let ended = |exit: Exit| if nothing { Exit::of_nothing(typed.targets.allow_empty) } else { exit };
-    let show = Show { form: typed.writing.output, detail: output::detail(cli) };
+    let nothing = parts.iter().all(|part| part.met == 0);
+    // A dry run that has nothing to do ends well, whatever sorted the targets out.
+    let none_left = parts.iter().all(|part| part.report.results.is_empty());
+    let is_empty = nothing || none_left && !typed.writing.dry_run && typed.emit.is_none();
+    let ended = |exit: Exit| if is_empty { Exit::of_nothing(typed.targets.allow_empty) } else { exit };
+    let show = Show { form: typed.writing.output, detail: output::detail(cli), fail_on };
+    let says_network = typed.circumstances.network.is_none();
     if let Some(form) = typed.emit {
         return emitted(form, &parts, fail_on).map(ended);
     }
@@ -90,12 +93,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         show.plan(&titled(&parts))?;
         let minutes = typed.wait.filter(|_| !record.dry_run);
         let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
-        show.end(&titled(&parts), &report_of(&parts), false)?;
-        let ready = report_of(&parts).results.iter().any(|outcome| outcome.verdict == Verdict::Ready);
-        let told = show.form == args::RecordOutput::Text && show.detail != Detail::Quiet;
-        if record.steps.is_empty() && ready && told && resolved.requirements.network == NetworkCheck::Off {
-            output::hint("the network path was not checked; `--network auto` checks it, as `ssm-profile check` does");
-        }
+        end(&show, &mut parts, false, says_network)?;
         return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set(), waited)));
     }
     backups::check(&resolved, &parts)?;
@@ -130,9 +128,28 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
         part.record.next = next::next(&part.record, &part.report);
     }
-    show.end(&titled(&parts), &report_of(&parts), true).inspect_err(|_| tell_apart(&parts))?;
+    end(&show, &mut parts, true, says_network).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
     Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set(), waited))
+}
+
+const NETWORK_NOT_CHECKED: &str = "the network path was not checked; `--network auto` checks it";
+
+/// Prints the end, and where something is ready, that nobody asked about the network and it was not checked.
+fn end(show: &Show, parts: &mut [Part], applied: bool, says_network: bool) -> Result<(), Stop> {
+    let is_ready = |part: &Part| part.report.results.iter().any(|outcome| outcome.verdict == Verdict::Ready);
+    let says_network = says_network && parts.iter().any(is_ready);
+    if says_network
+        && show.form == args::RecordOutput::Json
+        && let Some(first) = parts.first_mut()
+    {
+        first.record.warnings.push(NETWORK_NOT_CHECKED.to_owned());
+    }
+    show.end(&titled(parts), &report_of(parts), applied)?;
+    if says_network && show.form == args::RecordOutput::Text && show.detail != Detail::Quiet {
+        output::hint(NETWORK_NOT_CHECKED);
+    }
+    Ok(())
 }
 
 /// Waits until the agents of what is ready now are connected, where that was asked for.
@@ -146,11 +163,9 @@ async fn wait(accounts: &Accounts, minutes: Option<u64>, parts: &mut [Part], int
 /// Reads each account, and plans what to do there.
 async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits: bool) -> Vec<Part> {
     let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
-    let with_targets = RefCell::new(BTreeSet::new());
+    let met = RefCell::new(BTreeMap::new());
     let choose = |index: usize, mut facts: Facts| {
-        if !facts.subjects.is_empty() {
-            with_targets.borrow_mut().insert(index);
-        }
+        met.borrow_mut().insert(index, facts.subjects.len());
         if !resolved.only.is_empty() {
             let mut outcomes = judged(&facts).results.into_iter();
             facts.subjects.retain(|_| outcomes.next().is_some_and(|outcome| is_meant(&outcome, &resolved.only)));
@@ -184,10 +199,10 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits: 
         };
         let chosen = facts.subjects.iter().map(place_of);
         let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
-        let any_target = with_targets.borrow().contains(&index);
+        let met = met.borrow().get(&index).copied().unwrap_or_default();
         let account = accounts.id(index).map(str::to_owned);
         let Facts { subjects, networks, .. } = facts;
-        parts.push(Part { account, record, report, subjects, networks, network, any_target, chosen });
+        parts.push(Part { account, record, report, subjects, networks, network, met, chosen });
     }
     parts
 }
@@ -205,14 +220,17 @@ fn warn_if_nothing(parts: &[Part], only: &[Code]) {
     if parts.iter().any(|part| !part.report.results.is_empty()) {
         return;
     }
-    if only.is_empty() || !parts.iter().any(|part| part.any_target) {
-        output::warning("no instance was selected, so there is nothing to fix");
-    } else {
-        let codes: Vec<String> = only.iter().map(|code| format!("`{}`", word(code))).collect();
-        output::warning(&format!(
-            "no target lacks anything because of {}, so there is nothing to fix",
-            codes.join(" or ")
-        ));
+    let met: usize = parts.iter().map(|part| part.met).sum();
+    let codes: Vec<String> = only.iter().map(|code| format!("`{}`", word(code))).collect();
+    let codes = codes.join(" or ");
+    match met {
+        0 => output::warning("no instance was selected, so there is nothing to fix"),
+        1 => {
+            output::warning(&format!("the target is not kept from being ready by {codes}, so there is nothing to fix"))
+        }
+        met => output::warning(&format!(
+            "none of the {met} targets is kept from being ready by {codes}, so there is nothing to fix"
+        )),
     }
 }
 

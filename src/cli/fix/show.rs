@@ -4,12 +4,14 @@ use super::super::{Stop, args, output};
 use crate::fix::Record;
 use crate::render::changes::{self, Titled};
 use crate::render::text::Detail;
-use crate::report::Report;
+use crate::report::{Report, Severity};
 
 /// How a run is printed.
 pub(in crate::cli) struct Show {
     pub(in crate::cli) form: args::RecordOutput,
     pub(in crate::cli) detail: Detail,
+    /// The severity from which on a finding counts.
+    pub(in crate::cli) fail_on: Severity,
 }
 
 impl Show {
@@ -68,7 +70,7 @@ impl Show {
                 if !applied && planned && self.detail != Detail::Quiet {
                     page.push_str("as it is now\n");
                 }
-                page.push_str(&crate::render::text::render(report, output::layout(detail)));
+                page.push_str(&crate::render::text::render(report, output::layout(detail), self.fail_on));
                 output::print_styled(&page)
             }
         }

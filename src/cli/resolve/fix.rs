@@ -8,6 +8,7 @@ use super::{
     wanted,
 };
 use crate::cli::args;
+use crate::cli::typed::behind_bare_wait;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
 use crate::needs::{NetworkCheck, Requirements};
@@ -65,6 +66,9 @@ pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
         requirements.network = NetworkCheck::Off;
     }
     let mut wanted = wanted(&typed.targets, &mut mistakes);
+    if let Some(minutes) = typed.wait.and_then(|_| behind_bare_wait(&typed.targets.targets)) {
+        mistakes.push(format!("`{minutes}` would be a target; write `--wait={minutes}`"));
+    }
     let regions = regions(&typed.aws.region, &mut mistakes);
     let reach = reach(&typed.targets.selection, &mut wanted, &regions, &mut mistakes);
     if typed.snapshot.is_some() {
@@ -131,6 +135,9 @@ pub struct UndoPlan {
 /// Every mistake that was found.
 pub fn undo(typed: &args::Undo) -> Result<UndoPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
+    if typed.backup.is_none() && !typed.last && !typed.list {
+        mistakes.push("nothing to undo is named; give a backup file, `--last` or `--list`".to_owned());
+    }
     if typed.backup.as_deref().is_some_and(|file| file == "-") {
         mistakes.push(
             "`-` is not a file, and `undo` records in the backup what it has undone; pass the backup file that `fix` named"

@@ -4,13 +4,14 @@ mod fix;
 mod reach;
 mod requirements;
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::args;
 use super::baseline::Baselines;
 use super::files::{self, STANDARD_INPUT};
-use super::output::Destinations;
+use super::output::{Destinations, StaleReports};
+use super::{Stop, args};
 use crate::apply::place;
 use crate::limits;
 use crate::needs::Requirements;
@@ -168,7 +169,7 @@ pub type Mistakes = Vec<String>;
 ///
 /// # Errors
 /// Every mistake that was found.
-pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
+pub fn check(typed: &args::Check) -> Result<CheckPlan, Stop> {
     let mut mistakes = Mistakes::new();
     let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
     let mut wanted = wanted(&typed.targets, &mut mistakes);
@@ -244,7 +245,8 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         mistakes.extend(found);
         Destinations { stdout: args::Output::Text, files: Vec::new() }
     });
-    let read = files.into_iter().chain(&typed.baseline);
+    let accounts = typed.targets.selection.accounts.as_ref();
+    let read = files.into_iter().chain(&typed.baseline).chain(accounts);
     for file in read.map(Path::new) {
         // A report in the place of what it is about would be the end of that.
         if output.files.iter().any(|(_, report)| place::is_same(report, file)) {
@@ -255,8 +257,13 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Mistakes> {
         Ok(baselines) => finish(
             CheckPlan { source, levels, regions, reach, requirements, preferences, with_account, output, baselines },
             mistakes,
-        ),
-        Err(found) => Err(mistakes.into_iter().chain(found).collect()),
+        )
+        .map_err(Stop::Usage),
+        Err(found) if mistakes.is_empty() => {
+            drop(StaleReports::of(&output));
+            Err(Stop::Input(found))
+        }
+        Err(found) => Err(Stop::Usage(mistakes.into_iter().chain(found).collect())),
     }
 }
 
@@ -350,7 +357,8 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> TargetSelection {
         1 => texts.extend(noted(targets_of_standard_input(), mistakes).into_iter().flatten()),
         _ => mistakes.push("standard input (`-`) can be read only once".to_owned()),
     }
-    let parsed = texts.iter();
+    let mut seen = BTreeSet::new();
+    let parsed = texts.iter().filter(|text| seen.insert(text.as_str()));
     let parsed = parsed.filter_map(|text| noted(Target::parse(text).map_err(|error| error.to_string()), mistakes));
     TargetSelection::Targets(parsed.collect())
 }

@@ -53,7 +53,12 @@ pub fn s3_logs(text: &str) -> Result<S3Logs, String> {
     if !(3..=63).contains(&bucket.len()) || !legible {
         let bare = text.strip_prefix("s3://").or_else(|| text.rsplit_once(":::").map(|(_, name)| name));
         let hint = bare.map(|bare| format!("; did you mean `{}`?", bare.trim_end_matches('/'))).unwrap_or_default();
-        return Err(format!("`{text}` is not BUCKET[/PREFIX]{hint}"));
+        return Err(match bare {
+            Some(_) => format!("`{text}` is not BUCKET[/PREFIX]{hint}"),
+            None => format!(
+                "`{bucket}` is not the name of a bucket: 3 to 63 lower-case letters, digits, `.` and `-` are expected before the `/` of BUCKET[/PREFIX]"
+            ),
+        });
     }
     Ok(S3Logs { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
 }

@@ -115,7 +115,7 @@ fn an_agent_that_is_still_online_where_it_is_kept_out_is_explained() {
             outcome
                 .not_checked
                 .iter()
-                .any(|item| crate::render::words::not_checked(item).contains("credentials last for hours")),
+                .any(|item| crate::render::words::not_checked(item).contains("keeps its credentials for hours")),
         )
     };
     let online = |account: Account| {

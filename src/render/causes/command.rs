@@ -114,9 +114,9 @@ fn on_instances(cause: &Cause<'_>, codes: &BTreeSet<Code>, fixes: Fixes<'_>) -> 
     if !members.iter().all(|member| member.kind == Kind::Instance && is_instance_id(member.id)) {
         return None;
     }
-    if members.len() > MOST_NAMED {
+    if let Some(selection) = fixes.selection.filter(|_| members.len() > MOST_NAMED) {
         // The codes are in the order of the chain, and the first link that is missing is what the cause is.
-        let words = fixes.selection.clone().option("--only", word(codes.first()?));
+        let words = selection.clone().option("--only", word(codes.first()?));
         return Some(Targets { words, is_selection: true });
     }
     let ids = members.iter().map(|member| member.id);

@@ -113,7 +113,7 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
         };
         let member = member(outcome);
         let (findings, known): (Vec<&Finding>, Vec<Option<&Known>>) =
-            outcome.findings().filter(|(finding, _)| finding.decides()).unzip();
+            outcome.findings_for_people().filter(|(finding, _)| finding.decides()).unzip();
         let grounds = findings.iter().map(|finding| finding.of_any_instance(member.region)).collect();
         let blame = if member.kind.is_unread() { Blame::NotRead } else { blame(outcome, &findings) };
         let undecided = if findings.is_empty() { undecided(outcome) } else { Vec::new() };
@@ -155,10 +155,11 @@ pub fn member(outcome: &Outcome) -> Member<'_> {
         return Member { name: instance.name.as_deref(), ..of(id, Kind::Instance) };
     }
     let last = target.rsplit('/').next().unwrap_or(target);
-    let named = target.starts_with("arn:") || target.starts_with("role/") || target.starts_with("profile/");
+    // What stands for a selection that could not be read is called by its flags.
+    let named = !target.starts_with("--");
     if is_instance_id(last) {
         of(last, Kind::Instance)
-    } else if named || target == "documents" || outcome.role.is_some() || outcome.instance_profile.is_some() {
+    } else if named {
         of(target, Kind::Target)
     } else if let Some(region) = region {
         of(region, Kind::Region)

@@ -12,7 +12,7 @@ static SELECTION: LazyLock<Command> = LazyLock::new(|| Command::new("--all --reg
 static NO_FLAGS: LazyLock<Command> = LazyLock::new(Command::default);
 
 fn fixes() -> Fixes<'static> {
-    Fixes { selection: &SELECTION, flags: &NO_FLAGS, several_accounts: false }
+    Fixes { selection: Some(&SELECTION), flags: &NO_FLAGS, several_accounts: false }
 }
 
 fn finding(code: Code, severity: Severity, message: &str) -> Finding {
@@ -105,7 +105,7 @@ fn a_fleet_from_the_worst_cause_to_what_is_ready() {
         outcome.not_checked = vec![NotChecked::NetworkPath].into();
     }
     let expected = "\
-5 of 7 instances are not ready, 1 unknown; 3 causes
+5 of 8 instances are not ready, 1 unknown, 1 skipped; 3 causes
 
 not ready  4 instances  role web in 111122223333
   explicit-deny: statement 0 denies
@@ -155,7 +155,7 @@ fn headlines() {
         (vec![], None),
         (vec![instance(1, Verdict::Skipped, vec![])], None),
         (vec![ready(1)], Some("the only instance is ready")),
-        (vec![ready(1), ready(2), instance(3, Verdict::Skipped, vec![])], Some("all 2 instances are ready")),
+        (vec![ready(1), ready(2), instance(3, Verdict::Skipped, vec![])], Some("all 2 instances are ready, 1 skipped")),
         (many.clone(), Some("all 4,210 instances are ready")),
         ([many, vec![bare(5000)]].concat(), Some("1 of 4,211 instances is not ready; 1 cause")),
         (vec![bare(1)], Some("1 of 1 instance is not ready; 1 cause")),
@@ -289,7 +289,10 @@ fn words_stand_for_what_differs_only() {
     // A time that all share is worth saying.
     let (noon, later) = ("2026-11-21T12:00:00Z", "2026-11-21T12:00:01Z");
     let same = plain(vec![offline(1, noon), offline(2, noon)]);
-    assert!(same.contains("warning agent-offline: the agent is `Inactive` since 2026-11-21T12:00:00Z: "), "{same}");
+    assert!(
+        same.contains("warning agent-offline: the agent has been `Inactive` since 2026-11-21T12:00:00Z: "),
+        "{same}"
+    );
     let differ = plain(vec![offline(1, noon), offline(2, later)]);
     assert!(differ.contains("2 ready instances: warning agent-offline: the agent is `Inactive`: "), "{differ}");
 }

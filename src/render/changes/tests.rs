@@ -74,8 +74,8 @@ fn refusal(target: &str, message: &str, remedy: &str) -> Refusal {
 fn reach(others: usize) -> Reach {
     Reach {
         role: ROLE.to_owned(),
-        instance_profiles: vec![PROFILE.to_owned(), PROFILE.replace("web", "batch")],
-        other_instances: (0..others).map(|number| format!("i-0a1b2c3d4{number:08}")).collect(),
+        instance_profiles: Some(vec![PROFILE.to_owned(), PROFILE.replace("web", "batch")]),
+        other_instances: Some((0..others).map(|number| format!("i-0a1b2c3d4{number:08}")).collect()),
         regions: vec!["us-east-1".to_owned(), "eu-west-1".to_owned()],
         incomplete: None,
     }
@@ -339,9 +339,14 @@ fn other_instances_are_counted_and_listed() {
     assert!(page(reach(1), Detail::Normal).contains("1 other has it: i-0a1b2c3d400000000\n"));
     assert!(page(reach(0), Detail::Normal).contains("no others\n"));
     let incomplete = |others| Reach { incomplete: Some("why".to_owned()), ..reach(others) };
-    assert!(page(incomplete(0), Detail::Normal).contains("no others found\n"));
+    let unseen = Reach { other_instances: None, instance_profiles: None, ..incomplete(0) };
+    let unseen = page(unseen, Detail::Normal);
+    assert!(unseen.contains("  profiles   not known\n") && unseen.contains("  instances  not known\n"), "{unseen}");
     assert!(page(incomplete(2), Detail::Normal).contains("at least 2 others have it: "));
-    let nowhere = page(Reach { regions: Vec::new(), instance_profiles: Vec::new(), ..reach(0) }, Detail::Normal);
+    let nowhere = page(
+        Reach { regions: Vec::new(), instance_profiles: Some(Vec::new()), other_instances: None, ..reach(0) },
+        Detail::Normal,
+    );
     assert!(nowhere.contains("not looked for\n") && nowhere.contains("none\n"), "{nowhere}");
 }
 
@@ -367,8 +372,8 @@ fn nobody_forges_a_line_or_a_style() {
         refusals: vec![refusal(HOSTILE, HOSTILE, HOSTILE)],
         reach: vec![Reach {
             role: own.clone(),
-            instance_profiles: vec![own.clone()],
-            other_instances: vec![own.clone()],
+            instance_profiles: Some(vec![own.clone()]),
+            other_instances: Some(vec![own.clone()]),
             regions: vec![own.clone()],
             incomplete: Some(own.clone()),
         }],
@@ -398,7 +403,7 @@ fn only_documents_and_commands_are_wider_than_a_page() {
         refusals: vec![refusal(&deep.to_string(), &long, &long)],
         reach: vec![Reach {
             role: deep.to_string(),
-            instance_profiles: vec![deep.to_string()],
+            instance_profiles: Some(vec![deep.to_string()]),
             incomplete: Some(long.clone()),
             ..reach(25)
         }],

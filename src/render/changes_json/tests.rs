@@ -43,8 +43,8 @@ fn a_run() {
         warnings: vec!["careful".to_owned()],
         reach: vec![Reach {
             role: ROLE.to_owned(),
-            instance_profiles: vec![PROFILE.to_owned()],
-            other_instances: vec!["i-2".to_owned()],
+            instance_profiles: Some(vec![PROFILE.to_owned()]),
+            other_instances: Some(vec!["i-2".to_owned()]),
             regions: vec!["us-east-1".to_owned()],
             incomplete: None,
         }],

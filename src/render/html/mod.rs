@@ -238,7 +238,7 @@ fn bars(summary: Summary) -> Vec<Bar> {
 
 fn target(outcome: &Outcome) -> Result<String, askama::Error> {
     let place = Place::of(outcome);
-    let said = outcome.findings().map(|(of, known)| finding(of, &words::finding(of, &place), known));
+    let said = outcome.findings_for_people().map(|(of, known)| finding(of, &words::finding(of, &place), known));
     let mut codes: Vec<String> = outcome.findings.iter().map(|finding| word(&finding.code())).collect();
     codes.dedup();
     let reason = outcome.findings.iter().find(|finding| finding.decides());
@@ -252,7 +252,7 @@ fn target(outcome: &Outcome) -> Result<String, askama::Error> {
         class: word(&outcome.verdict),
         label: format!("{}{known}", label(outcome.verdict)),
         target: clean(&outcome.target),
-        name: outcome.instance.as_ref().and_then(|instance| instance.name.as_deref()).map(clean).unwrap_or_default(),
+        name: outcome.other_name().map(clean).unwrap_or_default(),
         account: outcome.account.as_deref().map(clean).unwrap_or_default(),
         region: outcome.region.as_deref().map(clean).unwrap_or_default(),
         codes: codes.join(" "),

@@ -1,7 +1,7 @@
 //! The agent, and Default Host Management Configuration.
 
-use super::Words;
 use super::phrases::unreadable;
+use super::{Place, Words};
 use crate::facts::Unreadable;
 use crate::report::{AgentFeature, LastSeen, OfflineCause, ProfileUnused, RoleState};
 
@@ -25,7 +25,8 @@ pub(super) fn offline(
         None => "was never seen by Systems Manager".to_owned(),
         Some(LastSeen { ping, since }) => {
             let since = since.as_ref().map(|time| format!(" since {time}")).unwrap_or_default();
-            format!("is `{ping}`{since}")
+            let verb = if since.is_empty() { "is" } else { "has been" };
+            format!("{verb} `{ping}`{since}")
         }
     };
     let (why, remedy) = match cause {
@@ -92,8 +93,8 @@ pub(super) fn version_unknown(least: &str) -> Words {
     )
 }
 
-pub(super) fn host_management_unreadable(reason: &Unreadable) -> Words {
-    let Words { message, remedy } = unreadable(reason);
+pub(super) fn host_management_unreadable(reason: &Unreadable, place: &Place<'_>) -> Words {
+    let Words { message, remedy } = unreadable(reason, place);
     Words::new(format!("cannot determine whether {HOST_MANAGEMENT} manages the instance: {message}"), remedy)
 }
 
@@ -138,8 +139,11 @@ pub(super) fn fallback_unknown(role: &str, role_lets_agent_in: bool) -> Words {
     )
 }
 
-pub(super) fn fallback_off(profile_role: Option<&str>, role: &str, state: RoleState) -> Words {
-    let grant = "grant the role the missing permissions (`ssm-profile fix`)";
+pub(super) fn fallback_off(profile_role: Option<&str>, role: &str, state: RoleState, place: &Place<'_>) -> Words {
+    let grant = match place.in_code {
+        true => "grant the role the missing permissions".to_owned(),
+        false => format!("grant the role the missing permissions (`{}`)", place.fix()),
+    };
     let remedy = match state {
         RoleState::Open => format!(
             "either {grant}, or remove `ssm:UpdateInstanceInformation` from it, so that {HOST_MANAGEMENT} manages the instance"

@@ -1,6 +1,6 @@
 //! The target, and the chain from the instance to its role.
 
-use iam_eval::arn::is_iam_name;
+use iam_eval::arn::{is_iam_name, is_instance_id};
 
 use super::{Place, Words};
 use crate::command_line::{Command, structure};
@@ -9,14 +9,24 @@ use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
 pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
     let region = place.region().unwrap_or("this Region");
     let target = place.target();
-    let remedy = match place.instance.is_some() || !is_iam_name(target, 64) {
-        true => "check the id, the Region (`--region`) and the account (`--profile`)".to_owned(),
-        false => format!(
-            "check the tag `Name`, the Region (`--region`) and the account (`--profile`); a role is given as `role/{target}`, a profile as \
-             `profile/{target}`"
-        ),
-    };
-    Words::new(format!("no instance `{target}` was found in {region}"), remedy)
+    Words::new(format!("no instance `{target}` was found in {region}"), check_the_target(target))
+}
+
+/// What to look at again where no instance was found, by the form of what was typed.
+fn check_the_target(target: &str) -> String {
+    const IN_PLACE: &str = "the Region (`--region`) and the account (`--profile`)";
+    if target.starts_with("arn:") {
+        "check the ID, the Region and the account in the ARN".to_owned()
+    } else if is_instance_id(target) {
+        format!("check the id, {IN_PLACE}")
+    } else if target.contains('*') {
+        let select = Command::default().option("--tag", format!("Name={target}"));
+        format!("a target names one instance; select those whose names match with `{select}`")
+    } else if is_iam_name(target, 64) {
+        format!("check the tag `Name`, {IN_PLACE}; {}", other_forms(target))
+    } else {
+        format!("check the tag `Name`, {IN_PLACE}")
+    }
 }
 
 pub(super) fn instance_terminated(state: &str) -> Words {
@@ -44,35 +54,51 @@ fn noun(target: TargetKind) -> &'static str {
     match target {
         TargetKind::Profile => "instance profile",
         TargetKind::Role => "role",
+        TargetKind::Instance => "instance",
     }
 }
 
-fn check_the_name(target: TargetKind, name: &str, exists_as_other: bool) -> String {
+fn check_the_name(target: TargetKind, name: &str, exists_as_other: bool, place: &Place<'_>) -> String {
+    let is_arn = place.target().starts_with("arn:");
     let other = match target {
-        TargetKind::Profile => "role",
-        TargetKind::Role => "profile",
+        TargetKind::Profile => Some("role"),
+        TargetKind::Role => Some("profile"),
+        TargetKind::Instance => None,
     };
-    match exists_as_other {
-        true => format!("check `{other}/{name}`, which exists; or check the name and the account (`--profile`)"),
-        false => "check the name (without a path) and the account (`--profile`)".to_owned(),
+    match other.filter(|_| exists_as_other) {
+        Some(other) if is_arn => format!("check `{other}/{name}`, which exists; or check the account in the ARN"),
+        Some(other) => format!("check `{other}/{name}`, which exists; or check the name and the account (`--profile`)"),
+        None if is_arn => "check the name and the account in the ARN".to_owned(),
+        None => "check the name (without a path) and the account (`--profile`)".to_owned(),
     }
 }
 
-pub(super) fn no_such_target(target: TargetKind, name: &str, exists_as_other: bool) -> Words {
+pub(super) fn no_such_target(target: TargetKind, name: &str, exists_as_other: bool, place: &Place<'_>) -> Words {
     let message = format!("there is no {} `{name}` in this account", noun(target));
-    Words::new(message, check_the_name(target, name, exists_as_other))
+    Words::new(message, check_the_name(target, name, exists_as_other, place))
 }
 
-pub(super) fn target_not_found(target: TargetKind, name: &str, exists_as_other: bool) -> Words {
+pub(super) fn target_not_found(target: TargetKind, name: &str, exists_as_other: bool, place: &Place<'_>) -> Words {
     let message = "the target was not found";
-    Words::new(message, check_the_name(target, name, exists_as_other))
+    Words::new(message, check_the_name(target, name, exists_as_other, place))
 }
 
 pub(super) fn target_not_in_snapshot(target: TargetKind, name: &str) -> Words {
-    Words::new(
-        format!("the snapshot does not contain the {} `{name}`", noun(target)),
-        "check the name (without a path), or take the snapshot again with this target",
-    )
+    let message = format!("the snapshot does not contain the {} `{name}`", noun(target));
+    let what = match target {
+        TargetKind::Profile | TargetKind::Role => "the name (without a path)",
+        TargetKind::Instance if name.contains('*') => return Words::new(message, check_the_target(name)),
+        TargetKind::Instance if is_instance_id(name) => "the id",
+        TargetKind::Instance if name.starts_with("arn:") => "the ARN",
+        TargetKind::Instance => "the tag `Name`",
+    };
+    let again = format!("check {what}, or take the snapshot again with this target");
+    let may_be_a_role = target == TargetKind::Instance && !is_instance_id(name) && is_iam_name(name, 64);
+    Words::new(message, if may_be_a_role { format!("{again}; {}", other_forms(name)) } else { again })
+}
+
+fn other_forms(name: &str) -> String {
+    format!("a role is given as `role/{name}`, a profile as `profile/{name}`")
 }
 
 pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
@@ -118,12 +144,12 @@ pub(super) fn no_instance_profile(place: &Place<'_>) -> Words {
     )
 }
 
-fn fix(place: &Place<'_>) -> Command {
-    place.in_region(Command::new("ssm-profile fix").operand(place.instance()))
+fn create_profile(place: &Place<'_>) -> Command {
+    fix_instance(place).option("--create-profile", NAME)
 }
 
-fn create_profile(place: &Place<'_>) -> Command {
-    fix(place).option("--create-profile", NAME)
+fn fix_instance(place: &Place<'_>) -> Command {
+    place.in_region(Command::new("ssm-profile fix").operand(place.instance()))
 }
 
 fn associate(profile: &str, place: &Place<'_>) -> Command {
@@ -192,7 +218,7 @@ pub(super) fn profile_stale(
             "the profile `{profile}` was deleted and created again: the instance has the ID `{held}`, the profile is now `{current}`, and the \
              instance gets no credentials"
         ),
-        format!("associate it again: `{}`, or `{}`", fix(place), replace(profile, association, place)),
+        format!("associate it again: `{}`, or `{}`", fix_instance(place), replace(profile, association, place)),
     )
 }
 

@@ -2,20 +2,27 @@
 
 use iam_eval::{PolicySetKind, StatementReference, UnknownReason};
 
-use super::Words;
 use super::phrases::{
-    actions as in_words, deny, dependencies, near_miss, statement, statements, unread_policy, unreadable,
+    actions as in_words, because, deny, dependencies, near_miss, policy_of, statement, statements, unreadable,
 };
+use super::{Place, Words};
 use crate::command_line::Command;
-use crate::facts::Unreadable;
+use crate::facts::{Unreadable, UnreadableKind};
 use crate::report::{LogDestination, Obstacle, UnreadPolicy};
 
 const LOST: &str = "sessions do not need it, but the logs that the session preferences require are lost";
 const ALLOW: &str = "allow these actions in a policy of the role";
 
-pub(super) fn preferences_unreadable(name: &str, reason: &Unreadable) -> Words {
-    let Words { message, remedy } = unreadable(reason);
-    Words::new(format!("cannot read the session preferences `{name}`: {message}"), remedy)
+pub(super) fn preferences_unreadable(name: &str, reason: &Unreadable, place: &Place<'_>) -> Words {
+    let Words { message, remedy } = unreadable(reason, place);
+    let message = format!("cannot read the session preferences `{name}`: {message}");
+    match reason.kind {
+        UnreadableKind::NotInSnapshot => {
+            let with = Command::default().option("--preferences", name);
+            Words::new(message, format!("take the snapshot again with `{with}`"))
+        }
+        _ => Words::new(message, remedy),
+    }
 }
 
 pub(super) fn preferences_invalid(name: &str, error: &str) -> Words {
@@ -44,7 +51,9 @@ pub(super) fn unknown(
     unread: &[UnreadPolicy],
     obstacle: &Obstacle,
 ) -> Words {
-    let unread = unread.iter().map(|policy| UnknownReason::note(unread_policy(policy)));
+    let unread = unread.iter().map(|UnreadPolicy { of, reason }| {
+        UnknownReason::note(format!("{}, which was not read{}", policy_of(*of), because(reason.as_ref())))
+    });
     let depends_on = unread.fold(depends_on.clone(), UnknownReason::merge);
     Words::new(
         format!(

@@ -35,6 +35,8 @@ pub struct Place<'a> {
     region: Option<&'a str>,
     /// Whether it is in a plan or template, where code decides and no command helps.
     in_code: bool,
+    /// Whether that is a template of CloudFormation.
+    in_template: bool,
     named: Cell<bool>,
 }
 
@@ -48,6 +50,9 @@ impl<'a> Place<'a> {
             instance: instance.or(is_id),
             region: outcome.region.as_deref(),
             in_code: outcome.source.is_some(),
+            // The address of a resource of a plan has a dot, `TYPE.NAME`, and a logical ID is alphanumeric:
+            // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
+            in_template: outcome.source.as_ref().is_some_and(|source| !source.address.contains('.')),
             named: Cell::new(false),
         }
     }
@@ -78,6 +83,15 @@ impl<'a> Place<'a> {
             // Several instances, perhaps of several Regions.
             None if self.target.is_none() => Some(self.region.unwrap_or("REGION")),
             _ => self.region,
+        }
+    }
+
+    /// The command that fixes the target, with its Region: that of an ARN stands in it.
+    fn fix(&self) -> Command {
+        let command = Command::new("ssm-profile fix").operand(self.target());
+        match self.target.is_some_and(|target| target.starts_with("arn:")) && self.instance.is_some() {
+            true => command,
+            false => self.in_region(command),
         }
     }
 
@@ -121,7 +135,8 @@ pub fn finding(finding: &Finding, place: &Place<'_>) -> Words {
     match &finding.reservation {
         None | Some(Reservation::MayNotMatter) => {}
         Some(Reservation::MayBeAllowedBy(policy)) => {
-            message = format!("{message}; {} may allow it", phrases::unread_policy(policy));
+            let (which, why) = (phrases::policy_of(policy.of), phrases::because(policy.reason.as_ref()));
+            message = format!("{message}; {which} was not read{why} and may allow it");
         }
         Some(Reservation::OnlyLogs { bucket: None }) => {
             message = format!("{message}; sessions do not need it, but without it their logs do not reach the bucket");
@@ -142,9 +157,11 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::InstanceNotFound => chain::instance_not_found(place),
         Kind::InstanceTerminated { state } => chain::instance_terminated(state),
         Kind::InstanceNotRunning { state } => chain::instance_not_running(state, place),
-        Kind::NoSuchTarget { target, name, exists_as_other } => chain::no_such_target(*target, name, *exists_as_other),
+        Kind::NoSuchTarget { target, name, exists_as_other } => {
+            chain::no_such_target(*target, name, *exists_as_other, place)
+        }
         Kind::TargetNotFound { target, name, exists_as_other } => {
-            chain::target_not_found(*target, name, *exists_as_other)
+            chain::target_not_found(*target, name, *exists_as_other, place)
         }
         Kind::TargetNotInSnapshot { target, name } => chain::target_not_in_snapshot(*target, name),
         Kind::Metadata { state } => chain::metadata(*state, place),
@@ -160,10 +177,10 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::ProfileEmpty { profile } => chain::profile_empty(profile, place),
         Kind::RoleWithoutProfile { role } => chain::role_without_profile(role),
         Kind::RoleMissing { role } => chain::role_missing(role),
-        Kind::Unreadable { reason, .. } => phrases::unreadable(reason),
-        Kind::NotRead { what, reason } => phrases::not_read(*what, reason),
-        Kind::HostManagementUnreadable { reason } => agent::host_management_unreadable(reason),
-        Kind::PreferencesUnreadable { name, reason } => logs::preferences_unreadable(name, reason),
+        Kind::Unreadable { reason, .. } => phrases::unreadable(reason, place),
+        Kind::NotRead { what, reason } => phrases::not_read(*what, reason, place),
+        Kind::HostManagementUnreadable { reason } => agent::host_management_unreadable(reason, place),
+        Kind::PreferencesUnreadable { name, reason } => logs::preferences_unreadable(name, reason, place),
         Kind::NotAPolicy { document, document_kind, error } => {
             permissions::not_a_policy(document, *document_kind, error)
         }
@@ -173,7 +190,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::UnsoundPolicy { document, problems } => permissions::unsound(document, problems),
         Kind::PreferencesInvalid { name, error } => logs::preferences_invalid(name, error),
         Kind::PreferencesMissing { name } => logs::preferences_missing(name),
-        Kind::TrustDenied { role, service } => permissions::trust_denied(role.as_deref(), service, place.in_code),
+        Kind::TrustDenied { role, service } => permissions::trust_denied(role.as_deref(), service, place),
         Kind::TrustUnknown { role, service, depends_on, settled_by } => {
             permissions::trust_unknown(role.as_deref(), service, depends_on, settled_by.as_deref())
         }
@@ -182,7 +199,8 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         }
         Kind::MissingPermission { role, permissions, only_core, fix_can_grant, near_miss, boundary } => {
             let grounds = (near_miss.as_ref(), boundary.as_deref());
-            permissions::missing(role.as_deref(), permissions, *only_core, *fix_can_grant, grounds)
+            let fix = fix_can_grant.then(|| place.fix());
+            permissions::missing(role.as_deref(), permissions, *only_core, fix, grounds)
         }
         Kind::OptionalPermission { action } => permissions::optional(action),
         Kind::ExplicitDeny { statement, actions } => permissions::explicit_deny(statement, actions),
@@ -237,7 +255,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::AgentVersionUnknown { least } => agent::version_unknown(least),
         Kind::ConnectionContradicts { connected } => network::connection_contradicts(*connected, place),
         Kind::PathClosed { obstacle, services, weight } => network::closed(obstacle, services, *weight, place),
-        Kind::PathNotKnown { why, services, .. } => network::not_known(why, services),
+        Kind::PathNotKnown { why, services, .. } => network::not_known(why, services, place),
         Kind::EndpointPolicyBlocks { endpoint, statement, actions, weight } => {
             network::endpoint_policy_blocks(endpoint, statement.as_ref(), actions, *weight)
         }
@@ -248,7 +266,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::EitherRole { role } => agent::either_role(role),
         Kind::FallbackUnknown { role, role_lets_agent_in } => agent::fallback_unknown(role, *role_lets_agent_in),
         Kind::FallbackOff { profile_role, role, role_state } => {
-            agent::fallback_off(profile_role.as_deref(), role, *role_state)
+            agent::fallback_off(profile_role.as_deref(), role, *role_state, place)
         }
         Kind::HostRoleElsewhere { setting, found } => agent::host_role_elsewhere(setting, found),
         Kind::HostRoleMissing { role } => agent::host_role_missing(role),

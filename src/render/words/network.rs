@@ -354,16 +354,16 @@ fn allow_in_acl(rule: &AclRule, place: &Place<'_>) -> String {
     format!("{how}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both need a rule")
 }
 
-pub(super) fn not_known(why: &PathUnknown, services: &[Service]) -> Words {
+pub(super) fn not_known(why: &PathUnknown, services: &[Service], place: &Place<'_>) -> Words {
     let services = named(services);
-    let Words { message, remedy } = of_unknown(why, &services);
+    let Words { message, remedy } = of_unknown(why, &services, place);
     Words::new(format!("cannot determine whether the instance can reach {services}: {message}"), remedy)
 }
 
-fn of_unknown(why: &PathUnknown, services: &str) -> Words {
+fn of_unknown(why: &PathUnknown, services: &str, place: &Place<'_>) -> Words {
     const TRY: &str = "test the connection from the instance";
     match why {
-        PathUnknown::Unreadable { reason } => unreadable(reason),
+        PathUnknown::Unreadable { reason } => unreadable(reason, place),
         PathUnknown::NotSeen { id, api } => Words::new(
             format!("the answer to `{api}` does not contain what is needed for `{id}`"),
             "check with credentials of the account that owns the VPC",

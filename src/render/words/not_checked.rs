@@ -12,7 +12,10 @@ pub fn not_checked(item: &NotChecked) -> String {
             return format!("the partition: assumed to be `{partition}`; pass --region");
         }
         NotChecked::Partition(None) => "the partition: the documents name one other than `aws`; pass --region",
-        NotChecked::OutsideDocuments => {
+        NotChecked::OutsideDocuments { endpoint_policy: true } => {
+            "everything outside the documents: the instance, its network path and agent, account settings of Systems Manager"
+        }
+        NotChecked::OutsideDocuments { endpoint_policy: false } => {
             "everything outside the documents: the instance, its network path and agent, VPC endpoint policies, account settings of \
              Systems Manager"
         }
@@ -53,8 +56,8 @@ pub fn not_checked(item: &NotChecked) -> String {
              `/root/.aws/credentials` before the profile"
         }
         NotChecked::StillOnline => {
-            "whether sessions still open for a while: the agent is `Online` as of its last ping; credentials last for hours, and an open \
-             control channel for up to an hour, after access is removed"
+            "whether sessions still open: an agent that is `Online` keeps its credentials for hours, and its channel for up to an hour, \
+             after access is removed"
         }
         NotChecked::HostManagement => "Default Host Management Configuration: the setting was not read",
         NotChecked::MetadataService => "whether the instance metadata service is enabled: not known",

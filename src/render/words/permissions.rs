@@ -75,10 +75,10 @@ fn of_role(role: Option<&str>) -> String {
     role.map(|role| format!(" of role `{role}`")).unwrap_or_default()
 }
 
-pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService, in_code: bool) -> Words {
+pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService, place: &Place<'_>) -> Words {
     let principal = &service.principal;
-    let by_fix = role.is_some() && !service.is_systems_manager && !in_code;
-    let fix = if by_fix { "run `ssm-profile fix`, or " } else { "" };
+    let by_fix = role.is_some() && !service.is_systems_manager && !place.in_code;
+    let fix = if by_fix { format!("run `{}`, or ", place.fix()) } else { String::new() };
     Words::new(
         format!("the trust policy{} does not allow {} (`{principal}`) to assume it", of_role(role), name_of(service)),
         format!(
@@ -129,7 +129,7 @@ pub(super) fn missing(
     role: Option<&str>,
     permissions: &[ActionOn],
     only_core: bool,
-    fix_can_grant: bool,
+    fix: Option<Command>,
     (near, boundary): (Option<&NearMiss>, Option<&str>),
 ) -> Words {
     let whose = match role {
@@ -147,7 +147,12 @@ pub(super) fn missing(
         Some(resource) => format!("`{action}` on `{resource}`"),
         None => format!("`{action}` on the instance"),
     }));
-    let fix = if fix_can_grant { "run `ssm-profile fix`, or " } else { "" };
+    let fix = fix.map(|fix| match only_core {
+        true => format!("run `{fix}`, or "),
+        // What else is needed was asked for by flags, unless the session preferences ask for it.
+        false => format!("run `{fix}` with the flags of this check that say what is needed, or "),
+    });
+    let fix = fix.unwrap_or_default();
     let by_hand = match only_core {
         true => {
             "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use iam_eval::{FailedKey, NearMiss, PolicyKind, PolicySetKind, RuledOutBy, StatementReference, UnknownReason};
 
-use super::Words;
+use super::{Place, Words};
 use crate::facts::{Unreadable, UnreadableKind};
-use crate::report::{NotRead, ResourceKind, UnreadPolicy};
+use crate::report::{NotRead, ResourceKind};
 
 /// The channel actions, which mostly come together: `needs::CHANNEL_ACTIONS`.
 const CHANNEL_ACTIONS: [&str; 4] = [
@@ -78,15 +78,14 @@ pub(super) fn listed(items: &[String]) -> String {
     }
 }
 
-/// The policy of a resource that was not read, and why.
-pub(super) fn unread_policy(policy: &UnreadPolicy) -> String {
-    let of = match policy.of {
-        ResourceKind::Key => "key",
-        ResourceKind::Bucket => "bucket",
-        ResourceKind::Role => "role",
-        ResourceKind::Other => "resource",
-    };
-    format!("the policy of the {of}, which was not read{}", because(policy.reason.as_ref()))
+/// The policy of a resource.
+pub(super) fn policy_of(resource: ResourceKind) -> &'static str {
+    match resource {
+        ResourceKind::Key => "the key policy",
+        ResourceKind::Bucket => "the bucket policy",
+        ResourceKind::Role => "the trust policy of the role",
+        ResourceKind::Other => "the policy of the resource",
+    }
 }
 
 /// Why something was not read, in parentheses.
@@ -136,7 +135,7 @@ fn never_sent(failed: &FailedKey) -> Option<String> {
 }
 
 /// Something that could not be read.
-pub(super) fn unreadable(reason: &Unreadable) -> Words {
+pub(super) fn unreadable(reason: &Unreadable, place: &Place<'_>) -> Words {
     let Unreadable { api, kind, message } = reason;
     match kind {
         UnreadableKind::Denied => Words::new(
@@ -162,10 +161,20 @@ pub(super) fn unreadable(reason: &Unreadable) -> Words {
         UnreadableKind::NotInSnapshot => {
             Words::new(message, "take the snapshot again with the same options, or provide what is missing")
         }
-        UnreadableKind::NotInPlan => Words::new(
-            message,
-            "give it a value that the plan knows, or check what exists already in its account, for example `ssm-profile check profile/NAME`",
-        ),
+        UnreadableKind::NotInPlan => {
+            let it = if place.in_template { "template" } else { "plan" };
+            // The message names the parameter that has no value.
+            let value = match message.split('`').find(|word| word.starts_with("--parameter ")) {
+                Some(parameter) => format!("give the parameter a value: `{parameter}`"),
+                None => format!("give it a value that the {it} knows"),
+            };
+            Words::new(
+                message,
+                format!(
+                    "{value}, or check what exists already in its account, for example `ssm-profile check profile/NAME`"
+                ),
+            )
+        }
         UnreadableKind::Unsupported | UnreadableKind::Service | UnreadableKind::Other => {
             Words::new(format!("`{api}` failed: {message}"), "see the error from AWS, and try again")
         }
@@ -173,13 +182,13 @@ pub(super) fn unreadable(reason: &Unreadable) -> Words {
 }
 
 /// Something that could not be read and decides nothing by itself.
-pub(super) fn not_read(what: NotRead, reason: &Unreadable) -> Words {
+pub(super) fn not_read(what: NotRead, reason: &Unreadable, place: &Place<'_>) -> Words {
     let what = match what {
         NotRead::Agent => "cannot determine the agent's state",
         NotRead::SessionPreferences => "cannot determine the session preferences",
         NotRead::HostManagement => "cannot determine whether Default Host Management Configuration is enabled",
     };
-    let Words { message, remedy } = unreadable(reason);
+    let Words { message, remedy } = unreadable(reason, place);
     Words::new(format!("{what}: {message}"), remedy)
 }
 

@@ -199,6 +199,9 @@ fn target() -> Vec<FindingKind> {
         }
         samples.push(FindingKind::TargetNotInSnapshot { target, name: name() });
     }
+    for name in [INSTANCE, "web-1", "web-*", "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"] {
+        samples.push(FindingKind::TargetNotInSnapshot { target: TargetKind::Instance, name: name.to_owned() });
+    }
     samples
 }
 
@@ -653,7 +656,8 @@ fn unchecked() -> Vec<NotChecked> {
         NotChecked::Boundary,
         NotChecked::Partition(Some("aws".to_owned())),
         NotChecked::Partition(None),
-        NotChecked::OutsideDocuments,
+        NotChecked::OutsideDocuments { endpoint_policy: false },
+        NotChecked::OutsideDocuments { endpoint_policy: true },
         NotChecked::NetworkPath,
         NotChecked::NetworkOnHost,
     ];

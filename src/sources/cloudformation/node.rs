@@ -46,7 +46,7 @@ pub struct Member {
 /// What keeps a text from being read as a template, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line, from 1.
+    /// The line, from 1; 0 where the message says the place.
     pub line: usize,
     /// The column, from 1, where it is known.
     pub column: Option<usize>,
@@ -63,6 +63,9 @@ impl ReadError {
 
 impl std::fmt::Display for ReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line == 0 {
+            return f.write_str(&self.message);
+        }
         write!(f, "line {}", self.line)?;
         if let Some(column) = self.column {
             write!(f, ", column {column}")?;

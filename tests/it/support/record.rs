@@ -86,8 +86,8 @@ pub enum Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reach {
     pub role: String,
-    pub instance_profiles: Vec<String>,
-    pub other_instances: Vec<String>,
+    pub instance_profiles: Option<Vec<String>>,
+    pub other_instances: Option<Vec<String>>,
     pub regions: Vec<String>,
     pub incomplete: Option<String>,
 }
