@@ -295,7 +295,8 @@ fn through_endpoints() {
     let outcome = leads_to(endpoints(), Open, Ready, &[]);
     assert_eq!(outcome.network.paths[1].through, ["aws_vpc_endpoint.ssmmessages"]);
     leads_to(without(endpoints(), "aws_vpc_endpoint.ssmmessages"), Closed, NotReady, &[NoNetworkPath]);
-    leads_to(endpoints_for(json!([])), Closed, NotReady, &[SecurityGroupBlocks]);
+    let refused = leads_to(endpoints_for(json!([])), Closed, NotReady, &[SecurityGroupBlocks]);
+    assert!(refused.finding(SecurityGroupBlocks).message.contains("the instance's address in `10.0.1.0/24`"));
     leads_to(endpoints_for(json!([rule("10.0.2.0/24")])), Closed, NotReady, &[SecurityGroupBlocks]);
     // The address will be one of the subnet's: some of them are not enough.
     leads_to(endpoints_for(json!([rule("10.0.1.0/25")])), NotKnown, Ready, &[NetworkUnknown]);

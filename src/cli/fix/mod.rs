@@ -93,7 +93,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         show.plan(&titled(&parts))?;
         let minutes = typed.wait.filter(|_| !record.dry_run);
         let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
-        end(&show, &mut parts, false, says_network)?;
+        end(&show, &parts, false, says_network)?;
         return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set(), waited)));
     }
     backups::check(&resolved, &parts)?;
@@ -128,23 +128,17 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
         part.record.next = next::next(&part.record, &part.report);
     }
-    end(&show, &mut parts, true, says_network).inspect_err(|_| tell_apart(&parts))?;
+    end(&show, &parts, true, says_network).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
     Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set(), waited))
 }
 
 const NETWORK_NOT_CHECKED: &str = "the network path was not checked; `--network auto` checks it";
 
-/// Prints the end, and where something is ready, that nobody asked about the network and it was not checked.
-fn end(show: &Show, parts: &mut [Part], applied: bool, says_network: bool) -> Result<(), Stop> {
+/// Prints the end, and where something is ready, that nobody asked about the network and it was not checked. JSON says that of each target.
+fn end(show: &Show, parts: &[Part], applied: bool, says_network: bool) -> Result<(), Stop> {
     let is_ready = |part: &Part| part.report.results.iter().any(|outcome| outcome.verdict == Verdict::Ready);
     let says_network = says_network && parts.iter().any(is_ready);
-    if says_network
-        && show.form == args::RecordOutput::Json
-        && let Some(first) = parts.first_mut()
-    {
-        first.record.warnings.push(NETWORK_NOT_CHECKED.to_owned());
-    }
     show.end(&titled(parts), &report_of(parts), applied)?;
     if says_network && show.form == args::RecordOutput::Text && show.detail != Detail::Quiet {
         output::hint(NETWORK_NOT_CHECKED);

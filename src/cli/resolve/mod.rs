@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::baseline::Baselines;
 use super::files::{self, STANDARD_INPUT};
-use super::output::{Destinations, StaleReports};
+use super::output::Destinations;
 use super::{Stop, args};
 use crate::apply::place;
 use crate::limits;
@@ -259,10 +259,7 @@ pub fn check(typed: &args::Check) -> Result<CheckPlan, Stop> {
             mistakes,
         )
         .map_err(Stop::Usage),
-        Err(found) if mistakes.is_empty() => {
-            drop(StaleReports::of(&output));
-            Err(Stop::Input(found))
-        }
+        Err(found) if mistakes.is_empty() => Err(Stop::Input(found)),
         Err(found) => Err(Stop::Usage(mistakes.into_iter().chain(found).collect())),
     }
 }

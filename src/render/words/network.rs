@@ -47,7 +47,7 @@ fn of_obstacle(obstacle: &PathObstacle, services: &str, place: &Place<'_>) -> Wo
             allow_out(groups, to, to_groups, place),
         ),
         PathObstacle::Ingress { endpoints: ids, groups, from, from_groups } => {
-            let from = from.as_ref().map(|address| format!(" `{address}`")).unwrap_or_default();
+            let from = from.as_ref().map(|address| own_address(address)).unwrap_or_default();
             Words::new(
                 format!(
                     "{} of {} ({services}) {} not allow inbound TCP 443 from the instance's address{from} or its security groups",
@@ -292,6 +292,11 @@ fn allow_in(groups: &[String], from_groups: &[String], place: &Place<'_>) -> Str
     format!("run `{}`", place.in_region(command))
 }
 
+/// The address of an instance; the block of its subnet where a plan does not say which of it that will be.
+fn own_address(address: &str) -> String {
+    if address.contains('/') { format!(" in `{address}`") } else { format!(" `{address}`") }
+}
+
 /// What a rule of a network ACL does not let pass.
 fn denies(rule: &AclRule) -> String {
     let AclRule { acl, subnet, rule: number, direction, ports, other_side } = rule;
@@ -301,7 +306,7 @@ fn denies(rule: &AclRule) -> String {
     };
     let peer = match other_side {
         AclPeer::PublicAddresses => "the public addresses of AWS".to_owned(),
-        AclPeer::Instance(Some(address)) => format!("the instance's address `{address}`"),
+        AclPeer::Instance(Some(address)) => format!("the instance's address{}", own_address(address)),
         AclPeer::Instance(None) => "the instance's address".to_owned(),
         AclPeer::Addresses(addresses) => format!("`{addresses}`"),
     };

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::alike;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
 use super::metadata::{default_of_region, metadata};
-use super::network;
+use super::network::Locations;
 use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
@@ -79,12 +79,15 @@ impl Launch {
 /// Adds a subject for everything in the plan that is or launches an instance. A group that launches from several templates has one
 /// for each that differs.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    let locations = Locations::of(plan, &facts.networks);
     let mut gathered = Gathered { whereabouts, facts, existing };
     let into = &mut gathered;
     for resource in targets(plan) {
         let place = into.whereabouts.of_resource(resource);
-        let network = place.region.as_ref().and_then(|region| into.facts.networks.get_mut(region));
-        let location = network.and_then(|network| network::location(plan, resource, network));
+        let location = place.region.as_ref().and_then(|region| {
+            let network = into.facts.networks.get_mut(region)?;
+            locations.location(resource, region, network)
+        });
         let default = default_of_region(plan, into.whereabouts, resource);
         for Launch { profile, metadata } in launches(plan, resource, into) {
             let metadata = MetadataOptions::over(metadata, default.clone());

@@ -1,5 +1,7 @@
 //! Where the instances of a plan will be.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use serde_json::Value;
 
 use super::super::address::steps;
@@ -18,56 +20,85 @@ const OWN_INTERFACE: &str = "primary_network_interface_id";
 /// The blocks of an instance that may say it in its place.
 const ELSEWHERE: [&str; 3] = ["launch_template", "network_interface", "primary_network_interface"];
 
-/// Where an instance will be in a network of the plan. None where it is elsewhere, or that is not known.
-pub(in super::super) fn location(
-    plan: &Plan<'_>,
-    instance: &Resource<'_>,
-    network: &mut Network,
-) -> Option<PlannedLocation> {
-    let has = |block: &&str| block_count(instance, block) > 0 || instance.expression(block).is_some();
-    if !INSTANCES.contains(&instance.kind.as_str()) || ELSEWHERE.iter().any(has) {
-        return None;
+/// What tells where instances will be, by Region.
+pub(in super::super) struct Locations<'p, 'a>(BTreeMap<String, InRegion<'p, 'a>>);
+
+struct InRegion<'p, 'a> {
+    reading: Reading<'p, 'a>,
+    attached: Attached,
+}
+
+/// What resources of their own attach to instances, by the instance's address.
+#[derive(Default)]
+struct Attached {
+    groups: HashMap<String, Vec<Result<String, Unreadable>>>,
+    /// The groups of which it is not known to which instance.
+    groups_of_any: Vec<Unreadable>,
+    public_addresses: HashSet<String>,
+    /// A public address of which it is not known to which instance.
+    public_address_of_any: Option<Unreadable>,
+}
+
+impl<'p, 'a> Locations<'p, 'a> {
+    /// Those in the networks that a plan makes.
+    pub(in super::super) fn of(plan: &'p Plan<'a>, networks: &BTreeMap<String, Network>) -> Locations<'p, 'a> {
+        let in_region = networks.iter().filter_map(|(region, network)| {
+            let vpcs = network.vpcs.known()?.keys().filter_map(|vpc| Some(plan.at(vpc)?.address.as_str())).collect();
+            let reading = Reading { plan, vpcs };
+            let attached = reading.attached();
+            Some((region.clone(), InRegion { reading, attached }))
+        });
+        Locations(in_region.collect())
     }
-    let vpcs = network.vpcs.known()?.keys().cloned().collect::<Vec<_>>();
-    let reading = Reading { plan, vpcs: vpcs.iter().map(String::as_str).collect() };
-    let known = network.subnets.known()?;
-    let subnets = reading.candidates(instance)?;
-    let mut of_network = subnets.iter().map(|subnet| known.get(&subnet.address));
-    let vpc = of_network.clone().next()??.vpc.clone();
-    if !of_network.all(|subnet| subnet.is_some_and(|subnet| subnet.vpc == vpc)) {
-        return None;
-    }
-    let mut groups = match reading.groups_of(instance, "vpc_security_group_ids") {
-        // Those of an instance without any are the default one of the VPC.
-        Ok(groups) if groups.is_empty() => vec![format!("{vpc}.{DEFAULT_GROUP}")],
-        Ok(groups) => groups,
-        Err(reason) => {
-            network.not_known.insert(reason.api.clone(), reason.clone());
-            vec![reason.api]
+
+    /// Where an instance will be in a network of the plan. None where it is elsewhere, or that is not known.
+    pub(in super::super) fn location(
+        &self,
+        instance: &Resource<'a>,
+        region: &str,
+        network: &mut Network,
+    ) -> Option<PlannedLocation> {
+        let has = |block: &&str| block_count(instance, block) > 0 || instance.expression(block).is_some();
+        let by_name = instance.expression("security_groups").is_some();
+        if !INSTANCES.contains(&instance.kind.as_str()) || ELSEWHERE.iter().any(has) || by_name {
+            return None;
         }
-    };
-    for group in reading.attached_groups(instance) {
-        groups.push(group.unwrap_or_else(|reason| {
-            let id = reason.api.clone();
-            network.not_known.insert(id.clone(), reason);
-            id
-        }));
+        let InRegion { reading, attached } = self.0.get(region)?;
+        let known = network.subnets.known()?;
+        let subnets = reading.candidates(instance)?;
+        let mut of_network = subnets.iter().map(|subnet| known.get(&subnet.address));
+        let vpc = of_network.clone().next()??.vpc.clone();
+        if !of_network.all(|subnet| subnet.is_some_and(|subnet| subnet.vpc == vpc)) {
+            return None;
+        }
+        let own = match reading.groups_of(instance, "vpc_security_group_ids") {
+            // Those of an instance without any are the default one of the VPC.
+            Ok(groups) if groups.is_empty() => vec![Ok(format!("{vpc}.{DEFAULT_GROUP}"))],
+            Ok(groups) => groups.into_iter().map(Ok).collect(),
+            Err(reason) => vec![Err(reason)],
+        };
+        let more = attached.groups.get(&instance.address).into_iter().flatten().cloned();
+        let of_any = attached.groups_of_any.iter().cloned().map(Err);
+        let groups = own.into_iter().chain(more).chain(of_any).map(|group| {
+            group.unwrap_or_else(|reason| {
+                let id = reason.api.clone();
+                network.not_known.insert(id.clone(), reason);
+                id
+            })
+        });
+        let groups: Vec<String> = groups.collect();
+        let interfaces = subnets.into_iter().map(|subnet| {
+            Some(PlannedInterface {
+                subnet: subnet.address.clone(),
+                security_groups: groups.clone(),
+                private_ip: instance.text("private_ip").map(str::to_owned),
+                block: subnet.text("cidr_block")?.to_owned(),
+                has_public_ip: attached.has_public_ip(instance, subnet),
+                has_ipv6: has_ipv6(instance, subnet),
+            })
+        });
+        Some(PlannedLocation { vpc, interfaces: interfaces.collect::<Option<Vec<_>>>()? })
     }
-    let is_set = instance.expression("security_groups").is_some();
-    if is_set {
-        return None;
-    }
-    let interfaces = subnets.into_iter().map(|subnet| {
-        Some(PlannedInterface {
-            subnet: subnet.address.clone(),
-            security_groups: groups.clone(),
-            private_ip: instance.text("private_ip").map(str::to_owned),
-            block: subnet.text("cidr_block")?.to_owned(),
-            has_public_ip: reading.has_public_ip(instance, subnet),
-            has_ipv6: has_ipv6(instance, subnet),
-        })
-    });
-    Some(PlannedLocation { vpc, interfaces: interfaces.collect::<Option<Vec<_>>>()? })
 }
 
 impl<'p, 'a> Reading<'p, 'a> {
@@ -93,17 +124,48 @@ impl<'p, 'a> Reading<'p, 'a> {
         }
     }
 
-    /// The groups that are attached to the interface of an instance beside its own.
-    fn attached_groups(&self, instance: &Resource<'a>) -> Vec<Result<String, Unreadable>> {
-        let path = "network_interface_id";
-        let of = |attachment: &Resource<'a>| match self.plan.link(attachment, path, &instance.kind, &[OWN_INTERFACE]) {
-            Link::To(of) if of.address == instance.address => {
-                self.group_id(attachment, "security_group_id").transpose()
+    /// What is attached to instances by resources of its own.
+    fn attached(&self) -> Attached {
+        let mut attached = Attached::default();
+        for attachment in self.managed("aws_network_interface_sg_attachment") {
+            match self.instance_of(attachment, "network_interface_id", OWN_INTERFACE) {
+                Some(Ok(instance)) => {
+                    let group = self.group_id(attachment, "security_group_id").transpose();
+                    attached.groups.entry(instance).or_default().extend(group);
+                }
+                Some(Err(reason)) => attached.groups_of_any.push(reason),
+                None => {}
             }
-            Link::NotKnown if !self.is_another_interface(attachment, path) => Some(Err(after_apply(attachment, path))),
-            Link::To(_) | Link::NotKnown | Link::Outside(_) | Link::Nothing => None,
-        };
-        self.managed("aws_network_interface_sg_attachment").into_iter().filter_map(of).collect()
+        }
+        for (kind, path, by) in [
+            ("aws_eip", "instance", "id"),
+            ("aws_eip", "network_interface", OWN_INTERFACE),
+            ("aws_eip_association", "instance_id", "id"),
+            ("aws_eip_association", "network_interface_id", OWN_INTERFACE),
+        ] {
+            let is_set = |address: &&Resource<'a>| address.expression(path).is_some() || address.config.is_none();
+            for address in self.managed(kind).into_iter().filter(is_set) {
+                match self.instance_of(address, path, by) {
+                    Some(Ok(instance)) => drop(attached.public_addresses.insert(instance)),
+                    Some(Err(reason)) => attached.public_address_of_any = Some(reason),
+                    None => {}
+                }
+            }
+        }
+        attached
+    }
+
+    /// The instance that an argument leads to, or why that is not known; none where it leads to something else.
+    fn instance_of(&self, from: &Resource<'a>, path: &str, by: &str) -> Option<Result<String, Unreadable>> {
+        let mut is_open = false;
+        for kind in INSTANCES {
+            match self.plan.link(from, path, kind, &[by]) {
+                Link::To(instance) => return Some(Ok(instance.address.clone())),
+                Link::NotKnown => is_open = true,
+                Link::Outside(_) | Link::Nothing => {}
+            }
+        }
+        (is_open && !self.is_another_interface(from, path)).then(|| Err(after_apply(from, path)))
     }
 
     /// Whether an argument leads to an interface that is made by itself: it is not the one that an instance is made with.
@@ -117,27 +179,13 @@ impl<'p, 'a> Reading<'p, 'a> {
         };
         !leaves.is_empty() && leaves.iter().all(is_one)
     }
+}
 
+impl Attached {
     /// See [public IPv4 addresses](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html).
-    fn has_public_ip(&self, instance: &Resource<'a>, subnet: &Resource<'a>) -> Fact<bool> {
-        let mut open = None;
-        for (kind, path, by) in [
-            ("aws_eip", "instance", "id"),
-            ("aws_eip", "network_interface", OWN_INTERFACE),
-            ("aws_eip_association", "instance_id", "id"),
-            ("aws_eip_association", "network_interface_id", OWN_INTERFACE),
-        ] {
-            for address in self.managed(kind) {
-                if address.expression(path).is_none() && address.config.is_some() {
-                    continue;
-                }
-                match self.plan.link(address, path, &instance.kind, &[by]) {
-                    Link::To(of) if of.address == instance.address => return Fact::Known(true),
-                    Link::NotKnown if self.is_another_interface(address, path) => {}
-                    Link::NotKnown => open = Some(after_apply(address, path)),
-                    Link::To(_) | Link::Outside(_) | Link::Nothing => {}
-                }
-            }
+    fn has_public_ip(&self, instance: &Resource<'_>, subnet: &Resource<'_>) -> Fact<bool> {
+        if self.public_addresses.contains(&instance.address) {
+            return Fact::Known(true);
         }
         let own = "associate_public_ip_address";
         let is_left_out = instance.expression(own).is_none() && instance.config.is_some();
@@ -146,10 +194,11 @@ impl<'p, 'a> Reading<'p, 'a> {
             Attribute::Unknown if !is_left_out => Err(after_apply(instance, own)),
             Attribute::Unknown | Attribute::Null => flag(subnet, "map_public_ip_on_launch"),
         };
-        match (known, open) {
+        match (known, &self.public_address_of_any) {
             (Ok(true), _) => Fact::Known(true),
             (Ok(false), None) => Fact::Known(false),
-            (Err(reason), _) | (Ok(false), Some(reason)) => Fact::Unreadable(reason),
+            (Err(reason), _) => Fact::Unreadable(reason),
+            (Ok(false), Some(reason)) => Fact::Unreadable(reason.clone()),
         }
     }
 }

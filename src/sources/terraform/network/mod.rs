@@ -21,7 +21,7 @@ use crate::facts::{
     BlockExclusion, BlockPublicAccess, DhcpOptions, Fact, Facts, Network, Subnet, Unreadable, Vpc, VpcDns,
 };
 
-pub(super) use instances::location;
+pub(super) use instances::Locations;
 
 /// The attribute of a VPC that leads to its main route table, before and since it was made.
 const MAIN_TABLE: [&str; 2] = ["default_route_table_id", "main_route_table_id"];
