@@ -58,14 +58,25 @@ impl InUse {
         if self.short.is_empty() && self.pieces.is_empty() {
             return Vec::new();
         }
-        let Plain { bytes, spans } = Plain::of(text);
+        // An escape may be cut by the end of a line, and what stands on both sides of white space may look like one.
+        let plain = [
+            Plain::raw(text).in_standard_letters(),
+            Plain::of(text, White::WithEachLayer),
+            Plain::of(text, White::AtTheEnd),
+        ];
+        let mut places: Vec<(usize, usize)> = plain.iter().flat_map(|plain| self.places_in(plain)).collect();
+        places.sort_unstable();
+        places
+    }
+
+    fn places_in(&self, Plain { bytes, spans }: &Plain) -> Vec<(usize, usize)> {
         let mut places: Vec<(usize, usize)> = Vec::new();
         for value in &self.short {
             let found = bytes.windows(value.len()).enumerate().filter(|(_, window)| window == value);
             places.extend(found.map(|(start, _)| (start, start + value.len())));
         }
         let mut next = 0;
-        while let Some(piece) = piece_at(&bytes, next).filter(|_| !self.pieces.is_empty()) {
+        while let Some(piece) = piece_at(bytes, next).filter(|_| !self.pieces.is_empty()) {
             let Some((value, offset)) = self.pieces.get(&piece) else {
                 next += 1;
                 continue;
@@ -79,9 +90,7 @@ impl InUse {
             next += ahead;
         }
         let written = |(start, end): (usize, usize)| Some((spans.get(start)?.0, spans.get(end.checked_sub(1)?)?.1));
-        let mut places: Vec<(usize, usize)> = places.into_iter().filter_map(written).collect();
-        places.sort_unstable();
-        places
+        places.into_iter().filter_map(written).collect()
     }
 }
 
@@ -100,33 +109,58 @@ struct Plain {
     spans: Vec<(usize, usize)>,
 }
 
+/// When white space is taken out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum White {
+    WithEachLayer,
+    AtTheEnd,
+}
+
 impl Plain {
-    fn of(text: &str) -> Plain {
-        let bytes = text.as_bytes().to_vec();
-        let mut plain = Plain { spans: (0..bytes.len()).map(|at| (at, at + 1)).collect(), bytes };
+    fn of(text: &str, white: White) -> Plain {
+        let mut plain = Plain::raw(text);
         for _ in 0..LAYERS {
-            plain = plain.without_a_layer();
+            plain = plain.without_a_layer(white);
             if !plain.bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&')) {
                 break;
             }
         }
-        for byte in &mut plain.bytes {
+        if white == White::AtTheEnd {
+            plain = plain.without_white_space();
+        }
+        plain.in_standard_letters()
+    }
+
+    /// The text as it is.
+    fn raw(text: &str) -> Plain {
+        let bytes = text.as_bytes().to_vec();
+        Plain { spans: (0..bytes.len()).map(|at| (at, at + 1)).collect(), bytes }
+    }
+
+    fn in_standard_letters(mut self) -> Plain {
+        for byte in &mut self.bytes {
             *byte = match *byte {
                 b'-' => b'+',
                 b'_' => b'/',
                 other => other,
             };
         }
-        plain
+        self
     }
 
-    fn without_a_layer(&self) -> Plain {
+    fn without_white_space(self) -> Plain {
+        let kept = self.bytes.into_iter().zip(self.spans).filter(|(byte, _)| !byte.is_ascii_whitespace());
+        let (bytes, spans) = kept.unzip();
+        Plain { bytes, spans }
+    }
+
+    fn without_a_layer(&self, white: White) -> Plain {
         let mut plain = Plain { bytes: Vec::new(), spans: Vec::new() };
         let mut at = 0;
         while let (Some(byte), Some((start, end))) = (self.bytes.get(at), self.spans.get(at)) {
             let (byte, length) = self.bytes.get(at..).and_then(escaped).unwrap_or((*byte, 1));
             let end = self.spans.get(at + length - 1).map_or(*end, |(_, end)| *end);
-            if !byte.is_ascii_whitespace() {
+            if white == White::AtTheEnd || !byte.is_ascii_whitespace() {
                 plain.bytes.push(byte);
                 plain.spans.push((*start, end));
             }
@@ -177,7 +211,7 @@ pub fn remember(value: &str) {
     if value.len() < SHORTEST {
         return;
     }
-    let plain = Plain::of(value).bytes;
+    let plain = Plain::of(value, White::WithEachLayer).bytes;
     let mut in_use = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
     // Base64 writes three bytes as four letters, so that what stands before the value moves it. The letters at both ends hold bits of
     // what is around it.
@@ -499,6 +533,15 @@ mod tests {
                 assert!(clean.contains(MARK) && clean.len() <= MARK.len() + 16, "{clean}");
             }
         }
+    }
+
+    /// What stands before a value is no part of an escape in it.
+    #[test]
+    fn a_percent_sign_before_a_value_hides_nothing_of_it() {
+        remember("0AA0aA=/");
+        assert_eq!(secrets("% 0AA0aA%253D%252F"), format!("% {MARK}"));
+        assert_eq!(secrets("%0AA0aA=/"), format!("%{MARK}"));
+        assert_eq!(secrets("\\ 0AA0aA%3D%2F"), format!("\\ {MARK}"));
     }
 
     #[test]
