@@ -368,8 +368,14 @@ fn each_try_is_logged_where_that_is_asked_for() {
     let output = sandbox.run(&["check", INSTANCE, "-o", "json", "--debug"]).expect(0);
     output.report();
     let lines: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_prefix("debug: ")).collect();
-    assert_eq!(lines.len(), stub.calls().len() - before, "{output:?}");
     let of = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    let made: Vec<String> = stub.calls()[before..].iter().map(|call| call.action.clone()).collect();
+    for action in &made {
+        let (logged, made) = (of(&format!(" {action} to ")), made.iter().filter(|other| *other == action).count());
+        // A guess is dropped once the right answer is there, also while it is on its way.
+        let may_be_dropped = ["GetRole", "GetPolicy", "GetPolicyVersion"].contains(&action.as_str());
+        assert!(logged == made || may_be_dropped && logged < made, "{action}: {logged} of {made}: {output:?}");
+    }
     assert_eq!(of(" DescribeInstances to 127.0.0.1, try 1: status 200"), 1, "{lines:?}");
     // The second one of both runs is throttled.
     assert_eq!(
