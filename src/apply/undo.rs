@@ -75,6 +75,7 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
         }
         let Some(inverse) = change.inverse() else { continue };
         let thing = inverse.thing();
+        let is_foreseen = foreseen.contains_key(thing);
         let seen = match foreseen.get(thing) {
             Some(state) => state.clone(),
             None => match look(connection, thing).await {
@@ -88,7 +89,7 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
             },
         };
         if seen.is(inverse.after()) {
-            undo.undone.push(index);
+            undo.undone.extend((!is_foreseen).then_some(index));
             continue;
         }
         if !seen.is(inverse.before()) {

@@ -87,11 +87,11 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         return Ok(Exit::NotReady);
     }
     let mut file = BackupFile::of(path, backup.clone());
-    if !record.dry_run {
-        // A file that cannot be written only stays in the list.
-        let _ = file.cross_off(&looked.undone, Timestamp::now());
-    }
     if record.dry_run || record.steps.is_empty() {
+        if !record.dry_run && doubts.is_empty() {
+            // A file that cannot be written only stays in the list.
+            let _ = file.cross_off(&looked.undone, Timestamp::now());
+        }
         show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
@@ -117,6 +117,8 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
             return Err(Stop::Failure("changed since the plan; nothing was changed, run the undo again".to_owned()));
         }
     }
+    // Nobody may have agreed to anything before. The first change writes the file anyway.
+    let _ = file.cross_off(&looked.undone, Timestamp::now());
     let mut journal = UndoJournal { file, entries: looked.entries };
     interrupt.defer();
     let watcher = output::Steps::start();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
-use crate::support::chains::{Account, CHAINS, CREATE, Chain, OWN, POLICY, PUT, Ran, go_on, undo};
+use crate::support::chains::{Account, CHAINS, CREATE, Chain, OWN, POLICY, PUT, Ran, TRUST_AND_PUT, go_on, undo};
 use crate::support::command::Sandbox;
 use crate::support::stub::Stub;
 use crate::support::world::{INSTANCE, World};
@@ -222,6 +222,25 @@ fn what_is_no_backup_is_refused() {
     assert_eq!(stub.calls().len(), before);
     let none = Ran::of(sandbox.run(&["undo", &backup, "--dry-run", "-o", "json"])).expect(1);
     assert_eq!(none.statuses(), ["planned"]);
+}
+
+/// What is crossed off stands in the backup only once somebody has agreed to the rest.
+#[test]
+fn an_undo_that_nobody_agreed_to_leaves_the_backup_as_it_is() {
+    let stub = (TRUST_AND_PUT.world)().serve();
+    let sandbox = Sandbox::at(&stub);
+    let file = TRUST_AND_PUT.fix_with(&sandbox, &[]).expect(0).backup.unwrap();
+    let before = (TRUST_AND_PUT.world)().roles.remove(0).inline;
+    stub.world(|world| world.roles[0].inline = before);
+    let mut backup: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    backup["taken_at"] = json!("2026-01-01T00:00:00Z");
+    fs::write(&file, backup.to_string()).unwrap();
+    sandbox.run(&["undo", &file]).expect(2);
+    assert_eq!(fs::read_to_string(&file).unwrap(), backup.to_string());
+    sandbox.run(&["undo", &file, "--yes"]).expect(0);
+    let undone: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let progress: Vec<&Value> = undone["changes"].as_array().unwrap().iter().map(|entry| &entry["progress"]).collect();
+    assert_eq!(progress, ["taken_back", "taken_back"]);
 }
 
 #[test]
