@@ -14,7 +14,8 @@ use iam_eval::json_error;
 /// # Errors
 /// If it is not JSON, or a name stands twice in an object.
 pub fn read(text: &str) -> Result<Node, ReadError> {
-    let in_words = |error: serde_json::Error| ReadError::at(0, json_error::in_words(&error, text));
+    let in_words =
+        |error: serde_json::Error| ReadError { line: None, column: None, message: json_error::in_words(&error, text) };
     let raw: &RawValue = serde_json::from_str(text).map_err(in_words)?;
     let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
     let mut reader = Reader { start: text.as_ptr() as usize, newlines, extent: Extent::default() };

@@ -46,8 +46,8 @@ pub struct Member {
 /// What keeps a text from being read as a template, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line, from 1; 0 where the message says the place.
-    pub line: usize,
+    /// The line, from 1; none where the message says the place.
+    pub line: Option<usize>,
     /// The column, from 1, where it is known.
     pub column: Option<usize>,
     /// What is wrong there.
@@ -57,16 +57,14 @@ pub struct ReadError {
 impl ReadError {
     /// An error on a line.
     pub fn at(line: usize, message: impl Into<String>) -> ReadError {
-        ReadError { line, column: None, message: message.into() }
+        ReadError { line: Some(line), column: None, message: message.into() }
     }
 }
 
 impl std::fmt::Display for ReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.line == 0 {
-            return f.write_str(&self.message);
-        }
-        write!(f, "line {}", self.line)?;
+        let Some(line) = self.line else { return f.write_str(&self.message) };
+        write!(f, "line {line}")?;
         if let Some(column) = self.column {
             write!(f, ", column {column}")?;
         }

@@ -18,7 +18,7 @@ pub fn read(text: &str) -> Result<Node, ReadError> {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| ReadError {
-            line: error.marker().line(),
+            line: Some(error.marker().line()),
             column: Some(error.marker().col() + 1),
             message: error.info().to_owned(),
         })?;

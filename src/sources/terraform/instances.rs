@@ -146,19 +146,19 @@ fn of_template(plan: &Plan<'_>, template: &Resource<'_>, into: &mut Gathered<'_>
 /// The templates that a group launches from, or its configuration.
 fn of_group(plan: &Plan<'_>, group: &Resource<'_>, into: &mut Gathered<'_>) -> Vec<Launch> {
     let mut paths = Vec::new();
-    if block_count(group, "launch_template") > 0 {
+    if group.block_count("launch_template") > 0 {
         paths.push(("launch_template/0".to_owned(), ["id", "name"]));
     }
     let of_mixed = ["launch_template_id", "launch_template_name"];
     let mixed = "mixed_instances_policy/0/launch_template/0";
     let overrides = format!("{mixed}/override");
     let mut open = Vec::new();
-    if block_count(group, "mixed_instances_policy") > 0 {
+    if group.block_count("mixed_instances_policy") > 0 {
         paths.push((format!("{mixed}/launch_template_specification/0"), of_mixed));
         open.extend(is_open(group, &overrides).then(|| overrides.clone()));
-        for index in 0..block_count(group, &overrides) {
+        for index in 0..group.block_count(&overrides) {
             let specification = format!("{overrides}/{index}/launch_template_specification");
-            if block_count(group, &specification) > 0 {
+            if group.block_count(&specification) > 0 {
                 paths.push((format!("{specification}/0"), of_mixed));
             }
             open.extend(is_open(group, &specification).then_some(specification));
@@ -204,7 +204,7 @@ fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> V
             .filter(|block| is_open(fleet, block))
             .map(|block| Launch::not_known(after_apply(fleet, block))),
     );
-    let specifications = block_count(fleet, SPECIFICATION);
+    let specifications = fleet.block_count(SPECIFICATION);
     for index in 0..specifications {
         let [by_name, by_arn] =
             ["iam_instance_profile", "iam_instance_profile_arn"].map(|it| format!("{SPECIFICATION}/{index}/{it}"));
@@ -215,7 +215,7 @@ fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> V
             None => own(plan, fleet, &by_name, into).or(own(plan, fleet, &by_arn, into)),
         });
     }
-    let templates = block_count(fleet, TEMPLATE);
+    let templates = fleet.block_count(TEMPLATE);
     for index in 0..templates {
         let path = format!("{TEMPLATE}/{index}/launch_template_specification/0");
         let open = ["id", "name"].iter().any(|it| fleet.attribute(&format!("{path}/{it}")) == Attribute::Unknown);
@@ -237,16 +237,9 @@ fn of_fleet(plan: &Plan<'_>, fleet: &Resource<'_>, into: &mut Gathered<'_>) -> V
     distinct
 }
 
-/// How many blocks there are, or will be.
-pub(super) fn block_count(resource: &Resource<'_>, path: &str) -> usize {
-    let pointer = format!("/{path}");
-    let of = |value: &Value| value.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
-    of(&resource.values).max(of(&resource.unknown))
-}
-
 /// Whether it is not known how many blocks there will be.
 fn is_open(resource: &Resource<'_>, path: &str) -> bool {
-    block_count(resource, path) == 0 && resource.attribute(path) == Attribute::Unknown
+    resource.block_count(path) == 0 && resource.attribute(path) == Attribute::Unknown
 }
 
 /// What the template in a block of an instance or group gives; `None` where there is no such block.
@@ -261,10 +254,10 @@ fn through_template(
     if is_open(resource, block) {
         return Some(Launch::not_known(after_apply(resource, block)));
     }
-    if block_count(resource, block) == 0 {
+    if resource.block_count(block) == 0 {
         return None;
     }
-    let is_set = |name: &&&str| resource.expression(&format!("{path}/{name}")).is_some() || resource.config.is_none();
+    let is_set = |name: &&&str| resource.is_set(&format!("{path}/{name}"));
     let [id, name] = names;
     let mut link = (Link::Nothing, id);
     // The one that the configuration sets says it; the other follows from it.
@@ -351,7 +344,7 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered
     let is_arn = path.ends_with("arn");
     let block = path.split('/').next().unwrap_or(path);
     // Dynamic blocks are not in the configuration of a plan, but no provider fills in a block of a profile.
-    let is_set = path.contains('/') || resource.expression(block).is_some() || resource.config.is_none();
+    let is_set = path.contains('/') || resource.is_set(block);
     let names: &[&str] = match (is_arn, takes_either(resource)) {
         (true, _) => &["arn"],
         (false, true) => &["name", "id", "arn"],

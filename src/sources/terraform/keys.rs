@@ -76,7 +76,7 @@ fn other_use(key: &Resource<'_>) -> Option<Unreadable> {
             not_in_plan(key, attribute, &format!("is `{value}`, and sessions are encrypted with `{needed}` keys only"))
         }),
         // What a configuration leaves out has the default.
-        Attribute::Unknown if may_be_set(key, attribute) => Some(after_apply(key, attribute)),
+        Attribute::Unknown if key.is_set(attribute) => Some(after_apply(key, attribute)),
         Attribute::Unknown | Attribute::Null => None,
     };
     [("key_usage", "ENCRYPT_DECRYPT"), ("customer_master_key_spec", "SYMMETRIC_DEFAULT")].into_iter().find_map(differs)
@@ -90,15 +90,10 @@ fn state(key: &Resource<'_>) -> Result<Option<String>, Unreadable> {
     }
     let state = match key.attribute("is_enabled") {
         Attribute::Known(value) if value.as_bool() == Some(false) => "Disabled",
-        Attribute::Unknown if may_be_set(key, "is_enabled") => return Err(after_apply(key, "is_enabled")),
+        Attribute::Unknown if key.is_set("is_enabled") => return Err(after_apply(key, "is_enabled")),
         Attribute::Known(_) | Attribute::Null | Attribute::Unknown => "Enabled",
     };
     Ok(Some(state.to_owned()))
-}
-
-/// Whether the configuration gives an argument a value; without a configuration it may.
-fn may_be_set(key: &Resource<'_>, argument: &str) -> bool {
-    key.expression(argument).is_some() || key.config.is_none()
 }
 
 fn policy<'a>(plan: &Plan<'a>, key: &Resource<'a>, place: &Whereabout) -> Fact<PolicyText> {
@@ -124,7 +119,7 @@ fn text(resource: &Resource<'_>, place: &Whereabout) -> Fact<PolicyText> {
         Attribute::Known(value) if value.as_str().is_some_and(|text| !text.is_empty()) => {
             Fact::Known(PolicyText::new(value.as_str().unwrap_or_default()))
         }
-        Attribute::Unknown if may_be_set(resource, "policy") || !resource.is_new => {
+        Attribute::Unknown if resource.is_set("policy") || !resource.is_new => {
             Fact::Unreadable(after_apply(resource, "policy"))
         }
         Attribute::Known(_) | Attribute::Null | Attribute::Unknown => default_policy(resource, place),

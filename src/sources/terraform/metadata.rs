@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::instances::{block_count, is_instance};
+use super::instances::is_instance;
 use super::links::{after_apply, not_in_plan};
 use super::plan::{Attribute, Plan, Resource};
 use super::whereabouts::Whereabouts;
@@ -32,7 +32,7 @@ fn leaves_endpoint_out(resource: &Resource<'_>) -> bool {
     match resource.expression("metadata_options") {
         Some(Value::Array(_)) => resource.expression("metadata_options/0/http_endpoint").is_none(),
         Some(_) => false,
-        None => resource.config.is_some() && block_count(resource, "metadata_options") == 0,
+        None => resource.config.is_some() && resource.block_count("metadata_options") == 0,
     }
 }
 

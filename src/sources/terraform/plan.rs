@@ -442,6 +442,18 @@ impl<'a> Resource<'a> {
         self.expressions.pointer(&format!("/{path}"))
     }
 
+    /// Whether the configuration sets an argument, or may: the provider fills in what is left out.
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.expression(path).is_some() || self.config.is_none()
+    }
+
+    /// How many blocks of an argument there are, or will be.
+    pub(super) fn block_count(&self, path: &str) -> usize {
+        let pointer = format!("/{path}");
+        let of = |value: &Value| value.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
+        of(&self.values).max(of(&self.unknown))
+    }
+
     /// The key of its provider's configuration.
     pub(super) fn provider_key(&self) -> Option<&'a str> {
         self.config?.provider_config_key.as_deref()

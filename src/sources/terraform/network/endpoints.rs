@@ -78,7 +78,6 @@ impl<'a> Reading<'_, 'a> {
     /// An endpoint, and what of it is not known.
     fn endpoint(&self, endpoint: &Resource<'a>, vpc: String) -> Result<(VpcEndpoint, Option<Unreadable>), Unreadable> {
         let service = endpoint.text("service_name").ok_or_else(|| after_apply(endpoint, "service_name"))?;
-        let is_set = |path: &str| endpoint.expression(path).is_some() || endpoint.config.is_none();
         let kind = match endpoint.attribute("vpc_endpoint_type") {
             Attribute::Known(kind) => kind.as_str().unwrap_or("Gateway"),
             Attribute::Null => "Gateway",
@@ -87,12 +86,12 @@ impl<'a> Reading<'_, 'a> {
         let private_dns = match endpoint.attribute("private_dns_enabled") {
             Attribute::Known(on) => on == &Value::Bool(true),
             Attribute::Null => false,
-            Attribute::Unknown if !is_set("private_dns_enabled") => false,
+            Attribute::Unknown if !endpoint.is_set("private_dns_enabled") => false,
             Attribute::Unknown => return Err(after_apply(endpoint, "private_dns_enabled")),
         };
         let mut open = None;
         let mut note = |reason: Unreadable| open = Some(reason);
-        let subnets = match is_set("subnet_ids").then(|| self.all_of(endpoint, "subnet_ids", "aws_subnet")) {
+        let subnets = match endpoint.is_set("subnet_ids").then(|| self.all_of(endpoint, "subnet_ids", "aws_subnet")) {
             Some(Ok(subnets)) => subnets.into_iter().map(|subnet| subnet.address.clone()).collect(),
             Some(Err(reason)) => {
                 note(reason);
@@ -109,7 +108,7 @@ impl<'a> Reading<'_, 'a> {
         };
         let path = "route_table_ids";
         // Which tables have its route decides on the way of the others too.
-        let tables = if is_set(path) { self.tables_of(endpoint, path)? } else { Vec::new() };
+        let tables = if endpoint.is_set(path) { self.tables_of(endpoint, path)? } else { Vec::new() };
         let policy = match policy_of(endpoint) {
             Ok(policy) => Some(policy),
             Err(reason) => {
@@ -145,7 +144,7 @@ impl<'a> Reading<'_, 'a> {
 
     /// The groups that a list names; none where it is left out, for the default one of the VPC.
     pub(super) fn groups_of(&self, from: &Resource<'a>, path: &str) -> Result<Vec<String>, Unreadable> {
-        if from.attribute(path) == Attribute::Unknown && from.expression(path).is_none() && from.config.is_some() {
+        if from.attribute(path) == Attribute::Unknown && !from.is_set(path) {
             return Ok(Vec::new());
         }
         match self.all_of(from, path, "aws_security_group") {
@@ -159,11 +158,10 @@ impl<'a> Reading<'_, 'a> {
 }
 
 fn policy_of(resource: &Resource<'_>) -> Result<PolicyText, Unreadable> {
-    let is_set = resource.expression("policy").is_some() || resource.config.is_none();
     match resource.attribute("policy") {
         Attribute::Known(Value::String(text)) if !text.is_empty() => Ok(PolicyText::new(text)),
         Attribute::Known(Value::String(_)) | Attribute::Null => Ok(PolicyText::new(DEFAULT_POLICY)),
-        Attribute::Unknown if !is_set => Ok(PolicyText::new(DEFAULT_POLICY)),
+        Attribute::Unknown if !resource.is_set("policy") => Ok(PolicyText::new(DEFAULT_POLICY)),
         Attribute::Known(_) => Err(not_in_plan(resource, "policy", "is not a text")),
         Attribute::Unknown => Err(after_apply(resource, "policy")),
     }

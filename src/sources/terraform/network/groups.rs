@@ -44,10 +44,8 @@ impl<'a> Reading<'_, 'a> {
                 let others = self.plan.others(rule, path);
                 let is_any = of_block.len() == others.len() + 1 && of_block.into_iter().all(is_same);
                 if !others.is_empty() && !is_any {
-                    for id in others.into_iter().map(|group| group.address.clone()).chain([id]) {
-                        groups.remove(&id);
-                        not_known.insert(id, one_of_several(rule, path));
-                    }
+                    let ids = others.into_iter().map(|group| group.address.clone()).chain([id]);
+                    not_known.extend(ids.map(|id| (id, one_of_several(rule, path))));
                     continue;
                 }
                 match self.rule(rule, &id) {
@@ -57,10 +55,7 @@ impl<'a> Reading<'_, 'a> {
                             false => group.ingress.push(rule),
                         });
                     }
-                    Err(reason) => {
-                        groups.remove(&id);
-                        not_known.insert(id, reason);
-                    }
+                    Err(reason) => drop(not_known.insert(id, reason)),
                 }
             }
         }
@@ -81,10 +76,7 @@ impl<'a> Reading<'_, 'a> {
             Ok([ingress, egress]) => {
                 groups.insert(id, SecurityGroup { name: name.map(str::to_owned), vpc: Some(vpc), ingress, egress });
             }
-            Err(reason) => {
-                groups.remove(&id);
-                not_known.insert(id, reason);
-            }
+            Err(reason) => drop(not_known.insert(id, reason)),
         }
     }
 
@@ -154,7 +146,6 @@ impl<'a> Reading<'_, 'a> {
         };
         let cidr_paths = if is_old { ["cidr_blocks", "ipv6_cidr_blocks"] } else { ["cidr_ipv4", "cidr_ipv6"] };
         let lists = if is_old { "prefix_list_ids" } else { "prefix_list_id" };
-        let is_set = |path: &str| rule.expression(path).is_some() || rule.config.is_none();
         let values = |path: &str| match rule.attribute(path) {
             Attribute::Known(Value::String(text)) => Ok(vec![text.clone()]),
             Attribute::Known(Value::Array(all)) => {
@@ -162,14 +153,14 @@ impl<'a> Reading<'_, 'a> {
             }
             Attribute::Known(_) | Attribute::Null => Ok(Vec::new()),
             // The provider fills in what is left out.
-            Attribute::Unknown if !is_set(path) => Ok(Vec::new()),
+            Attribute::Unknown if !rule.is_set(path) => Ok(Vec::new()),
             Attribute::Unknown => Err(after_apply(rule, path)),
         };
         let cidrs = [values(cidr_paths[0])?, values(cidr_paths[1])?].concat();
         let prefix_lists = values(lists)?;
         let protocol = values(protocol)?.pop().unwrap_or_else(|| "-1".to_owned());
         let mut groups = Vec::new();
-        if is_set(other) && rule.attribute(other) != Attribute::Null {
+        if rule.is_set(other) && rule.attribute(other) != Attribute::Null {
             let named = self.group_id(rule, other)?;
             groups.push(named.ok_or_else(|| not_in_plan(rule, other, "names a group that the plan does not make"))?);
         }
@@ -179,7 +170,7 @@ impl<'a> Reading<'_, 'a> {
         let port = |path: &str| match rule.attribute(path) {
             Attribute::Known(value) => Ok(number(value)),
             Attribute::Null => Ok(None),
-            Attribute::Unknown if !is_set(path) => Ok(None),
+            Attribute::Unknown if !rule.is_set(path) => Ok(None),
             Attribute::Unknown => Err(after_apply(rule, path)),
         };
         let ports = (port("from_port")?, port("to_port")?);
@@ -217,8 +208,7 @@ impl<'a> Reading<'_, 'a> {
         for (acl, vpc) in self.in_vpcs("aws_network_acl")? {
             let path = "subnet_ids";
             // The provider fills in the subnets of other resources.
-            let is_set = acl.expression(path).is_some() || acl.config.is_none();
-            let subnets = if is_set { self.all_of(acl, path, "aws_subnet")? } else { Vec::new() };
+            let subnets = if acl.is_set(path) { self.all_of(acl, path, "aws_subnet")? } else { Vec::new() };
             let subnets = subnets.into_iter().map(|subnet| subnet.address.clone()).collect();
             let known = NetworkAcl { vpc, is_default: false, subnets, entries: inline_entries(acl)? };
             acls.insert(acl.address.clone(), known);

@@ -8,7 +8,7 @@ use super::super::address::steps;
 use super::super::links::{Link, after_apply, not_in_plan};
 use super::super::plan::{Attribute, Plan, Resource};
 use super::super::references::Leaf;
-use super::{DEFAULT_GROUP, Reading, block_count};
+use super::{DEFAULT_GROUP, Reading};
 use crate::facts::{Fact, Network, PlannedInterface, PlannedLocation, Unreadable};
 
 /// The types that say themselves where they are.
@@ -58,7 +58,7 @@ impl<'p, 'a> Locations<'p, 'a> {
         region: &str,
         network: &mut Network,
     ) -> Option<PlannedLocation> {
-        let has = |block: &&str| block_count(instance, block) > 0 || instance.expression(block).is_some();
+        let has = |block: &&str| instance.block_count(block) > 0 || instance.expression(block).is_some();
         let by_name = instance.expression("security_groups").is_some();
         if !INSTANCES.contains(&instance.kind.as_str()) || ELSEWHERE.iter().any(has) || by_name {
             return None;
@@ -143,8 +143,7 @@ impl<'p, 'a> Reading<'p, 'a> {
             ("aws_eip_association", "instance_id", "id"),
             ("aws_eip_association", "network_interface_id", OWN_INTERFACE),
         ] {
-            let is_set = |address: &&Resource<'a>| address.expression(path).is_some() || address.config.is_none();
-            for address in self.managed(kind).into_iter().filter(is_set) {
+            for address in self.managed(kind).into_iter().filter(|address| address.is_set(path)) {
                 match self.instance_of(address, path, by) {
                     Some(Ok(instance)) => drop(attached.public_addresses.insert(instance)),
                     Some(Err(reason)) => attached.public_address_of_any = Some(reason),
@@ -188,10 +187,9 @@ impl Attached {
             return Fact::Known(true);
         }
         let own = "associate_public_ip_address";
-        let is_left_out = instance.expression(own).is_none() && instance.config.is_some();
         let known = match instance.attribute(own) {
             Attribute::Known(on) => Ok(on == &Value::Bool(true)),
-            Attribute::Unknown if !is_left_out => Err(after_apply(instance, own)),
+            Attribute::Unknown if instance.is_set(own) => Err(after_apply(instance, own)),
             Attribute::Unknown | Attribute::Null => flag(subnet, "map_public_ip_on_launch"),
         };
         match (known, &self.public_address_of_any) {
@@ -208,7 +206,7 @@ fn flag(resource: &Resource<'_>, path: &str) -> Result<bool, Unreadable> {
     match resource.attribute(path) {
         Attribute::Known(Value::Bool(on)) => Ok(*on),
         Attribute::Null => Ok(false),
-        Attribute::Unknown if resource.expression(path).is_none() && resource.config.is_some() => Ok(false),
+        Attribute::Unknown if !resource.is_set(path) => Ok(false),
         Attribute::Unknown => Err(after_apply(resource, path)),
         Attribute::Known(_) => Err(not_in_plan(resource, path, "is neither `true` nor `false`")),
     }

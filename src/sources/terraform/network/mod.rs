@@ -18,7 +18,8 @@ use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
 use super::whereabouts::Whereabouts;
 use crate::facts::{
-    BlockExclusion, BlockPublicAccess, DhcpOptions, Fact, Facts, Network, Subnet, Unreadable, Vpc, VpcDns,
+    BlockExclusion, BlockPublicAccess, DhcpOptions, Fact, Facts, Network, Subnet, Unreadable, UnreadableKind, Vpc,
+    VpcDns,
 };
 
 pub(super) use instances::Locations;
@@ -132,8 +133,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     /// The VPC of this reading that an argument leads to; none if it is another one.
     fn vpc(&self, from: &Resource<'a>, path: &str, by: &[&str]) -> Result<Option<String>, Unreadable> {
         // Where it is left out, the provider fills in the default VPC, which exists.
-        let is_left_out = from.expression(path).is_none() && from.config.is_some();
-        if path == "vpc_id" && is_left_out && from.attribute(path) == Attribute::Unknown {
+        if path == "vpc_id" && !from.is_set(path) && from.attribute(path) == Attribute::Unknown {
             return Ok(None);
         }
         let found = match self.one(from, path, "aws_vpc", by) {
@@ -281,7 +281,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         let Some(options) = all("aws_vpc_block_public_access_options").next() else {
             return Fact::Unreadable(Unreadable {
                 api: "ec2:DescribeVpcBlockPublicAccessOptions".to_owned(),
-                kind: crate::facts::UnreadableKind::NotInPlan,
+                kind: UnreadableKind::NotInPlan,
                 message: "VPC Block Public Access of the Region is not in the plan".to_owned(),
             });
         };
@@ -326,7 +326,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         };
         let name = |zone: &Resource<'a>| zone.text("name").map(str::to_owned).ok_or_else(|| after_apply(zone, "name"));
         for zone in self.plan.managed("aws_route53_zone") {
-            for index in 0..block_count(zone, "vpc") {
+            for index in 0..zone.block_count("vpc") {
                 add(self.vpc(zone, &format!("vpc/{index}/vpc_id"), &["id"]), name(zone));
             }
             if zone.unknown.get("vpc") == Some(&Value::Bool(true)) && zone.expression("vpc").is_some() {
@@ -378,7 +378,7 @@ fn dns(vpc: &Resource<'_>) -> VpcDns {
     let flag = |path: &str, default: bool| match vpc.attribute(path) {
         Attribute::Known(value) => Fact::Known(value.as_bool().unwrap_or(default)),
         Attribute::Null => Fact::Known(default),
-        Attribute::Unknown if vpc.expression(path).is_none() && vpc.config.is_some() => Fact::Known(default),
+        Attribute::Unknown if !vpc.is_set(path) => Fact::Known(default),
         Attribute::Unknown => Fact::Unreadable(after_apply(vpc, path)),
     };
     VpcDns { support: flag("enable_dns_support", true), hostnames: flag("enable_dns_hostnames", false) }
@@ -402,23 +402,16 @@ fn texts(resource: &Resource<'_>, path: &str) -> Result<Vec<String>, Unreadable>
     }
 }
 
-/// How many blocks there are, or will be.
-fn block_count(resource: &Resource<'_>, path: &str) -> usize {
-    let of = |value: &Value| value.get(path).and_then(Value::as_array).map_or(0, Vec::len);
-    of(&resource.values).max(of(&resource.unknown))
-}
-
 /// The elements of an argument that is a list of objects, such as the routes of a table. None where it is left out, so that the
 /// provider fills in what others have made.
 fn elements<'r>(resource: &'r Resource<'_>, path: &str) -> Result<Vec<Element<'r>>, Unreadable> {
     let unknown = resource.unknown.get(path);
     if unknown == Some(&Value::Bool(true)) {
-        let is_left_out = resource.config.is_some() && resource.expression(path).is_none();
-        return if is_left_out { Ok(Vec::new()) } else { Err(after_apply(resource, path)) };
+        return if resource.is_set(path) { Err(after_apply(resource, path)) } else { Ok(Vec::new()) };
     }
     let nothing = &Value::Null;
     let values = resource.values.get(path).and_then(Value::as_array);
-    let count = block_count(resource, path);
+    let count = resource.block_count(path);
     Ok((0..count)
         .map(|index| Element {
             values: values.and_then(|values| values.get(index)).unwrap_or(nothing),

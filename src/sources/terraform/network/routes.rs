@@ -163,8 +163,7 @@ impl<'a> Reading<'_, 'a> {
     /// A route that stands alone.
     fn route(&self, route: &Resource<'a>) -> Result<Route, Unreadable> {
         let destinations = ["destination_cidr_block", "destination_ipv6_cidr_block", "destination_prefix_list_id"];
-        let is_set = |path: &str| route.expression(path).is_some() || route.config.is_none();
-        let is_open = |path: &str| is_set(path) && route.attribute(path) == Attribute::Unknown;
+        let is_open = |path: &str| route.is_set(path) && route.attribute(path) == Attribute::Unknown;
         if let Some(open) = destinations.iter().find(|path| is_open(path)) {
             return Err(after_apply(route, open));
         }
@@ -187,8 +186,7 @@ impl<'a> Reading<'_, 'a> {
         let mut gateways = BTreeMap::new();
         for gateway in self.managed("aws_internet_gateway") {
             // The provider fills in the VPC of an attachment of its own.
-            let is_set = gateway.expression("vpc_id").is_some() || gateway.config.is_none();
-            let vpc = if is_set { self.vpc(gateway, "vpc_id", &["id"])? } else { None };
+            let vpc = if gateway.is_set("vpc_id") { self.vpc(gateway, "vpc_id", &["id"])? } else { None };
             gateways.insert(gateway.address.clone(), vpc.into_iter().collect::<Vec<_>>());
         }
         for attachment in self.managed("aws_internet_gateway_attachment") {
