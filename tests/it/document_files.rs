@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::documents::{PLACE, judge};
 use crate::support::command::Sandbox;
-use crate::support::model::{CORE, EC2_TRUST, SSM_CORE};
+use crate::support::model::{CORE, EC2_TRUST, SSM_CORE, TWICE};
 use crate::support::report::{Code, Decision, PolicyKind, Verdict};
 
 const POLICY: [&str; 2] = ["--policy", "policy.json"];
@@ -41,13 +41,7 @@ fn documents_are_read_as_leniently_as_iam_runs_them() {
 /// What is in force with them is documented, and what is to be stored with them IAM refuses.
 #[test]
 fn documents_with_duplicate_keys_leave_the_verdict_open() {
-    for twice in [
-        r#""Effect": "Deny""#,
-        r#""Effect": "Allow""#,
-        r#""Action": "s3:*""#,
-        r#""Resource": "*""#,
-        r#""Sid": "A", "Sid": "B""#,
-    ] {
+    for twice in TWICE {
         let actions = json!(CORE);
         let text = format!(r#"{{"Statement": {{{twice}, "Effect": "Allow", "Action": {actions}, "Resource": "*"}}}}"#);
         let outcome = judge(&[("policy.json", text)], &POLICY);

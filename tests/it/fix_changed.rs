@@ -58,8 +58,7 @@ fn a_change_between_the_plan_and_the_write_stops_the_run() {
             world.roles[0].inline.retain(|(name, _)| name != POLICY)
         }),
         ("the trust policy is another one", TRUST_AND_PUT, "GetRole", 2, |world| world.roles[0].trust = their_trust()),
-        // The first was a guess, of the role that the profile might have had.
-        ("there is a policy of that name now", EMPTY, "GetRole", 3, |world| {
+        ("there is a policy of that name now", EMPTY, "GetRole", 2, |world| {
             let mut role = Role::new("web");
             write_theirs(&mut role, POLICY);
             world.roles.push(role);
@@ -80,7 +79,8 @@ fn a_change_between_the_plan_and_the_write_stops_the_run() {
         for (name, chain, read, number, change) in cases {
             let run = move || {
                 let stub = (chain.world)().before(read, number..=number, change).serve();
-                let ran = chain.fix(&Sandbox::at(&stub)).expect(3);
+                // With two targets no role is guessed, which would be one more read that may be dropped.
+                let ran = chain.fix_with(&Sandbox::at(&stub), &["profile/web"]).expect(3);
                 assert_eq!(Account::of(&stub), with_theirs(&chain, change));
                 if name != "the instance is gone" {
                     assert!(ran.reason().contains(CHANGED), "{ran:#?}");

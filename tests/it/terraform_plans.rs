@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::live_stub::{self, trust};
 use crate::support::command::Sandbox;
-use crate::support::model::CORE;
+use crate::support::model::{CORE, TWICE};
 use crate::support::report::{Code, Finding, Outcome, Verdict};
 use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
 
@@ -1322,13 +1322,7 @@ fn the_specifications_of_a_spot_fleet_are_targets() {
 #[test]
 fn a_policy_with_duplicate_keys_is_not_deployed() {
     let (effect, actions) = (r#""Effect": "Allow""#, format!(r#""Action": {}"#, json!(CORE)));
-    for twice in [
-        r#""Effect": "Deny""#,
-        r#""Effect": "Allow""#,
-        r#""Action": "s3:*""#,
-        r#""Resource": "*""#,
-        r#""Sid": "A", "Sid": "B""#,
-    ] {
+    for twice in TWICE {
         let text =
             format!(r#"{{"Version": "2012-10-17", "Statement": {{{twice}, {effect}, {actions}, "Resource": "*"}}}}"#);
         let policy = made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": text }));

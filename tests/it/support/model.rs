@@ -417,6 +417,15 @@ impl Simulated {
 /// A trust policy that admits Systems Manager.
 pub const SSM_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
+/// Members that stand twice in a statement beside those of an allow. IAM stores no such document anew.
+pub const TWICE: [&str; 5] = [
+    r#""Effect": "Deny""#,
+    r#""Effect": "Allow""#,
+    r#""Action": "s3:*""#,
+    r#""Resource": "*""#,
+    r#""Sid": "A", "Sid": "B""#,
+];
+
 /// The five actions that every session needs.
 pub const CORE: [&str; 5] = [
     "ssm:UpdateInstanceInformation",
