@@ -14,6 +14,7 @@ pub mod snapshot;
 mod unreadable;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -111,7 +112,7 @@ pub struct Facts {
     pub organization: Fact<Organization>,
     /// The networks, by Region, where they were read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub networks: BTreeMap<String, Network>,
+    pub networks: BTreeMap<String, Arc<Network>>,
 }
 
 fn not_asked<T>() -> Fact<T> {

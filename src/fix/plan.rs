@@ -5,6 +5,7 @@
 //! the changes for another one, is not drafted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ use super::refusal::{Refusal, RefusalKind};
 use super::{Change, Thing, foresee};
 use crate::diagnose::{Judge, diagnose};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
-use crate::needs::{NetworkCheck, Requirements};
+use crate::needs::Requirements;
 use crate::report::{Finding, Outcome, Report, Severity, Verdict};
 
 /// How to fix, as the user wants it.
@@ -54,15 +55,10 @@ pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: 
 
 /// The same where the facts are judged already: `before` has a result for each subject, in their order.
 pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
-    // No change of a role opens a network path.
-    let settled = |outcome: &Outcome| {
-        matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || outcome.lacks_only_network()
-    };
-    let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !settled(outcome));
+    let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !is_settled(outcome));
     let lacking: Vec<usize> = not_ready.map(|(index, _)| index).collect();
-    let requirements = Requirements { network: NetworkCheck::Off, ..requirements.clone() };
     let mut planner = Planner {
-        requirements: &requirements,
+        requirements,
         options,
         now,
         foreseen: facts.clone(),
@@ -91,6 +87,11 @@ pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, opti
         refusals: open.into_iter().filter_map(|target| target.refusals).flatten().collect(),
         warnings: planner.warnings,
     }
+}
+
+/// Whether no change of a role, a profile or an association is left to make: none opens a network path.
+fn is_settled(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped) || outcome.lacks_only_network()
 }
 
 /// A target that is not ready yet.
@@ -151,8 +152,7 @@ impl Planner<'_> {
     fn is_ready(&mut self, index: usize) -> bool {
         let judge = self.judge.get_or_insert_with(|| Judge::new(self.requirements, self.now));
         let subject = self.foreseen.subjects.get(index);
-        let verdict = subject.map(|subject| judge.judge(&self.foreseen, subject).verdict);
-        matches!(verdict, Some(Verdict::Ready | Verdict::Skipped))
+        subject.is_some_and(|subject| is_settled(&judge.judge(&self.foreseen, subject)))
     }
 
     /// Adds a change; one to a thing that is changed already makes one change of the two.
@@ -225,7 +225,7 @@ fn mend<'a>(
     let mut draft = Draft::new(view, requirements, options, now);
     draft.write().map_err(|refusal| vec![refusal])?;
     match (diagnose(&draft.view, requirements, now).results.pop(), draft.view.subjects.first()) {
-        (Some(after), Some(subject)) if after.verdict != Verdict::Ready => Err(out_of_reach(subject, &after)),
+        (Some(after), Some(subject)) if !is_settled(&after) => Err(out_of_reach(subject, &after)),
         _ => Ok(draft),
     }
 }
@@ -323,9 +323,11 @@ fn around(facts: &Facts, index: usize, options: &Options) -> Option<Around> {
 
 /// The facts that concern one subject.
 fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
+    let subject = facts.subjects.get(index)?;
+    let network = subject.region.as_ref().and_then(|region| facts.networks.get_key_value(region));
     Some(Facts {
         taken_at: facts.taken_at,
-        subjects: vec![facts.subjects.get(index)?.clone()],
+        subjects: vec![subject.clone()],
         policies: pick(&facts.policies, &around.policies),
         profiles: pick(&facts.profiles, &around.profiles),
         roles: pick(&facts.roles, &around.roles),
@@ -337,8 +339,7 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         rcp_levels: facts.rcp_levels.clone(),
         settings: facts.settings.clone(),
         organization: facts.organization.clone(),
-        // No fix changes a network.
-        networks: BTreeMap::new(),
+        networks: network.map(|(region, network)| (region.clone(), Arc::clone(network))).into_iter().collect(),
     })
 }
 

@@ -13,7 +13,6 @@ const ACCOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/account.jso
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/network.json");
 /// An instance of the example that is ready, with a warning: it is stopped.
 const STOPPED: &str = "i-0a1b2c3d400000010";
-const NETWORK_NOT_CHECKED: &str = "the network path was not checked; `--network auto` checks it";
 
 fn check(arguments: &[&str]) -> Output {
     Sandbox::new().run(&[&["check", "--snapshot", ACCOUNT], arguments].concat())
@@ -26,19 +25,71 @@ fn says(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn a_fix_says_that_it_did_not_check_the_network() {
-    let applied = |more: &[&str]| {
-        let stub = lacking().serve();
-        Sandbox::at(&stub).run(&[&["fix", INSTANCE, "--yes"], more].concat()).expect(0)
+fn a_fix_gives_the_verdicts_of_check() {
+    let verdicts = |report: &Value| -> Vec<(Value, Value, Value)> {
+        let results = report["results"].as_array().unwrap().iter();
+        results.map(|result| (result["target"].clone(), result["verdict"].clone(), result["network"].clone())).collect()
     };
-    let stderr = applied(&[]).stderr;
-    assert_eq!(stderr.matches(NETWORK_NOT_CHECKED).count(), 1, "{stderr}");
-    for typed in ["off", "auto"] {
-        let output = applied(&["--network", typed]);
-        assert!(!output.stderr.contains(NETWORK_NOT_CHECKED), "{typed} {output:?}");
+    let sandbox = Sandbox::new();
+    for snapshot in [ACCOUNT, NETWORK] {
+        let of = |command: &[&str]| {
+            sandbox.run(&[command, &["--snapshot", snapshot, "--all", "-o", "json"]].concat()).expect(1).json()
+        };
+        let (checked, fixed) = (verdicts(&of(&["check"])), verdicts(&of(&["fix", "--dry-run"])));
+        assert_eq!(checked, fixed);
+        let sees_networks = checked.iter().any(|(.., network)| network["decision"] != "not_checked");
+        assert_eq!(sees_networks, snapshot == NETWORK);
     }
-    let json = applied(&["-o", "json"]).json();
-    assert_eq!(json["results"][0]["network"]["decision"], "not_checked");
+}
+
+#[test]
+fn a_condition_on_the_endpoint_is_decided_by_fix_too() {
+    let mut snapshot: Value = serde_json::from_str(&fs::read_to_string(NETWORK).unwrap()).unwrap();
+    let role = &mut snapshot["facts"]["roles"]["111122223333/web"]["known"];
+    role["attached"]["known"] = json!([]);
+    let endpoints = ["vpce-0b1b2c3d4e5f60710", "vpce-0b1b2c3d4e5f60711"];
+    role["inline"]["known"] = json!([{"name": "agent", "document": {"known": {"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": ["ssm:*", "ssmmessages:*"], "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceVpce": endpoints}}
+    }}}}]);
+    let sandbox = Sandbox::new();
+    sandbox.file("network-of-endpoints.json", &snapshot.to_string());
+    let kms = ["--kms-key", "arn:aws:kms:us-east-1:111122223333:key/11112222-3333-4444-5555-666677778888"];
+    let fix =
+        ["fix", "i-0b1b2c3d400000007", "--snapshot", "network-of-endpoints.json", "--dry-run", "--least", "-o", "json"];
+    let plan = sandbox.run(&[&fix[..], &kms[..]].concat()).expect(1).json();
+    assert_eq!(plan["refusals"], json!([]), "{plan}");
+    // What the condition lets through is not granted again.
+    assert_eq!(plan["changes"].as_array().unwrap().len(), 1, "{plan}");
+    let statements = plan["changes"][0]["after"]["Statement"].as_array().unwrap().iter();
+    let actions: Vec<&Value> = statements.map(|statement| &statement["Action"]).collect();
+    assert_eq!(actions, [&json!(["kms:Decrypt"])], "{plan}");
+}
+
+#[test]
+fn what_opens_a_path_is_printed_where_the_network_was_asked_about() {
+    let emit = |more: &[&str], code: i32| {
+        let fix = ["fix", "i-0b1b2c3d400000008", "--emit", "cli", "--snapshot", NETWORK];
+        Sandbox::new().run(&[&fix, more].concat()).expect(code)
+    };
+    let unasked = emit(&[], 1);
+    assert_eq!(unasked.stdout, "");
+    says(&unasked.stderr, &["the network path of `i-0b1b2c3d400000008` is closed", "`--network auto --emit cli`"]);
+    says(&emit(&["--network", "auto"], 0).stdout, &["aws ec2 authorize-security-group-ingress"]);
+}
+
+#[test]
+fn a_fix_reads_the_network_unless_told_not_to() {
+    let decision = |more: &[&str]| {
+        let stub = lacking().serve();
+        let report =
+            Sandbox::at(&stub).run(&[&["fix", INSTANCE, "--yes", "-o", "json"], more].concat()).expect(0).json();
+        (report["results"][0]["network"]["decision"].clone(), !stub.calls_of("DescribeSubnets").is_empty())
+    };
+    for (more, expected) in [(&[][..], true), (&["--network", "auto"], true), (&["--network", "off"], false)] {
+        let (decision, is_read) = decision(more);
+        assert_eq!((decision != "not_checked", is_read), (expected, expected), "{more:?} {decision}");
+    }
 }
 
 #[test]

@@ -60,8 +60,8 @@ pub struct Fix {
     pub aws: Aws,
 }
 
-const NETWORK_HELP: &str = "The network path from a running instance to AWS, as in check; fix never changes it. With --emit, what opens \
-    a closed path is printed as well [default: off]";
+const NETWORK_HELP: &str = "The network path from a running instance to AWS, as in check; fix never changes it. Where this is given \
+    with --emit, what opens a closed path is printed as well [default: auto]";
 
 /// How to fix.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod show;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::condition_keys;
 use super::connection::{self, Waited};
@@ -27,7 +28,6 @@ use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, St
 use crate::limits;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
-use crate::render::text::Detail;
 use crate::report::{Code, Outcome, Report, Severity, Verdict};
 use accounts::Accounts;
 pub(super) use show::Show;
@@ -43,7 +43,7 @@ struct Part {
     /// Its targets, of which nothing is known until they are read again.
     subjects: Vec<Subject>,
     /// The networks of its targets, which no fix changes.
-    networks: BTreeMap<String, Network>,
+    networks: BTreeMap<String, Arc<Network>>,
     /// What would open closed paths.
     network: NetworkPlan,
     /// How many targets there were, before `--only` sorted some out.
@@ -75,7 +75,10 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         _ => None,
     };
     let mut accounts = Accounts::open(&resolved, &typed.aws, levels.given(), taken).await?;
-    let mut parts = planned(&accounts, &resolved, typed.writing.dry_run, typed.emit.is_some()).await;
+    let emits = typed.emit.is_some();
+    // What opens a path may be billed by the hour, so that it is printed only where somebody asked about the network.
+    let emits_network = emits && typed.circumstances.network.is_some();
+    let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || emits, emits_network).await;
     accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
     let nothing = parts.iter().all(|part| part.met == 0);
@@ -84,7 +87,6 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let is_empty = nothing || none_left && !typed.writing.dry_run && typed.emit.is_none();
     let ended = |exit: Exit| if is_empty { Exit::of_nothing(typed.targets.allow_empty) } else { exit };
     let show = Show { form: typed.writing.output, detail: output::detail(cli), fail_on };
-    let says_network = typed.circumstances.network.is_none();
     if let Some(form) = typed.emit {
         return emitted(form, &parts, fail_on).map(ended);
     }
@@ -93,7 +95,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
         show.plan(&titled(&parts))?;
         let minutes = typed.wait.filter(|_| !record.dry_run);
         let waited = wait(&accounts, minutes, &mut parts, interrupt).await;
-        end(&show, &parts, false, says_network)?;
+        show.end(&titled(&parts), &report_of(&parts), false)?;
         return Ok(ended(exit_of(&record, &report_of(&parts), fail_on, interrupt.is_set(), waited)));
     }
     backups::check(&resolved, &parts)?;
@@ -128,22 +130,9 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     for part in parts.iter_mut().filter(|part| !part.record.steps.is_empty()) {
         part.record.next = next::next(&part.record, &part.report);
     }
-    end(&show, &parts, true, says_network).inspect_err(|_| tell_apart(&parts))?;
+    show.end(&titled(&parts), &report_of(&parts), true).inspect_err(|_| tell_apart(&parts))?;
     // Whoever asks while this reads again wants the end too.
     Ok(exit_of(&joined(&parts), &report_of(&parts), fail_on, interrupt.is_set(), waited))
-}
-
-const NETWORK_NOT_CHECKED: &str = "the network path was not checked; `--network auto` checks it";
-
-/// Prints the end, and where something is ready, that nobody asked about the network and it was not checked. JSON says that of each target.
-fn end(show: &Show, parts: &[Part], applied: bool, says_network: bool) -> Result<(), Stop> {
-    let is_ready = |part: &Part| part.report.results.iter().any(|outcome| outcome.verdict == Verdict::Ready);
-    let says_network = says_network && parts.iter().any(is_ready);
-    show.end(&titled(parts), &report_of(parts), applied)?;
-    if says_network && show.form == args::RecordOutput::Text && show.detail != Detail::Quiet {
-        output::hint(NETWORK_NOT_CHECKED);
-    }
-    Ok(())
 }
 
 /// Waits until the agents of what is ready now are connected, where that was asked for.
@@ -155,7 +144,7 @@ async fn wait(accounts: &Accounts, minutes: Option<u64>, parts: &mut [Part], int
 }
 
 /// Reads each account, and plans what to do there.
-async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits: bool) -> Vec<Part> {
+async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_network: bool) -> Vec<Part> {
     let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
     let met = RefCell::new(BTreeMap::new());
     let choose = |index: usize, mut facts: Facts| {
@@ -175,15 +164,18 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits: 
             Some(connection) => reach::of(connection, &plan.changes, &facts).await,
             None => Vec::new(),
         };
-        let network = fix::propose(&report, &facts);
+        let mut network = fix::propose(&report, &facts);
         let mut warnings = plan.warnings;
-        if !emits && !network.proposals.is_empty() {
+        if !emits_network && !network.proposals.is_empty() {
             let targets = network.proposals.iter().flat_map(|proposal| &proposal.targets);
             warnings.push(crate::render::words::only_emitted(&targets.map(String::as_str).collect::<Vec<_>>()));
         }
+        if !emits_network {
+            network = NetworkPlan::default();
+        }
         let steps = plan.changes.into_iter().zip(plan.mends);
         let record = Record {
-            dry_run: dry_run || emits,
+            dry_run,
             steps: steps.map(|(change, mends)| Step::planned(change, mends)).collect(),
             refusals: plan.refusals,
             warnings,

@@ -11,7 +11,7 @@ use crate::cli::args;
 use crate::cli::typed::behind_bare_wait;
 use crate::fix::Options;
 use crate::fix::quota::is_policy_name;
-use crate::needs::{NetworkCheck, Requirements};
+use crate::needs::Requirements;
 use crate::report::Code;
 use iam_eval::arn::{is_account_id, is_iam_name};
 
@@ -60,11 +60,7 @@ pub struct FixPlan {
 /// Every mistake that was found.
 pub fn fix(typed: &args::Fix) -> Result<FixPlan, Mistakes> {
     let mut mistakes = Mistakes::new();
-    let mut requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
-    if typed.circumstances.network.is_none() {
-        // No change of a role opens a network path, so that it is read only where that is asked for.
-        requirements.network = NetworkCheck::Off;
-    }
+    let requirements = requirements(&typed.needs, &typed.circumstances, &mut mistakes);
     let mut wanted = wanted(&typed.targets, &mut mistakes);
     if let Some(minutes) = typed.wait.and_then(|_| behind_bare_wait(&typed.targets.targets)) {
         mistakes.push(format!("`{minutes}` would be a target; write `--wait={minutes}`"));

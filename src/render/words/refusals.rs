@@ -24,7 +24,8 @@ pub fn only_emitted(targets: &[&str]) -> String {
         _ => format!("the network paths of {} targets are closed", targets.len()),
     };
     format!(
-        "{whose}, and `fix` changes no network; print the changes with `--emit cli`, `terraform` or `cloudformation`"
+        "{whose}, and `fix` changes no network; print what opens it with `--network auto --emit cli`, `terraform` or \
+         `cloudformation`"
     )
 }
 

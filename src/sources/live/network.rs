@@ -6,6 +6,7 @@
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_sdk_ec2::types::{Filter, VpcAttributeName};
 use futures::future::{join, join_all};
@@ -89,8 +90,8 @@ pub(super) async fn dns(reader: &Reader<'_>, region: &str, instances: &[&Instanc
                 join(attribute(VpcAttributeName::EnableDnsSupport), attribute(VpcAttributeName::EnableDnsHostnames))
                     .await;
             let mut facts = reader.facts();
-            let network = facts.networks.entry(region.to_owned()).or_insert_with(Network::not_read);
-            network.dns.insert(vpc.clone(), VpcDns { support, hostnames });
+            let network = facts.networks.entry(region.to_owned()).or_insert_with(|| Arc::new(Network::not_read()));
+            Arc::make_mut(network).dns.insert(vpc.clone(), VpcDns { support, hostnames });
         };
         reader.vpcs.get(region, &vpc, read).await;
     });
@@ -109,8 +110,8 @@ fn vpcs_of(instances: &[&Instance]) -> BTreeSet<String> {
 fn store(reader: &Reader<'_>, region: &str, network: Network) {
     let mut facts = reader.facts();
     match facts.networks.get_mut(region) {
-        Some(before) => before.add(network),
-        None => drop(facts.networks.insert(region.to_owned(), network)),
+        Some(before) => Arc::make_mut(before).add(network),
+        None => drop(facts.networks.insert(region.to_owned(), Arc::new(network))),
     }
 }
 

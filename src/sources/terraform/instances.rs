@@ -1,5 +1,7 @@
 //! What a plan launches: instances, and the groups, templates and configurations that launch them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::alike;
@@ -85,7 +87,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     for resource in targets(plan) {
         let place = into.whereabouts.of_resource(resource);
         let location = place.region.as_ref().and_then(|region| {
-            let network = into.facts.networks.get_mut(region)?;
+            let network = Arc::make_mut(into.facts.networks.get_mut(region)?);
             locations.location(resource, region, network)
         });
         let default = default_of_region(plan, into.whereabouts, resource);

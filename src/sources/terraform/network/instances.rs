@@ -1,6 +1,7 @@
 //! Where the instances of a plan will be.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -41,7 +42,7 @@ struct Attached {
 
 impl<'p, 'a> Locations<'p, 'a> {
     /// Those in the networks that a plan makes.
-    pub(in super::super) fn of(plan: &'p Plan<'a>, networks: &BTreeMap<String, Network>) -> Locations<'p, 'a> {
+    pub(in super::super) fn of(plan: &'p Plan<'a>, networks: &BTreeMap<String, Arc<Network>>) -> Locations<'p, 'a> {
         let in_region = networks.iter().filter_map(|(region, network)| {
             let vpcs = network.vpcs.known()?.keys().filter_map(|vpc| Some(plan.at(vpc)?.address.as_str())).collect();
             let reading = Reading { plan, vpcs };

@@ -9,6 +9,7 @@ mod instances;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -47,7 +48,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
     }
     for (region, vpcs) in vpcs {
         let reading = Reading { plan, vpcs };
-        facts.networks.insert(region.clone(), reading.network(&region, whereabouts));
+        let network = reading.network(&region, whereabouts);
+        facts.networks.insert(region, Arc::new(network));
     }
 }
 
