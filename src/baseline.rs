@@ -41,7 +41,7 @@ struct Versioned {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The target, exactly as the report has it.
+    /// The target as the report has it, or the id of the instance.
     pub target: String,
     /// The account; any if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ impl Entry {
     /// An entry for a finding of an outcome, without a reason and an end.
     fn of(outcome: &Outcome, finding: &Finding) -> Entry {
         Entry {
-            target: outcome.target.clone(),
+            target: outcome.lasting_name().to_owned(),
             account: outcome.account.clone(),
             region: outcome.region.clone(),
             code: finding.code(),
@@ -110,7 +110,9 @@ impl Entry {
         let same = |of_entry: &Option<String>, of_outcome: &Option<String>| {
             of_entry.as_ref().is_none_or(|text| Some(text) == of_outcome.as_ref())
         };
-        self.target == outcome.target && same(&self.account, &outcome.account) && same(&self.region, &outcome.region)
+        [outcome.target.as_str(), outcome.lasting_name()].contains(&self.target.as_str())
+            && same(&self.account, &outcome.account)
+            && same(&self.region, &outcome.region)
     }
 
     /// Whether it names this finding of an outcome that it is about.
@@ -208,7 +210,8 @@ impl Baseline {
 
     /// The entries about an outcome.
     fn about(&self, outcome: &Outcome) -> impl Iterator<Item = (usize, &Entry)> {
-        let indexes = self.by_target.get(&outcome.target).into_iter().flatten();
+        let names: BTreeSet<&str> = [outcome.target.as_str(), outcome.lasting_name()].into();
+        let indexes = names.into_iter().filter_map(|name| self.by_target.get(name)).flatten();
         let entries = indexes.filter_map(|index| Some((*index, self.entries.get(*index)?)));
         entries.filter(|(_, entry)| entry.is_about(outcome))
     }

@@ -201,7 +201,7 @@ fn result(
         own: format!("{identity}:{occurrence}"),
         of_line: format!("{:016x}:{occurrence}", hash(&identity)),
     };
-    let file = outcome.source.as_ref().map_or(outcome.target.as_str(), |source| &source.file);
+    let file = outcome.source.as_ref().map_or_else(|| outcome.lasting_name(), |source| &source.file);
     let line = outcome.source.as_ref().and_then(|source| source.line);
     let region = line.map_or(WHOLE, |line| Region { start_line: line, end_line: line, ..WHOLE });
     let physical_location = PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(file) }, region };
@@ -230,8 +230,8 @@ fn message(outcome: &Outcome, finding: &Finding) -> String {
 
 /// An ARN says where it is; before all else go the account and the Region, where known.
 fn place(outcome: &Outcome) -> String {
-    let target = terminal(&outcome.target);
-    if outcome.target.starts_with("arn:") {
+    let target = terminal(outcome.lasting_name());
+    if target.starts_with("arn:") {
         return target.into_owned();
     }
     let parts = [&outcome.account, &outcome.region].into_iter().flatten().map(|part| terminal(part));

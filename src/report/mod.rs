@@ -143,6 +143,12 @@ impl Outcome {
         names.into_iter().flatten().find(|name| !self.target.ends_with(name))
     }
 
+    /// What the target is called from run to run, however it was typed: an instance by its id.
+    pub fn lasting_name(&self) -> &str {
+        let id = self.instance.as_ref().and_then(|instance| instance.id.as_deref());
+        id.unwrap_or(&self.target)
+    }
+
     /// The findings for a person: of two that say the same under two codes, one.
     pub fn findings_for_people(&self) -> impl Iterator<Item = (&Finding, Option<&Known>)> {
         self.findings().filter(|(finding, _)| !matches!(finding.kind, FindingKind::TargetNotFound { .. }))

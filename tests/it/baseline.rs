@@ -156,6 +156,30 @@ fn a_written_baseline_knows_what_the_run_found() {
 }
 
 #[test]
+fn an_instance_is_one_target_however_it_is_typed() {
+    let sandbox = Sandbox::new();
+    let forms = ["batch-1", DENIED, "arn:aws:ec2:us-east-1:111122223333:instance/i-0a1b2c3d40000000a"];
+    for (index, written) in forms.iter().enumerate() {
+        let file = format!("{index}.json");
+        check(&sandbox, &[written, "--write-baseline", &file]).expect(1);
+        assert_eq!(baseline(&sandbox, &file)["findings"][0]["target"], DENIED);
+        for typed in forms {
+            assert_eq!(check(&sandbox, &[typed, "--baseline", &file, "-q"]).expect(0).stderr, "", "{written} {typed}");
+        }
+    }
+    // As the report has it, it may be named as well.
+    let named = self::sandbox(&[entry("batch-1", "explicit-deny", FAR)]);
+    check(&named, &["batch-1", "--baseline", "known.json", "-q"]).expect(0);
+
+    let alerts = forms.map(|typed| {
+        let log = check(&sandbox, &[typed, "-o", "sarif"]).expect(1).json();
+        let result = &log["runs"][0]["results"][0];
+        (result["partialFingerprints"].clone(), result["locations"][0]["physicalLocation"].clone())
+    });
+    assert!(alerts[0].0.is_object() && alerts.iter().all(|alert| *alert == alerts[0]), "{alerts:?}");
+}
+
+#[test]
 fn what_could_not_be_read_is_never_written_as_known() {
     let sandbox = Sandbox::new();
     let output = check(&sandbox, &[UNREAD, "--write-baseline", "known.json"]).expect(3);
