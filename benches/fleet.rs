@@ -12,6 +12,7 @@
 //! | `one` | one instance by its id, where its profile's name tells its role's, and where not |
 //! | `fleet-200`, `fleet-10000`, `fleet-100000` | all instances of a Region; `fleet-1000000` with `--million` |
 //! | `chain-10000` | the same of an endpoint that does not know what ids begin with |
+//! | `network-10000` | all instances of a Region with 60 VPCs, without and with their network paths |
 //! | `snapshot` | a snapshot of 100,000 instances (or `--snapshot N`), checked as `ndjson`, `text` and `json` |
 //! | `accounts` | 50 accounts in 4 Regions, two of which fail in different ways |
 //! | `throttle` | 2,000 instances while every third call of IAM is throttled: the same report |
@@ -32,6 +33,8 @@ mod endpoint;
 mod http;
 #[path = "fleet/iam.rs"]
 mod iam;
+#[path = "fleet/network.rs"]
+mod network;
 #[path = "fleet/options.rs"]
 mod options;
 #[path = "fleet/policies.rs"]
@@ -95,6 +98,9 @@ fn main() -> ExitCode {
     }
     if options.wants("chain-10000") {
         report(vec![scenarios::chain(&bench, &options, 10_000)]);
+    }
+    if options.wants("network-10000") {
+        report(scenarios::networks(&bench, &options, 10_000));
     }
     if options.wants("snapshot") {
         report(scenarios::snapshot(&bench, &options));

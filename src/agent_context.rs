@@ -48,6 +48,8 @@ pub enum RequestSource {
         id: String,
         /// Its VPC.
         vpc: String,
+        /// Whether requests may come from an IPv6 address.
+        may_be_over_ipv6: bool,
     },
     /// One of these public addresses; none where it is not known which.
     Public(Vec<String>),
@@ -259,12 +261,13 @@ pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSour
 /// Source: [properties of the network](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-network-properties).
 fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource) {
     match source {
-        RequestSource::Endpoint { id, vpc } => {
+        RequestSource::Endpoint { id, vpc, may_be_over_ipv6 } => {
             // What a plan makes has no id yet.
             let known = |id: &str, prefix: &str| if id.starts_with(prefix) { Text::known(id) } else { Text::any() };
             context.set("aws:SourceVpce", Value::Present(vec![known(id, "vpce-")]));
             context.set("aws:SourceVpc", Value::Present(vec![known(vpc, "vpc-")]));
-            context.set("aws:VpcSourceIp", Value::Present(vec![Text::of([caller.private_ip])]));
+            let address = if *may_be_over_ipv6 { Text::any() } else { Text::of([caller.private_ip]) };
+            context.set("aws:VpcSourceIp", Value::Present(vec![address]));
             context.set("aws:SourceIp", Value::Absent);
         }
         RequestSource::Public(addresses) => {
@@ -464,6 +467,19 @@ mod tests {
             let caller = Caller { sources: Some(&sources), ..caller(Organization::None) };
             assert_eq!(value(&caller, "ssmmessages:OpenDataChannel", "aws:SourceIp"), expected);
             assert_eq!(value(&caller, "ssmmessages:OpenDataChannel", "aws:SourceVpce"), Value::Absent);
+        }
+    }
+
+    /// The address behind an endpoint is of IPv6 where both sides have one and the name led there.
+    #[test]
+    fn a_private_address_is_not_known_where_it_may_be_of_ipv6() {
+        for (may_be_over_ipv6, expected) in [(false, Text::known("10.0.1.5")), (true, Text::any())] {
+            let endpoint =
+                RequestSource::Endpoint { id: "vpce-1".to_owned(), vpc: "vpc-1".to_owned(), may_be_over_ipv6 };
+            let sources = BTreeMap::from([("ssmmessages", endpoint)]);
+            let caller = Caller { sources: Some(&sources), private_ip: Some("10.0.1.5"), ..caller(Organization::None) };
+            let address = value(&caller, "ssmmessages:OpenDataChannel", "aws:VpcSourceIp");
+            assert_eq!(address, Value::Present(vec![expected]));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::http::{Answer, Request};
+use super::network;
 use super::template::{Filling, Slot, Template, zone};
 use super::world::{Beginning, Fleet, Place};
 
@@ -46,7 +47,7 @@ impl Compute {
                 self.list(fleet, request, "iamInstanceProfileAssociationSet", wildcards)
             }
             "DescribeRegions" => Answer::xml(describe_regions(fleet)),
-            action => Answer::ec2_error(400, "InvalidAction", &format!("the benchmark has no answer to {action}")),
+            _ => network::ec2(fleet, request),
         }
     }
 
@@ -69,6 +70,7 @@ impl Compute {
                 let role = fleet.role_of(*instance);
                 filling.instance = Place { account, region, instance: *instance }.digits();
                 filling.number = *instance;
+                filling.vpc = fleet.vpc_of(*instance);
                 filling.role = role.unwrap_or_default();
                 match (instances, role) {
                     (true, Some(_)) => templates.with_profile.write(&filling, &mut page),
@@ -194,10 +196,12 @@ fn association(ending: &str) -> String {
 fn reservation(region: &str, ending: Option<&str>) -> String {
     let (account, instance, zone) = (Slot::Account.mark(), Slot::Instance.mark(), Slot::Zone.mark());
     let (high, middle, low) = (Slot::High.mark(), Slot::Middle.mark(), Slot::Low.mark());
-    let address = format!("10.1{high}.1{middle}.1{low}");
-    let host = format!("ip-10-1{high}-1{middle}-1{low}.{region}.compute.internal");
-    let group =
-        "<groupSet><item><groupId>sg-0123456789abcdef0</groupId><groupName>fleet-nodes</groupName></item></groupSet>";
+    let vpc = Slot::Vpc.mark();
+    let address = format!("10.1{vpc}.1{middle}.1{low}");
+    let host = format!("ip-10-1{vpc}-1{middle}-1{low}.{region}.compute.internal");
+    let group = &format!(
+        "<groupSet><item><groupId>sg-0123456789abcde{vpc}</groupId><groupName>fleet-nodes</groupName></item></groupSet>"
+    );
     let profile = ending.map(profile).unwrap_or_default();
     let tag = |(key, value): (&str, &str)| format!("<item><key>{key}</key><value>{value}</value></item>");
     let name = format!("fleet-{high}{middle}{low}");
@@ -210,8 +214,8 @@ fn reservation(region: &str, ending: Option<&str>) -> String {
     .map(tag)
     .concat();
     let interface = format!(
-        "<item><networkInterfaceId>eni-{instance}</networkInterfaceId><subnetId>subnet-0123456789abcdef0</subnetId>\
-         <vpcId>vpc-0123456789abcdef0</vpcId><description/><ownerId>{account}</ownerId><status>in-use</status>\
+        "<item><networkInterfaceId>eni-{instance}</networkInterfaceId><subnetId>subnet-0123456789abcd{vpc}{zone}</subnetId>\
+         <vpcId>vpc-0123456789abcde{vpc}</vpcId><description/><ownerId>{account}</ownerId><status>in-use</status>\
          <macAddress>0e:5f:10:{high}:{middle}:{low}</macAddress><privateIpAddress>{address}</privateIpAddress>\
          <privateDnsName>{host}</privateDnsName><sourceDestCheck>true</sourceDestCheck>{group}<attachment>\
          <attachmentId>eni-attach-{instance}</attachmentId><deviceIndex>0</deviceIndex><status>attached</status>\
@@ -225,8 +229,8 @@ fn reservation(region: &str, ending: Option<&str>) -> String {
          <dnsName/>\n<reason/>\n<keyName>operations</keyName>\n<amiLaunchIndex>0</amiLaunchIndex>\n\
          <instanceType>m6i.xlarge</instanceType>\n<launchTime>{WHEN}</launchTime>\n\
          <placement><availabilityZone>{region}{zone}</availabilityZone><groupName/><tenancy>default</tenancy></placement>\n\
-         <monitoring><state>disabled</state></monitoring>\n<subnetId>subnet-0123456789abcdef0</subnetId>\n\
-         <vpcId>vpc-0123456789abcdef0</vpcId>\n<privateIpAddress>{address}</privateIpAddress>\n\
+         <monitoring><state>disabled</state></monitoring>\n<subnetId>subnet-0123456789abcd{vpc}{zone}</subnetId>\n\
+         <vpcId>vpc-0123456789abcde{vpc}</vpcId>\n<privateIpAddress>{address}</privateIpAddress>\n\
          <sourceDestCheck>true</sourceDestCheck>\n{group}\n<architecture>x86_64</architecture>\n\
          <rootDeviceType>ebs</rootDeviceType>\n<rootDeviceName>/dev/xvda</rootDeviceName>\n<blockDeviceMapping><item>\
          <deviceName>/dev/xvda</deviceName><ebs><volumeId>vol-{instance}</volumeId><status>attached</status>\

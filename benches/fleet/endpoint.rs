@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::ec2::Compute;
 use super::http::{self, Answer, Request};
 use super::iam::Directory;
+use super::network;
 use super::record::{Record, Seen};
 use super::services;
 use super::world::Fleet;
@@ -180,6 +181,7 @@ impl Shared {
             "iam" => self.directory.answer(&self.fleet, request, self.behaviour.iam_page),
             "sts" => services::sts(request, self.behaviour.denied_account.as_deref()),
             "ssm" => services::ssm(&self.fleet, request, self.behaviour.wildcards),
+            "route53" => network::route53(),
             "organizations" => services::organizations(&self.fleet, request),
             service => Answer::json_error("InvalidAction", &format!("the benchmark has no answer of {service}")),
         }

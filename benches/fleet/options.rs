@@ -25,13 +25,14 @@ pub struct Options {
     pub filters: Vec<String>,
 }
 
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 11] = [
     "one",
     "fleet-200",
     "fleet-10000",
     "fleet-100000",
     "fleet-1000000",
     "chain-10000",
+    "network-10000",
     "snapshot",
     "accounts",
     "throttle",
@@ -51,7 +52,7 @@ usage: cargo bench --bench fleet -- [OPTIONS] [SCENARIO...]
   --serve N      measure nothing: serve a fleet of N instances until killed
 
 A scenario is run if its name contains one of those given: one, fleet-200, fleet-10000, fleet-100000, fleet-1000000,
-chain-10000, snapshot, accounts, throttle, compare.";
+chain-10000, network-10000, snapshot, accounts, throttle, compare.";
 
 impl Options {
     /// Reads the arguments; `Err` is what to print in place of a run.

@@ -106,6 +106,32 @@ pub fn chain(bench: &Bench, options: &Options, instances: usize) -> Row {
     Row { scenario: format!("chain-{instances}"), rounds: Some((pages + 1, take)), ..row }
 }
 
+/// All instances of a Region with 60 VPCs, without and with their network paths.
+pub fn networks(bench: &Bench, options: &Options, instances: usize) -> Vec<Row> {
+    let fleet = Fleet { vpcs: 60, ..Fleet::single(instances, options.roles) };
+    let endpoint = Endpoint::start(&fleet, Behaviour::after(options.latency));
+    let expected = fleet.expected_in_a_region();
+    let mut rows: Vec<Row> = Vec::new();
+    for (network, decision) in [("off", "not_checked"), ("auto", "open")] {
+        let arguments = ["check", "--all", "--region", "us-east-1", "-o", "ndjson", "--network", network];
+        let decided = format!("\"network\":{{\"decision\":\"{decision}\"");
+        let call = (fleet.accounts[0].as_str(), arguments.as_slice(), Form::KeptLines);
+        let mut row = measure(bench, options, &endpoint, call, |run| {
+            let decided = run.output.kept.iter().filter(|line| line.contains(&decided)).count();
+            let all = (decided != instances).then(|| format!("{decided} of {instances} paths are {decision}"));
+            compare(run, expected).into_iter().chain(all).collect()
+        });
+        if let Some(off) = rows.first() {
+            let ratio = row.best().as_secs_f64() / off.best().as_secs_f64();
+            row.notes.push(format!("{ratio:.2} times as long as without the network"));
+        }
+        row.scenario = format!("network-{instances}: {network}");
+        row.rounds = Some(rounds(options, instances, 1));
+        rows.push(row);
+    }
+    rows
+}
+
 /// The first page, and the largest part where there are more, and what is asked besides.
 fn rounds(options: &Options, instances: usize, besides: usize) -> (usize, Duration) {
     let parts = if instances > PAGE { (instances / PARTS).div_ceil(PAGE).max(1) } else { 0 };
@@ -179,6 +205,7 @@ pub fn organisation(bench: &Bench, options: &Options) -> Result<Row, String> {
         instances: 100,
         roles: options.roles.min(50),
         profile: PROFILE,
+        vpcs: 0,
     };
     let (denied, refused) = (fleet.accounts[7].clone(), (fleet.accounts[11].clone(), regions[2].to_owned()));
     let behaviour = Behaviour {

@@ -18,6 +18,8 @@ pub enum Slot {
     Low,
     Middle,
     High,
+    /// Two digits of the VPC's number.
+    Vpc,
 }
 
 /// What goes into the slots.
@@ -27,6 +29,7 @@ pub struct Filling {
     pub instance: String,
     pub role: usize,
     pub number: usize,
+    pub vpc: usize,
 }
 
 /// A text with slots.
@@ -36,7 +39,8 @@ pub struct Template {
     slots: Vec<(usize, Slot)>,
 }
 
-const ALL: [Slot; 7] = [Slot::Account, Slot::Instance, Slot::Role, Slot::Zone, Slot::Low, Slot::Middle, Slot::High];
+const ALL: [Slot; 8] =
+    [Slot::Account, Slot::Instance, Slot::Role, Slot::Zone, Slot::Low, Slot::Middle, Slot::High, Slot::Vpc];
 
 impl Slot {
     /// What stands for it in a text. Control characters, which XML must not have: no text has them otherwise.
@@ -49,6 +53,7 @@ impl Slot {
             Slot::Low => "\u{5}\u{5}",
             Slot::Middle => "\u{6}\u{6}",
             Slot::High => "\u{7}\u{7}",
+            Slot::Vpc => "\u{8}\u{8}",
         }
     }
 }
@@ -85,6 +90,7 @@ impl Template {
                 Slot::Low => put_two(text, at, filling.number),
                 Slot::Middle => put_two(text, at, filling.number / 100),
                 Slot::High => put_two(text, at, filling.number / 10_000),
+                Slot::Vpc => put_two(text, at, filling.vpc),
             }
         }
     }

@@ -28,6 +28,8 @@ pub struct Fleet {
     pub roles: usize,
     /// What the names of profiles end with; those of roles end with `-role`.
     pub profile: &'static str,
+    /// In each Region of each account; networks are shown only where there are some.
+    pub vpcs: usize,
 }
 
 /// As its role's but for the last word.
@@ -62,7 +64,7 @@ pub struct Place {
 impl Fleet {
     /// One account, one Region.
     pub fn single(instances: usize, roles: usize) -> Self {
-        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles, profile: PROFILE }
+        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles, profile: PROFILE, vpcs: 0 }
     }
 
     /// Where an account stands in the list.
@@ -89,6 +91,11 @@ impl Fleet {
     /// The number of the role that an instance has, if it has one.
     pub fn role_of(&self, instance: usize) -> Option<usize> {
         (instance % WITHOUT_PROFILE != WITHOUT_PROFILE - 1).then_some(instance % self.roles)
+    }
+
+    /// The number of its VPC. Each has instances in all zones.
+    pub fn vpc_of(&self, instance: usize) -> usize {
+        instance / 3 % self.vpcs.max(1)
     }
 
     /// Whether Session Manager can reach an instance.

@@ -214,7 +214,11 @@ fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {
     let usable = paths.iter().filter(|path| path.decision != Decision::Closed);
     let sources = usable.filter_map(|path| {
         let source = match &path.source {
-            Source::Endpoint { endpoint, .. } => RequestSource::Endpoint { id: endpoint.clone(), vpc: vpc.to_owned() },
+            Source::Endpoint { endpoint, may_be_over_ipv6, .. } => RequestSource::Endpoint {
+                id: endpoint.clone(),
+                vpc: vpc.to_owned(),
+                may_be_over_ipv6: *may_be_over_ipv6,
+            },
             Source::Public { addresses } => RequestSource::Public(addresses.clone()),
             Source::NotKnown => return None,
         };

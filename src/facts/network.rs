@@ -333,6 +333,9 @@ pub struct NatGateway {
     pub is_private: bool,
     /// Its public IPv4 addresses.
     pub public_ips: Vec<String>,
+    /// The route table of a regional one that covers every zone of the VPC by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_table: Option<String>,
 }
 
 /// VPC Block Public Access in a Region

@@ -73,7 +73,9 @@ fn source(place: &Place<'_>, endpoint: Endpoint<'_>) -> Source {
         Some(PrivateAddress::Is(address)) => Some(address.to_owned()),
         Some(PrivateAddress::Of(_)) | None => None,
     };
-    Source::Endpoint { endpoint: endpoint.id.to_owned(), address }
+    let has_ipv6 = endpoint.endpoint.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4");
+    let may_be_over_ipv6 = has_ipv6 && place.interface.has_ipv6;
+    Source::Endpoint { endpoint: endpoint.id.to_owned(), address, may_be_over_ipv6 }
 }
 
 /// A client takes one of the addresses that a name has, and which is not documented: where they differ, it is not known.

@@ -151,8 +151,10 @@ pub enum Source {
     Endpoint {
         /// The endpoint's id.
         endpoint: String,
-        /// The instance's private address, where known.
+        /// The instance's private IPv4 address, where known.
         address: Option<String>,
+        /// Whether requests may come from an IPv6 address instead.
+        may_be_over_ipv6: bool,
     },
     /// They come from one of these public addresses.
     Public {

@@ -5,11 +5,14 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::acls::{OtherSide, lets_out};
 use super::endpoint::{self, Endpoint};
+use super::groups::{self, Peer};
 use super::leg::{Leg, either};
-use super::{Place, groups, public, read, routes};
-use crate::facts::{Fact, VpcDns};
-use crate::report::{DnsAttribute, PathObstacle, PathUnknown, Service};
+use super::routes::{self, Table};
+use super::{Place, Source, public, read};
+use crate::facts::{Fact, Route, VpcDns};
+use crate::report::{DnsAttribute, FarSide, PathObstacle, PathUnknown, Service};
 
 const AMAZON: &str = "AmazonProvidedDNS";
 
@@ -35,7 +38,7 @@ fn may_be_open_over_ipv6(place: &Place<'_>, service: Service) -> bool {
     if !place.interface.has_ipv6 || !groups::may_let_out_ipv6(place, place.interface.security_groups) {
         return false;
     }
-    let routed = routes::table_of(place, place.interface.subnet).is_ok_and(|table| table.leads_out_over_ipv6(place));
+    let routed = routes::table_of(place, place.interface.subnet).map_or(true, |table| table.leads_out_over_ipv6(place));
     let mut endpoints = place.network.endpoints.known().into_iter().flat_map(|all| all.values());
     let dual_stack = endpoints.any(|endpoint| {
         let of_ipv6 = endpoint.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4");
@@ -101,6 +104,7 @@ fn own_name_servers(place: &Place<'_>) -> Option<PathUnknown> {
     };
     let Some(vpc) = vpc else { return not_seen(place.vpc, "ec2:DescribeVpcs") };
     let Some(id) = vpc.dhcp_options.as_deref() else { return not_seen(place.vpc, "ec2:DescribeVpcs") };
+    // The word for no set of options at all, under which instances on Nitro have Amazon's.
     if id == "default" {
         return None;
     }
@@ -142,13 +146,48 @@ impl Names<'_> {
         legs.extend(
             self.interfaces.iter().filter(|endpoint| !endpoint.is_gone()).map(|endpoint| self.leg_to(*endpoint)),
         );
-        let beyond = match routes::table_of(self.place, self.place.interface.subnet) {
-            Ok(table) => routes::beyond(self.place, table),
-            Err(unknown) => Some(unknown),
-        };
         // Something of that name in a network that is connected to this one.
-        legs.extend(beyond.map(Leg::unknown));
+        match routes::table_of(self.place, self.place.interface.subnet) {
+            Ok(table) => legs.extend(self.beyond(table).map(|(_, leg)| leg)),
+            Err(unknown) => legs.push(Leg::unknown(unknown)),
+        }
         either(legs, why)
+    }
+
+    /// The ways to networks that cannot be seen from here.
+    fn beyond<'t>(&'t self, table: Table<'t>) -> impl Iterator<Item = (&'t Route, Leg)> {
+        let place = self.place;
+        routes::beyond(place, table).map(move |route| {
+            let mut leg = Leg::unknown(routes::unknown_target(table, route));
+            match routes::destination(place, route) {
+                Err(unknown) => leg.unknowns.push(unknown),
+                Ok(addresses) => {
+                    let peer = Peer { addresses: &addresses, groups: &[], prefix_list: None };
+                    leg.needs(groups::egress(place, peer, FarSide::PublicAddresses));
+                    leg.needs(lets_out(place, place.interface.subnet, &OtherSide::public(&addresses)));
+                }
+            }
+            (route, leg)
+        })
+    }
+
+    /// The public way, unless a rule of Route 53 Resolver or a Route 53 Profile leads the name to endpoints of another network, which
+    /// no list of hosted zones shows
+    /// ([resolver rules](https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-forward-vpc-to-network.html)).
+    fn unless_led_beyond(&self, public: Leg) -> Leg {
+        let table = match routes::table_of(self.place, self.place.interface.subnet) {
+            Ok(table) => table,
+            Err(unknown) => return public.perhaps(unknown),
+        };
+        let Some((route, _)) = self.beyond(table).find(|(_, leg)| !leg.is_closed()) else { return public };
+        if !public.is_closed() {
+            // The route of a gateway endpoint is for the addresses of the service, whatever else there is.
+            let source = if self.has_gateway { public.source } else { Source::NotKnown };
+            return Leg { source, ..public };
+        }
+        let closed_by = public.obstacles.clone();
+        let (table, destination, target) = (table.id.to_owned(), route.destination.clone(), route.target.clone());
+        public.perhaps(PathUnknown::LedBeyond { table, destination, target, closed_by })
     }
 
     /// With the name servers of Amazon.
@@ -161,7 +200,13 @@ impl Names<'_> {
         let serves = |endpoint: &&Endpoint<'_>| endpoint.endpoint.private_dns && endpoint.is_available();
         let serving: Vec<Endpoint<'_>> = self.interfaces.iter().filter(serves).copied().collect();
         match attribute(|dns| &dns.support) {
-            Err(unknown) => return self.anywhere(public, unknown.clone()).anonymous().unless(unknown),
+            Err(unknown) => {
+                let leg = self.anywhere(public, unknown.clone()).anonymous().unless(unknown);
+                return match self.zone() {
+                    Zone::Catches(zone) => leg.perhaps(PathUnknown::PrivateZone { zone }),
+                    Zone::None | Zone::NotKnown(_) => leg,
+                };
+            }
             // Nothing answers, so that the host must have other name servers, which know no endpoint.
             Ok(false) => return self.without(DnsAttribute::Support, public, serving.first()),
             Ok(true) => {}
@@ -170,7 +215,7 @@ impl Names<'_> {
         match attribute(|dns| &dns.hostnames) {
             Err(unknown) => {
                 let legs = serving.iter().map(|endpoint| self.leg_to(*endpoint)).chain([public]).collect();
-                either(legs, unknown)
+                either(legs, unknown.clone()).unless(unknown)
             }
             // Documented to be needed; what happens without is not.
             Ok(false) => {
@@ -211,7 +256,7 @@ impl Names<'_> {
     /// Without an endpoint that serves the name.
     fn without_serving(&self, public: Leg) -> Leg {
         let mut leg = match self.zone() {
-            Zone::None => public,
+            Zone::None => self.unless_led_beyond(public),
             Zone::Catches(zone) => {
                 let why = PathUnknown::PrivateZone { zone };
                 self.anywhere(public, why.clone()).perhaps(why)

@@ -137,22 +137,18 @@ fn through_nat(place: &Place<'_>, table: Table<'_>, id: &str) -> Leg {
             leg.unknowns.push(PathUnknown::NatGatewayPending { gateway, state });
         }
     }
-    if !nat.is_private {
-        leg.source = Source::Public { addresses: nat.public_ips.clone() };
-    }
     behind_nat(place, leg, id, nat)
 }
 
 /// What a NAT gateway needs of its own subnet.
 fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Leg {
-    let Some(subnet) = nat.subnet.as_deref() else {
-        return leg.unless(PathUnknown::RegionalNatGateway { gateway: id.to_owned() });
-    };
+    let Some(subnet) = nat.subnet.as_deref() else { return behind_regional_nat(place, leg, id, nat) };
     let addresses = public_addresses(place);
     let table = match table_of(place, subnet) {
         Ok(table) => table,
         Err(unknown) => return leg.unless(unknown),
     };
+    let own = place.interface.subnet;
     let routed = routed(place, table, &addresses);
     let (mut legs, mut gateways) = (Vec::new(), Vec::new());
     for route in routed.routes {
@@ -161,10 +157,13 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
             Target::InternetGateway(gateway) => {
                 gateways.push(gateway.to_owned());
                 let mut out = attached(place, table, gateway);
-                if nat.is_private {
+                match nat.is_private {
                     // An internet gateway drops the traffic of a private NAT gateway.
-                    out.obstacles.push(PathObstacle::PrivateNatGateway { gateway: id.to_owned() });
+                    true => out.obstacles.push(PathObstacle::PrivateNatGateway { gateway: id.to_owned() }),
+                    // Only an internet gateway gives traffic the public address.
+                    false => out.source = Source::Public { addresses: nat.public_ips.clone() },
                 }
+                out.needs(public_access(place, &[own, subnet], Via::NatGateway));
                 legs.push(out);
             }
             Target::Blackhole => legs.push(Leg::closed(blackhole(table, subnet, route))),
@@ -179,12 +178,34 @@ fn behind_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Le
     }
     legs.extend(routed.unknowns.into_iter().map(Leg::unknown));
     leg.through.extend(gateways);
-    leg.needs(either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() }));
+    let out = either(legs, PathUnknown::SeveralRoutes { table: table.id.to_owned() });
+    leg.source = out.source.clone();
+    leg.needs(out);
     leg.needs(lets_out(place, subnet, &OtherSide::public(&addresses)));
-    if subnet != place.interface.subnet {
+    if subnet != own {
         leg.needs(lets_in(place, subnet, &OtherSide::instance(place)));
     }
-    leg.needs(public_access(place, &[place.interface.subnet, subnet], Via::NatGateway));
+    leg
+}
+
+/// A regional NAT gateway is in no subnet, so that no network ACL bears on it, and has a route table of its own
+/// ([regional NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html)).
+fn behind_regional_nat(place: &Place<'_>, mut leg: Leg, id: &str, nat: &NatGateway) -> Leg {
+    let unknown = leg.clone().unless(PathUnknown::RegionalNatGateway { gateway: id.to_owned() });
+    let table = nat.route_table.as_deref().zip(place.network.route_tables.known());
+    let Some((id, table)) = table.and_then(|(id, tables)| tables.get_key_value(id)) else { return unknown };
+    let table = Table { id, table };
+    let routed = routed(place, table, &public_addresses(place));
+    let [route] = routed.routes[..] else { return unknown };
+    let Target::InternetGateway(gateway) = target(route) else { return unknown };
+    if routed.some_without || !routed.unknowns.is_empty() || nat.is_private {
+        return unknown;
+    }
+    leg.through.push(gateway.to_owned());
+    // It takes more addresses by itself.
+    leg.source = Source::Public { addresses: Vec::new() };
+    leg.needs(attached(place, table, gateway));
+    leg.needs(public_access(place, &[place.interface.subnet], Via::NatGateway));
     leg
 }
 

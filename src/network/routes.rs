@@ -127,14 +127,23 @@ pub(super) fn target(route: &Route) -> Target<'_> {
     }
 }
 
-/// Routes to networks that cannot be seen from here, where a name may lead to.
-pub(super) fn beyond(place: &Place<'_>, table: Table<'_>) -> Option<PathUnknown> {
-    let route = table
-        .table
-        .routes
-        .iter()
-        .find(|route| target(route) == Target::Beyond && !is_of_gateway_endpoint(place, route))?;
-    Some(unknown_target(table, route))
+/// The routes over IPv4 to networks that cannot be seen from here, where a name may lead to.
+pub(super) fn beyond<'a>(place: &Place<'a>, table: Table<'a>) -> impl Iterator<Item = &'a Route> {
+    let is_seen = |route: &Route| target(route) != Target::Beyond || is_of_gateway_endpoint(place, route);
+    table.table.routes.iter().filter(move |route| !is_seen(route) && !route.destination.contains(':'))
+}
+
+/// The addresses that a route is for.
+pub(super) fn destination(place: &Place<'_>, route: &Route) -> Result<Addresses, PathUnknown> {
+    let destination = route.destination.as_str();
+    let not_a_cidr = |text: &str| PathUnknown::NotACidr { text: text.to_owned() };
+    if !is_prefix_list(destination) {
+        return of_cidr(destination).map_err(|_| not_a_cidr(destination));
+    }
+    let cidrs = prefix_list(place.network, destination)?.iter();
+    cidrs.filter(|cidr| !cidr.contains(':')).try_fold(Addresses::default(), |all, cidr| {
+        of_cidr(cidr).map(|more| all.and(&more)).map_err(|_| not_a_cidr(cidr))
+    })
 }
 
 pub(super) fn unknown_target(table: Table<'_>, route: &Route) -> PathUnknown {

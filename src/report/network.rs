@@ -279,7 +279,7 @@ pub enum PathUnknown {
     Ipv6Only,
     /// The way over IPv4 is closed, and one over IPv6 may be open, which the agent takes if it is told to.
     DualStack { closed_by: Vec<PathObstacle> },
-    /// A NAT gateway of several zones, which has no subnet.
+    /// A regional NAT gateway, of which it is not known what it covers.
     RegionalNatGateway { gateway: String },
     /// The NAT gateway is not ready yet.
     NatGatewayPending { gateway: String, state: String },
@@ -295,6 +295,8 @@ pub enum PathUnknown {
     EndpointOrNot { endpoint: String },
     /// A private hosted zone may lead the name elsewhere.
     PrivateZone { zone: String },
+    /// A rule of Route 53 Resolver may lead the name to a network behind this route; without one the way is closed.
+    LedBeyond { table: String, destination: String, target: Option<String>, closed_by: Vec<PathObstacle> },
     /// Whether a private hosted zone does was not read.
     PrivateZones { vpc: String },
     /// The attribute is off that names need, and the host may have name servers of its own.
@@ -320,7 +322,9 @@ impl PathUnknown {
     pub fn of_any_instance(&mut self) {
         match self {
             PathUnknown::NetworkAcl { rule } => rule.of_any_instance(),
-            PathUnknown::SomeOfEndpoint { closed_by, .. } | PathUnknown::DualStack { closed_by } => {
+            PathUnknown::SomeOfEndpoint { closed_by, .. }
+            | PathUnknown::DualStack { closed_by }
+            | PathUnknown::LedBeyond { closed_by, .. } => {
                 closed_by.iter_mut().for_each(PathObstacle::of_any_instance);
             }
             _ => {}

@@ -11,7 +11,7 @@ fn an_endpoint_serves_every_subnet_of_its_vpc() {
         assert_eq!((path.decision, path.via), (Decision::Open, Some(Via::VpcEndpoint)));
         assert_eq!(path.through, [ENDPOINT]);
         let address = Some(ADDRESS.to_owned());
-        assert_eq!(path.source, Source::Endpoint { endpoint: ENDPOINT.to_owned(), address });
+        assert_eq!(path.source, Source::Endpoint { endpoint: ENDPOINT.to_owned(), address, may_be_over_ipv6: false });
         // It cuts off what it does not let in, although there is a way around it.
         let closed = world.but(|world| world.group(FAR_GROUP).ingress.clear());
         assert!(matches!(closed.obstacle(), Obstacle::Ingress { .. }));

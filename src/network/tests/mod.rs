@@ -124,6 +124,7 @@ impl World {
             state: "available".to_owned(),
             is_private: false,
             public_ips: vec![NAT_ADDRESS.to_owned()],
+            route_table: None,
         };
         known(&mut world.network.nat_gateways).insert(NAT.to_owned(), nat);
         world

@@ -54,12 +54,50 @@ fn a_private_zone_may_have_the_name() {
     assert_eq!(closed.decision(), Decision::Closed);
     // So do networks behind a transit gateway, where an endpoint may be shared.
     let hub = World::with_nat().but(|world| world.routes("rtb-a").push(route("10.0.0.0/8", "tgw-1")));
-    assert_eq!(hub.decision(), Decision::Open);
+    // A resolver rule may lead there, which no list of zones shows.
+    assert_eq!((hub.decision(), hub.path().source), (Decision::Open, Source::NotKnown));
     let unread = hub.but(|world| world.network.private_zones.clear());
     assert_eq!((unread.decision(), unread.path().source), (Decision::Unknown, Source::NotKnown));
     // Else there is nothing that it could lead to.
     let alone = World::with_nat().but(|world| world.network.private_zones.clear());
     assert_eq!(alone.decision(), Decision::Open);
+}
+
+#[test]
+fn a_resolver_rule_may_lead_to_another_network() {
+    let to_hub = |world: &mut World| world.routes("rtb-a").push(route("10.0.0.0/8", "tgw-1"));
+    let hub = World::closed().but(to_hub);
+    let is_led = |world: &World| matches!(world.path().unknowns[..], [.., PathUnknown::LedBeyond { .. }]);
+    assert!(is_led(&hub), "{:?}", hub.path());
+    // Not through what the instance may not reach.
+    let no_https = |world: &mut World| {
+        world.group(GROUP).egress = vec![rule("tcp", Some((443, 443)), &["52.0.0.0/8"])];
+    };
+    assert_eq!(hub.clone().but(no_https).decision(), Decision::Closed);
+    let narrow = |world: &mut World| world.group(GROUP).egress = vec![rule("tcp", Some((443, 443)), &["10.0.0.0/8"])];
+    assert!(is_led(&hub.clone().but(narrow)));
+    // Names lead to addresses of IPv4.
+    let over_ipv6 = World::closed().but(|world| world.routes("rtb-a").push(route("fd00::/8", "tgw-1")));
+    assert_eq!(over_ipv6.decision(), Decision::Closed);
+    // The endpoint's own name is not led elsewhere.
+    assert_eq!(World::with_endpoint().but(to_hub).decision(), Decision::Open);
+}
+
+#[test]
+fn what_is_not_read_closes_no_way() {
+    let ipv6_only = World::closed().but(|world| {
+        world.interface.has_ipv6 = true;
+        world.group(GROUP).egress = vec![rule("-1", None, &["::/0"])];
+    });
+    let unread = ipv6_only.but(|world| world.network.route_tables = unreadable("ec2:DescribeRouteTables"));
+    assert_eq!(unread.decision(), Decision::Unknown);
+    let zone = Fact::Known(owned(&["ssmmessages.us-east-1.amazonaws.com"]));
+    let caught = World::closed().but(|world| drop(world.network.private_zones.insert(VPC.to_owned(), zone)));
+    let unread = caught.but(|world| dns(world, unreadable("ec2:DescribeVpcAttribute"), Fact::Known(true)));
+    assert_eq!(unread.decision(), Decision::Unknown);
+    // Where the attribute that is off leaves it unknown, so does one that was not read.
+    let unread = both().but(|world| dns(world, Fact::Known(true), unreadable("ec2:DescribeVpcAttribute")));
+    assert_eq!(unread.decision(), Decision::Unknown);
 }
 
 #[test]

@@ -71,6 +71,18 @@ fn a_nat_gateway_takes_a_way_of_its_own() {
     assert_eq!(private.obstacle(), Obstacle::PrivateNatGateway { gateway: NAT.to_owned() });
     let regional = world.clone().but(|world| world.nat().subnet = None);
     assert!(matches!(regional.doubt(), PathUnknown::RegionalNatGateway { .. }));
+    let with_table = regional.clone().but(|world| world.nat().route_table = Some("rtb-outer".to_owned())).path();
+    assert_eq!((with_table.decision, with_table.through), (Decision::Open, owned(&["rtb-a", NAT, IGW])));
+    assert_eq!(with_table.source, Source::Public { addresses: Vec::new() });
+    for routes in
+        [vec![], vec![route("0.0.0.0/0", "tgw-1")], vec![route("52.0.0.0/8", "tgw-1"), route("0.0.0.0/0", IGW)]]
+    {
+        let other = regional.clone().but(|world| {
+            world.nat().route_table = Some("rtb-outer".to_owned());
+            *world.routes("rtb-outer") = routes.clone();
+        });
+        assert!(matches!(other.doubt(), PathUnknown::RegionalNatGateway { .. }), "{routes:?}");
+    }
     let unread = world.but(|world| world.network.nat_gateways = unreadable("ec2:DescribeNatGateways"));
     assert_eq!(unread.unread(), "ec2:DescribeNatGateways");
 }
@@ -91,6 +103,18 @@ fn a_nat_gateway_in_a_subnet_without_a_way_out_leads_nowhere() {
     assert_eq!(loops.obstacle(), no_route(true));
     let beyond = world.but(|world| world.routes("rtb-outer").push(route("0.0.0.0/0", "tgw-1")));
     assert!(matches!(beyond.doubt(), PathUnknown::Target { target: Some(target), .. } if target == "tgw-1"));
+    // What leaves by another gateway does not come from the NAT gateway's public address.
+    assert_eq!(beyond.path().source, Source::NotKnown);
+    let in_part = World::with_nat().but(|world| world.routes("rtb-outer").push(route("52.0.0.0/8", "tgw-1")));
+    assert_eq!((in_part.decision(), in_part.path().source), (Decision::Unknown, Source::NotKnown));
+    // Nor does Block Public Access bear on it, which is for internet gateways.
+    let mode = "block-bidirectional".to_owned();
+    let block = BlockPublicAccess { mode, exclusions: Fact::Known(Vec::new()) };
+    let private = |world: &mut World| world.nat().is_private = true;
+    for world in [beyond.clone(), beyond.but(private)] {
+        let blocked = world.but(|world| world.network.block_public_access = Fact::Known(block.clone()));
+        assert!(matches!(blocked.doubt(), PathUnknown::Target { .. }), "{:?}", blocked.path());
+    }
     let detached = World::with_nat().but(|world| known(&mut world.network.internet_gateways).clear());
     assert!(matches!(detached.obstacle(), Obstacle::InternetGatewayDetached { .. }));
 }

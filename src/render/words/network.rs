@@ -453,6 +453,21 @@ fn of_unknown(why: &PathUnknown, services: &str, place: &Place<'_>) -> Words {
             format!("the private hosted zone `{zone}` may lead the name elsewhere"),
             "resolve the name on the instance",
         ),
+        PathUnknown::LedBeyond { table, destination, target, closed_by } => {
+            let ids: BTreeSet<&str> = closed_by.iter().flat_map(PathObstacle::ids).collect();
+            let ids: Vec<String> = ids.into_iter().map(|id| format!("`{id}`")).collect();
+            let target = target.as_ref().map_or_else(String::new, |target| format!(" to `{target}`"));
+            Words::new(
+                format!(
+                    "the way to the public addresses is closed by {}, and a Route 53 Resolver rule or profile may lead the name to \
+                     endpoints behind the route for `{destination}`{target} of `{table}`",
+                    listed(&ids)
+                ),
+                format!(
+                    "resolve the name on the instance; without such a rule, create interface endpoints with private DNS for {services}"
+                ),
+            )
+        }
         PathUnknown::PrivateZones { vpc } => Words::new(
             format!("a private hosted zone of VPC `{vpc}` may lead the name elsewhere"),
             "allow the caller `route53:ListHostedZonesByVPC`",

@@ -69,7 +69,7 @@ variants!(OBSTACLES, name_of_obstacle, PathObstacle:
 
 variants!(PATH_UNKNOWNS, name_of_path_unknown, PathUnknown:
     Unreadable NotSeen Target SeveralRoutes OwnNameServers SharedSubnet Ipv6Only DualStack RegionalNatGateway NatGatewayPending EndpointState
-    SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone PrivateZones VpcDns PartlyAllowed IngressInPart SeveralSubnets
+    SomeOfEndpoint Ipv6Endpoint EndpointAddresses EndpointOrNot PrivateZone LedBeyond PrivateZones VpcDns PartlyAllowed IngressInPart SeveralSubnets
     NetworkAcl BlockPublicAccess BucketRegion NotACidr);
 
 variants!(RESERVATIONS, name_of_reservation, Reservation: MayNotMatter MayBeAllowedBy OnlyLogs);
@@ -820,6 +820,12 @@ fn path_unknowns() -> Vec<PathUnknown> {
         PathUnknown::EndpointAddresses { endpoint: endpoint() },
         PathUnknown::EndpointOrNot { endpoint: endpoint() },
         PathUnknown::PrivateZone { zone: "ssm.us-east-1.amazonaws.com".to_owned() },
+        PathUnknown::LedBeyond {
+            table: table(),
+            destination: "10.0.0.0/8".to_owned(),
+            target: Some("tgw-0123456789abcdef0".to_owned()),
+            closed_by: obstacles().into_iter().take(1).collect(),
+        },
         PathUnknown::PrivateZones { vpc: vpc() },
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Support },
         PathUnknown::VpcDns { vpc: vpc(), attribute: DnsAttribute::Hostnames },

@@ -177,12 +177,14 @@ pub(super) fn without_interfaces(endpoints: Fact<ById<(VpcEndpoint, Vec<String>)
 
 pub(super) fn nat_gateway(gateway: sdk::NatGateway) -> Option<(String, NatGateway)> {
     let addresses = gateway.nat_gateway_addresses.unwrap_or_default().into_iter();
+    let covers_all = gateway.auto_provision_zones == Some(sdk::AutoProvisionZonesState::Enabled);
     let facts = NatGateway {
         vpc: gateway.vpc_id?,
         subnet: gateway.subnet_id.filter(|subnet| !subnet.is_empty()),
         state: gateway.state?.as_str().to_owned(),
         is_private: gateway.connectivity_type == Some(sdk::ConnectivityType::Private),
         public_ips: addresses.filter_map(|address| address.public_ip).collect(),
+        route_table: gateway.route_table_id.filter(|_| covers_all),
     };
     Some((gateway.nat_gateway_id?, facts))
 }

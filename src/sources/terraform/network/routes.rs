@@ -222,6 +222,7 @@ impl<'a> Reading<'_, 'a> {
                 state: "available".to_owned(),
                 is_private: gateway.text("connectivity_type") == Some("private"),
                 public_ips: public_ip.into_iter().collect(),
+                route_table: None,
             };
             gateways.insert(gateway.address.clone(), known);
         }
