@@ -21,7 +21,7 @@ const POLICY: &str = "A policy printed by ssm-profile. Deploy it with the capabi
 ///
 /// A created role, with its policies, a created profile, and an inline policy of an existing role are resources; an
 /// instance profile gets no tag, for CloudFormation knows none there. What is a mere property of a resource that stands
-/// in another template, and what is to be deleted, is a sentence in `Metadata.ByHand`; a document that belongs to one
+/// in another template is a sentence in `Metadata.ByHand`; a document that belongs to one
 /// is in `Metadata.Documents`. Documents keep their text and the order of their keys.
 ///
 /// Sources: [AWS::IAM::Role](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-role.html),
@@ -250,17 +250,9 @@ impl<'a> Stack<'a> {
                 let role = role.name();
                 self.by_hand(format!("Add `{policy}` to `ManagedPolicyArns` of the AWS::IAM::Role `{role}`."));
             }
-            Call::Detach { role, policy } => {
-                let role = role.name();
-                self.by_hand(format!("Remove `{policy}` from `ManagedPolicyArns` of the AWS::IAM::Role `{role}`."));
-            }
             Call::AddRole { profile, role } => {
                 let (profile, role) = (profile.name(), role.name());
                 self.by_hand(format!("Set `Roles` of the AWS::IAM::InstanceProfile `{profile}` to `{role}` alone."));
-            }
-            Call::RemoveRole { profile, role } => {
-                let (profile, role) = (profile.name(), role.name());
-                self.by_hand(format!("Remove `{role}` from `Roles` of the AWS::IAM::InstanceProfile `{profile}`."));
             }
             Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile } => {
                 let profile = profile.name();
@@ -277,13 +269,6 @@ impl<'a> Stack<'a> {
             }
             Call::Disassociate { instance, region } => {
                 self.by_hand(format!("Remove `IamInstanceProfile` of the AWS::EC2::Instance `{instance}` in {region}."))
-            }
-            Call::DeleteRole { role } => self.by_hand(format!("Remove the AWS::IAM::Role `{}`.", role.name())),
-            Call::DeletePolicy { role, name } => {
-                self.by_hand(format!("Remove the {}.", inline_policy(role, name)));
-            }
-            Call::DeleteProfile { profile } => {
-                self.by_hand(format!("Remove the AWS::IAM::InstanceProfile `{}`.", profile.name()));
             }
         }
         Ok(())

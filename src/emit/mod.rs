@@ -94,16 +94,11 @@ fn one_line(sentence: &str) -> String {
 /// `Renew` is a `Replace` by a profile of the same ARN, which was made again: code says nothing of it but its name.
 enum Call<'a> {
     CreateRole { role: &'a Arn, trust: &'a PolicyText },
-    DeleteRole { role: &'a Arn },
     UpdateTrust { role: &'a Arn, before: Option<&'a PolicyText>, document: &'a PolicyText },
     PutPolicy { role: &'a Arn, name: &'a str, before: Option<&'a PolicyText>, document: &'a PolicyText },
-    DeletePolicy { role: &'a Arn, name: &'a str },
     Attach { role: &'a Arn, policy: &'a Arn },
-    Detach { role: &'a Arn, policy: &'a Arn },
     CreateProfile { profile: &'a Arn },
-    DeleteProfile { profile: &'a Arn },
     AddRole { profile: &'a Arn, role: &'a Arn },
-    RemoveRole { profile: &'a Arn, role: &'a Arn },
     Associate { instance: &'a str, region: &'a str, profile: &'a Arn },
     Replace { instance: &'a str, region: &'a str, profile: &'a Arn },
     Renew { instance: &'a str, region: &'a str, profile: &'a Arn },
@@ -133,24 +128,19 @@ fn calls(changes: &[Change]) -> Vec<Call<'_>> {
     changes.iter().filter_map(call).collect()
 }
 
-/// The call of a change. There is one for every change, since `Change::new` makes no others.
+/// The call of a change. There is one for every change that a plan of `fix` has: none deletes, removes or detaches.
 fn call(change: &Change) -> Option<Call<'_>> {
     Some(match (change.thing(), change.before(), change.after()) {
         (Thing::Role(role), _, State::Role { trust, .. }) => Call::CreateRole { role, trust },
-        (Thing::Role(role), _, State::Absent) => Call::DeleteRole { role },
         (Thing::TrustPolicy(role), before, State::Document(document)) => {
             Call::UpdateTrust { role, before: before.document(), document }
         }
         (Thing::InlinePolicy { role, name }, before, State::Document(document)) => {
             Call::PutPolicy { role, name, before: before.document(), document }
         }
-        (Thing::InlinePolicy { role, name }, _, State::Absent) => Call::DeletePolicy { role, name },
         (Thing::AttachedPolicy { role, policy }, _, State::Attached) => Call::Attach { role, policy },
-        (Thing::AttachedPolicy { role, policy }, _, State::Absent) => Call::Detach { role, policy },
         (Thing::InstanceProfile(profile), _, State::InstanceProfile { .. }) => Call::CreateProfile { profile },
-        (Thing::InstanceProfile(profile), _, State::Absent) => Call::DeleteProfile { profile },
         (Thing::RoleOfProfile(profile), _, State::Holds(role)) => Call::AddRole { profile, role },
-        (Thing::RoleOfProfile(profile), State::Holds(role), State::Absent) => Call::RemoveRole { profile, role },
         (Thing::ProfileOfInstance { instance, region }, State::Absent, State::Has { profile, .. }) => {
             Call::Associate { instance, region, profile }
         }

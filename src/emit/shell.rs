@@ -109,26 +109,19 @@ fn commands(call: &Call<'_>) -> Vec<Command> {
                 .option("--tags", tag());
             return vec![create, on_role("wait role-exists", role)];
         }
-        Call::DeleteRole { role } => on_role("delete-role", role),
         Call::UpdateTrust { role, document: text, .. } => {
             on_role("update-assume-role-policy", role).option("--policy-document", document(text))
         }
         Call::PutPolicy { role, name, document: text, .. } => {
             on_role("put-role-policy", role).option("--policy-name", name).option("--policy-document", document(text))
         }
-        Call::DeletePolicy { role, name } => on_role("delete-role-policy", role).option("--policy-name", name),
         Call::Attach { role, policy } => on_role("attach-role-policy", role).option("--policy-arn", policy.to_string()),
-        Call::Detach { role, policy } => on_role("detach-role-policy", role).option("--policy-arn", policy.to_string()),
         Call::CreateProfile { profile } => {
             let create = with_path(on_profile("create-instance-profile", profile), profile).option("--tags", tag());
             return vec![create, on_profile("wait instance-profile-exists", profile)];
         }
-        Call::DeleteProfile { profile } => on_profile("delete-instance-profile", profile),
         Call::AddRole { profile, role } => {
             on_profile("add-role-to-instance-profile", profile).option("--role-name", role.name())
-        }
-        Call::RemoveRole { profile, role } => {
-            on_profile("remove-role-from-instance-profile", profile).option("--role-name", role.name())
         }
         Call::Associate { instance, region, profile } => in_region("associate-iam-instance-profile", region)
             .option("--instance-id", instance)

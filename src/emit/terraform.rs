@@ -16,8 +16,8 @@ const HEADER: &str = "# What `ssm-profile` would change. Read it before you appl
 /// The changes as Terraform configuration (HCL 2) for the provider `hashicorp/aws`.
 ///
 /// A created role or profile, an inline policy and an attachment are resources. What is a mere argument of a resource
-/// that is elsewhere in the code, and what is to be deleted, is a comment that says what to do by hand, with a local
-/// value where a document belongs to it. An inline policy that exists is imported (Terraform 1.5 and later).
+/// that is elsewhere in the code is a comment that says what to do by hand, with a local value where a document belongs
+/// to it. An inline policy that exists is imported (Terraform 1.5 and later).
 ///
 /// Sources: [strings](https://developer.hashicorp.com/terraform/language/expressions/strings),
 /// [aws_iam_role](https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_role),
@@ -149,21 +149,6 @@ impl<'a> Configuration<'a> {
                 "set `iam_instance_profile` of the `aws_instance` with id `{instance}` in `{region}` to `\"\"`, for \
                  without the argument Terraform leaves the profile as it is"
             )),
-            Call::RemoveRole { profile, role } => by_hand(&format!(
-                "remove `role` of the `aws_iam_instance_profile` with name `{}`, which is `{}`",
-                profile.name(),
-                role.name()
-            )),
-            Call::DeleteRole { role } => by_hand(&format!("remove the `aws_iam_role` with name `{}`", role.name())),
-            Call::DeletePolicy { role, name } => {
-                by_hand(&format!("remove the `aws_iam_role_policy` with name `{name}` of role `{}`", role.name()))
-            }
-            Call::Detach { role, policy } => {
-                by_hand(&format!("remove the `aws_iam_role_policy_attachment` of `{policy}` to role `{}`", role.name()))
-            }
-            Call::DeleteProfile { profile } => {
-                by_hand(&format!("remove the `aws_iam_instance_profile` with name `{}`", profile.name()))
-            }
         }))
     }
 

@@ -76,11 +76,11 @@ fn cloudformation_for_what_exists() {
 }
 
 #[test]
-fn cloudformation_of_deletions_has_no_resources_and_says_so() {
-    let (_, template) = template(&back(&from_nothing()));
+fn cloudformation_of_a_stopped_instance_has_no_resources_and_says_so() {
+    let (_, template) = template(&to_stopped());
     assert_eq!(template["Resources"], json!({}));
     let by_hand = template["Metadata"]["ByHand"].as_array().unwrap();
-    assert_eq!(by_hand.len(), 1 + from_nothing().len());
+    assert_eq!(by_hand.len(), 1 + to_stopped().len());
     assert!(by_hand[0].as_str().unwrap().starts_with("This template creates nothing"));
 }
 

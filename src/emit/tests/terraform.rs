@@ -97,10 +97,10 @@ fn terraform_for_what_exists() {
 }
 
 #[test]
-fn terraform_of_deletions_is_comments() {
-    let (text, body) = terraform_body(&back(&from_nothing()));
+fn terraform_of_a_stopped_instance_is_comments() {
+    let (text, body) = terraform_body(&to_stopped());
     assert!(body.iter().next().is_none(), "{text}");
-    assert_eq!(text.lines().filter(|line| line.starts_with("# By hand: ")).count(), from_nothing().len(), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("# By hand: ")).count(), to_stopped().len(), "{text}");
 }
 
 #[test]
