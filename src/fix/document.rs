@@ -55,14 +55,12 @@ pub enum Unfit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NewStatement {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<Service>,
     action: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<OneOrMany>,
+    resource: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,32 +69,16 @@ struct Service {
     service: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
 impl NewStatement {
-    /// For an identity policy: allows `actions` on `resources`, neither of them empty.
-    pub fn on_resources(actions: Vec<String>, resources: Vec<String>) -> NewStatement {
-        let resource = match <[String; 1]>::try_from(resources) {
-            Ok([one]) => OneOrMany::One(one),
-            Err(many) => OneOrMany::Many(many),
-        };
-        NewStatement { sid: None, effect: "Allow", principal: None, action: actions, resource: Some(resource) }
+    /// For an identity policy: allows `actions`, which are not empty, on `resource`.
+    pub fn on_resource(actions: Vec<String>, resource: String) -> NewStatement {
+        NewStatement { effect: "Allow", principal: None, action: actions, resource: Some(resource) }
     }
 
     /// For a trust policy: allows the AWS service `service` (`ec2.amazonaws.com`) `actions`, which are not empty.
     pub fn for_service(service: String, actions: Vec<String>) -> NewStatement {
         let principal = Some(Service { service });
-        NewStatement { sid: None, effect: "Allow", principal, action: actions, resource: None }
-    }
-
-    /// With a statement id. Where another statement has it, a number goes behind it.
-    pub fn with_sid(self, sid: String) -> NewStatement {
-        NewStatement { sid: Some(sid), ..self }
+        NewStatement { effect: "Allow", principal, action: actions, resource: None }
     }
 
     fn meaning(&self) -> Meaning<'static> {
@@ -107,11 +89,9 @@ impl NewStatement {
         if let Some(Service { service }) = &self.principal {
             meaning.insert("Principal", BTreeSet::from([service.clone()]));
         }
-        match &self.resource {
-            Some(OneOrMany::One(one)) => meaning.insert("Resource", BTreeSet::from([one.clone()])),
-            Some(OneOrMany::Many(many)) => meaning.insert("Resource", many.iter().cloned().collect()),
-            None => None,
-        };
+        if let Some(resource) = &self.resource {
+            meaning.insert("Resource", BTreeSet::from([resource.clone()]));
+        }
         meaning
     }
 }
@@ -164,12 +144,9 @@ pub(super) fn statements(text: &str) -> Result<Vec<Json>, Unfit> {
     }
 }
 
-/// Those of `added` that say something new, their Sids unlike all others.
-///
-/// ["In IAM, the Sid value must be unique within a JSON policy"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html).
+/// Those of `added` that say something new.
 fn lacking(existing: &[Json], added: &[NewStatement]) -> Vec<NewStatement> {
     let mut said: Vec<Meaning<'_>> = existing.iter().filter_map(meaning).collect();
-    let mut taken: BTreeSet<String> = existing.iter().flat_map(sids).collect();
     let mut lacking = Vec::new();
     for statement in added {
         let meaning = statement.meaning();
@@ -177,24 +154,9 @@ fn lacking(existing: &[Json], added: &[NewStatement]) -> Vec<NewStatement> {
             continue;
         }
         said.push(meaning);
-        let mut statement = statement.clone();
-        if let Some(sid) = &statement.sid {
-            let mut names = std::iter::once(sid.clone()).chain((2_u64..).map(|number| format!("{sid}{number}")));
-            statement.sid = names.find(|name| !taken.contains(name));
-            taken.extend(statement.sid.clone());
-        }
-        lacking.push(statement);
+        lacking.push(statement.clone());
     }
     lacking
-}
-
-fn sids(statement: &Json) -> Vec<String> {
-    let Json::Object(members) = statement else { return Vec::new() };
-    let sids = members.iter().filter_map(|member| match member {
-        (name, Json::String(sid)) if name == "Sid" => Some(sid.clone()),
-        _ => None,
-    });
-    sids.collect()
 }
 
 /// What a statement's elements list, its Sid left out.

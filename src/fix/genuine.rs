@@ -159,7 +159,7 @@ fn grant(statement: &Json) -> Option<NewStatement> {
         && text(effect)? == "Allow"
         && !actions.is_empty()
         && actions.iter().all(|action| is_name(action));
-    is_grant.then(|| NewStatement::on_resources(actions, vec![resource]))
+    is_grant.then(|| NewStatement::on_resource(actions, resource))
 }
 
 /// Whether it is the name of one action, without wildcards.

@@ -88,7 +88,7 @@ pub fn statements(answers: &Answers, least: bool) -> Result<Vec<NewStatement>, C
             None => statements.push((group, resource, vec![action])),
         }
     }
-    let statement = |(_, resource, actions)| NewStatement::on_resources(actions, vec![resource]);
+    let statement = |(_, resource, actions)| NewStatement::on_resource(actions, resource);
     Ok(statements.into_iter().map(statement).collect())
 }
 

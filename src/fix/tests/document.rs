@@ -13,8 +13,8 @@ fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn allow(actions: &[&str], resources: &[&str]) -> NewStatement {
-    NewStatement::on_resources(texts(actions), texts(resources))
+fn allow(actions: &[&str], resource: &str) -> NewStatement {
+    NewStatement::on_resource(texts(actions), resource.to_owned())
 }
 
 fn trust() -> NewStatement {
@@ -27,12 +27,11 @@ fn add(existing: &str, added: &[NewStatement]) -> Result<String, Unfit> {
 
 #[test]
 fn a_new_document_looks_as_in_the_user_guide() {
-    let statement = allow(&["ssmmessages:OpenDataChannel"], &["*"]).with_sid("SessionManager".into());
+    let statement = allow(&["ssmmessages:OpenDataChannel"], "*");
     let expected = r#"{
     "Version": "2012-10-17",
     "Statement": [
         {
-            "Sid": "SessionManager",
             "Effect": "Allow",
             "Action": [
                 "ssmmessages:OpenDataChannel"
@@ -45,14 +44,11 @@ fn a_new_document_looks_as_in_the_user_guide() {
                 "s3:GetObject",
                 "s3:PutObject"
             ],
-            "Resource": [
-                "arn:aws:s3:::a/*",
-                "arn:aws:s3:::b/*"
-            ]
+            "Resource": "arn:aws:s3:::a/*"
         }
     ]
 }"#;
-    let objects = allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"]);
+    let objects = allow(&["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::a/*");
     assert_eq!(with_statements(None, &[statement, objects]).unwrap().as_str(), expected);
     let expected = r#"{
     "Version": "2012-10-17",
@@ -123,7 +119,7 @@ fn new_statements_look_like_their_neighbours() {
                 .into(),
         ),
     ] {
-        let result = add(&document.replace("NEW", ""), &[allow(&["a:B"], &["*"])]).unwrap();
+        let result = add(&document.replace("NEW", ""), &[allow(&["a:B"], "*")]).unwrap();
         assert_eq!(result, document.replace("NEW", &new));
     }
 }
@@ -150,7 +146,7 @@ fn a_single_statement_becomes_an_array() {
              \"a:B\"\n    ],\n    \"Resource\": \"*\"\n  }]\n}",
         ),
     ] {
-        assert_eq!(add(before, &[allow(&["a:B"], &["*"])]).unwrap(), after);
+        assert_eq!(add(before, &[allow(&["a:B"], "*")]).unwrap(), after);
     }
 }
 
@@ -162,7 +158,7 @@ fn everything_that_is_there_stays() {
     );
     let version = r#""Version":"2008-10-17""#;
     let before = format!(r#" {{"Id":"x","Odd":-0.0, {version},{version},"St\u0061tement" : [ {kept} ] }} "#);
-    let after = add(&before, &[allow(&["a:B"], &["*"])]).unwrap();
+    let after = add(&before, &[allow(&["a:B"], "*")]).unwrap();
     let added = r#", {"Effect": "Allow", "Action": ["a:B"], "Resource": "*"}"#;
     assert_eq!(after, before.replace(kept, &format!("{kept}{added}")));
 }
@@ -186,7 +182,7 @@ fn what_is_not_fit_is_refused_in_words() {
         (r#"{"Statement":[[]]}"#, "a statement is an array, not an object"),
     ] {
         // Also where nothing would be added: what cannot be read may say anything.
-        for added in [&[allow(&["a:B"], &["*"])][..], &[]] {
+        for added in [&[allow(&["a:B"], "*")][..], &[]] {
             assert_eq!(add(text, added).unwrap_err().to_string(), expected, "{text}");
         }
     }
@@ -196,7 +192,7 @@ fn what_is_not_fit_is_refused_in_words() {
 
 #[test]
 fn what_is_said_already_is_not_added() {
-    let new = allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::a/*"]).with_sid("New".into());
+    let new = allow(&["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::a/*");
     for (statement, there) in [
         (r#"{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::a/*"}"#, true),
         (
@@ -242,23 +238,14 @@ fn what_is_said_already_is_not_added() {
 
 #[test]
 fn what_is_added_twice_is_added_once() {
-    let twice = [allow(&["a:B"], &["*"]), allow(&["A:b"], &["*"]).with_sid("x".into())];
+    let twice = [allow(&["a:B"], "*"), allow(&["A:b"], "*")];
     assert_eq!(add(r#"{"Statement":[]}"#, &twice), add(r#"{"Statement":[]}"#, &twice[..1]));
     assert_eq!(with_statements(None, &twice), with_statements(None, &twice[..1]));
 }
 
 #[test]
-fn a_sid_that_is_taken_gets_a_number() {
-    let new = [allow(&["a:B"], &["*"]), allow(&["a:C"], &["*"])].map(|statement| statement.with_sid("Ssm".into()));
-    let after = add(r#"{"Statement":[{"Sid":"Ssm","Effect":"Deny"},{"Sid":"x","Sid":"Ssm2"}]}"#, &new).unwrap();
-    let document = Document::parse(&after, DocumentKind::Identity).unwrap();
-    let sids: Vec<_> = document.statements.iter().map(|statement| statement.sid.as_deref().unwrap()).collect();
-    assert_eq!(sids, ["Ssm", "Ssm2", "Ssm3", "Ssm4"]);
-}
-
-#[test]
 fn strings_are_escaped() {
-    let new = allow(&["a:B"], &["quote \" and \\ and\n,\n break"]);
+    let new = allow(&["a:B"], "quote \" and \\ and\n,\n break");
     for before in ["{\"Statement\": []}", "{\"Statement\":[]}", "{\n\"Statement\": []}"] {
         let after: serde_json::Value = serde_json::from_str(&add(before, std::slice::from_ref(&new)).unwrap()).unwrap();
         assert_eq!(after["Statement"][0]["Resource"], "quote \" and \\ and\n,\n break", "{before}");
@@ -359,12 +346,8 @@ fn generated() -> impl Strategy<Value = Generated> {
 }
 
 fn added() -> impl Strategy<Value = Vec<NewStatement>> {
-    let statement = select(vec![
-        allow(&["a:B"], &["*"]),
-        allow(&["a:C"], &["*"]).with_sid("Ssm".into()),
-        allow(&["a:B", "a:C"], &["x", "y ü \" \n"]).with_sid("Ssm".into()),
-        trust(),
-    ]);
+    let statement =
+        select(vec![allow(&["a:B"], "*"), allow(&["a:C"], "*"), allow(&["a:B", "a:C"], "y ü \" \n"), trust()]);
     vec(statement, 0..4)
 }
 
@@ -391,16 +374,11 @@ proptest! {
         let (old, new) = (texts(statement), texts(within));
         prop_assert_eq!(new.get(..old.len()), Some(&old[..]));
 
-        // The new ones are among those that were to be added, in their order, but for the number of a Sid.
+        // The new ones are among those that were to be added, in their order.
         let mut wanted = added.iter().map(|statement| serde_json::to_value(statement).unwrap());
         for text in &new[old.len()..] {
-            let without_sid = |mut statement: serde_json::Value| {
-                let sid = statement.as_object_mut().unwrap().remove("Sid");
-                (statement, sid.is_some())
-            };
-            let one = without_sid(serde_json::from_str(text).unwrap());
-            let found = wanted.any(|other| without_sid(other) == one);
-            prop_assert!(found, "{}", text);
+            let one: serde_json::Value = serde_json::from_str(text).unwrap();
+            prop_assert!(wanted.any(|other| other == one), "{}", text);
         }
 
         // Only an insertion, or the two brackets and an insertion.
