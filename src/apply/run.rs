@@ -43,8 +43,6 @@ pub struct Outcome {
     pub steps: Vec<Step>,
     /// Why the run stopped before its end, if it did.
     pub stopped: Option<String>,
-    /// Whether it stopped because somebody asked.
-    pub interrupted: bool,
 }
 
 /// What a run works with.
@@ -152,7 +150,7 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
     }
     // Somebody may have asked while the last answer was on its way.
     tokio::task::yield_now().await;
-    Outcome { steps, stopped, interrupted: run.interrupt.is_set() }
+    Outcome { steps, stopped }
 }
 
 impl<W: Watcher> Run<'_, W> {

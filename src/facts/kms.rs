@@ -47,10 +47,3 @@ pub struct KmsKey {
     #[serde(default = "not_taken::<PolicyText>")]
     pub policy: Fact<PolicyText>,
 }
-
-impl KmsKey {
-    /// A key of which nothing but its ARN is known.
-    pub fn of(arn: &str) -> KmsKey {
-        KmsKey { arn: arn.to_owned(), state: None, policy: not_taken() }
-    }
-}

@@ -21,7 +21,7 @@ pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
 pub use genuine::{NotOfAFix, of_a_fix};
 pub use network::{Group, NetworkChange, NetworkPlan, NetworkProposal, Peer, propose};
 pub use owner::is_ours;
-pub use plan::{Lookups, Options, Plan, lookups, mending, plan};
+pub use plan::{Lookups, Options, Plan, lookups, plan};
 pub use record::{Reach, Record, Status, Step};
 pub use refusal::{ChangedTo, MissingFact, Reason, Refusal, RefusalKind, ThingKind, User};
 

@@ -47,14 +47,9 @@ pub struct Plan {
 
 /// Plans the smallest set of changes that makes every subject of the facts ready.
 ///
-/// `now` is the time that conditions on the clock are judged at.
-pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
-    // All at once: over a fleet most targets share a few roles.
-    mending(&diagnose(facts, requirements, now), facts, requirements, options, now)
-}
-
-/// The same where the facts are judged already: `before` has a result for each subject, in their order.
-pub fn mending(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
+/// `before` is the report on the facts, with a result for each subject, in their order. `now` is the time that conditions on the
+/// clock are judged at.
+pub fn plan(before: &Report, facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
     let not_ready = before.results.iter().enumerate().filter(|(_, outcome)| !is_settled(outcome));
     let lacking: Vec<usize> = not_ready.map(|(index, _)| index).collect();
     let mut planner = Planner {

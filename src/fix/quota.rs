@@ -9,8 +9,6 @@ use iam_eval::arn;
 pub const INLINE_POLICIES: usize = 10_240;
 /// How many characters a role's trust policy may have, unless the account has had its quota raised.
 pub const TRUST_POLICY: usize = 2_048;
-/// How many characters a role's trust policy may have in an account that has had its quota raised as far as it goes.
-pub const TRUST_POLICY_RAISED: usize = 8_192;
 /// How many characters the name of an inline policy may have.
 ///
 /// Source: [PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html).

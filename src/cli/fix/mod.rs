@@ -159,7 +159,7 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_n
     let mut parts = Vec::new();
     for (index, facts) in accounts.read(&all, &resolved.options, choose).await.into_iter().enumerate() {
         let report = judged(&facts);
-        let plan = fix::mending(&report, &facts, &resolved.requirements, &resolved.options, facts.taken_at);
+        let plan = fix::plan(&report, &facts, &resolved.requirements, &resolved.options, facts.taken_at);
         let reach = match accounts.connection(index) {
             Some(connection) => reach::of(connection, &plan.changes, &facts).await,
             None => Vec::new(),

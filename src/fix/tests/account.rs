@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use crate::diagnose::diagnose;
 use crate::facts::{
-    Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, ManagedPolicy, MetadataOptions,
-    PolicyText, Role, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, key,
+    Association, AttachedProfile, Fact, Facts, InlinePolicy, Instance, InstanceProfile, KmsKey, ManagedPolicy,
+    MetadataOptions, PolicyText, Role, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, key,
 };
-use crate::fix::{Change, Options, Plan, Reason, State, Thing, plan};
+use crate::fix::{Change, Options, Plan, Reason, State, Thing};
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
 
@@ -194,6 +195,16 @@ impl Account {
     pub fn core_plan(&self) -> Plan {
         self.plan(&Requirements::default(), &options())
     }
+}
+
+/// A key of which nothing but its ARN is known.
+pub fn bare_key(arn: &str) -> KmsKey {
+    serde_json::from_value(json!({ "arn": arn })).unwrap()
+}
+
+/// What a fix plans for these facts.
+pub fn plan(facts: &Facts, requirements: &Requirements, options: &Options, now: Timestamp) -> Plan {
+    crate::fix::plan(&diagnose(facts, requirements, now), facts, requirements, options, now)
 }
 
 /// Host management is off, and there are no session preferences.

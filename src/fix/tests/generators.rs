@@ -9,8 +9,8 @@ use proptest::sample::select;
 
 use super::account::*;
 use crate::facts::{
-    Association, Fact, Facts, InlinePolicy, Instance, InstanceProfile, KmsKey, MetadataOptions, NamedDocument,
-    PolicyLevel, PolicyText, Role, SubjectKind, key, kms_key,
+    Association, Fact, Facts, InlinePolicy, Instance, InstanceProfile, MetadataOptions, NamedDocument, PolicyLevel,
+    PolicyText, Role, SubjectKind, key, kms_key,
 };
 use crate::fix::Options;
 use crate::needs::{ContextEntry, NetworkCheck, RequiredAction, Requirements, S3Logs};
@@ -382,7 +382,7 @@ fn case_in(partition: &'static str, most: usize) -> BoxedStrategy<Case> {
             let known = |(name, fact): (&str, Option<Fact<InstanceProfile>>)| Some((there(name), fact?));
             account.facts.profiles = PROFILES.into_iter().zip(profiles).filter_map(known).collect();
             account.facts.scp_levels = scp_levels;
-            let of_alias = KmsKey::of(&format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/of-alias"));
+            let of_alias = bare_key(&format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/of-alias"));
             account.facts.kms_keys.insert(kms_key(Some(region), "alias/known"), Fact::Known(of_alias));
             let mut met: Vec<String> = Vec::new();
             for (index, (kind, elsewhere, from_selection)) in subjects.into_iter().enumerate() {

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::account::now;
+use super::account::{now, plan};
 use super::applier::make;
 use super::generators::case;
 use crate::facts::PolicyText;
-use crate::fix::{Change, of_a_fix, plan};
+use crate::fix::{Change, of_a_fix};
 
 /// The changes as a backup file gives them back.
 fn through_json(changes: &[Change]) -> Vec<Change> {

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::account::*;
 use super::expected::*;
-use crate::facts::{Fact, KmsKey, PolicyText, Role, kms_key};
+use crate::facts::{Fact, PolicyText, Role, kms_key};
 use crate::fix::document::with_statements;
 use crate::fix::grant::{lacks, whole};
 use crate::fix::{Options, Reason, State};
@@ -253,7 +253,7 @@ fn what_cannot_be_granted_without_more_than_was_asked_for_is_unknown() {
 #[test]
 fn an_alias_is_granted_as_the_key_that_it_stands_for() {
     let account = Account::with_role(ready).with(|facts| {
-        let known = Fact::Known(KmsKey::of(KEY));
+        let known = Fact::Known(bare_key(KEY));
         facts.kms_keys.insert(kms_key(Some("us-east-1"), "alias/sessions"), known);
     });
     let needed = requirements(|all| all.kms_key = Some("alias/sessions".to_owned()));

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::account::{add_inline, now, policy, statements, written};
+use super::account::{add_inline, now, plan, policy, statements, written};
 use super::applier::{comparable, make, state_of, without_new_ids};
 use super::generators::{Case, case};
 use crate::diagnose::{answers, diagnose};
 use crate::facts::{Fact, Facts, PolicyText, SubjectKind, key};
-use crate::fix::{Change, Plan, State, Thing, foresee, plan};
+use crate::fix::{Change, Plan, State, Thing, foresee};
 use crate::needs::{self, Place};
 use crate::report::{Report, Verdict};
 use iam_eval::arn::Arn;
@@ -152,7 +152,7 @@ proptest! {
             prop_assert!(!refusal.message().is_empty() && !refusal.remedy().is_empty(), "{:?}", refusal);
         }
         // Planned again, there is nothing to do, and the same stays undone.
-        let again = crate::fix::plan(&after, &case.requirements, &case.options, now());
+        let again = super::account::plan(&after, &case.requirements, &case.options, now());
         prop_assert_eq!((&again.changes, refused(&again)), (&Vec::new(), refused(&plan)));
     }
 
