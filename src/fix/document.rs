@@ -8,17 +8,15 @@
 //! that are there ([IAM JSON policy elements: Version](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html)).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::ser::PrettyFormatter;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::facts::PolicyText;
-use iam_eval::Json;
+use iam_eval::{Json, Members};
 
 /// What JSON takes for white space.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -189,7 +187,7 @@ fn meaning(statement: &Json) -> Option<Meaning<'_>> {
 
 /// The text with statements behind the last one. `None` if the places cannot be found.
 fn splice(text: &str, added: &[NewStatement]) -> Option<String> {
-    let Members(members) = serde_json::from_str(text).ok()?;
+    let Members::<&RawValue>(members) = serde_json::from_str(text).ok()?;
     let (_, value) = members.into_iter().find(|(name, _)| name == "Statement")?;
     let all = range(text, value)?;
     if value.get().starts_with('{') {
@@ -209,33 +207,6 @@ fn splice(text: &str, added: &[NewStatement]) -> Option<String> {
         None => (all.start.checked_add(1)?, into_empty(text, &all, added)?),
     };
     Some(format!("{}{insertion}{}", text.get(..place)?, text.get(place..)?))
-}
-
-/// The members of an object in their order, duplicates included: the names decoded, the values as they are written.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(MembersVisitor)
-    }
 }
 
 /// Where `part` stands in the `text` that it was borrowed from.

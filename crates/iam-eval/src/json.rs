@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -125,17 +126,44 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Array(elements))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Json::Object(members))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
+                members(map).map(Json::Object)
             }
         }
 
         deserializer.deserialize_any(JsonVisitor)
     }
+}
+
+/// The members of a JSON object in their order, those of a repeated name included.
+pub struct Members<V>(pub Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<V>, D::Error> {
+        struct MembersVisitor<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
+            type Value = Members<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Members<V>, A::Error> {
+                members(map).map(Members)
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
+}
+
+fn members<'de, V: Deserialize<'de>, A: MapAccess<'de>>(mut map: A) -> Result<Vec<(String, V)>, A::Error> {
+    let mut members = Vec::new();
+    while let Some(member) = map.next_entry()? {
+        members.push(member);
+    }
+    Ok(members)
 }
 
 #[cfg(test)]

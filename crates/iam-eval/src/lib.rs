@@ -110,7 +110,7 @@ pub use evaluate::{
     Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
     StatementReference, evaluate,
 };
-pub use json::Json;
+pub use json::{Json, Members};
 pub use principal::{PrincipalElement, ServicePrincipal};
 pub use resemblance::{Resemblance, resemblance};
 pub use resource::Resource;

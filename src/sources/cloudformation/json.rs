@@ -1,13 +1,9 @@
 //! JSON templates, with the line of each value.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::node::{Content, Extent, Member, Node, ReadError, check_depth, check_names};
-use iam_eval::json_error;
+use iam_eval::{Members, json_error};
 
 /// Reads a template.
 ///
@@ -65,30 +61,5 @@ impl Reader {
             Some(_) => Content::Ambiguous(text.into()),
         };
         Ok(Node { line, content })
-    }
-}
-
-/// The members of an object as they stand there. Names that stand twice are all kept.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Each).map(Members)
     }
 }
