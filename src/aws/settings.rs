@@ -110,15 +110,28 @@ pub struct Connection {
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
 
-/// What the configurations of all services have in common.
-macro_rules! shared {
-    ($connection:expr, $config:expr) => {
-        $config
+/// A client of a service in a Region, with what the clients of all services have in common. The SDK has no type for that.
+macro_rules! client_of {
+    ($connection:expr, $service:ident, $region:expr $(, $setting:ident($value:expr))*) => {{
+        let config = $service::config::Builder::from(&$connection.config)
+            .region($region)
+            $(.$setting($value))*
             .interceptor($connection.traffic.clone())
             .interceptor($connection.unanswered.clone())
             .retry_classifier(SoonAfterSilence)
-            .retry_partition($connection.retries.clone())
-    };
+            .retry_partition($connection.retries.clone());
+        $service::Client::from_conf(config.build())
+    }};
+}
+
+/// The same client with other retries.
+macro_rules! with_retries {
+    ($service:ident, $client:expr, $retries:expr) => {{
+        let client = $client;
+        let retries: fn(Option<&RetryConfig>) -> RetryConfig = $retries;
+        let retries = retries(client.config().retry_config());
+        $service::Client::from_conf(client.config().to_builder().retry_config(retries).build())
+    }};
 }
 
 /// There are no credentials.
@@ -296,39 +309,25 @@ impl Connection {
 
     /// A client for EC2 in `region`.
     pub fn ec2(&self, region: &str) -> aws_sdk_ec2::Client {
-        client(&self.ec2, region, |region| {
-            let config = aws_sdk_ec2::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
-            let config = shared!(self, config);
-            aws_sdk_ec2::Client::from_conf(config.build())
-        })
+        client(&self.ec2, region, |region| client_of!(self, aws_sdk_ec2, region, interceptor(WholeAnswer)))
     }
 
     /// A client for reading of EC2 what no verdict on the role hangs on: a call that fails is tried once more, and not for longer.
     pub fn ec2_once_more(&self, region: &str) -> aws_sdk_ec2::Client {
-        client(&self.ec2_once_more, region, |_| {
-            let ec2 = self.ec2(region);
-            let config = ec2.config().to_builder().retry_config(once_more(ec2.config().retry_config()));
-            aws_sdk_ec2::Client::from_conf(config.build())
-        })
+        client(&self.ec2_once_more, region, |_| with_retries!(aws_sdk_ec2, self.ec2(region), once_more))
     }
 
     /// A client for Route 53 in `partition`, whose endpoint is in the Region of IAM's.
     pub fn route53(&self, partition: &str) -> aws_sdk_route53::Client {
         // https://docs.aws.amazon.com/general/latest/gr/r53.html
         let region = ningxia_or_iam_region(partition);
-        client(&self.route53, region, |region| {
-            let config = aws_sdk_route53::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
-            let config = shared!(self, config);
-            aws_sdk_route53::Client::from_conf(config.build())
-        })
+        client(&self.route53, region, |region| client_of!(self, aws_sdk_route53, region, interceptor(WholeAnswer)))
     }
 
     /// A client for IAM in `partition`.
     pub fn iam(&self, partition: &str) -> aws_sdk_iam::Client {
         client(&self.iam, iam_region(partition), |region| {
-            let config = aws_sdk_iam::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
-            let config = shared!(self, config);
-            aws_sdk_iam::Client::from_conf(config.build())
+            client_of!(self, aws_sdk_iam, region, interceptor(WholeAnswer))
         })
     }
 
@@ -343,70 +342,47 @@ impl Connection {
 
     /// A client for writing to EC2 in `region`: each call is tried once, because whoever writes looks before trying again.
     pub fn writing_ec2(&self, region: &str) -> aws_sdk_ec2::Client {
-        let config = self.ec2(region).config().to_builder().retry_config(RetryConfig::disabled());
-        aws_sdk_ec2::Client::from_conf(config.build())
+        with_retries!(aws_sdk_ec2, self.ec2(region), |_| RetryConfig::disabled())
     }
 
     /// A client for writing to IAM in `partition`; as [`Connection::writing_ec2`].
     pub fn writing_iam(&self, partition: &str) -> aws_sdk_iam::Client {
-        let config = self.iam(partition).config().to_builder().retry_config(RetryConfig::disabled());
-        aws_sdk_iam::Client::from_conf(config.build())
+        with_retries!(aws_sdk_iam, self.iam(partition), |_| RetryConfig::disabled())
     }
 
     /// A client for KMS in `region`.
     pub fn kms(&self, region: &str) -> aws_sdk_kms::Client {
-        client(&self.kms, region, |region| {
-            let config = aws_sdk_kms::config::Builder::from(&self.config).region(region);
-            let config = shared!(self, config);
-            aws_sdk_kms::Client::from_conf(config.build())
-        })
+        client(&self.kms, region, |region| client_of!(self, aws_sdk_kms, region))
     }
 
     /// A client for CloudWatch Logs in `region`.
     pub fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
-        client(&self.logs, region, |region| {
-            let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).region(region);
-            let config = shared!(self, config);
-            aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
-        })
+        client(&self.logs, region, |region| client_of!(self, aws_sdk_cloudwatchlogs, region))
     }
 
     /// A client for S3 in `region`.
     pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
         client(&self.s3, region, |region| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config).region(region).interceptor(WholeAnswer);
             // An endpoint that somebody set has no name for each bucket.
-            let config = config.force_path_style(self.config.endpoint_url().is_some());
-            let config = shared!(self, config);
-            aws_sdk_s3::Client::from_conf(config.build())
+            let by_path = self.config.endpoint_url().is_some();
+            client_of!(self, aws_sdk_s3, region, interceptor(WholeAnswer), force_path_style(by_path))
         })
     }
 
     /// A client for Systems Manager in `region`.
     pub fn ssm(&self, region: &str) -> aws_sdk_ssm::Client {
-        client(&self.ssm, region, |region| {
-            let config = aws_sdk_ssm::config::Builder::from(&self.config).region(region);
-            let config = shared!(self, config);
-            aws_sdk_ssm::Client::from_conf(config.build())
-        })
+        client(&self.ssm, region, |region| client_of!(self, aws_sdk_ssm, region))
     }
 
     /// A client for reading of Systems Manager what a verdict can do without; as [`Connection::ec2_once_more`].
     pub fn ssm_once_more(&self, region: &str) -> aws_sdk_ssm::Client {
-        client(&self.ssm_once_more, region, |_| {
-            let ssm = self.ssm(region);
-            let config = ssm.config().to_builder().retry_config(once_more(ssm.config().retry_config()));
-            aws_sdk_ssm::Client::from_conf(config.build())
-        })
+        client(&self.ssm_once_more, region, |_| with_retries!(aws_sdk_ssm, self.ssm(region), once_more))
     }
 
     /// A client for reading an organization where a verdict can do without; as [`Connection::ec2_once_more`].
     pub fn organizations_once_more(&self, partition: &str) -> aws_sdk_organizations::Client {
         client(&self.organizations_once_more, ningxia_or_iam_region(partition), |_| {
-            let organizations = self.organizations(partition);
-            let config = organizations.config().to_builder();
-            let config = config.retry_config(once_more(organizations.config().retry_config()));
-            aws_sdk_organizations::Client::from_conf(config.build())
+            with_retries!(aws_sdk_organizations, self.organizations(partition), once_more)
         })
     }
 
@@ -414,11 +390,7 @@ impl Connection {
     pub fn organizations(&self, partition: &str) -> aws_sdk_organizations::Client {
         // https://docs.aws.amazon.com/general/latest/gr/ao.html
         let region = ningxia_or_iam_region(partition);
-        client(&self.organizations, region, |region| {
-            let config = aws_sdk_organizations::config::Builder::from(&self.config).region(region);
-            let config = shared!(self, config);
-            aws_sdk_organizations::Client::from_conf(config.build())
-        })
+        client(&self.organizations, region, |region| client_of!(self, aws_sdk_organizations, region))
     }
 
     /// Whose credentials these are, asked once. This needs no permission
@@ -437,9 +409,8 @@ impl Connection {
 
     async fn ask_caller(&self, partition: &str) -> Result<CallerIdentity, Failure> {
         let api = "sts:GetCallerIdentity";
-        let config = aws_sdk_sts::config::Builder::from(&self.config).region(self.sts_region(partition));
-        let config = shared!(self, config);
-        let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
+        let sts = client_of!(self, aws_sdk_sts, self.sts_region(partition));
+        let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|error| self.failure(api, &error))?;
         let account = answer.account.ok_or_else(|| Failure::incomplete(api, "the account"))?;
         Ok(CallerIdentity { account, arn: answer.arn })
