@@ -259,8 +259,7 @@ impl Page<'_> {
 
     /// Writes a line, folded with a hanging indent where there is a width.
     fn line(&mut self, indent: usize, content: &str) {
-        let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
-        fold(&mut self.text, self.layout.width, LongWords::Whole, [&first, &rest], content);
+        page::line(&mut self.text, self.layout.width, indent, content);
     }
 }
 

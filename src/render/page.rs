@@ -57,6 +57,12 @@ pub(super) enum LongWords {
     Broken,
 }
 
+/// Adds a line that is indented by so many spaces, folded with a hanging indent where there is a width.
+pub(super) fn line(text: &mut String, width: Option<usize>, indent: usize, content: &str) {
+    let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
+    fold(text, width, LongWords::Whole, [&first, &rest], content);
+}
+
 /// Adds a line that starts with the first of `starts`, folded where there is a width; the rest starts with the second.
 ///
 /// A command between backticks is never folded: in a shell the rest of it would be another command, or a part of a name.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
+use super::page::{self, BAD, DIM, GOOD, OPEN, STRONG};
 use super::sanitize::{terminal as clean, word};
 use super::words::{self, Place, Words};
 use crate::report::{
@@ -272,8 +272,7 @@ impl Page {
 
     /// Writes a line, folded with a hanging indent where there is a width.
     fn line(&mut self, indent: usize, content: &str) {
-        let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
-        fold(&mut self.text, self.layout.width, LongWords::Whole, [&first, &rest], content);
+        page::line(&mut self.text, self.layout.width, indent, content);
     }
 }
 
