@@ -8,7 +8,7 @@ use std::sync::Arc;
 use iam_eval::arn::Arn;
 use iam_eval::{
     Context, Decision, Document, DocumentKind, Part, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Resource,
-    Text, Value, action_matches, evaluate,
+    Text, UnknownDocument, Value, action_matches, evaluate,
 };
 use serde_json::{Value as Json, json};
 
@@ -124,7 +124,7 @@ fn decide(statement: &Json, resource: Resource, context: Context) -> Decision {
     let policy = Policy {
         name: "p".to_owned(),
         kind: PolicyKind::Inline,
-        document: document.map(Arc::new).map_err(|why| why.to_string()),
+        document: document.map(Arc::new).map_err(|why| UnknownDocument(why.to_string())),
     };
     let gate =
         PolicySet { kind: PolicySetKind::Identity, name: "g".to_owned(), policies: vec![policy], unread: Vec::new() };

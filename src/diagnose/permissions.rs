@@ -9,7 +9,8 @@ use crate::report::{
     UnreadPolicy, policy_kind_of,
 };
 use iam_eval::{
-    Decision, Document, Effect, NearMiss, PolicySetKind, Resource, Response, StatementReference, UnknownReason,
+    Decision, Document, Effect, NearMiss, PolicySetKind, Resource, Response, StatementReference, UnknownDocument,
+    UnknownReason,
 };
 
 use super::conditional::conditional;
@@ -236,7 +237,7 @@ fn allows_nothing(judged: &JudgedRole, kind: PolicySetKind, name: &str, actions:
         .iter()
         .find(|gate| gate.kind == PolicySetKind::Scp && kind == PolicySetKind::Scp && gate.name == name)?;
     let mut documents = level.policies.iter().map(|policy| policy.document.as_ref());
-    let only_denies = |document: Result<&Arc<Document>, &String>| {
+    let only_denies = |document: Result<&Arc<Document>, &UnknownDocument>| {
         document
             .is_ok_and(|document| document.statements.iter().all(|statement| statement.effect == Some(Effect::Deny)))
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
 use crate::report::{DocumentName, Finding, FindingKind};
 use iam_eval::arn::Arn;
-use iam_eval::{Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind};
+use iam_eval::{Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind, UnknownDocument};
 
 use super::explain;
 use super::library::Library;
@@ -134,6 +134,11 @@ impl Reading<'_> {
         self.unread(reason)
     }
 
+    /// The same for a document.
+    fn unknown(&mut self, reason: &Unreadable) -> UnknownDocument {
+        UnknownDocument(self.note(reason))
+    }
+
     /// The words for what could not be read, which has a finding.
     fn unread(&mut self, reason: &Unreadable) -> String {
         let words = match reason.kind {
@@ -152,12 +157,12 @@ impl Reading<'_> {
                     let document = match &policy.document {
                         Fact::Known(text) => self.parse(DocumentName::Inline(policy.name.clone()), text),
                         // Its name was listed, so there is or was one, and what it says is not known.
-                        Fact::Absent => Err(self.note(&Unreadable {
+                        Fact::Absent => Err(self.unknown(&Unreadable {
                             api: "iam:GetRolePolicy".to_owned(),
                             kind: UnreadableKind::Other,
                             message: format!("the inline policy `{}` was listed and is not there", policy.name),
                         })),
-                        Fact::Unreadable(reason) => Err(self.note(reason)),
+                        Fact::Unreadable(reason) => Err(self.unknown(reason)),
                     };
                     gate.policies.push(Policy { name: policy.name.clone(), kind: PolicyKind::Inline, document });
                 }
@@ -227,16 +232,16 @@ impl Reading<'_> {
     }
 
     fn managed(&mut self, arn: &str, kind: PolicyKind) -> Policy {
-        let unknown = |kind, message: &str| Unreadable {
+        let unread = |kind, message: &str| Unreadable {
             api: "iam:GetPolicyVersion".to_owned(),
             kind,
             message: format!("{message} `{arn}`"),
         };
         let document = match self.facts.policies.get(arn) {
             Some(Fact::Known(policy)) => self.parse(DocumentName::Managed(arn.to_owned()), &policy.document),
-            Some(Fact::Unreadable(reason)) => Err(self.note(reason)),
-            Some(Fact::Absent) => Err(self.note(&unknown(UnreadableKind::Other, "there is no managed policy"))),
-            None => Err(self.note(&unknown(UnreadableKind::NotInSnapshot, "the snapshot does not hold the policy"))),
+            Some(Fact::Unreadable(reason)) => Err(self.unknown(reason)),
+            Some(Fact::Absent) => Err(self.unknown(&unread(UnreadableKind::Other, "there is no managed policy"))),
+            None => Err(self.unknown(&unread(UnreadableKind::NotInSnapshot, "the snapshot does not hold the policy"))),
         };
         Policy { name: arn.to_owned(), kind, document }
     }
@@ -253,7 +258,7 @@ impl Reading<'_> {
         Policy { name: named.name.clone(), kind, document }
     }
 
-    fn parse(&mut self, name: DocumentName, text: &PolicyText) -> Result<Arc<Document>, String> {
+    fn parse(&mut self, name: DocumentName, text: &PolicyText) -> Result<Arc<Document>, UnknownDocument> {
         self.parse_as(name, text, DocumentKind::Identity)
     }
 
@@ -266,7 +271,7 @@ impl Reading<'_> {
         document: DocumentName,
         text: &PolicyText,
         kind: DocumentKind,
-    ) -> Result<Arc<Document>, String> {
+    ) -> Result<Arc<Document>, UnknownDocument> {
         let finding = match self.library.document(text, kind) {
             Ok(parsed) => {
                 let problems = parsed.all_problems();
@@ -287,15 +292,18 @@ impl Reading<'_> {
             Err(error) => {
                 // A service control policy or a trust policy that was given in the place of one is told as such.
                 let of_rcp = (kind == DocumentKind::ResourceControl).then(|| explain::misplaced(&document, text, kind));
-                let not_a_policy =
-                    || FindingKind::NotAPolicy { document: document.clone(), document_kind: kind, error };
+                let not_a_policy = || FindingKind::NotAPolicy {
+                    document: document.clone(),
+                    document_kind: kind,
+                    error: error.to_string(),
+                };
                 of_rcp.flatten().unwrap_or_else(not_a_policy)
             }
         };
         self.judged.findings.push(finding.into());
         let words = format!("{document} could not be parsed");
         self.judged.unread.insert(words.clone());
-        Err(words)
+        Err(UnknownDocument(words))
     }
 }
 

@@ -75,12 +75,17 @@ impl From<Arn> for String {
 }
 
 impl TryFrom<String> for Arn {
-    type Error = String;
+    type Error = NotAnArn;
 
-    fn try_from(text: String) -> Result<Arn, String> {
-        Arn::parse(&text).ok_or_else(|| format!("`{text}` is not an ARN"))
+    fn try_from(text: String) -> Result<Arn, NotAnArn> {
+        Arn::parse(&text).ok_or(NotAnArn(text))
     }
 }
+
+/// A text that is not an ARN.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an ARN")]
+pub struct NotAnArn(pub String);
 
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -69,9 +69,14 @@ pub struct Policy {
     pub name: String,
     /// What kind it is.
     pub kind: PolicyKind,
-    /// Its document; `Err` says why it is not known, so that it may hold anything.
-    pub document: Result<Arc<Document>, String>,
+    /// Its document; where it is not known it may hold anything.
+    pub document: Result<Arc<Document>, UnknownDocument>,
 }
+
+/// Why the document of a policy is not known. The words become a note of [`UnknownReason`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownDocument(pub String);
 
 /// Policies of which one must allow for a request to pass.
 #[derive(Debug, Clone)]
@@ -368,7 +373,7 @@ impl GateFindings {
                         }
                     }
                 }
-                Err(reason) => findings.add_unread(reason),
+                Err(UnknownDocument(reason)) => findings.add_unread(reason),
             }
         }
         findings

@@ -108,7 +108,7 @@ pub use context::{Context, Value};
 pub use document::{Document, DocumentKind, Effect, NotAPolicy, OPEN_ELEMENT, Statement};
 pub use evaluate::{
     Decision, NearMiss, Policy, PolicyKind, PolicySet, PolicySetKind, Request, Response, RuledOutBy,
-    StatementReference, evaluate,
+    StatementReference, UnknownDocument, evaluate,
 };
 pub use json::{Json, Members};
 pub use principal::{PrincipalElement, ServicePrincipal};

@@ -25,7 +25,7 @@ fn gates(texts: &[&str]) -> Vec<PolicySet> {
             return gate(kind, name, &[*text]);
         }
         let mut gate = gate(kind, name, &[SILENT]);
-        gate.policies[0].document = Err(format!("{name} was not read"));
+        gate.policies[0].document = Err(crate::UnknownDocument(format!("{name} was not read")));
         gate
     };
     kinds.zip(texts).map(gate).collect()

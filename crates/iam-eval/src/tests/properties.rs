@@ -131,7 +131,7 @@ proptest! {
     fn reading_an_unread_policy_only_settles_what_was_unknown(gates in gates(), asked in asked(), which: [Index; 2]) {
         let known = engine_gates(&gates);
         let mut unread = known.clone();
-        which[1].get_mut(&mut which[0].get_mut(&mut unread).policies).document = Err("not read".to_owned());
+        which[1].get_mut(&mut which[0].get_mut(&mut unread).policies).document = Err(crate::UnknownDocument("not read".to_owned()));
         let (before, after) = (evaluate(&unread, &asked.blurred()), evaluate(&known, &asked.blurred()));
         prop_assert!(may_become(before.decision, after.decision), "{:?} became {:?}", before, after);
     }
