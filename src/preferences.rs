@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use thiserror::Error;
 
 use crate::needs::S3Logs;
 use iam_eval::json_error;
@@ -26,6 +27,42 @@ pub struct Preferences {
     pub cloudwatch_encrypted: bool,
 }
 
+/// Why a text is no session preferences.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotPreferences {
+    /// It is no Session document, for this reason.
+    #[error("it is not a Session document: {0}")]
+    NotADocument(String),
+    /// It is a Session document of another type.
+    #[error("its `sessionType` is `{0}`, and preferences are of `Standard_Stream`")]
+    OtherType(String),
+    /// It does not say its type.
+    #[error("it has no `sessionType`")]
+    NoType,
+    /// A setting is a parameter of the document, whose value whoever starts a session gives.
+    #[error("its `{setting}` is the parameter `{parameter}`, which is only known when a session starts")]
+    Parameter {
+        /// The setting.
+        setting: &'static str,
+        /// The parameter.
+        parameter: String,
+    },
+    /// A setting is not a string.
+    #[error("its `{0}` is not a string")]
+    NotAString(&'static str),
+    /// A setting that is true or false is another string.
+    #[error("its `{setting}` is `{text}`, neither true nor false")]
+    NotAFlag {
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        text: String,
+    },
+    /// A setting that is true or false is of another kind.
+    #[error("its `{0}` is neither true nor false")]
+    NotOfAFlag(&'static str),
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -38,16 +75,14 @@ impl Preferences {
     /// Reads the content of a Session document.
     ///
     /// # Errors
-    /// In words, if it is none, or a setting is not of its kind.
-    pub fn parse(text: &str) -> Result<Preferences, String> {
+    /// If it is none, or a setting is not of its kind.
+    pub fn parse(text: &str) -> Result<Preferences, NotPreferences> {
         let document: Document = serde_json::from_str(text)
-            .map_err(|error| format!("it is not a Session document: {}", json_error::in_words(&error, text)))?;
-        match document.session_type.as_deref() {
-            Some("Standard_Stream") => {}
-            Some(other) => {
-                return Err(format!("its `sessionType` is `{other}`, and preferences are of `Standard_Stream`"));
-            }
-            None => return Err("it has no `sessionType`".to_owned()),
+            .map_err(|error| NotPreferences::NotADocument(json_error::in_words(&error, text)))?;
+        match document.session_type {
+            Some(kind) if kind == "Standard_Stream" => {}
+            Some(other) => return Err(NotPreferences::OtherType(other)),
+            None => return Err(NotPreferences::NoType),
         }
         let inputs = &document.inputs;
         let bucket = text_of(inputs, "s3BucketName")?;
@@ -62,30 +97,29 @@ impl Preferences {
     }
 }
 
-fn text_of(inputs: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
-    match inputs.get(name) {
+fn text_of(inputs: &Map<String, Value>, setting: &'static str) -> Result<Option<String>, NotPreferences> {
+    match inputs.get(setting) {
         None | Some(Value::Null) => Ok(None),
-        // A parameter of the document, whose value whoever starts a session gives.
         Some(Value::String(text)) if text.contains("{{") => {
-            Err(format!("its `{name}` is the parameter `{}`, which is only known when a session starts", text.trim()))
+            Err(NotPreferences::Parameter { setting, parameter: text.trim().to_owned() })
         }
         Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
-        Some(_) => Err(format!("its `{name}` is not a string")),
+        Some(_) => Err(NotPreferences::NotAString(setting)),
     }
 }
 
 /// The console writes `true`, and some tools `"true"`. A flag that is left out or empty counts as false (source of the SSM Agent,
 /// `docparser.ConvertToBool`).
-fn flag_of(inputs: &Map<String, Value>, name: &str) -> Result<bool, String> {
-    match inputs.get(name) {
+fn flag_of(inputs: &Map<String, Value>, setting: &'static str) -> Result<bool, NotPreferences> {
+    match inputs.get(setting) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(Value::String(text)) => match text.as_str() {
             "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
             "" | "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),
-            _ => Err(format!("its `{name}` is `{text}`, neither true nor false")),
+            _ => Err(NotPreferences::NotAFlag { setting, text: text.clone() }),
         },
-        Some(_) => Err(format!("its `{name}` is neither true nor false")),
+        Some(_) => Err(NotPreferences::NotOfAFlag(setting)),
     }
 }
 
@@ -146,7 +180,7 @@ mod tests {
             (r#"{"sessionType": "Standard_Stream", "inputs": {"kmsKeyId": "{{ key }}"}}"#, "parameter"),
             (r#"{"sessionType": "Standard_Stream", "inputs": {"s3EncryptionEnabled": "maybe"}}"#, "`maybe`"),
         ] {
-            let error = Preferences::parse(text).unwrap_err();
+            let error = Preferences::parse(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

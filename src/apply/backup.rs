@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::place::{TEMPORARY, directory, keep_access};
 use super::run::Journal;
-use crate::fix::{Change, NotOfAFix, of_a_fix};
+use crate::fix::{Action, Change, NotOfAFix, of_a_fix};
 use iam_eval::json_error;
 
 /// The version of the format that this tool writes.
@@ -60,6 +61,47 @@ struct Versioned {
     backup_version: u32,
 }
 
+/// Why a text is no backup that an undo takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotABackup {
+    /// It is another text, for this reason.
+    #[error("it is not a backup of `ssm-profile fix`: {0}; pass the backup file that `fix` named")]
+    Malformed(String),
+    /// It is of this version.
+    #[error("it has backup version {0}, and this tool reads version {VERSION}; use the `ssm-profile` that wrote it")]
+    Newer(u32),
+    /// A change in it is none that a fix makes.
+    #[error(
+        "it holds a change that `fix` does not make, `{}` of `{target}`: {why}; give the file as `fix` wrote it, or undo that \
+         change manually",
+        action.name()
+    )]
+    NotOfAFix {
+        /// The call that makes the change.
+        action: Action,
+        /// What is changed.
+        target: String,
+        /// Why no fix makes it.
+        why: &'static str,
+    },
+}
+
+/// Why there is no place for a new backup.
+#[derive(Debug, Error)]
+pub enum NoPlace {
+    /// Nothing says where it is.
+    #[error("there is no home directory; give `--backup FILE`")]
+    NoHome,
+    /// The directory cannot be made.
+    #[error("cannot make `{}`: {}; give `--backup FILE`", directory.display(), crate::aws::cause(error))]
+    CannotMake {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
 impl Backup {
     /// A backup of changes that are yet to be made.
     pub fn new(taken_at: Timestamp, changes: impl IntoIterator<Item = Change>) -> Backup {
@@ -84,12 +126,9 @@ impl Backup {
     /// Reads the text of a backup file.
     ///
     /// # Errors
-    /// In words, if it is none or of a newer format.
-    pub fn read(text: &str) -> Result<Backup, String> {
-        let malformed = |error: serde_json::Error| {
-            let why = json_error::in_words(&error, text);
-            format!("it is not a backup of `ssm-profile fix`: {why}; pass the backup file that `fix` named")
-        };
+    /// If it is none, of a newer format, or of what no fix does.
+    pub fn read(text: &str) -> Result<Backup, NotABackup> {
+        let malformed = |error: serde_json::Error| NotABackup::Malformed(json_error::in_words(&error, text));
         let Versioned { backup_version } = serde_json::from_str(text).map_err(malformed)?;
         match backup_version {
             VERSION => {
@@ -97,18 +136,13 @@ impl Backup {
                 // The file lies where others may write: an undo of what no fix does would be an attack.
                 let changes: Vec<&Change> = backup.changes.iter().map(|entry| &entry.change).collect();
                 match of_a_fix(&changes) {
-                    Err(NotOfAFix { change, why }) => Err(format!(
-                        "it holds a change that `fix` does not make, `{}` of `{}`: {why}; give the file as `fix` wrote it, or undo \
-                         that change manually",
-                        change.action().name(),
-                        change.thing().target()
-                    )),
+                    Err(NotOfAFix { change, why }) => {
+                        Err(NotABackup::NotOfAFix { action: change.action(), target: change.thing().target(), why })
+                    }
                     Ok(()) => Ok(backup),
                 }
             }
-            newer => Err(format!(
-                "it has backup version {newer}, and this tool reads version {VERSION}; use the `ssm-profile` that wrote it"
-            )),
+            newer => Err(NotABackup::Newer(newer)),
         }
     }
 }
@@ -240,17 +274,14 @@ pub fn kept(directory: &Path) -> io::Result<Vec<PathBuf>> {
 /// A name for a new backup in [`default_directory`], which is made if it is not there.
 ///
 /// # Errors
-/// In words, if there is no home directory or the directory cannot be made.
-pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, String> {
-    let directory = default_directory().ok_or_else(|| "there is no home directory; give `--backup FILE`".to_owned())?;
-    let cannot = |error: io::Error| {
-        format!("cannot make `{}`: {}; give `--backup FILE`", directory.display(), crate::aws::cause(&error))
-    };
+/// If there is no home directory or the directory cannot be made.
+pub fn default_path(now: Timestamp, account: &str) -> Result<PathBuf, NoPlace> {
+    let directory = default_directory().ok_or(NoPlace::NoHome)?;
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&directory).map_err(cannot)?;
+    builder.create(&directory).map_err(|error| NoPlace::CannotMake { directory: directory.clone(), error })?;
     // With the process in the name: two runs at the same time keep one each.
     let time = now.strftime("%Y%m%dT%H%M%SZ");
     Ok(directory.join(format!("{time}-{account}-{}.json", std::process::id())))

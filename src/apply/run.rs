@@ -153,6 +153,18 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
     Outcome { steps, stopped }
 }
 
+/// Why a change was not taken back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StillThere {
+    #[error("this change cannot be undone")]
+    NoInverse,
+    #[error("someone else changed it")]
+    Changed,
+    /// AWS could not be asked, or said no, in these words.
+    #[error("{0}")]
+    Failed(String),
+}
+
 impl<W: Watcher> Run<'_, W> {
     /// Looks at a thing that the end of the run depends on.
     async fn look(&self, thing: &Thing) -> Result<State, Failure> {
@@ -281,8 +293,8 @@ impl<W: Watcher> Run<'_, W> {
     }
 
     /// Takes a change of this run back; the error says why it is still there.
-    pub(super) async fn take_back(&mut self, index: usize, change: &Change) -> Result<(), String> {
-        let Some(inverse) = change.inverse() else { return Err("this change cannot be undone".to_owned()) };
+    pub(super) async fn take_back(&mut self, index: usize, change: &Change) -> Result<(), StillThere> {
+        let Some(inverse) = change.inverse() else { return Err(StillThere::NoInverse) };
         let mut patience = Patience::short();
         let mut refused: Option<NotWritten> = None;
         loop {
@@ -294,11 +306,11 @@ impl<W: Watcher> Run<'_, W> {
             match self.look(inverse.thing()).await {
                 Ok(seen) if seen.is(inverse.after()) => break,
                 Ok(seen) if seen.is(inverse.before()) => {}
-                Ok(_) => return Err("someone else changed it".to_owned()),
-                Err(failure) => return Err(failure.into_unreadable().message),
+                Ok(_) => return Err(StillThere::Changed),
+                Err(failure) => return Err(StillThere::Failed(failure.into_unreadable().message)),
             }
             if let Some(refused) = refused.take_if(|_| !again) {
-                return Err(refused.reason.message);
+                return Err(StillThere::Failed(refused.reason.message));
             }
             match write(self.connection, &inverse).await {
                 Ok(_) => break,

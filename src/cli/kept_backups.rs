@@ -27,7 +27,8 @@ struct Row {
 
 impl Row {
     fn of(path: &Path) -> Row {
-        let read = files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES).and_then(|file| Backup::read(&file.text));
+        let read = files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES)
+            .and_then(|file| Backup::read(&file.text).map_err(|mistake| mistake.to_string()));
         let file = path.display().to_string();
         match read {
             Ok(backup) => Row {

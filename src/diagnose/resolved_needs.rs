@@ -218,6 +218,7 @@ impl<'a> ResolvedNeeds<'a> {
             Fact::Known(text) => match Preferences::parse(text.as_str()) {
                 Ok(preferences) => Some(preferences),
                 Err(error) => {
+                    let error = error.to_string();
                     self.findings.push(FindingKind::PreferencesInvalid { name: name.to_owned(), error }.into());
                     None
                 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::same::same_document;
 use crate::facts::PolicyText;
@@ -222,17 +223,26 @@ impl From<Change> for Parts {
     }
 }
 
-impl TryFrom<Parts> for Change {
-    type Error = String;
+/// Why what a backup file holds is no change.
+#[derive(Debug, Error)]
+enum NotAChange {
+    #[error("`{arn}` does not have the form `arn:PARTITION:iam::ACCOUNT:{kind}/NAME`")]
+    Arn { arn: Arn, kind: &'static str },
+    #[error("no call of AWS makes such a change")]
+    NoCall,
+}
 
-    fn try_from(Parts { thing, before, after }: Parts) -> Result<Change, String> {
+impl TryFrom<Parts> for Change {
+    type Error = NotAChange;
+
+    fn try_from(Parts { thing, before, after }: Parts) -> Result<Change, NotAChange> {
         let names = |kind: &str, arn: &Arn| {
             arn.service == "iam" && arn.resource_type() == kind && arn.account().is_some() && !arn.name().is_empty()
         };
         if let Some((kind, arn)) = arns(&thing, [&before, &after]).into_iter().find(|(kind, arn)| !names(kind, arn)) {
-            return Err(format!("`{arn}` does not have the form `arn:PARTITION:iam::ACCOUNT:{kind}/NAME`"));
+            return Err(NotAChange::Arn { arn: arn.clone(), kind });
         }
-        Change::new(thing, before, after).ok_or_else(|| "no call of AWS makes such a change".to_owned())
+        Change::new(thing, before, after).ok_or(NotAChange::NoCall)
     }
 }
 

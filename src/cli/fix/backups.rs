@@ -61,7 +61,7 @@ fn path(resolved: &FixPlan, part: &Part, backup: &Backup, now: Timestamp) -> Res
     match (&resolved.backup, directory(resolved)) {
         (_, Some(directory)) => Ok(directory.join(format!("{account}.json"))),
         (Some(file), None) => Ok(PathBuf::from(file)),
-        (None, None) => default_path(now, account),
+        (None, None) => default_path(now, account).map_err(|error| error.to_string()),
     }
 }
 
