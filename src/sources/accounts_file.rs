@@ -1,5 +1,7 @@
 //! The file of accounts that `--accounts` names.
 
+use thiserror::Error;
+
 use super::documents::Text;
 use iam_eval::arn::is_account_id;
 
@@ -35,15 +37,24 @@ pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
     Ok(ids)
 }
 
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+enum Mistake<'a> {
+    #[error("there is a second account id, `{0}`; give each on a line of its own")]
+    SecondId(&'a str),
+    #[error("`{0}` is not an account id of 12 digits")]
+    NotAnId(&'a str),
+}
+
 /// The account id on a line, if it says one.
-fn id(line: &str) -> Result<Option<&str>, String> {
+fn id(line: &str) -> Result<Option<&str>, Mistake<'_>> {
     let line = line.split('#').next().unwrap_or_default().trim();
     let mut words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'));
     let Some(word) = words.next().filter(|word| !word.is_empty()) else { return Ok(None) };
     match words.find(|word| is_account_id(word)) {
-        Some(second) => Err(format!("there is a second account id, `{second}`; give each on a line of its own")),
+        Some(second) => Err(Mistake::SecondId(second)),
         None if is_account_id(word) => Ok(Some(word)),
-        None => Err(format!("`{word}` is not an account id of 12 digits")),
+        None => Err(Mistake::NotAnId(word)),
     }
 }
 

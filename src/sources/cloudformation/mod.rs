@@ -47,7 +47,7 @@ pub struct Given {
 /// Every mistake that was found, each a message that names the file.
 pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<String>> {
     let in_file = |error: String| format!("cannot use `{}`: {error}", file.name);
-    let template = Template::parse(&file.text).map_err(|error| vec![in_file(error)])?;
+    let template = Template::parse(&file.text).map_err(|error| vec![in_file(error.to_string())])?;
     let place = Place::new(given.account, given.region, partition_named(&file.text));
     let evaluator = Evaluator::new(&template, &given.parameters, place)
         .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())?;

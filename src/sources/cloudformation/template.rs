@@ -4,9 +4,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use thiserror::Error;
+
 use super::node::{Content, Node, ReadError};
 use super::value::Why;
 use super::{json, yaml};
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotATemplate {
+    /// There is nothing in it.
+    #[error("it is empty; a template has a `Resources` section")]
+    Empty,
+    /// It is what Terraform shows of a plan.
+    #[error("it is a Terraform plan, not a template; pass it with `--terraform-plan`")]
+    TerraformPlan,
+    /// It says which templates there are.
+    #[error("it is the manifest of an AWS CDK cloud assembly; pass one of the `*.template.json` files beside it")]
+    CdkManifest,
+    /// It is a snapshot of this tool.
+    #[error("it is a snapshot, not a template; pass it with `--snapshot`")]
+    Snapshot,
+    /// It is a policy.
+    #[error("it is a policy document, not a template; pass it with `--policy`")]
+    PolicyDocument,
+    /// Something in it is not as a template has it.
+    #[error("{0}")]
+    Malformed(ReadError),
+}
+
+impl From<ReadError> for NotATemplate {
+    fn from(error: ReadError) -> NotATemplate {
+        NotATemplate::Malformed(error)
+    }
+}
 
 /// A template, its sections told apart.
 #[derive(Debug)]
@@ -56,16 +87,13 @@ impl Template {
     ///
     /// # Errors
     /// If it is no template.
-    pub fn parse(text: &str) -> Result<Template, String> {
+    pub fn parse(text: &str) -> Result<Template, NotATemplate> {
         let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
-            return Err("it is empty; a template has a `Resources` section".to_owned());
+            return Err(NotATemplate::Empty);
         }
-        let root = read(text).map_err(|error| error.to_string())?;
-        Template::of(&root).map_err(|error| match another_kind(&root) {
-            Some(other) => other.to_owned(),
-            None => error.to_string(),
-        })
+        let root = read(text)?;
+        Template::of(&root).map_err(|error| another_kind(&root).unwrap_or(NotATemplate::Malformed(error)))
     }
 
     fn of(root: &Node) -> Result<Template, ReadError> {
@@ -186,17 +214,15 @@ fn transform(node: &Node) -> Option<Why> {
 }
 
 /// What else a file may be that was given as a template, and what to do with it.
-fn another_kind(root: &Node) -> Option<&'static str> {
+fn another_kind(root: &Node) -> Option<NotATemplate> {
     let has = |name: &str| root.get(name).is_some();
     match () {
         () if has("planned_values") || has("resource_changes") || has("terraform_version") => {
-            Some("it is a Terraform plan, not a template; pass it with `--terraform-plan`")
+            Some(NotATemplate::TerraformPlan)
         }
-        () if has("artifacts") && has("version") => {
-            Some("it is the manifest of an AWS CDK cloud assembly; pass one of the `*.template.json` files beside it")
-        }
-        () if has("snapshot_version") => Some("it is a snapshot, not a template; pass it with `--snapshot`"),
-        () if has("Statement") => Some("it is a policy document, not a template; pass it with `--policy`"),
+        () if has("artifacts") && has("version") => Some(NotATemplate::CdkManifest),
+        () if has("snapshot_version") => Some(NotATemplate::Snapshot),
+        () if has("Statement") => Some(NotATemplate::PolicyDocument),
         () => None,
     }
 }

@@ -9,11 +9,73 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use thiserror::Error;
 
 use iam_eval::json_error;
 
 /// How the right file is made.
 const MAKE: &str = "make it with `terraform plan -out tfplan`, then `terraform show -json tfplan > plan.json`";
+
+/// Why a file is no plan, and how the right file is made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotAPlan {
+    /// It is what `terraform plan -out` writes.
+    #[error(
+        "it is a saved plan in Terraform's own format, not JSON; convert it with `terraform show -json FILE > plan.json`"
+    )]
+    SavedPlan,
+    /// It is in the encoding of Windows PowerShell.
+    #[error(
+        "it is UTF-16, as `>` of Windows PowerShell writes it, and UTF-8 is expected; make it with \
+         `terraform show -json tfplan | Out-File -Encoding utf8 plan.json`"
+    )]
+    Utf16,
+    /// It is in another encoding.
+    #[error("line {line}: it is not UTF-8 text, and JSON is expected; {MAKE}")]
+    NotUtf8 {
+        /// The first line that is not.
+        line: usize,
+    },
+    /// There is nothing in it.
+    #[error("it is empty, and the JSON of a plan is expected; {MAKE}")]
+    Empty,
+    /// It is JSON of another kind.
+    #[error("it is a JSON array, and the JSON of a plan is an object; {MAKE}")]
+    Array,
+    /// It does not begin as JSON does.
+    #[error("line 1: it is not JSON; it looks like the text that Terraform shows to people; {MAKE}")]
+    TextForPeople,
+    /// It is broken JSON, or none of a plan, for this reason.
+    #[error("{0}, and the JSON of a whole plan is expected; {MAKE}")]
+    Malformed(String),
+    /// It tells how the planning went.
+    #[error("it is the log of `terraform plan -json`, which does not contain the plan; {MAKE}")]
+    Log,
+    /// It is a state as Terraform keeps it.
+    #[error("it is a state file, which contains what exists and not what is planned; {MAKE}")]
+    StateFile,
+    /// It is what `terraform providers schema -json` prints.
+    #[error("it contains the schemas of providers, and no plan; {MAKE}")]
+    ProviderSchemas,
+    /// It is a state as `terraform show -json` prints it.
+    #[error("it is the JSON of a state (`values`), not of a plan (`planned_values`); {MAKE}")]
+    StateJson,
+    /// It lacks what is planned.
+    #[error("the field `planned_values` is missing, so it is not the JSON of a plan; {MAKE}")]
+    NoPlannedValues,
+    /// It does not say of which version it is.
+    #[error("the field `format_version` is missing, so it is not the JSON of a plan; {MAKE}")]
+    NoFormatVersion,
+    /// The planning failed.
+    #[error("the plan ended with an error (`errored` is true), so it is not complete; {MAKE}")]
+    Errored,
+    /// It is of this version.
+    #[error(
+        "it has format version `{0}`, and this tool reads 0.1, 0.2 and 1.x; use a newer `ssm-profile`, or a Terraform between \
+         0.12 and 1.x"
+    )]
+    OtherVersion(String),
+}
 
 /// A plan. What resources hold is parsed only where it is looked at.
 #[derive(Deserialize)]
@@ -170,22 +232,18 @@ struct Header {
 ///
 /// # Errors
 /// Why they are none, and how the right file is made.
-pub fn text(bytes: Vec<u8>) -> Result<String, String> {
+pub fn text(bytes: Vec<u8>) -> Result<String, NotAPlan> {
     // A plan that was saved with `-out` is a ZIP archive.
     if bytes.starts_with(b"PK\x03\x04") {
-        return Err("it is a saved plan in Terraform's own format, not JSON; convert it with `terraform show -json FILE > plan.json`"
-            .to_owned());
+        return Err(NotAPlan::SavedPlan);
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err("it is UTF-16, as `>` of Windows PowerShell writes it, and UTF-8 is expected; make it with \
-                    `terraform show -json tfplan | Out-File -Encoding utf8 plan.json`"
-            .to_owned());
+        return Err(NotAPlan::Utf16);
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..valid).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("line {line}: it is not UTF-8 text, and JSON is expected; {MAKE}")
+        NotAPlan::NotUtf8 { line: before.iter().filter(|byte| **byte == b'\n').count() + 1 }
     })
 }
 
@@ -193,60 +251,47 @@ pub fn text(bytes: Vec<u8>) -> Result<String, String> {
 ///
 /// # Errors
 /// Why the text is none, and how the right file is made.
-pub(super) fn parse(text: &str) -> Result<PlanFile<'_>, String> {
+pub(super) fn parse(text: &str) -> Result<PlanFile<'_>, NotAPlan> {
     let text = text.trim_start_matches('\u{feff}');
     let first = text.trim_start();
     if first.is_empty() {
-        return Err(format!("it is empty, and the JSON of a plan is expected; {MAKE}"));
+        return Err(NotAPlan::Empty);
     }
     if !first.starts_with('{') {
-        let what = match first.starts_with('[') {
-            true => "it is a JSON array, and the JSON of a plan is an object",
-            false => "line 1: it is not JSON; it looks like the text that Terraform shows to people",
-        };
-        return Err(format!("{what}; {MAKE}"));
+        return Err(if first.starts_with('[') { NotAPlan::Array } else { NotAPlan::TextForPeople });
     }
+    let malformed = |error: serde_json::Error| NotAPlan::Malformed(json_error::in_words(&error, text));
     let mut header = serde_json::Deserializer::from_str(text).into_iter::<Header>();
     let header = match header.next() {
         Some(Ok(header)) => header,
-        Some(Err(error)) => {
-            let why = json_error::in_words(&error, text);
-            return Err(format!("{why}, and the JSON of a whole plan is expected; {MAKE}"));
-        }
+        Some(Err(error)) => return Err(malformed(error)),
         None => Header::default(),
     };
     header.refuse()?;
-    serde_json::from_str(text).map_err(|error| {
-        let why = json_error::in_words(&error, text);
-        format!("{why}, and the JSON of a whole plan is expected; {MAKE}")
-    })
+    serde_json::from_str(text).map_err(malformed)
 }
 
 impl Header {
     /// Whether it is of something else than a plan that can be judged.
-    fn refuse(&self) -> Result<(), String> {
-        let why = if self.level.is_some() {
-            "it is the log of `terraform plan -json`, which does not contain the plan"
+    fn refuse(&self) -> Result<(), NotAPlan> {
+        if self.level.is_some() {
+            Err(NotAPlan::Log)
         } else if self.serial.is_some() || self.lineage.is_some() {
-            "it is a state file, which contains what exists and not what is planned"
+            Err(NotAPlan::StateFile)
         } else if self.provider_schemas.is_some() {
-            "it contains the schemas of providers, and no plan"
+            Err(NotAPlan::ProviderSchemas)
         } else if self.format_version.is_some() && self.planned_values.is_none() && self.resource_changes.is_none() {
-            match self.values.is_some() {
-                true => "it is the JSON of a state (`values`), not of a plan (`planned_values`)",
-                false => "the field `planned_values` is missing, so it is not the JSON of a plan",
-            }
+            Err(if self.values.is_some() { NotAPlan::StateJson } else { NotAPlan::NoPlannedValues })
         } else if self.format_version.is_none() {
-            "the field `format_version` is missing, so it is not the JSON of a plan"
+            Err(NotAPlan::NoFormatVersion)
         } else if self.errored == Some(true) {
-            "the plan ended with an error (`errored` is true), so it is not complete"
+            Err(NotAPlan::Errored)
         } else {
-            return self.refuse_version();
-        };
-        Err(format!("{why}; {MAKE}"))
+            self.refuse_version()
+        }
     }
 
-    fn refuse_version(&self) -> Result<(), String> {
+    fn refuse_version(&self) -> Result<(), NotAPlan> {
         let version = match &self.format_version {
             Some(Value::String(version)) => version.clone(),
             Some(other) => other.to_string(),
@@ -255,10 +300,7 @@ impl Header {
         let major = version.split('.').next().unwrap_or_default();
         match (major, version.as_str()) {
             ("1", _) | (_, "0.1" | "0.2") => Ok(()),
-            _ => Err(format!(
-                "it has format version `{version}`, and this tool reads 0.1, 0.2 and 1.x; use a newer `ssm-profile`, or a Terraform \
-                 between 0.12 and 1.x"
-            )),
+            _ => Err(NotAPlan::OtherVersion(version)),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::facts::Facts;
 use plan::Plan;
 use whereabouts::Whereabouts;
 
-pub use format::text;
+pub use format::{NotAPlan, text};
 
 /// What a person says of a plan beside it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,7 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// Why the text is no plan, and how the right file is made.
-pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, String> {
+pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, NotAPlan> {
     let mut parsed = format::parse(&file.text)?;
     let configuration = parsed.configuration.take().unwrap_or_default();
     let mut plan = Plan::of(&file.name, &parsed, &configuration);

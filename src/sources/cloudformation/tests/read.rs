@@ -106,7 +106,7 @@ fn both_formats_read_the_same() {
 }
 
 fn refused(text: &str) -> String {
-    Template::parse(text).unwrap_err()
+    Template::parse(text).unwrap_err().to_string()
 }
 
 #[test]
