@@ -12,8 +12,22 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::process::OfProcess;
 
-/// Asks a person for the code of this device; an error says in words why there is none.
-pub type AskCode = fn(&str) -> Result<String, String>;
+/// Asks a person for the code of this device.
+pub type AskCode = fn(&str) -> Result<String, NoCode>;
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCode {
+    /// Nobody can be asked.
+    #[error("there is no terminal to ask on")]
+    NoTerminal,
+    /// Nothing was typed.
+    #[error("none was given")]
+    NoneGiven,
+    /// The terminal does not work.
+    #[error("it cannot be asked for: {0}")]
+    CannotAsk(std::io::Error),
+}
 
 /// The session's name in the account's trail, unless the profile has one.
 const SESSION: &str = "ssm-profile";

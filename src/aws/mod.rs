@@ -16,7 +16,7 @@ mod unanswered;
 mod whole;
 
 pub use error::{Failure, cause, classify};
-pub use mfa::AskCode;
+pub use mfa::{AskCode, NoCode};
 pub use raw::RawInstances;
 pub use settings::{Connection, NoCredentials, Settings, SettingsError, profiles};
 pub use traffic::Traffic;

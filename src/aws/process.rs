@@ -2,7 +2,7 @@
 //!
 //! Source: [`credential_process`](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sourcing-external.html).
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::SystemTime;
 
 use aws_config::profile::{Profile, ProfileSet};
@@ -108,26 +108,42 @@ impl OfProcess {
     }
 
     /// Runs the process. What it says on standard error is for nobody: it may hold any secret.
-    async fn run(&self) -> Result<Credentials, String> {
+    async fn run(&self) -> Result<Credentials, ProcessError> {
         let (shell, flag) = if cfg!(windows) { ("cmd.exe", "/C") } else { ("sh", "-c") };
         let mut command = Command::new(shell);
         command.args([flag, &self.command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let cannot = |error: std::io::Error| format!("cannot run the credential process: {}", super::cause(&error));
-        let mut process = command.kill_on_drop(true).spawn().map_err(cannot)?;
+        let mut process = command.kill_on_drop(true).spawn().map_err(ProcessError::NotRun)?;
         let mut printed = Vec::new();
         if let Some(output) = process.stdout.take() {
-            output.take(limits::JSON_ANSWER_BYTES + 1).read_to_end(&mut printed).await.map_err(cannot)?;
+            output.take(limits::JSON_ANSWER_BYTES + 1).read_to_end(&mut printed).await.map_err(ProcessError::NotRun)?;
         }
         if printed.len() as u64 > limits::JSON_ANSWER_BYTES {
-            let limit = limits::in_words(limits::JSON_ANSWER_BYTES);
-            return Err(format!("the credential process prints more than {limit}, and credentials are shorter"));
+            return Err(ProcessError::TooLong);
         }
-        let status = process.wait().await.map_err(cannot)?;
+        let status = process.wait().await.map_err(ProcessError::NotRun)?;
         if !status.success() {
-            return Err(format!("the credential process ended with {status}; its standard error is not shown"));
+            return Err(ProcessError::Failed(status));
         }
         Printed::read(&printed)
     }
+}
+
+/// Why a credential process gives no credentials.
+#[derive(Debug, thiserror::Error)]
+enum ProcessError {
+    #[error("cannot run the credential process: {}", super::cause(.0))]
+    NotRun(std::io::Error),
+    #[error(
+        "the credential process prints more than {}, and credentials are shorter",
+        limits::in_words(limits::JSON_ANSWER_BYTES)
+    )]
+    TooLong,
+    #[error("the credential process ended with {0}; its standard error is not shown")]
+    Failed(ExitStatus),
+    #[error(
+        "the credential process does not print a JSON object with `Version` 1, `AccessKeyId` and `SecretAccessKey`"
+    )]
+    NoCredentials,
 }
 
 impl Role {
@@ -143,11 +159,10 @@ impl Role {
 
 impl Printed {
     /// The credentials in what was printed. No error quotes it.
-    fn read(printed: &[u8]) -> Result<Credentials, String> {
-        let what = "a JSON object with `Version` 1, `AccessKeyId` and `SecretAccessKey`";
+    fn read(printed: &[u8]) -> Result<Credentials, ProcessError> {
         let read = serde_json::from_slice(printed).ok().filter(|Printed { version, .. }| *version == 1);
         let Some(Printed { access_key_id, secret_access_key, session_token, expiration, .. }) = read else {
-            return Err(format!("the credential process does not print {what}"));
+            return Err(ProcessError::NoCredentials);
         };
         let end = expiration.map(SystemTime::from);
         Ok(Credentials::new(access_key_id, secret_access_key, session_token, end, "CredentialProcess"))
@@ -184,7 +199,7 @@ mod tests {
             br#"{"Version": 1, "AccessKeyId": "A"}"#,
             br#"{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "B", "Expiration": "soon"}"#,
         ] {
-            assert!(Printed::read(wrong).unwrap_err().contains("`SecretAccessKey`"));
+            assert!(Printed::read(wrong).unwrap_err().to_string().contains("`SecretAccessKey`"));
         }
     }
 }

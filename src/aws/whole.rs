@@ -60,7 +60,18 @@ impl Intercept for WholeAnswer {
     }
 }
 
-fn check(operation: &str, body: &[u8]) -> Result<(), String> {
+/// What an answer that is not whole lacks.
+#[derive(Debug, thiserror::Error)]
+enum NotWhole {
+    #[error("the answer breaks off")]
+    End,
+    #[error("the answer is incomplete: it lacks the id of the request")]
+    RequestId,
+    #[error("the answer is incomplete: it lacks `{0}`")]
+    List(&'static str),
+}
+
+fn check(operation: &str, body: &[u8]) -> Result<(), NotWhole> {
     let end = match operation {
         // One has no body, the other is a policy, which is no whole JSON if it is cut.
         "HeadBucket" | "GetBucketPolicy" => return Ok(()),
@@ -68,15 +79,13 @@ fn check(operation: &str, body: &[u8]) -> Result<(), String> {
         _ => format!("</{operation}Response>"),
     };
     if !body.trim_ascii_end().ends_with(end.as_bytes()) {
-        return Err("the answer breaks off".to_owned());
+        return Err(NotWhole::End);
     }
     if !READS.iter().any(|verb| operation.starts_with(verb)) && !contains(body, b"equestId>") {
-        return Err("the answer is incomplete: it lacks the id of the request".to_owned());
+        return Err(NotWhole::RequestId);
     }
     match LISTS.iter().find(|(name, _)| *name == operation) {
-        Some((_, element)) if !contains(body, format!("<{element}").as_bytes()) => {
-            Err(format!("the answer is incomplete: it lacks `{element}`"))
-        }
+        Some((_, element)) if !contains(body, format!("<{element}").as_bytes()) => Err(NotWhole::List(element)),
         _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::progress::{FleetProgress, Progress};
 use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, TargetSelection};
 use super::{Stop, args, files, near_misses, output};
-use crate::aws::{Connection, Settings};
+use crate::aws::{Connection, NoCode, Settings};
 use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Instance, SubjectKind, Unreadable, snapshot};
 use crate::limits;
@@ -255,7 +255,7 @@ pub async fn open_live(
     let (targets, selection, connection) = match wanted {
         TargetSelection::Targets(targets) => (targets, None, open(settings).await?),
         TargetSelection::Selection(tags) => (Vec::new(), Some(Selection { tags }), open(settings).await?),
-        TargetSelection::Unsaid => match this_instance().await.map_err(Stop::Failure)? {
+        TargetSelection::Unsaid => match this_instance().await.map_err(|error| Stop::Failure(error.to_string()))? {
             Some(this) => {
                 regions = vec![this.region.clone()];
                 let settings = Settings { region: Some(this.region), ..settings };
@@ -325,16 +325,16 @@ async fn find_names(
 }
 
 /// Asks a person for the code of an MFA device.
-fn ask_code(device: &str) -> Result<String, String> {
+fn ask_code(device: &str) -> Result<String, NoCode> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err("there is no terminal to ask on".to_owned());
+        return Err(NoCode::NoTerminal);
     }
     let prompt = format!("code of the MFA device {}", clean(device));
     let code = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
     match code {
         Ok(code) if !code.trim().is_empty() => Ok(code),
-        Ok(_) => Err("none was given".to_owned()),
-        Err(error) => Err(format!("it cannot be asked for: {error}")),
+        Ok(_) => Err(NoCode::NoneGiven),
+        Err(dialoguer::Error::IO(error)) => Err(NoCode::CannotAsk(error)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Instances and their associations with profiles.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
@@ -416,8 +417,9 @@ impl List for InstanceList {
             met
         });
         let items = Box::pin(async {
-            let met = met.await.map_err(|error| error.to_string()).flatten();
-            met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")))
+            let unreadable =
+                |why: &dyn Display| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}"));
+            met.await.map_err(|why| unreadable(&why))?.map_err(|why| unreadable(&why))
         });
         Ok(parts::Page { items, next })
     }

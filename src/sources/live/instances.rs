@@ -6,12 +6,35 @@ use memchr::memmem;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
+use thiserror::Error;
 
 use super::ec2::RegionalInstance;
 use crate::facts::{AttachedProfile, Fact, Instance, MetadataOptions, PrimaryInterface};
 
 type Xml<'x> = Reader<&'x [u8]>;
-type Read<T> = Result<T, String>;
+type Read<T> = Result<T, BrokenPage>;
+
+/// Why a page of instances cannot be understood.
+#[derive(Debug, Error)]
+pub(super) enum BrokenPage {
+    /// It is no XML, in the parser's words.
+    #[error("{0}")]
+    Xml(String),
+    #[error("it is empty")]
+    Empty,
+    #[error("it breaks off")]
+    BreaksOff,
+    #[error("there is markup where text is expected")]
+    Markup,
+    #[error("it has no list of reservations")]
+    NoReservations,
+    #[error("it names its next page in a way that is not known")]
+    NextPage,
+    #[error("a reservation has no list of instances")]
+    NoInstances,
+    #[error("an instance has no id")]
+    NoId,
+}
 
 /// The token of the page behind this one, found without reading the page; `None` for the last.
 ///
@@ -27,7 +50,7 @@ pub(super) fn next_token(body: &[u8]) -> Option<String> {
 /// The instances of a page.
 ///
 /// # Errors
-/// In words, if it cannot be understood.
+/// If it cannot be understood.
 pub(super) fn met_in(body: &[u8]) -> Read<Vec<RegionalInstance>> {
     let mut xml = Reader::from_reader(body);
     xml.config_mut().expand_empty_elements = true;
@@ -35,7 +58,7 @@ pub(super) fn met_in(body: &[u8]) -> Read<Vec<RegionalInstance>> {
     loop {
         match xml.read_event().map_err(broken)? {
             Event::Start(_) => break,
-            Event::Eof => return Err("it is empty".to_owned()),
+            Event::Eof => return Err(BrokenPage::Empty),
             _ => {}
         }
     }
@@ -51,9 +74,9 @@ pub(super) fn met_in(body: &[u8]) -> Read<Vec<RegionalInstance>> {
     })?;
     match token.is_empty() || next_token(body).is_some() {
         true if has_list => Ok(all),
-        true => Err("it has no list of reservations".to_owned()),
+        true => Err(BrokenPage::NoReservations),
         // A page behind this one that was not seen at a glance would be lost.
-        false => Err("it names its next page in a way that is not known".to_owned()),
+        false => Err(BrokenPage::NextPage),
     }
 }
 
@@ -68,7 +91,7 @@ fn reservation(xml: &mut Xml<'_>, all: &mut Vec<RegionalInstance>) -> Read<()> {
         }
         _ => skip(xml, tag),
     })?;
-    let instances = instances.ok_or("a reservation has no list of instances")?;
+    let instances = instances.ok_or(BrokenPage::NoInstances)?;
     all.extend(instances.into_iter().map(|instance| RegionalInstance { account: account.clone(), instance }));
     Ok(())
 }
@@ -115,7 +138,7 @@ fn instance(xml: &mut Xml<'_>) -> Read<Instance> {
         }
         Ok(())
     })?;
-    let id = id.filter(|id| !id.is_empty() && !id.contains(char::is_whitespace)).ok_or("an instance has no id")?;
+    let id = id.filter(|id| !id.is_empty() && !id.contains(char::is_whitespace)).ok_or(BrokenPage::NoId)?;
     Ok(Instance {
         id,
         name: tags.get("Name").cloned(),
@@ -179,7 +202,7 @@ fn children(xml: &mut Xml<'_>, mut read: impl FnMut(&mut Xml<'_>, &BytesStart<'_
         match xml.read_event().map_err(broken)? {
             Event::Start(tag) => read(xml, &tag)?,
             Event::End(_) => return Ok(()),
-            Event::Eof => return Err("it breaks off".to_owned()),
+            Event::Eof => return Err(BrokenPage::BreaksOff),
             _ => {}
         }
     }
@@ -198,7 +221,7 @@ fn text(xml: &mut Xml<'_>, tag: &BytesStart<'_>) -> Read<String> {
     let text = xml.read_text(tag.name()).map_err(broken)?;
     // AWS writes none, and what is not understood is not guessed at.
     if text.contains('<') {
-        return Err("there is markup where text is expected".to_owned());
+        return Err(BrokenPage::Markup);
     }
     Ok(unescape(&text).map_err(broken)?.into_owned())
 }
@@ -216,8 +239,8 @@ fn texts<const N: usize>(xml: &mut Xml<'_>, names: [&str; N]) -> Read<[Option<St
     Ok(texts)
 }
 
-fn broken(error: impl std::fmt::Display) -> String {
-    error.to_string()
+fn broken(error: impl std::fmt::Display) -> BrokenPage {
+    BrokenPage::Xml(error.to_string())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::imds::Client;
 use aws_config::imds::client::error::ImdsError;
 use serde::Deserialize;
+use thiserror::Error;
 
 use crate::aws::cause;
 use iam_eval::arn::{is_account_id, is_instance_id};
@@ -25,10 +26,22 @@ pub struct ThisInstance {
     pub account: String,
 }
 
+/// Why what answers is no instance metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NoMetadata {
+    /// It does not speak as instance metadata does, for this reason.
+    #[error("instance metadata cannot be asked: {0}")]
+    CannotAsk(String),
+    /// Its document is none of an instance.
+    #[error("instance metadata gave an instance identity document that names no instance")]
+    NamesNoInstance,
+}
+
 /// The instance that this program runs on; `None` where instance metadata does not answer or is switched off.
 ///
-/// The error, for a person, is that something answered that is no instance metadata.
-pub async fn this_instance() -> Result<Option<ThisInstance>, String> {
+/// # Errors
+/// If something answered that is no instance metadata.
+pub async fn this_instance() -> Result<Option<ThisInstance>, NoMetadata> {
     // The SDK's client leaves this variable to its callers.
     if std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(None);
@@ -40,11 +53,11 @@ pub async fn this_instance() -> Result<Option<ThisInstance>, String> {
         Err(_) | Ok(Err(ImdsError::FailedToLoadToken(_) | ImdsError::ErrorResponse(_) | ImdsError::IoError(_))) => {
             Ok(None)
         }
-        Ok(Err(error)) => Err(format!("instance metadata cannot be asked: {}", cause(&error))),
+        Ok(Err(error)) => Err(NoMetadata::CannotAsk(cause(&error))),
     }
 }
 
-fn parse(document: &str) -> Result<ThisInstance, String> {
+fn parse(document: &str) -> Result<ThisInstance, NoMetadata> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Document {
@@ -52,11 +65,10 @@ fn parse(document: &str) -> Result<ThisInstance, String> {
         region: String,
         account_id: String,
     }
-    let unusable = || "instance metadata gave an instance identity document that names no instance".to_owned();
     let Document { instance_id: id, region, account_id: account } =
-        serde_json::from_str(document).map_err(|_| unusable())?;
+        serde_json::from_str(document).map_err(|_| NoMetadata::NamesNoInstance)?;
     let usable = is_instance_id(&id) && is_account_id(&account) && !region.is_empty();
-    usable.then_some(ThisInstance { id, region, account }).ok_or_else(unusable)
+    usable.then_some(ThisInstance { id, region, account }).ok_or(NoMetadata::NamesNoInstance)
 }
 
 #[cfg(test)]
