@@ -13,7 +13,7 @@ use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
 use crate::limits;
 use crate::sources::accounts_file;
 use crate::sources::live::accounts::{active_accounts, enabled_regions};
-use crate::sources::live::{self, From, Query, ScpReader, Selection};
+use crate::sources::live::{self, AccountSource, Query, ScpReader, Selection};
 use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
 /// A selection over accounts and Regions.
@@ -179,15 +179,15 @@ impl Fleet {
 pub async fn stream(
     fleet: &Fleet,
     visit: &Visit<'_>,
-    overseer: &ScpReader<'_>,
+    scp_reader: &ScpReader<'_>,
     regions_at_a_time: &Semaphore,
     progress: &FleetProgress,
     query: &Query,
     take: &dyn Fn(&Facts, Vec<Subject>),
 ) {
-    let overseer = Some(overseer).filter(|_| fleet.has_several_accounts());
+    let scp_reader = Some(scp_reader).filter(|_| fleet.has_several_accounts());
     let Visit { connection, account, .. } = *visit;
-    let from = From { connection, account, overseer, regions_at_a_time, watcher: progress };
+    let from = AccountSource { connection, account, scp_reader, regions_at_a_time, watcher: progress };
     live::stream(&from, query, take).await;
 }
 

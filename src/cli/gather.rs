@@ -24,7 +24,7 @@ use crate::sources::documents::{self, DocumentSet, Levels, Text};
 use crate::sources::existing::Planned;
 use crate::sources::live::accounts::enabled_regions;
 use crate::sources::live::metadata::this_instance;
-use crate::sources::live::{self, From, Query, Selection};
+use crate::sources::live::{self, AccountSource, Query, Selection};
 use crate::sources::snapshot::{Choice, choose, prefer};
 use crate::sources::terraform;
 use crate::target::{FORMS, Target, TargetKind};
@@ -203,10 +203,10 @@ impl Live {
     pub async fn read(&self) -> Facts {
         let progress = FleetProgress::start(1, self.connection.traffic().clone());
         progress.expect_regions(self.query.regions.len());
-        let from = From {
+        let from = AccountSource {
             connection: &self.connection,
             account: None,
-            overseer: None,
+            scp_reader: None,
             regions_at_a_time: &Semaphore::new(self.regions_at_a_time),
             watcher: &progress,
         };

@@ -361,7 +361,7 @@ async fn check_fleet(
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
-    let overseer = ScpReader::new(fleet.base());
+    let scp_reader = ScpReader::new(fleet.base());
     let query = Query {
         selection: Some(selection.clone()),
         preferences: plan.preferences.name(),
@@ -375,7 +375,7 @@ async fn check_fleet(
             results.take(subjects.iter().map(|subject| judge.judge(facts, subject)).collect());
         };
         let query = Query { regions: visit.regions.clone(), ..query.clone() };
-        fleet::stream(&fleet, &visit, &overseer, &regions_at_a_time, &progress, &query, &take).await;
+        fleet::stream(&fleet, &visit, &scp_reader, &regions_at_a_time, &progress, &query, &take).await;
     };
     let failed = |subject: Subject| {
         let facts = fleet::nothing();
@@ -452,7 +452,7 @@ async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Re
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
     let preferences = plan.preferences.name();
-    let query = Query { preferences, whole: true, ..Query::of(&plan.requirements) };
+    let query = Query { preferences, complete: true, ..Query::of(&plan.requirements) };
     let facts = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
     let nothing = facts.subjects.is_empty();
     if nothing {

@@ -11,7 +11,7 @@ use super::super::{Stop, args};
 use crate::aws::Connection;
 use crate::facts::{CallerIdentity, Facts, GivenPolicies, Subject};
 use crate::fix;
-use crate::sources::live::{self, From, Query, ScpReader, Selection};
+use crate::sources::live::{self, AccountSource, Query, ScpReader, Selection};
 
 /// All of them, in a stable order.
 pub(super) struct Accounts {
@@ -41,8 +41,12 @@ impl Accounts {
         given: GivenPolicies,
         snapshot: Option<Facts>,
     ) -> Result<Accounts, Stop> {
-        let query =
-            Query { preferences: resolved.preferences.name(), given, whole: true, ..Query::of(&resolved.requirements) };
+        let query = Query {
+            preferences: resolved.preferences.name(),
+            given,
+            complete: true,
+            ..Query::of(&resolved.requirements)
+        };
         let at_a_time = resolved.reach.concurrency;
         let mut accounts = Accounts { fleet: None, all: Vec::new(), query, at_a_time };
         let wanted = match (&resolved.source, snapshot) {
@@ -119,7 +123,7 @@ impl Accounts {
         options: &fix::Options,
         keep: impl Fn(usize, Facts) -> Facts,
     ) -> Vec<Facts> {
-        let overseer = self.fleet.as_ref().map(|fleet| ScpReader::new(fleet.base()));
+        let scp_reader = self.fleet.as_ref().map(|fleet| ScpReader::new(fleet.base()));
         let progress =
             self.fleet.as_ref().map(|fleet| FleetProgress::start(indexes.len(), fleet.base().traffic().clone()));
         let regions_at_a_time = Semaphore::new(self.at_a_time);
@@ -128,10 +132,10 @@ impl Accounts {
                 (Some(Account::Own(live)), ..) => live.read().await,
                 (Some(Account::Entered(entered)), Some(fleet), Some(progress)) => {
                     progress.expect_regions(entered.regions.len());
-                    let from = From {
+                    let from = AccountSource {
                         connection: entered.connection(fleet),
                         account: entered.account.as_deref(),
-                        overseer: overseer.as_ref(),
+                        scp_reader: scp_reader.as_ref(),
                         regions_at_a_time: &regions_at_a_time,
                         watcher: progress,
                     };

@@ -54,27 +54,27 @@ const SUBJECTS_AT_A_TIME: usize = 100;
 
 /// Where the facts of one account come from.
 #[derive(Clone, Copy)]
-pub struct From<'a> {
+pub struct AccountSource<'a> {
     /// The way to it.
     pub connection: &'a Connection,
     /// Its id, where it is known beforehand.
     pub account: Option<&'a str>,
-    /// Who sees the policies of its organisation, where that is somebody else.
-    pub overseer: Option<&'a ScpReader<'a>>,
+    /// Reads the policies of its organization, where that takes other credentials.
+    pub scp_reader: Option<&'a ScpReader<'a>>,
     /// How many Regions may be read at a time, over all accounts.
     pub regions_at_a_time: &'a Semaphore,
     /// Who is told how it goes.
     pub watcher: &'a dyn Watcher,
 }
 
-impl<'a> From<'a> {
+impl<'a> AccountSource<'a> {
     fn reader(&self, query: &Query) -> Reader<'a> {
         let mut facts = Facts::new(Timestamp::now());
         facts.give_policies(query.given.clone());
         let mut reader = Reader::new(self.connection, facts);
         reader.watcher = self.watcher;
         reader.account = self.account;
-        reader.overseer = self.overseer;
+        reader.scp_reader = self.scp_reader;
         reader.network = query.network;
         reader.is_for_one = query.selection.is_none() && query.targets.len() == 1;
         reader
@@ -82,7 +82,7 @@ impl<'a> From<'a> {
 }
 
 /// Reads all that `query` asks for.
-pub async fn load(from: &From<'_>, query: &Query) -> Facts {
+pub async fn load(from: &AccountSource<'_>, query: &Query) -> Facts {
     let reader = from.reader(query);
     let selected = Mutex::new(Vec::new());
     let take =
@@ -105,7 +105,7 @@ fn place_of(subject: &Subject) -> (Option<&str>, bool, &str) {
 /// Reads a selection, and hands over its instances as soon as all that concerns them is among the facts.
 ///
 /// They come Region by Region in the order of AWS's pages, each page by id; the pages of several Regions come as they are known.
-pub async fn stream(from: &From<'_>, query: &Query, take: &dyn Fn(&Facts, Vec<Subject>)) {
+pub async fn stream(from: &AccountSource<'_>, query: &Query, take: &dyn Fn(&Facts, Vec<Subject>)) {
     let reader = from.reader(query);
     let _none_is_named = read(&reader, query, from.regions_at_a_time, take).await;
 }
@@ -146,7 +146,7 @@ async fn read(
             }
         });
         let around = join3(account_wide.clone(), settings, network).map(|_| ()).shared();
-        let associations = if query.whole { Associations::All } else { Associations::Pending };
+        let associations = if query.complete { Associations::All } else { Associations::Pending };
         let (sender, mut receiver) = mpsc::channel(PAGES_AT_A_TIME);
         let (first, has_more) = oneshot::channel();
         let agents = async {

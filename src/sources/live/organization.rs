@@ -68,8 +68,8 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, given: &G
             return None;
         }
         let account = account.await;
-        let path = match (&account, reader.overseer) {
-            (Ok(account), Some(overseer)) => path(overseer, partition, account, given).await,
+        let path = match (&account, reader.scp_reader) {
+            (Ok(account), Some(scp_reader)) => path(scp_reader, partition, account, given).await,
             (Ok(account), None) => path(&ScpReader::new(reader.connection), partition, account, given).await,
             (Err(failure), _) => Path::unread(failure.reason()),
         };
@@ -210,7 +210,7 @@ fn importance(reason: &Unreadable) -> u8 {
 }
 
 /// Walks up from the account; the policies of each level are read while the walk goes on.
-async fn path(overseer: &ScpReader<'_>, partition: &str, account: &str, given: &GivenPolicies) -> Path {
+async fn path(scp_reader: &ScpReader<'_>, partition: &str, account: &str, given: &GivenPolicies) -> Path {
     let mut parents: Vec<String> = Vec::new();
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<String>();
     let walk = async {
@@ -218,8 +218,8 @@ async fn path(overseer: &ScpReader<'_>, partition: &str, account: &str, given: &
         let mut child = account.to_owned();
         let _ = sender.send(child.clone());
         while parents.len() < DEEPEST {
-            let read = || parent(&overseer.reader, partition, &child);
-            let (id, kind) = overseer.parents.get(partition, &child, read).await?;
+            let read = || parent(&scp_reader.reader, partition, &child);
+            let (id, kind) = scp_reader.parents.get(partition, &child, read).await?;
             let _ = sender.send(id.clone());
             parents.push(id.clone());
             if kind == ParentType::Root {
@@ -232,8 +232,8 @@ async fn path(overseer: &ScpReader<'_>, partition: &str, account: &str, given: &
     let read = async {
         let stream = futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
         let levels = futures::StreamExt::map(stream, async |target| {
-            let read = || attached(overseer, partition, &target, given);
-            overseer.levels.get(partition, &target, read).await
+            let read = || attached(scp_reader, partition, &target, given);
+            scp_reader.levels.get(partition, &target, read).await
         });
         futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::buffered(levels, DEEPEST)).await
     };
@@ -257,10 +257,10 @@ async fn parent(reader: &Reader<'_>, partition: &str, child: &str) -> Result<(St
 }
 
 /// The policies of both types at a root, a unit or an account; none of a type that was given.
-async fn attached(overseer: &ScpReader<'_>, partition: &str, target: &str, given: &GivenPolicies) -> Attached {
+async fn attached(scp_reader: &ScpReader<'_>, partition: &str, target: &str, given: &GivenPolicies) -> Attached {
     let of = async |policy_type: PolicyType, given: bool| match given {
         true => PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() },
-        false => level(overseer, partition, target, policy_type).await,
+        false => level(scp_reader, partition, target, policy_type).await,
     };
     let scps = of(PolicyType::ServiceControlPolicy, given.scps.is_some());
     let (scps, rcps) = join(scps, of(PolicyType::ResourceControlPolicy, given.rcps.is_some())).await;
@@ -268,8 +268,8 @@ async fn attached(overseer: &ScpReader<'_>, partition: &str, target: &str, given
 }
 
 /// The policies of a type that are attached to a root, a unit or an account, as far as they can be read.
-async fn level(overseer: &ScpReader<'_>, partition: &str, target: &str, policy_type: PolicyType) -> PolicyLevel {
-    let reader = &overseer.reader;
+async fn level(scp_reader: &ScpReader<'_>, partition: &str, target: &str, policy_type: PolicyType) -> PolicyLevel {
+    let reader = &scp_reader.reader;
     let mut level = PolicyLevel { name: target.to_owned(), policies: Vec::new(), unread: Vec::new() };
     let client = reader.connection.organizations(partition);
     let request = client.list_policies_for_target().target_id(target).filter(policy_type);
@@ -293,7 +293,7 @@ async fn level(overseer: &ScpReader<'_>, partition: &str, target: &str, policy_t
         let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's id").into_unreadable();
         let id = summary.id.ok_or_else(lacking)?;
         let name = summary.name.unwrap_or_else(|| id.clone());
-        overseer.documents.get(partition, &id, || document(reader, partition, &id, name)).await
+        scp_reader.documents.get(partition, &id, || document(reader, partition, &id, name)).await
     });
     for document in join_all(documents).await {
         match document {

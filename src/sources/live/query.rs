@@ -30,7 +30,7 @@ pub struct Query {
     /// Whether the network is read too that the agents of running instances go through.
     pub network: bool,
     /// Whether everything is wanted that a change or a later check could need, not only what a verdict depends on.
-    pub whole: bool,
+    pub complete: bool,
 }
 
 impl Query {

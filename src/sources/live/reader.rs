@@ -77,8 +77,8 @@ pub(super) struct Reader<'a> {
     pub(super) watcher: &'a dyn Watcher,
     /// The account, where it is known beforehand.
     pub(super) account: Option<&'a str>,
-    /// Who sees the policies of the organisation, where that is somebody else.
-    pub(super) overseer: Option<&'a ScpReader<'a>>,
+    /// Reads the policies of the organization, where that takes other credentials.
+    pub(super) scp_reader: Option<&'a ScpReader<'a>>,
     /// Makes its calls; a clone, those of a task of its own.
     pub(super) calls: Calls,
     facts: Mutex<Facts>,
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
             connection,
             watcher: &Unwatched,
             account: None,
-            overseer: None,
+            scp_reader: None,
             calls: Calls {
                 pace: Arc::new(Pace::new(CALLS_AT_A_TIME)),
                 traffic: connection.traffic().clone(),
