@@ -57,7 +57,7 @@ impl Diagnosis<'_> {
         outcome.findings.extend(around.into_iter().map(Shared::from));
         if let Some(paths) = self.agent_paths(subject, instance, demand) {
             let only_logs = agent_path::only_logs(demand);
-            let of_network = network::Demand {
+            let of_network = network::PathExpectations {
                 online: agent::is_online(instance),
                 required: self.requirements.network == NetworkCheck::Require,
                 only_logs: &only_logs,

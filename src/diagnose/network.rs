@@ -3,9 +3,9 @@
 use crate::network::{Decision, Path, PathUnknown, Service};
 use crate::report::{Finding, FindingKind, NetworkPath, NetworkReport, PathDecision, PathObstacle, PathWeight};
 
-/// What is asked of the network path.
+/// What is known and asked of a network path beside what the network shows.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Demand<'a> {
+pub struct PathExpectations<'a> {
     /// Whether Systems Manager saw the agent as connected: its way is open, whatever it looks like.
     pub online: bool,
     /// Whether a path that is not known leaves the verdict unknown.
@@ -14,15 +14,15 @@ pub struct Demand<'a> {
     pub only_logs: &'a [Service],
 }
 
-impl Demand<'_> {
+impl PathExpectations<'_> {
     fn is_needed(&self, service: Service) -> bool {
         !self.only_logs.contains(&service)
     }
 }
 
 /// The paths as the report has them.
-pub fn report(paths: &[Path], demand: Demand<'_>) -> NetworkReport {
-    let needed = || paths.iter().filter(|path| demand.is_needed(path.service)).map(|path| path.decision);
+pub fn report(paths: &[Path], expected: PathExpectations<'_>) -> NetworkReport {
+    let needed = || paths.iter().filter(|path| expected.is_needed(path.service)).map(|path| path.decision);
     let decision = if needed().any(|decision| decision == Decision::Closed) {
         PathDecision::Closed
     } else if needed().any(|decision| decision == Decision::Unknown) {
@@ -36,7 +36,7 @@ pub fn report(paths: &[Path], demand: Demand<'_>) -> NetworkReport {
 }
 
 /// One finding for each distinct cause.
-pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
+pub fn findings(paths: &[Path], expected: PathExpectations<'_>) -> Vec<Finding> {
     let mut closed: Vec<(PathObstacle, Vec<Service>)> = Vec::new();
     let mut unknown: Vec<(&PathUnknown, Vec<Service>)> = Vec::new();
     for path in paths {
@@ -59,13 +59,14 @@ pub fn findings(paths: &[Path], demand: Demand<'_>) -> Vec<Finding> {
         }
     }
     let closed = closed.into_iter().map(|(obstacle, services)| {
-        let weight = weight(&services, demand);
+        let weight = weight(&services, expected);
         FindingKind::PathClosed { obstacle, services, weight }
     });
     let unknown = unknown.into_iter().map(|(why, services)| {
         // A connected agent proves the paths that it needs for that.
-        let proven = |service: &Service| demand.online && connects(*service);
-        let required = demand.required && services.iter().any(|service| demand.is_needed(*service) && !proven(service));
+        let proven = |service: &Service| expected.online && connects(*service);
+        let required =
+            expected.required && services.iter().any(|service| expected.is_needed(*service) && !proven(service));
         FindingKind::PathNotKnown { why: why.clone(), services, required }
     });
     closed.chain(unknown).map(Finding::from).collect()
@@ -89,10 +90,10 @@ fn connects(service: Service) -> bool {
 
 /// An agent that is connected proves the paths to the services that it needs for that, and with them that what seems to close those
 /// does not.
-fn weight(services: &[Service], demand: Demand<'_>) -> PathWeight {
-    if demand.online && services.iter().any(|service| connects(*service)) {
+fn weight(services: &[Service], expected: PathExpectations<'_>) -> PathWeight {
+    if expected.online && services.iter().any(|service| connects(*service)) {
         PathWeight::Connected
-    } else if services.iter().any(|service| demand.is_needed(*service)) {
+    } else if services.iter().any(|service| expected.is_needed(*service)) {
         PathWeight::Sessions
     } else {
         PathWeight::Logs

@@ -1,6 +1,6 @@
 //! Findings of the network path.
 
-use super::super::network::{Demand, findings, report};
+use super::super::network::{PathExpectations, findings, report};
 use crate::network::{Decision, Obstacle, Path, PathUnknown, Service, Source};
 use crate::report::{Code, FarSide, Finding, FindingKind, PathDecision, Severity};
 
@@ -40,7 +40,7 @@ fn a_cause_is_said_once_with_all_services_that_it_closes() {
         path(Service::Kms, vec![no_route(), no_dns("vpce-1")], Vec::new()),
         path(Service::Logs, Vec::new(), Vec::new()),
     ];
-    let found = findings(&paths, Demand::default());
+    let found = findings(&paths, PathExpectations::default());
     let error = |code| (code, Severity::Error, false);
     assert_eq!(said(&found), [error(Code::NoNetworkPath), error(Code::EndpointDns)]);
     let services: Vec<&[Service]> = found
@@ -51,14 +51,14 @@ fn a_cause_is_said_once_with_all_services_that_it_closes() {
         })
         .collect();
     assert_eq!(services, [&[Service::Ssm, Service::SsmMessages][..], &[Service::Kms]]);
-    assert_eq!(report(&paths, Demand::default()).decision, PathDecision::Closed);
-    assert_eq!(report(&paths, Demand::default()).paths[2].blocked_by, ["rtb-1", "vpce-1"]);
+    assert_eq!(report(&paths, PathExpectations::default()).decision, PathDecision::Closed);
+    assert_eq!(report(&paths, PathExpectations::default()).paths[2].blocked_by, ["rtb-1", "vpce-1"]);
 }
 
 /// A connected agent proves the paths that it needs for that, and no other.
 #[test]
 fn a_connected_agent_makes_a_closed_path_a_warning() {
-    let demand = Demand { online: true, ..Demand::default() };
+    let expected = PathExpectations { online: true, ..PathExpectations::default() };
     for (services, severity) in [
         (&[Service::Ssm][..], Severity::Warning),
         (&[Service::SsmMessages], Severity::Warning),
@@ -66,38 +66,42 @@ fn a_connected_agent_makes_a_closed_path_a_warning() {
         (&[Service::Kms], Severity::Error),
     ] {
         let paths: Vec<Path> = services.iter().map(|service| path(*service, vec![no_route()], Vec::new())).collect();
-        assert_eq!(said(&findings(&paths, demand)), [(Code::NoNetworkPath, severity, false)], "{services:?}");
-        assert_eq!(said(&findings(&paths, Demand::default())), [(Code::NoNetworkPath, Severity::Error, false)]);
+        assert_eq!(said(&findings(&paths, expected)), [(Code::NoNetworkPath, severity, false)], "{services:?}");
+        assert_eq!(
+            said(&findings(&paths, PathExpectations::default())),
+            [(Code::NoNetworkPath, Severity::Error, false)]
+        );
     }
 }
 
 #[test]
 fn what_is_not_known_is_an_info_unless_it_is_required() {
     let paths = [path(Service::Ssm, Vec::new(), vec![PathUnknown::Ipv6Only])];
-    assert_eq!(said(&findings(&paths, Demand::default())), [(Code::NetworkUnknown, Severity::Info, false)]);
-    let required = Demand { required: true, ..Demand::default() };
+    assert_eq!(said(&findings(&paths, PathExpectations::default())), [(Code::NetworkUnknown, Severity::Info, false)]);
+    let required = PathExpectations { required: true, ..PathExpectations::default() };
     assert_eq!(said(&findings(&paths, required)), [(Code::NetworkUnknown, Severity::Warning, true)]);
     assert_eq!(report(&paths, required).decision, PathDecision::Unknown);
 }
 
 #[test]
 fn paths_of_logs_alone_decide_nothing() {
-    let demand = Demand { required: true, only_logs: &[Service::Logs, Service::S3], ..Demand::default() };
+    let expected =
+        PathExpectations { required: true, only_logs: &[Service::Logs, Service::S3], ..PathExpectations::default() };
     let open = path(Service::Ssm, Vec::new(), Vec::new());
     let closed = [open.clone(), path(Service::Logs, vec![no_route()], Vec::new())];
-    assert_eq!(said(&findings(&closed, demand)), [(Code::NoNetworkPath, Severity::Warning, false)]);
-    assert_eq!(report(&closed, demand).decision, PathDecision::Open);
+    assert_eq!(said(&findings(&closed, expected)), [(Code::NoNetworkPath, Severity::Warning, false)]);
+    assert_eq!(report(&closed, expected).decision, PathDecision::Open);
     let unknown = [open, path(Service::S3, Vec::new(), vec![PathUnknown::Ipv6Only])];
-    assert_eq!(said(&findings(&unknown, demand)), [(Code::NetworkUnknown, Severity::Info, false)]);
+    assert_eq!(said(&findings(&unknown, expected)), [(Code::NetworkUnknown, Severity::Info, false)]);
     // Where sessions end without them, they are needed as any other.
-    assert_eq!(said(&findings(&closed, Demand::default()))[0].1, Severity::Error);
-    assert_eq!(report(&closed, Demand::default()).decision, PathDecision::Closed);
+    assert_eq!(said(&findings(&closed, PathExpectations::default()))[0].1, Severity::Error);
+    assert_eq!(report(&closed, PathExpectations::default()).decision, PathDecision::Closed);
 }
 
 #[test]
 fn without_paths_nothing_was_checked() {
-    assert_eq!(report(&[], Demand::default()).decision, PathDecision::NotChecked);
-    assert!(findings(&[], Demand::default()).is_empty());
+    assert_eq!(report(&[], PathExpectations::default()).decision, PathDecision::NotChecked);
+    assert!(findings(&[], PathExpectations::default()).is_empty());
 }
 
 fn ingress(endpoint: &str, group: &str, from: Option<String>) -> Obstacle {
@@ -115,7 +119,7 @@ fn egress(endpoint: &str, group: &str) -> Obstacle {
 fn endpoints_of_one_group_are_one_cause() {
     let of = |ssm: Obstacle, messages: Obstacle| {
         let paths = [path(Service::Ssm, vec![ssm], Vec::new()), path(Service::SsmMessages, vec![messages], Vec::new())];
-        let kinds = findings(&paths, Demand::default()).into_iter().map(|finding| finding.kind);
+        let kinds = findings(&paths, PathExpectations::default()).into_iter().map(|finding| finding.kind);
         let closed = kinds.map(|kind| match kind {
             FindingKind::PathClosed { obstacle, services, .. } => (obstacle, services),
             other => panic!("{other:?}"),
@@ -142,7 +146,7 @@ fn a_cause_is_the_same_for_each_instance() {
     let of = |address: &str| {
         let from = Some(address.to_owned());
         let obstacle = ingress("vpce-1", "sg-1", from);
-        findings(&[path(Service::Ssm, vec![obstacle], Vec::new())], Demand::default()).remove(0)
+        findings(&[path(Service::Ssm, vec![obstacle], Vec::new())], PathExpectations::default()).remove(0)
     };
     let (one, other) = (of("10.0.0.1"), of("10.0.0.2"));
     assert!(one != other && one.of_any_instance(None) == other.of_any_instance(None));
