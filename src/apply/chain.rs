@@ -16,13 +16,13 @@ impl Broken {
     /// Takes note of a change that is not made.
     pub(super) fn add(&mut self, step: &Step) {
         self.things.insert(step.change.thing().target());
-        self.targets.extend(step.mends.iter().cloned());
+        self.targets.extend(step.targets.iter().cloned());
     }
 
     /// Why a change must not be tried: what it needs is not there, or none of its targets can get ready any more.
     pub(super) fn holds_up(&self, step: &Step) -> Option<String> {
         let needed = needs(&step.change).find(|thing| self.things.contains(thing));
-        let lost = || !step.mends.is_empty() && step.mends.iter().all(|target| self.targets.contains(target));
+        let lost = || !step.targets.is_empty() && step.targets.iter().all(|target| self.targets.contains(target));
         match needed {
             Some(thing) => Some(format!("skipped: an earlier change to `{thing}` was not made")),
             None if lost() => Some("skipped: an earlier change for the same target was not made".to_owned()),

@@ -9,7 +9,7 @@ use iam_eval::arn::Arn;
 
 /// Takes back, from the last to the first, what belongs to the roles and profiles that this run created.
 ///
-/// A role or profile that an instance of this run uses already stays: taking it away would break what is mended. One that
+/// A role or profile that an instance of this run uses already stays: taking it away would break what is fixed. One that
 /// may be somebody else's stays too, and so does one of which something cannot be taken away. Whatever stays says so.
 pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Step], certain: &[bool]) {
     let created = created(steps, certain);

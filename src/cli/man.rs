@@ -134,7 +134,7 @@ fn see_also(roff: &mut Roff, page: &Page) {
     roff.text(inlines);
 }
 
-/// Mends what `mandoc -Tlint` complains of in the parts of clap_mangen: a space at the end of the synopsis, and line breaks around an empty
+/// Corrects what `mandoc -Tlint` complains of in the parts of clap_mangen: a space at the end of the synopsis, and line breaks around an empty
 /// line, which separates by itself.
 fn tidy(page: &str) -> String {
     let page: String = page.lines().map(|line| format!("{}\n", line.trim_end())).collect();

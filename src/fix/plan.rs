@@ -38,7 +38,7 @@ pub struct Plan {
     /// The changes, in the order to make them.
     pub changes: Vec<Change>,
     /// For each change the targets that it is for: not ready now, and ready once everything is done.
-    pub mends: Vec<Vec<String>>,
+    pub targets: Vec<Vec<String>>,
     /// The targets that stay as they are although they are not ready.
     pub refusals: Vec<Refusal>,
     /// What a person should know before saying yes.
@@ -75,9 +75,9 @@ pub fn plan(before: &Report, facts: &Facts, requirements: &Requirements, options
         }
     }
     let refused: BTreeSet<usize> = open.iter().map(|target| target.index).collect();
-    let mended = lacking.into_iter().filter(|index| !refused.contains(index));
+    let fixed = lacking.into_iter().filter(|index| !refused.contains(index));
     Plan {
-        mends: mends(&planner.changes, &planner.foreseen, mended),
+        targets: targets_of(&planner.changes, &planner.foreseen, fixed),
         changes: planner.changes,
         refusals: open.into_iter().filter_map(|target| target.refusals).flatten().collect(),
         warnings: planner.warnings,
@@ -129,7 +129,7 @@ impl Planner<'_> {
         }
         target.seen = self.made;
         let view = view_of(&self.foreseen, target.index, &around)?;
-        match mend(view, self.requirements, self.options, self.now) {
+        match draft(view, self.requirements, self.options, self.now) {
             Ok(draft) => {
                 draft.changes.into_iter().for_each(|change| self.add(change));
                 let new = draft.warnings.into_iter().filter(|warning| self.warned.insert(warning.clone()));
@@ -182,14 +182,14 @@ fn keys_of(thing: &Thing) -> impl Iterator<Item = String> {
     std::iter::once(first).chain(second)
 }
 
-/// For each change the targets among `mended` that it is for: those whose instance, profile or role it changes.
-fn mends(changes: &[Change], foreseen: &Facts, mended: impl Iterator<Item = usize>) -> Vec<Vec<String>> {
+/// For each change the targets among `fixed` that it is for: those whose instance, profile or role it changes.
+fn targets_of(changes: &[Change], foreseen: &Facts, fixed: impl Iterator<Item = usize>) -> Vec<Vec<String>> {
     let mut of_target: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
         of_target.entry(change.thing().target()).or_default().push(index);
     }
-    let mut mends = vec![Vec::new(); changes.len()];
-    for subject in mended.filter_map(|index| foreseen.subjects.get(index)) {
+    let mut targets = vec![Vec::new(); changes.len()];
+    for subject in fixed.filter_map(|index| foreseen.subjects.get(index)) {
         let instance = match &subject.kind {
             SubjectKind::Instance(Fact::Known(instance)) => Some(instance.id.clone()),
             _ => None,
@@ -202,16 +202,16 @@ fn mends(changes: &[Change], foreseen: &Facts, mended: impl Iterator<Item = usiz
         let role = role.and_then(|key| foreseen.roles.get(key)?.known()?.arn.clone());
         let things = instance.into_iter().chain(profile.map(|profile| profile.arn.clone())).chain(role);
         for index in things.filter_map(|thing| of_target.get(&thing)).flatten() {
-            if let Some(targets) = mends.get_mut(*index) {
-                targets.push(subject.target.clone());
+            if let Some(of_change) = targets.get_mut(*index) {
+                of_change.push(subject.target.clone());
             }
         }
     }
-    mends
+    targets
 }
 
 /// The draft that makes the one subject of `view`, which is not ready, ready.
-fn mend<'a>(
+fn draft<'a>(
     view: Facts,
     requirements: &'a Requirements,
     options: &'a Options,

@@ -27,7 +27,7 @@ pub struct Step {
     /// The change.
     pub change: Change,
     /// The targets that it is for; none where that is not known, as for what an undo does.
-    pub mends: Vec<String>,
+    pub targets: Vec<String>,
     /// What became of it.
     pub status: Status,
     /// Why, where there is more to say than the status.
@@ -36,8 +36,8 @@ pub struct Step {
 
 impl Step {
     /// A step that is not tried yet.
-    pub fn planned(change: Change, mends: Vec<String>) -> Step {
-        Step { change, mends, status: Status::Planned, note: None }
+    pub fn planned(change: Change, targets: Vec<String>) -> Step {
+        Step { change, targets, status: Status::Planned, note: None }
     }
 }
 
@@ -84,8 +84,8 @@ impl Record {
     }
 
     /// The targets of the changes that were to be made and are not.
-    pub fn not_mended(&self) -> impl Iterator<Item = &str> {
-        self.undone().flat_map(|step| &step.mends).map(String::as_str)
+    pub fn not_fixed(&self) -> impl Iterator<Item = &str> {
+        self.undone().flat_map(|step| &step.targets).map(String::as_str)
     }
 
     fn undone(&self) -> impl Iterator<Item = &Step> {

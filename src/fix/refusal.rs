@@ -11,7 +11,7 @@ use crate::report::{Code, DocumentName, Finding, Service, Severity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The instance has no profile that could be mended, and no name for a new one was given.
+    /// The instance has no profile that could be fixed, and no name for a new one was given.
     NeedsProfile,
     /// A role or profile of the name to create exists, and this tool did not make it.
     NameTaken,

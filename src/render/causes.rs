@@ -16,7 +16,7 @@ use super::words::{self, Words};
 use crate::command_line::Command;
 use crate::report::{Known, Report, Verdict};
 
-use command::Mending;
+use command::FixCommand;
 pub use grouping::{Blame, Cause, Caution, Ground, Kind, Member, causes, cautions};
 
 /// The results of a cause that are named as examples.
@@ -154,7 +154,7 @@ impl Page<'_> {
             self.line(2, &format!("cannot determine whether these are allowed: {actions}"));
         }
         self.members(2, &cause.members);
-        if let Some(Mending { command, account }) = self.fixes.and_then(|fixes| command::mending(cause, fixes)) {
+        if let Some(FixCommand { command, account }) = self.fixes.and_then(|fixes| command::fix_command(cause, fixes)) {
             let with = account.map(|account| format!(" with credentials of account {}", clean(account)));
             // Never folded: what is pasted must stay one line.
             let line = format!("{DIM}fix{}:{DIM:#} {command}", with.unwrap_or_default());

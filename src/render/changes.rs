@@ -19,7 +19,7 @@ use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, State, Status, Step, Thing};
 pub use accounts::{Titled, plans, results};
-use counts::mended;
+use counts::fixed;
 pub use counts::planned;
 use iam_eval::arn::Arn;
 pub use refusals::{Group, groups};
@@ -34,9 +34,9 @@ const LISTED: usize = 20;
 pub fn plan(record: &Record, layout: Layout) -> String {
     let mut page = Page::new(layout);
     // A single target needs not be told at each change.
-    let several = record.steps.iter().flat_map(|step| &step.mends).collect::<BTreeSet<_>>().len() > 1;
+    let several = record.steps.iter().flat_map(|step| &step.targets).collect::<BTreeSet<_>>().len() > 1;
     for (index, step) in record.steps.iter().enumerate() {
-        page.change(index + 1, &step.change, if several { &step.mends } else { &[] });
+        page.change(index + 1, &step.change, if several { &step.targets } else { &[] });
     }
     page.gap();
     record.warnings.iter().for_each(|warning| page.labelled(("warning:", OPEN), warning));
@@ -154,7 +154,7 @@ impl Page {
         Page { text: String::new(), layout: Layout { width, ..layout } }
     }
 
-    fn change(&mut self, number: usize, change: &Change, mends: &[String]) {
+    fn change(&mut self, number: usize, change: &Change, targets: &[String]) {
         self.gap();
         let start = format!("{STRONG}{number}.{STRONG:#} ");
         self.line(&start, number.to_string().len() + 2, &phrase(change));
@@ -162,7 +162,7 @@ impl Page {
             return;
         }
         let mut rows = rows(change);
-        rows.extend(mended(mends, self.layout.detail).map(|mended| ("fixes", mended)));
+        rows.extend(fixed(targets, self.layout.detail).map(|targets| ("fixes", targets)));
         let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
         for (label, value) in &rows {
             self.row(3, label, width, value);

@@ -122,7 +122,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(step: &'a Step) -> Row<'a> {
-        let Step { change, mends, status, note } = step;
+        let Step { change, targets, status, note } = step;
         let (name, region) = match change.thing() {
             Thing::InlinePolicy { name, .. } => (Some(name.clone()), None),
             Thing::AttachedPolicy { policy, .. } => (Some(policy.to_string()), None),
@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
             account: change.owner().and_then(Arn::account),
             before: Shown::new(change, change.before()),
             after: Shown::new(change, change.after()),
-            mends,
+            mends: targets,
             status: *status,
             note: note.as_deref(),
         }

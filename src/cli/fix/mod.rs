@@ -173,10 +173,10 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_n
         if !emits_network {
             network = NetworkPlan::default();
         }
-        let steps = plan.changes.into_iter().zip(plan.mends);
+        let steps = plan.changes.into_iter().zip(plan.targets);
         let record = Record {
             dry_run,
-            steps: steps.map(|(change, mends)| Step::planned(change, mends)).collect(),
+            steps: steps.map(|(change, targets)| Step::planned(change, targets)).collect(),
             refusals: plan.refusals,
             warnings,
             reach,
@@ -259,7 +259,7 @@ fn take_away(file: BackupFile) {
     file.remove();
 }
 
-/// Reads the accounts that were changed again until what was mended is seen to be, within bounds.
+/// Reads the accounts that were changed again until what was fixed is seen to be, within bounds.
 async fn verify(accounts: &Accounts, resolved: &FixPlan, parts: &mut [Part], interrupt: &Interrupt) {
     let progress = Bar::start("checking again");
     let mut patience = Patience::long();
@@ -332,7 +332,7 @@ fn has_steps(part: Option<&Part>) -> bool {
 /// Whether nothing more is to be expected: every target is ready, or nothing makes it ready, however long one waits.
 fn is_settled(part: &Part) -> bool {
     let refused = part.record.refusals.iter().map(|refusal| refusal.target.as_str());
-    let left: BTreeSet<&str> = refused.chain(part.record.not_mended()).collect();
+    let left: BTreeSet<&str> = refused.chain(part.record.not_fixed()).collect();
     part.report.results.iter().all(|outcome| {
         matches!(outcome.verdict, Verdict::Ready | Verdict::Skipped)
             || outcome.lacks_only_network()

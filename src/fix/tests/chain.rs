@@ -1,4 +1,4 @@
-//! From an instance to its role: what is created and mended, and what is left alone.
+//! From an instance to its role: what is created and fixed, and what is left alone.
 
 use crate::render::words::Said as _;
 use serde_json::{Value as Json, json};
@@ -137,7 +137,7 @@ fn what_is_taken_is_named_in_the_commands_that_use_it() {
 }
 
 #[test]
-fn a_chain_that_is_broken_is_mended() {
+fn a_chain_that_is_broken_is_fixed() {
     let empty = [
         "iam:CreateRole role/web",
         "iam:PutRolePolicy role/web SessionManagerPermissions",

@@ -107,9 +107,9 @@ fn a_backup_that_holds_more_or_less_is_no_change() {
     let change = Change::new(things()[2].clone(), State::Absent, states()[3].clone()).unwrap();
     let whole = serde_json::to_value(&change).unwrap();
     assert!(serde_json::from_value::<Change>(whole.clone()).is_ok());
-    let change_of = |mend: &dyn Fn(&mut Json)| {
+    let change_of = |alter: &dyn Fn(&mut Json)| {
         let mut value = whole.clone();
-        mend(&mut value);
+        alter(&mut value);
         serde_json::from_value::<Change>(value)
     };
     assert!(change_of(&|value| value["more"] = json!(1)).is_err());

@@ -212,7 +212,7 @@ fn what_is_said_already_is_not_added() {
             r#"{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::a/*","Condition":{}}"#,
             false,
         ),
-        // Of two effects the last is in force, and a person may mend the document the other way.
+        // Of two effects the last is in force, and a person may correct the document the other way.
         (
             r#"{"Effect":"Deny","Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::a/*"}"#,
             false,

@@ -32,15 +32,15 @@ fn a_change_of_a_role_is_for_all_who_have_it() {
     assert_eq!((plan.changes.len(), plan.refusals.len()), (50, 0));
     let calls: BTreeSet<String> = calls(&plan).into_iter().collect();
     assert_eq!(calls, (0..50).map(|role| PUT.replace("role/web", &format!("role/role-{role}"))).collect());
-    for (change, mends) in plan.changes.iter().zip(&plan.mends) {
+    for (change, targets) in plan.changes.iter().zip(&plan.targets) {
         let role: usize = change.thing().role().unwrap().name().trim_start_matches("role-").parse().unwrap();
         let expected: Vec<String> = (0..2000).filter(|n| n % 50 == role).map(|n| format!("i-{n:04}")).collect();
-        assert_eq!(*mends, expected, "{change:?}");
+        assert_eq!(*targets, expected, "{change:?}");
     }
 }
 
 #[test]
-fn only_who_gets_ready_is_mended() {
+fn only_who_gets_ready_is_fixed() {
     let off = |instance: &mut crate::facts::Instance| {
         let options = crate::facts::MetadataOptions {
             http_endpoint: Some("disabled".to_owned()),
@@ -52,11 +52,11 @@ fn only_who_gets_ready_is_mended() {
     let account = Account::web().instance("i-off", off).instance("i-stale", stale);
     let account = account.subject("role/web", SubjectKind::Role(key(Some(ACCOUNT), "web")));
     let plan = account.core_plan();
-    let mended: BTreeMap<String, Vec<String>> = calls(&plan).into_iter().zip(plan.mends.clone()).collect();
+    let fixed: BTreeMap<String, Vec<String>> = calls(&plan).into_iter().zip(plan.targets.clone()).collect();
     let anew = "ec2:ReplaceIamInstanceProfileAssociation i-stale instance-profile/web -> instance-profile/web";
     let all = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect::<Vec<_>>();
     let expected = [(PUT.to_owned(), all(&[INSTANCE, "i-stale", "role/web"])), (anew.to_owned(), all(&["i-stale"]))];
-    assert_eq!(mended, expected.into());
+    assert_eq!(fixed, expected.into());
     assert_eq!(reasons(&plan), [Reason::OutOfReach]);
     assert_eq!(plan.refusals[0].target, "i-off");
 }
@@ -70,7 +70,7 @@ fn a_created_profile_is_for_all_who_get_it() {
     let plan = account.plan(&Requirements::default(), &creating("new"));
     let of = |action: &str| {
         let at = calls(&plan).iter().position(|call| call.starts_with(action)).unwrap();
-        plan.mends[at].clone()
+        plan.targets[at].clone()
     };
     for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile"] {
         assert_eq!(of(action), ["i-1", "i-2"], "{action}");
@@ -93,5 +93,5 @@ fn what_is_refused_is_refused_for_each() {
     assert_eq!(plan.refusals.iter().filter(|refusal| refusal.reason() == Reason::ManagedElsewhere).count(), 300);
     let forced = Options { force_managed_elsewhere: true, ..options() };
     let plan = fleet(Account::new(), 300, |number| number % 3).plan(&Requirements::default(), &forced);
-    assert_eq!((plan.changes.len(), plan.mends.concat().len()), (3, 300));
+    assert_eq!((plan.changes.len(), plan.targets.concat().len()), (3, 300));
 }

@@ -1,4 +1,4 @@
-//! Small accounts in all states, most of them near to what can be mended.
+//! Small accounts in all states, most of them near to what can be fixed.
 
 use std::collections::BTreeMap;
 

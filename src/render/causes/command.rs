@@ -16,14 +16,14 @@ const MOST_NAMED: usize = 10;
 const CREATED_PROFILE: &str = "SessionManager";
 
 /// A command that fixes a cause.
-pub(super) struct Mending<'a> {
+pub(super) struct FixCommand<'a> {
     pub(super) command: Command,
     /// The account whose credentials it needs, where others may be at hand.
     pub(super) account: Option<&'a str>,
 }
 
 /// `ssm-profile fix` for a cause; `None` where it cannot help.
-pub(super) fn mending<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<Mending<'a>> {
+pub(super) fn fix_command<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<FixCommand<'a>> {
     if !can_help(cause) {
         return None;
     }
@@ -46,7 +46,7 @@ pub(super) fn mending<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<Mending
     if codes.contains(&Code::NoInstanceProfile) || codes.contains(&Code::InstanceProfileMissing) {
         command = command.option("--create-profile", CREATED_PROFILE);
     }
-    Some(Mending { command: command.with(fixes.flags), account })
+    Some(FixCommand { command: command.with(fixes.flags), account })
 }
 
 /// What a command is to act on.
@@ -76,7 +76,7 @@ fn differs_by_region(cause: &Cause<'_>) -> bool {
 }
 
 fn can_help(cause: &Cause<'_>) -> bool {
-    let mends = |code| {
+    let is_fixable = |code| {
         matches!(
             code,
             Code::MissingPermission
@@ -93,7 +93,7 @@ fn can_help(cause: &Cause<'_>) -> bool {
         .grounds
         .iter()
         .all(|ground| ground.finding.code() == Code::TrustPolicy && ground.finding.severity() != Severity::Error);
-    !cause.grounds.is_empty() && cause.grounds.iter().all(|ground| mends(ground.finding.code())) && !hangs
+    !cause.grounds.is_empty() && cause.grounds.iter().all(|ground| is_fixable(ground.finding.code())) && !hangs
 }
 
 fn is_arn_of(text: &str, resource_type: &str) -> bool {

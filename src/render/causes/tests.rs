@@ -466,7 +466,7 @@ fn no_command_where_it_cannot_help() {
 }
 
 #[test]
-fn what_differs_by_region_is_not_mended_in_one_region_alone() {
+fn what_differs_by_region_is_not_fixed_in_one_region_alone() {
     let lacks = |region: &str, number: usize, resource: &str| {
         in_region(region, lacking_on(number, &format!("arn:aws:{resource}")))
     };

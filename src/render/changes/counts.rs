@@ -7,7 +7,7 @@ use crate::fix::Record;
 use crate::render::text::Detail;
 
 /// The targets that a change is for: their number, or the one that it is.
-pub(super) fn mended(targets: &[String], detail: Detail) -> Option<String> {
+pub(super) fn fixed(targets: &[String], detail: Detail) -> Option<String> {
     match targets {
         [] => None,
         [one] => Some(one.clone()),

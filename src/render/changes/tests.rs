@@ -59,7 +59,7 @@ fn one_of_each() -> Vec<Change> {
 }
 
 fn step(change: Change, status: Status, note: Option<&str>) -> Step {
-    Step { change, mends: Vec::new(), status, note: note.map(str::to_owned) }
+    Step { change, targets: Vec::new(), status, note: note.map(str::to_owned) }
 }
 
 fn planned_record(changes: Vec<Change>) -> Record {
@@ -465,16 +465,16 @@ fn equal_refusals_are_told_together() {
 fn a_change_says_how_many_it_mends() {
     let mut record = planned_record(one_of_each().into_iter().skip(2).take(3).collect());
     let targets = |count: usize| (1..=count).map(|number| format!("i-{number}")).collect::<Vec<_>>();
-    let mends = |record: &Record, detail| {
+    let fixes = |record: &Record, detail| {
         let page = plain(&plan(record, Layout { detail, width: None }));
         page.lines().filter_map(|line| line.strip_prefix("   fixes   ")).map(str::to_owned).collect::<Vec<_>>()
     };
-    record.steps[0].mends = targets(1);
+    record.steps[0].targets = targets(1);
     // A single target needs not be told.
-    assert_eq!(mends(&record, Detail::Normal), [""; 0]);
-    record.steps[1].mends = targets(21);
-    record.steps[2].mends = vec!["i-1".to_owned(), "role/web".to_owned()];
-    assert_eq!(mends(&record, Detail::Normal), ["i-1", "21 instances", "2 targets"]);
-    assert_eq!(mends(&record, Detail::Verbose)[2], "2 targets: i-1, role/web");
-    assert_eq!(mends(&record, Detail::Quiet), [""; 0]);
+    assert_eq!(fixes(&record, Detail::Normal), [""; 0]);
+    record.steps[1].targets = targets(21);
+    record.steps[2].targets = vec!["i-1".to_owned(), "role/web".to_owned()];
+    assert_eq!(fixes(&record, Detail::Normal), ["i-1", "21 instances", "2 targets"]);
+    assert_eq!(fixes(&record, Detail::Verbose)[2], "2 targets: i-1, role/web");
+    assert_eq!(fixes(&record, Detail::Quiet), [""; 0]);
 }

@@ -54,7 +54,7 @@ fn a_run() {
         ..record(vec![inline(r#"{"Version":"2012-10-17", "Statement":[]}"#)])
     };
     record.steps[0].status = Status::NotDone;
-    record.steps[0].mends = vec!["i-1".to_owned(), "i-2".to_owned()];
+    record.steps[0].targets = vec!["i-1".to_owned(), "i-2".to_owned()];
     record.steps[0].note = Some("why".to_owned());
     let report = Report::from(vec![crate::render::sample::outcome("i-1", Verdict::Ready, Vec::new())]);
     insta::assert_snapshot!(render("fix", &record, Some(&report)).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
