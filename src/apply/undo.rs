@@ -6,7 +6,7 @@ use super::backup::{Backup, BackupFile, Entry, Progress};
 use super::run::Journal;
 use super::{look, look_at};
 use crate::aws::{Connection, Failure};
-use crate::fix::{Change, ChangedTo, Refusal, RefusalKind, State, Thing, User};
+use crate::fix::{Change, ChangedTo, Refusal, RefusalKind, State, Thing, User, Warning};
 use iam_eval::arn::Arn;
 
 /// What an undo has to do.
@@ -21,7 +21,7 @@ pub struct Undo {
     /// What stands in the way; if anything does, nothing must be changed.
     pub refusals: Vec<Refusal>,
     /// What cannot be put back as it was.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// The backup file while its undo runs: an entry is crossed off when it is taken back.
@@ -154,10 +154,7 @@ async fn feasible(
                 undo.refusals.push(Refusal::of_thing(thing, kind));
                 return Ok(None);
             }
-            undo.warnings.push(format!(
-                "`{instance}` held the instance profile `{profile}`, which no longer exists in that form; it is left without \
-                 a profile"
-            ));
+            undo.warnings.push(Warning::ProfileGone { instance: instance.clone(), profile: profile.to_string() });
             &State::Absent
         }
         (_, after) => after,
@@ -212,19 +209,18 @@ async fn holders(
     connection: &Connection,
     backup: &Backup,
     profile: &Arn,
-) -> Result<(Vec<Thing>, Option<String>), Failure> {
+) -> Result<(Vec<Thing>, Option<Warning>), Failure> {
     let of_fix = backup.changes.iter().filter_map(|entry| region_of(entry.change.thing()));
     let of_fix = of_fix.map(str::to_owned).chain(connection.default_region());
     let (regions, warning): (BTreeSet<String>, _) = match look_at::regions(connection, &profile.partition).await {
         Ok(all) => (of_fix.chain(all).collect(), None),
         Err(failure) => {
             let known: BTreeSet<String> = of_fix.collect();
-            let warning = format!(
-                "instances that have `{profile}` were looked for in {} only, because `ec2:DescribeRegions` gave no answer ({}); one \
-                 elsewhere would lose it",
-                known.iter().cloned().collect::<Vec<_>>().join(", "),
-                failure.into_unreadable().message
-            );
+            let warning = Warning::HoldersNotSeen {
+                profile: profile.to_string(),
+                regions: known.iter().cloned().collect(),
+                why: failure.into_unreadable().message,
+            };
             (known, Some(warning))
         }
     };

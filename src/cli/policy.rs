@@ -6,6 +6,7 @@ use crate::emit;
 use crate::fix::document::with_statements;
 use crate::fix::grant;
 use crate::needs::{KeyArn, Place, all};
+use crate::render::words::{unfit, why_not_granted};
 use iam_eval::Text;
 use iam_eval::arn::{Arn, partition_of_region};
 
@@ -74,9 +75,10 @@ fn of_role(typed: &args::Policy, plan: &resolve::PolicyPlan) -> Result<String, S
         }
     };
     let needs = all(&plan.requirements, &place, key.as_ref());
-    let statements = grant::whole(&needs)
-        .map_err(|cannot| Stop::Usage(vec![format!("`{}` cannot be granted: {}", cannot.action, cannot.why)]))?;
+    let statements = grant::whole(&needs).map_err(|cannot| {
+        Stop::Usage(vec![format!("`{}` cannot be granted: {}", cannot.action, why_not_granted(&cannot.why))])
+    })?;
     let document = with_statements(None, &statements)
-        .map_err(|unfit| Stop::Failure(format!("cannot write the policy: {unfit}")))?;
+        .map_err(|why| Stop::Failure(format!("cannot write the policy: {}", unfit(&why))))?;
     Ok(document.as_str().to_owned())
 }

@@ -11,7 +11,7 @@ use crate::apply::undo::{UndoJournal, plan};
 use crate::apply::verify::verify;
 use crate::apply::{Failures, Interrupt, place};
 use crate::aws::Connection;
-use crate::fix::{Record, Status, Step};
+use crate::fix::{Record, Status, Step, Warning};
 use crate::limits;
 use crate::report::Severity;
 use iam_eval::arn::Arn;
@@ -64,10 +64,7 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         ..Record::default()
     };
     if !doubts.is_empty() {
-        record.warnings.push(format!(
-            "others may have changed the backup: {}; confirm only if this undoes what the fix did, and nothing else",
-            doubts.join("; ")
-        ));
+        record.warnings.push(Warning::BackupInDoubt { doubts: doubts.clone() });
     }
     let show = Show { form: typed.writing.output, detail: output::detail(cli), fail_on: Severity::Error };
     let end = |record: &Record| match show.form {

@@ -13,7 +13,6 @@ use std::ops::Range;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use serde_json::value::RawValue;
-use thiserror::Error;
 
 use crate::facts::PolicyText;
 use iam_eval::{Json, Members};
@@ -23,29 +22,22 @@ const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// One step of indentation, where the document shows none.
 const STEP: &str = "    ";
 
-/// Why nothing can be added to a document. The text goes behind the policy's name.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// Why nothing can be added to a document. The words for it go behind the policy's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unfit {
     /// The text is no JSON; with what is wrong where.
-    #[error("it is not JSON: {0}")]
     NotJson(String),
     /// It is JSON of this kind.
-    #[error("it is {0}, not a policy object")]
     NoObject(&'static str),
     /// There is no `Statement` to add to.
-    #[error("it has no `Statement`")]
     NoStatement,
     /// Which of them is in force is not known.
-    #[error("`Statement` appears twice")]
     StatementTwice,
     /// `Statement` is of this kind.
-    #[error("`Statement` is {0}, neither an object nor an array")]
     NoStatements(&'static str),
     /// An element of `Statement` is of this kind.
-    #[error("a statement is {0}, not an object")]
     StatementNoObject(&'static str),
     /// What came out is not the old statements with the new ones behind them.
-    #[error("statements cannot be added to its text without a change of the others")]
     Unsafe,
 }
 

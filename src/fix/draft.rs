@@ -10,7 +10,7 @@ use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
 use super::refusal::{MissingFact, Refusal, RefusalKind, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
-use super::{Change, State, Thing, foresee, grant, quota};
+use super::{Change, State, Thing, Warning, foresee, grant, quota};
 use crate::diagnose::{self, Answers};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
 use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
@@ -22,7 +22,7 @@ use iam_eval::arn::{Arn, is_iam_name, partition_of_region};
 pub(super) struct Draft<'a> {
     pub(super) view: Facts,
     pub(super) changes: Vec<Change>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
     requirements: &'a Requirements,
     options: &'a Options,
     now: Timestamp,
@@ -195,11 +195,7 @@ impl<'a> Draft<'a> {
             }
         }
         if let Some(group) = instance.tags.get("aws:autoscaling:groupName") {
-            self.warnings.push(format!(
-                "`{}` belongs to the Auto Scaling group `{group}`: instances that it launches later do not get the profile; \
-                 set it in the launch template too",
-                instance.id
-            ));
+            self.warnings.push(Warning::AutoScalingGroup { instance: instance.id.clone(), group: group.clone() });
         }
         Ok(())
     }
@@ -240,16 +236,14 @@ impl<'a> Draft<'a> {
     /// Refuses to change what something else owns, or warns where the user wants it all the same.
     fn owned(&mut self, subject: &Subject, arn: &Arn, tags: &BTreeMap<String, String>) -> Written {
         let Some(owner) = owner::of_role(arn, tags) else { return Ok(()) };
-        let (name, evidence, undone_by) = (owner.name().to_owned(), owner.evidence().to_owned(), owner.undone_by());
+        let (name, evidence, undone_by) = (owner.name().to_owned(), owner.evidence().clone(), owner.undone_by());
         let role = arn.to_string();
         match owner {
             Owner::Reserved { .. } => {
                 Err(Refusal::of(subject, RefusalKind::ReservedRole { role, owner: name, evidence }))
             }
             Owner::Elsewhere { .. } if self.options.force_managed_elsewhere => {
-                self.warnings.push(format!(
-                    "`{arn}` is managed by {name} ({evidence}): {undone_by} may undo this change; make the change there too"
-                ));
+                self.warnings.push(Warning::ManagedElsewhere { role, owner: name, evidence, undone_by });
                 Ok(())
             }
             Owner::Elsewhere { .. } => {
@@ -264,11 +258,7 @@ impl<'a> Draft<'a> {
         let after = self.with(subject, document, None, Some(trust), &[admission(subject)])?;
         let size = quota::size(&after);
         if size > quota::TRUST_POLICY {
-            self.warnings.push(format!(
-                "the trust policy of role `{}` gets {size} characters; unless the quota was raised, IAM takes {}",
-                role.name,
-                quota::TRUST_POLICY
-            ));
+            self.warnings.push(Warning::TrustPolicySize { role: role.name.clone(), size, quota: quota::TRUST_POLICY });
         }
         self.push(Thing::TrustPolicy(arn.clone()), State::Document(trust.clone()), State::Document(after));
         Ok(())
@@ -340,9 +330,8 @@ impl<'a> Draft<'a> {
         existing: Option<&PolicyText>,
         statements: &[NewStatement],
     ) -> Result<PolicyText, Refusal> {
-        document::with_statements(existing, statements).map_err(|unfit| {
-            let (role, why) = (role.map(str::to_owned), unfit.to_string());
-            Refusal::of(subject, RefusalKind::UnfitDocument { document, role, why })
+        document::with_statements(existing, statements).map_err(|why| {
+            Refusal::of(subject, RefusalKind::UnfitDocument { document, role: role.map(str::to_owned), why })
         })
     }
 

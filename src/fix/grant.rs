@@ -28,7 +28,18 @@ pub struct CannotGrant {
     /// The action.
     pub action: String,
     /// What is not known, or cannot be written.
-    pub why: String,
+    pub why: WhyNotGranted,
+}
+
+/// Why no statement can be written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhyNotGranted {
+    /// There is nothing to grant.
+    NothingNeeded,
+    /// The ARN of the key is not known.
+    KeyNotKnown,
+    /// A policy would take this resource for a pattern.
+    NotLiteral(String),
 }
 
 /// Whether the role's own policies leave the need open, so that a statement of theirs could close it.
@@ -113,7 +124,7 @@ pub fn whole(needs: &[Need]) -> Result<Vec<NewStatement>, CannotGrant> {
 }
 
 fn nothing_needed() -> CannotGrant {
-    CannotGrant { action: String::new(), why: "nothing is needed".to_owned() }
+    CannotGrant { action: String::new(), why: WhyNotGranted::NothingNeeded }
 }
 
 /// The answer of policies that say nothing of a need.
@@ -141,7 +152,7 @@ fn group_of(need: &Need) -> Group {
 
 /// The `Resource` of the statement that grants a need.
 fn resource_of(need: &Need) -> Result<String, CannotGrant> {
-    let cannot = |why: String| Err(CannotGrant { action: need.action.clone(), why });
+    let cannot = |why| Err(CannotGrant { action: need.action.clone(), why });
     // As the user guide grants it: instances come and go, and the role stays.
     if need.needed_for == NeededFor::Core && need.action == UPDATE_INSTANCE_INFORMATION {
         return Ok("*".to_owned());
@@ -157,7 +168,7 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
         }
         Resource::Arn(text) if need.needed_for == NeededFor::Kms => match text.as_known() {
             Some(arn) if !need.unresolved => Ok(arn.to_owned()),
-            _ => cannot("the ARN of the key is not known; pass it with `--kms-key ARN`, and `--preferences none` if the preferences name it otherwise".to_owned()),
+            _ => cannot(WhyNotGranted::KeyNotKnown),
         },
         Resource::Arn(text) => {
             let resource = text.to_string();
@@ -167,11 +178,7 @@ fn resource_of(need: &Need) -> Result<String, CannotGrant> {
                 NeededFor::S3Logs => !resource.strip_suffix("/*").unwrap_or(&resource).contains(['$', '?', '*']),
                 _ => !resource.contains(['$', '?']),
             };
-            if literally {
-                Ok(resource)
-            } else {
-                cannot(format!("a policy would not take `{resource}` literally; name it without `$`, `?` and `*`"))
-            }
+            if literally { Ok(resource) } else { cannot(WhyNotGranted::NotLiteral(resource)) }
         }
     }
 }

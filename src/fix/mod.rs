@@ -16,14 +16,18 @@ mod record;
 mod refusal;
 mod same;
 mod standing;
+mod warning;
 
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
+pub use document::Unfit;
 pub use genuine::{NotOfAFix, of_a_fix};
+pub use grant::WhyNotGranted;
 pub use network::{Group, NetworkChange, NetworkPlan, NetworkProposal, Peer, propose};
-pub use owner::is_ours;
+pub use owner::{Evidence, is_ours};
 pub use plan::{Lookups, Options, Plan, lookups, plan};
 pub use record::{Reach, Record, Status, Step};
 pub use refusal::{ChangedTo, MissingFact, Reason, Refusal, RefusalKind, ThingKind, User};
+pub use warning::Warning;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -8,6 +8,26 @@ use std::collections::BTreeMap;
 use super::change::{CREATED_BY, CREATED_BY_VALUE};
 use iam_eval::arn::Arn;
 
+/// What tells that something else owns a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// The role's path.
+    Path(String),
+    /// A tag of the role.
+    Tag {
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl Evidence {
+    fn tag(key: &str, value: &str) -> Evidence {
+        Evidence::Tag { key: key.to_owned(), value: value.to_owned() }
+    }
+}
+
 /// Who else owns a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
@@ -16,14 +36,14 @@ pub enum Owner {
         /// Who may, for example ``the service `autoscaling.amazonaws.com` ``.
         name: String,
         /// The path that tells.
-        evidence: String,
+        evidence: Evidence,
     },
     /// The role can be changed, and the change will be undone.
     Elsewhere {
         /// What made the role, for example ``CloudFormation stack `web` ``.
         name: String,
         /// The tag that tells.
-        evidence: String,
+        evidence: Evidence,
         /// What will undo the change, for example ``the next deployment of the CloudFormation stack `web` ``.
         undone_by: String,
     },
@@ -38,7 +58,7 @@ impl Owner {
     }
 
     /// The path or the tag that tells.
-    pub fn evidence(&self) -> &str {
+    pub fn evidence(&self) -> &Evidence {
         match self {
             Owner::Reserved { evidence, .. } | Owner::Elsewhere { evidence, .. } => evidence,
         }
@@ -73,7 +93,7 @@ fn by_path(path: &str) -> Option<Owner> {
         None | Some("") => "AWS".to_owned(),
         Some(service) => format!("the service `{service}`"),
     };
-    Some(Owner::Reserved { name, evidence: format!("the path `{path}`") })
+    Some(Owner::Reserved { name, evidence: Evidence::Path(path.to_owned()) })
 }
 
 /// Tags whose keys begin so are set by a service or a tool, never by hand.
@@ -133,12 +153,8 @@ fn by_prefix(tags: &BTreeMap<String, String>) -> Option<Owner> {
             None => prefix.name.to_owned(),
         };
         let undone_by = format!("{} {name}", prefix.undone_by);
-        Some(Owner::Elsewhere { name, evidence: evidence(key, value), undone_by })
+        Some(Owner::Elsewhere { name, evidence: Evidence::tag(key, value), undone_by })
     })
-}
-
-fn evidence(key: &str, value: &str) -> String {
-    format!("the tag `{key}={value}`")
 }
 
 /// A tool that writes roles, as people name it in tags.
@@ -212,7 +228,7 @@ fn by_custom(tags: &BTreeMap<String, String>) -> Option<Owner> {
         let tool = tool_in(value).filter(|_| says_maker(key)).or_else(|| tool_of_key(key, value))?;
         Some(Owner::Elsewhere {
             name: tool.name.to_owned(),
-            evidence: evidence(key, value),
+            evidence: Evidence::tag(key, value),
             undone_by: tool.undone_by.to_owned(),
         })
     })
@@ -280,7 +296,8 @@ mod tests {
             let owner = owner(resource, &[("managed-by", "terraform")]).unwrap();
             assert!(matches!(owner, Owner::Reserved { .. }), "{resource}");
             assert_eq!(owner.name(), expected);
-            assert!(owner.evidence().starts_with("the path `/aws-"), "{}", owner.evidence());
+            let Evidence::Path(path) = owner.evidence() else { panic!("{owner:?}") };
+            assert!(path.starts_with("/aws-"), "{path}");
             assert_eq!(owner.undone_by(), format!("{expected}, which alone may change the role"));
         }
         for resource in ["role/web", "role/service-role/web", "role/team/aws-reserved/web", "role/aws-service-role"] {
@@ -297,50 +314,47 @@ mod tests {
             (
                 &[STACK_ID, STACK, ("managed-by", "terraform")][..],
                 "CloudFormation stack `web`",
-                "the tag `aws:cloudformation:stack-name=web`",
+                "aws:cloudformation:stack-name=web",
                 "the next deployment of the CloudFormation stack `web`",
             ),
             (
                 &[STACK_ID],
                 "CloudFormation stack",
-                "the tag `aws:cloudformation:stack-id=arn:aws:cloudformation:x`",
+                "aws:cloudformation:stack-id=arn:aws:cloudformation:x",
                 "the next deployment of the CloudFormation stack",
             ),
             (
                 &[STACK, PRODUCT],
                 "Service Catalog product `arn:p`",
-                "the tag `aws:servicecatalog:provisionedProductArn=arn:p`",
+                "aws:servicecatalog:provisionedProductArn=arn:p",
                 "the next update of the Service Catalog product `arn:p`",
             ),
             (
                 &[STACK, ("elasticbeanstalk:environment-name", "shop")],
                 "Elastic Beanstalk environment `shop`",
-                "the tag `elasticbeanstalk:environment-name=shop`",
+                "elasticbeanstalk:environment-name=shop",
                 "the next update of the Elastic Beanstalk environment `shop`",
             ),
             (
                 &[("aws-cdk:bootstrap-role", "deploy")],
                 "AWS CDK app",
-                "the tag `aws-cdk:bootstrap-role=deploy`",
+                "aws-cdk:bootstrap-role=deploy",
                 "the next deployment of the AWS CDK app",
             ),
-            (&[("cdk:app", "")], "AWS CDK app", "the tag `cdk:app=`", "the next deployment of the AWS CDK app"),
+            (&[("cdk:app", "")], "AWS CDK app", "cdk:app=", "the next deployment of the AWS CDK app"),
             (
                 &[("services.k8s.aws/namespace", "default")],
                 "AWS Controllers for Kubernetes",
-                "the tag `services.k8s.aws/namespace=default`",
+                "services.k8s.aws/namespace=default",
                 "the next reconciliation by AWS Controllers for Kubernetes",
             ),
-            (
-                &[("AWS:other:thing", "x")],
-                "AWS service",
-                "the tag `AWS:other:thing=x`",
-                "the next update by the AWS service",
-            ),
+            (&[("AWS:other:thing", "x")], "AWS service", "AWS:other:thing=x", "the next update by the AWS service"),
         ] {
             let owner = owner("role/web", list).unwrap();
             assert!(matches!(owner, Owner::Elsewhere { .. }), "{list:?}");
-            assert_eq!((owner.name(), owner.evidence(), owner.undone_by().as_str()), (name, evidence, undone_by));
+            let (key, value) = evidence.split_once('=').unwrap();
+            assert_eq!((owner.name(), owner.undone_by().as_str()), (name, undone_by));
+            assert_eq!(*owner.evidence(), Evidence::tag(key, value));
         }
     }
 
@@ -379,7 +393,7 @@ mod tests {
             let owner = owner("role/web", &[("Name", "web"), (key, value)]);
             let owner = owner.unwrap_or_else(|| panic!("{key}={value} tells no owner"));
             assert_eq!(owner.name(), expected, "{key}={value}");
-            assert_eq!(owner.evidence(), format!("the tag `{key}={value}`"));
+            assert_eq!(*owner.evidence(), Evidence::tag(key, value));
             assert!(owner.undone_by().starts_with("the next ") && owner.undone_by().ends_with(expected));
         }
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::refusal::{Refusal, RefusalKind};
-use super::{Change, Thing, foresee};
+use super::{Change, Thing, Warning, foresee};
 use crate::diagnose::{Judge, diagnose};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, key};
 use crate::needs::Requirements;
@@ -42,7 +42,7 @@ pub struct Plan {
     /// The targets that stay as they are although they are not ready.
     pub refusals: Vec<Refusal>,
     /// What a person should know before saying yes.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Plans the smallest set of changes that makes every subject of the facts ready.
@@ -112,8 +112,8 @@ struct Planner<'a> {
     made: usize,
     changes: Vec<Change>,
     of_thing: BTreeMap<Thing, usize>,
-    warnings: Vec<String>,
-    warned: BTreeSet<String>,
+    warnings: Vec<Warning>,
+    warned: BTreeSet<Warning>,
 }
 
 impl Planner<'_> {

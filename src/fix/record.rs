@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Change, Refusal};
+use super::{Change, Refusal, Warning};
 
 /// What became of a planned change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -104,7 +104,7 @@ pub struct Record {
     /// The targets that stay as they are although they are not ready.
     pub refusals: Vec<Refusal>,
     /// What a person should know before saying yes.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// How far the changes reach.
     pub reach: Vec<Reach>,
     /// Where the state before is kept, for `undo`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Thing;
+use super::{Evidence, Thing, Unfit, WhyNotGranted};
 use crate::facts::{Association, Instance, Subject, Unreadable};
 use crate::report::{Code, DocumentName, Finding, Service, Severity};
 
@@ -85,6 +85,7 @@ pub enum ChangedTo {
 }
 
 /// Why nothing is changed for a target. Its fields are the `details` of the machine report.
+// There `evidence` and `why` are sentences, which `render::words` writes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schemars(rename = "RefusalDetails")]
@@ -109,17 +110,37 @@ pub enum RefusalKind {
     /// The profile of an instance in this state cannot be replaced.
     InstanceState { state: String },
     /// AWS does not let anybody edit the role.
-    ReservedRole { role: String, owner: String, evidence: String },
+    ReservedRole {
+        role: String,
+        owner: String,
+        #[schemars(with = "String")]
+        evidence: Evidence,
+    },
     /// Something else owns the role.
-    ManagedElsewhere { role: String, owner: String, evidence: String, undone_by: String },
+    ManagedElsewhere {
+        role: String,
+        owner: String,
+        #[schemars(with = "String")]
+        evidence: Evidence,
+        undone_by: String,
+    },
     /// The inline policies would be longer than IAM takes, in characters.
     QuotaExceeded { role: String, size: usize, quota: usize },
     /// An inline policy that would be changed could not be read.
     PolicyUnreadable { role: String, policy: String },
     /// No statement grants this action for certain.
-    CannotGrant { action: String, why: String },
+    CannotGrant {
+        action: String,
+        #[schemars(with = "String")]
+        why: WhyNotGranted,
+    },
     /// Statements cannot be added to the document. `role` is that of an inline policy.
-    UnfitDocument { document: DocumentName, role: Option<String>, why: String },
+    UnfitDocument {
+        document: DocumentName,
+        role: Option<String>,
+        #[schemars(with = "String")]
+        why: Unfit,
+    },
     /// It was changed since the fix that is to be undone.
     ChangedSince { thing: ThingKind, name: Option<String>, to: ChangedTo },
     /// Something began to use it since the fix that is to be undone.

@@ -1,7 +1,7 @@
 //! How things stand before anything is planned: what is settled, what is this tool's own.
 
 use super::document::NewStatement;
-use super::foresee;
+use super::{Warning, foresee};
 use crate::facts::{Fact, Instance, InstanceProfile, Role, Settings, Subject, UnreadableKind};
 use iam_eval::ServicePrincipal;
 use iam_eval::arn::Arn;
@@ -46,18 +46,13 @@ pub(super) fn admission_in(partition: Option<&str>) -> NewStatement {
 }
 
 /// What a grant of `ssm:UpdateInstanceInformation` does to instances that Default Host Management Configuration lets in, or may.
-pub(super) fn leaves_host_management(settings: &Settings, role: &Role) -> Option<String> {
-    let takes = format!("takes every instance that has the role `{}` off", role.name);
+pub(super) fn leaves_host_management(settings: &Settings, role: &Role) -> Option<Warning> {
+    let role = || role.name.clone();
     match &settings.host_management {
-        Fact::Known(setting) => Some(format!(
-            "`ssm:UpdateInstanceInformation` {takes} the role `{setting}` of Default Host Management Configuration; from then on only \
-             the profile counts"
-        )),
-        Fact::Unreadable(reason) if reason.kind != UnreadableKind::NotInSnapshot => Some(format!(
-            "cannot determine whether Default Host Management Configuration is enabled (`{}`); if it is, `ssm:UpdateInstanceInformation` {takes} \
-             its role, and from then on only the profile counts",
-            reason.api
-        )),
+        Fact::Known(setting) => Some(Warning::LeavesHostManagement { role: role(), setting: setting.clone() }),
+        Fact::Unreadable(reason) if reason.kind != UnreadableKind::NotInSnapshot => {
+            Some(Warning::MayLeaveHostManagement { role: role(), api: reason.api.clone() })
+        }
         Fact::Absent | Fact::Unreadable(_) => None,
     }
 }

@@ -15,6 +15,7 @@ use super::difference::{Line, difference};
 use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
 use super::sanitize::terminal as clean;
 use super::text::{Detail, Layout};
+use super::words;
 use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, Reach, Record, State, Status, Step, Thing};
@@ -39,7 +40,7 @@ pub fn plan(record: &Record, layout: Layout) -> String {
         page.change(index + 1, &step.change, if several { &step.targets } else { &[] });
     }
     page.gap();
-    record.warnings.iter().for_each(|warning| page.labelled(("warning:", OPEN), warning));
+    record.warnings.iter().for_each(|warning| page.labelled(("warning:", OPEN), &words::warning(warning)));
     page.gap();
     let groups = groups(&record.refusals);
     groups.iter().for_each(|group| page.refusals(group));

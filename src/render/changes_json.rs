@@ -28,7 +28,7 @@ pub fn render(command: &'static str, record: &Record, report: Option<&Report>) -
         dry_run: record.dry_run,
         changes: record.steps.iter().map(Row::new).collect(),
         refusals: record.refusals.iter().map(RefusalJson::new).collect(),
-        warnings: &record.warnings,
+        warnings: record.warnings.iter().map(words::warning).collect(),
         reach: &record.reach,
         backup: record.backup.as_deref(),
         backups: &record.backups,
@@ -54,7 +54,7 @@ pub(super) struct Run<'a> {
     /// The targets that stay as they are, and why.
     refusals: Vec<RefusalJson<'a>>,
     /// What a person should know before saying yes.
-    warnings: &'a [String],
+    warnings: Vec<String>,
     /// How far the changes reach.
     reach: &'a [Reach],
     /// The file that keeps the state before, for `undo`.

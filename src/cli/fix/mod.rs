@@ -24,7 +24,7 @@ use crate::aws::Connection;
 use crate::diagnose::diagnose;
 use crate::emit;
 use crate::facts::{Fact, Facts, Network, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step};
+use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step, Warning};
 use crate::limits;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
@@ -167,8 +167,8 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_n
         let mut network = fix::propose(&report, &facts);
         let mut warnings = plan.warnings;
         if !emits_network && !network.proposals.is_empty() {
-            let targets = network.proposals.iter().flat_map(|proposal| &proposal.targets);
-            warnings.push(crate::render::words::only_emitted(&targets.map(String::as_str).collect::<Vec<_>>()));
+            let targets = network.proposals.iter().flat_map(|proposal| &proposal.targets).cloned().collect();
+            warnings.push(Warning::NetworkOnlyEmitted { targets });
         }
         if !emits_network {
             network = NetworkPlan::default();
@@ -359,7 +359,7 @@ fn emitted(form: args::Emit, parts: &[Part], fail_on: Severity) -> Result<Exit, 
     let of_network = parts.iter().flat_map(|part| &part.network.refusals);
     let refusals: Vec<Refusal> = record.refusals.iter().chain(of_network).cloned().collect();
     let cannot = |error: emit::CannotEmit| Stop::Failure(error.to_string());
-    record.warnings.iter().for_each(|warning| output::warning(warning));
+    record.warnings.iter().for_each(|warning| output::warning(&crate::render::words::warning(warning)));
     for group in crate::render::changes::groups(&refusals) {
         output::warning(&group.in_a_line());
     }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::account::*;
 use super::expected::*;
 use crate::facts::{Fact, Role, key};
-use crate::fix::{Change, Lookups, Options, Reason, State, Thing, lookups};
+use crate::fix::{Change, Lookups, Options, Reason, State, Thing, Warning, lookups};
 use crate::needs::Requirements;
 
 #[test]
@@ -256,7 +256,11 @@ fn an_instance_of_a_group_is_not_the_last_one_of_it() {
     })
     .core_plan();
     assert_eq!((plan.changes.len(), plan.warnings.len()), (1, 1));
-    assert!(plan.warnings[0].contains("`fleet`"), "{:?}", plan.warnings);
+    assert!(
+        matches!(&plan.warnings[0], Warning::AutoScalingGroup { group, .. } if group == "fleet"),
+        "{:?}",
+        plan.warnings
+    );
 }
 
 #[test]

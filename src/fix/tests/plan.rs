@@ -5,7 +5,7 @@ use serde_json::json;
 use super::account::*;
 use super::expected::*;
 use crate::facts::{Fact, Instance, MetadataOptions, NamedDocument, PolicyLevel, Role, SubjectKind, key};
-use crate::fix::{Options, Plan, Reason, State};
+use crate::fix::{Evidence, Options, Plan, Reason, State, Warning};
 use crate::needs::Requirements;
 
 #[test]
@@ -130,7 +130,9 @@ fn what_belongs_to_others_is_left_alone() {
         assert_refused(&account.core_plan(), &[Reason::ManagedElsewhere]);
         let plan = account.plan(&Requirements::default(), &Options { force_managed_elsewhere: true, ..options() });
         assert_eq!((calls(&plan), plan.warnings.len()), (vec![PUT.to_owned()], 1));
-        assert!(plan.warnings[0].contains(value), "{:?}", plan.warnings);
+        let evidence = Evidence::Tag { key: name.to_owned(), value: value.to_owned() };
+        let is_told = |warning: &Warning| matches!(warning, Warning::ManagedElsewhere { evidence: told, .. } if *told == evidence);
+        assert!(is_told(&plan.warnings[0]), "{:?}", plan.warnings);
 
         // The role is not changed where only the association is.
         let account = Account::new()

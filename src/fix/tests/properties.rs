@@ -13,7 +13,7 @@ use super::applier::{comparable, make, state_of, without_new_ids};
 use super::generators::{Case, case};
 use crate::diagnose::{answers, diagnose};
 use crate::facts::{Fact, Facts, PolicyText, SubjectKind, key};
-use crate::fix::{Change, Plan, State, Thing, foresee};
+use crate::fix::{Change, Plan, State, Thing, Warning, foresee};
 use crate::needs::{self, Place};
 use crate::report::{Report, Verdict};
 use iam_eval::arn::Arn;
@@ -211,7 +211,8 @@ proptest! {
                 let others = tags.filter(|(key, _)| *key != "created-by").count() > 0;
                 prop_assert!(!others || case.options.force_managed_elsewhere, "{:?}", change);
                 // Who writes over what infrastructure code keeps is told so.
-                let told = plan.warnings.iter().any(|warning| warning.contains(&role.to_string()));
+                let is_told = |warning: &Warning| matches!(warning, Warning::ManagedElsewhere { role: told, .. } if *told == role.to_string());
+                let told = plan.warnings.iter().any(is_told);
                 prop_assert!(!others || told, "{:?}", plan);
             }
             if let Thing::AttachedPolicy { role, policy } = thing {

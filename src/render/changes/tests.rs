@@ -1,5 +1,5 @@
 use super::*;
-use crate::fix::{Reason, Refusal, RefusalKind};
+use crate::fix::{Reason, Refusal, RefusalKind, Warning};
 
 const NORMAL: Layout = Layout { detail: Detail::Normal, width: Some(80) };
 const QUIET: Layout = Layout { detail: Detail::Quiet, width: Some(80) };
@@ -106,9 +106,9 @@ fn a_plan() {
     let before = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Own","Effect":"Allow","Action":["s3:GetObject","ssm:UpdateInstanceInformation"],"Resource":"*"}]}"#;
     let after = before.replace(r#""ssm:Up"#, r#""ssmmessages:CreateDataChannel","ssm:Up"#);
     let record = Record {
-        warnings: vec![
+        warnings: vec![Warning::Sample(
             "the role has a permissions boundary, and it was not read; the change may not be enough".to_owned(),
-        ],
+        )],
         refusals: vec![refusal(
             "i-0a1b2c3d400000002",
             "it has no instance profile, and no name for a new one was given",
@@ -368,7 +368,7 @@ fn nobody_forges_a_line_or_a_style() {
     let steps = changes.into_iter().map(|change| step(change, Status::Failed, Some(HOSTILE))).collect();
     let record = Record {
         steps,
-        warnings: vec![own.clone()],
+        warnings: vec![Warning::Sample(own.clone())],
         refusals: vec![refusal(HOSTILE, HOSTILE, HOSTILE)],
         reach: vec![Reach {
             role: own.clone(),

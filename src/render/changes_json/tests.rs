@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fix::Warning;
 use crate::report::Verdict;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/web";
@@ -40,7 +41,7 @@ fn a_run() {
             region: None,
             kind: Box::new(RefusalKind::NameTooLong { name: "x".repeat(65) }),
         }],
-        warnings: vec!["careful".to_owned()],
+        warnings: vec![Warning::Sample("careful".to_owned())],
         reach: vec![Reach {
             role: ROLE.to_owned(),
             instance_profiles: Some(vec![PROFILE.to_owned()]),
@@ -314,7 +315,7 @@ fn nothing_unseen_gets_through() {
     let own = hostile.to_owned();
     let text = "{\r\n\"Sid\":\r\"\u{202e}\u{9b}\"}";
     let record = Record {
-        warnings: vec![own.clone()],
+        warnings: vec![Warning::Sample(own.clone())],
         backup: Some(own.clone()),
         next: vec![own.clone()],
         ..record(vec![

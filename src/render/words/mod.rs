@@ -15,6 +15,7 @@ pub mod posture;
 mod refusals;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::cell::Cell;
 
@@ -25,7 +26,8 @@ use crate::report::{Finding, FindingKind, Outcome, Reservation};
 pub use known::{FROM_BASELINE, known, known_mark};
 pub use not_checked::not_checked;
 pub use posture::PREREQUISITES;
-pub use refusals::{only_emitted, refusal};
+pub use refusals::{refusal, unfit, why_not_granted};
+pub use warnings::warning;
 
 /// Where a finding was found: the words that differ from one instance to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

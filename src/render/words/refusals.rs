@@ -1,8 +1,10 @@
 //! What `fix` and `undo` will not do, and why.
 
+use serde::{Serialize, Serializer};
+
 use super::{Place, Words, finding};
 use crate::command_line::{Command, structure};
-use crate::fix::{ChangedTo, MissingFact, Refusal, RefusalKind, ThingKind, User};
+use crate::fix::{ChangedTo, Evidence, MissingFact, Refusal, RefusalKind, ThingKind, Unfit, User, WhyNotGranted};
 use crate::report::DocumentName;
 
 impl<'a> Place<'a> {
@@ -17,17 +19,54 @@ impl<'a> Place<'a> {
     }
 }
 
-/// That a fix leaves closed network paths to others.
-pub fn only_emitted(targets: &[&str]) -> String {
-    let whose = match targets {
-        [only] => format!("the network path of `{only}` is closed"),
-        _ => format!("the network paths of {} targets are closed", targets.len()),
-    };
-    format!(
-        "{whose}, and `fix` changes no network; print what opens it with `--network auto --emit cli`, `terraform` or \
-         `cloudformation`"
-    )
+/// What tells that something else owns a role.
+pub(super) fn evidence(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Path(path) => format!("the path `{path}`"),
+        Evidence::Tag { key, value } => format!("the tag `{key}={value}`"),
+    }
 }
+
+/// Why no statement grants an action.
+pub fn why_not_granted(why: &WhyNotGranted) -> String {
+    match why {
+        WhyNotGranted::NothingNeeded => "nothing is needed".to_owned(),
+        WhyNotGranted::KeyNotKnown => {
+            "the ARN of the key is not known; pass it with `--kms-key ARN`, and `--preferences none` if the preferences name it \
+             otherwise"
+                .to_owned()
+        }
+        WhyNotGranted::NotLiteral(resource) => {
+            format!("a policy would not take `{resource}` literally; name it without `$`, `?` and `*`")
+        }
+    }
+}
+
+/// Why nothing can be added to a document.
+pub fn unfit(why: &Unfit) -> String {
+    match why {
+        Unfit::NotJson(why) => format!("it is not JSON: {why}"),
+        Unfit::NoObject(kind) => format!("it is {kind}, not a policy object"),
+        Unfit::NoStatement => "it has no `Statement`".to_owned(),
+        Unfit::StatementTwice => "`Statement` appears twice".to_owned(),
+        Unfit::NoStatements(kind) => format!("`Statement` is {kind}, neither an object nor an array"),
+        Unfit::StatementNoObject(kind) => format!("a statement is {kind}, not an object"),
+        Unfit::Unsafe => "statements cannot be added to its text without a change of the others".to_owned(),
+    }
+}
+
+/// In the machine report these are their sentences.
+macro_rules! serialized_in_words {
+    ($($kind:ty: $words:ident),+) => {$(
+        impl Serialize for $kind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&$words(self))
+            }
+        }
+    )+};
+}
+
+serialized_in_words!(Evidence: evidence, WhyNotGranted: why_not_granted, Unfit: unfit);
 
 /// A refusal in words.
 pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
@@ -73,12 +112,15 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
             format!("the instance is {state}, but its profile can be replaced only while it is running or stopped"),
             "wait until it is running or stopped, and run `fix` again",
         ),
-        RefusalKind::ReservedRole { role, owner, evidence } => Words::new(
-            format!("`{role}` cannot be edited: it belongs to {owner} ({evidence})"),
+        RefusalKind::ReservedRole { role, owner, evidence: found } => Words::new(
+            format!("`{role}` cannot be edited: it belongs to {owner} ({})", evidence(found)),
             "use another role for the instance",
         ),
-        RefusalKind::ManagedElsewhere { role, owner, evidence, undone_by } => Words::new(
-            format!("`{role}` is managed by {owner} ({evidence}), and {undone_by} may undo a change made here"),
+        RefusalKind::ManagedElsewhere { role, owner, evidence: found, undone_by } => Words::new(
+            format!(
+                "`{role}` is managed by {owner} ({}), and {undone_by} may undo a change made here",
+                evidence(found)
+            ),
             "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or pass `--force-managed-elsewhere`",
         ),
         RefusalKind::QuotaExceeded { role, size, quota } => Words::new(
@@ -91,7 +133,7 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
             Words::new(format!("the inline policy `{policy}` of role `{role}` could not be read"), see_why(place))
         }
         RefusalKind::CannotGrant { action, why } => {
-            Words::new(format!("`{action}` cannot be granted: {why}"), see_why(place))
+            Words::new(format!("`{action}` cannot be granted: {}", why_not_granted(why)), see_why(place))
         }
         RefusalKind::UnfitDocument { document, role, why } => {
             let of_role = match (document, role) {
@@ -99,7 +141,7 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
                 _ => String::new(),
             };
             Words::new(
-                format!("{document}{of_role} is not changed: {why}"),
+                format!("{document}{of_role} is not changed: {}", unfit(why)),
                 "correct the document manually, or pass another `--policy-name`, and run `fix` again",
             )
         }

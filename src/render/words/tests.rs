@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::{
     FROM_BASELINE, Place, Words, finding as in_words, known, known_mark, not_checked, refusal as refusal_in_words,
+    warning as warning_in_words,
 };
 use crate::facts::{Unreadable, UnreadableKind};
-use crate::fix::{ChangedTo, MissingFact, RefusalKind, ThingKind, User};
+use crate::fix::{ChangedTo, Evidence, MissingFact, RefusalKind, ThingKind, Unfit, User, Warning, WhyNotGranted};
 use crate::report::{
     AclPeer, AclRule, ActionOn, AgentFeature, AssumingService, ClosedPolicySet, Direction, DnsAttribute, DocumentName,
     FarSide, Finding, FindingKind, Flag, Known, LastSeen, LogDestination, MetadataState, NotChecked, NotRead, Obstacle,
@@ -57,6 +58,14 @@ variants!(REFUSALS, name_of_refusal, RefusalKind:
     OutOfReach PermissionUnknown NeedsProfile Unknown Unread NameTooLong RoleTaken ProfileTaken InstanceState ReservedRole
     ManagedElsewhere QuotaExceeded PolicyUnreadable CannotGrant UnfitDocument ChangedSince InUse NotCreatedByFix
     ProfileNotDeleted CutsOff EndpointServiceNotKnown; not Sample);
+
+variants!(WARNINGS, name_of_warning, Warning:
+    AutoScalingGroup ManagedElsewhere TrustPolicySize LeavesHostManagement MayLeaveHostManagement NetworkOnlyEmitted ProfileGone
+    HoldersNotSeen BackupInDoubt; not Sample);
+
+variants!(WHYS_NOT_GRANTED, name_of_why_not_granted, WhyNotGranted: NothingNeeded KeyNotKnown NotLiteral);
+
+variants!(UNFITS, name_of_unfit, Unfit: NotJson NoObject NoStatement StatementTwice NoStatements StatementNoObject Unsafe);
 
 variants!(NOT_CHECKED, name_of_not_checked, NotChecked:
     TrustPolicy Boundary Partition OutsideDocuments NetworkPath NetworkOnHost NetworkPathOfLogs SessionPreferences Scps Rcps RcpsNotRead
@@ -573,6 +582,54 @@ fn host_management() -> Vec<FindingKind> {
     samples
 }
 
+fn stack_tag() -> Evidence {
+    Evidence::Tag { key: "aws:cloudformation:stack-name".to_owned(), value: "web".to_owned() }
+}
+
+fn whys_not_granted() -> Vec<WhyNotGranted> {
+    vec![
+        WhyNotGranted::NothingNeeded,
+        WhyNotGranted::KeyNotKnown,
+        WhyNotGranted::NotLiteral("arn:aws:s3:::session-logs/${x}/*".to_owned()),
+    ]
+}
+
+fn unfits() -> Vec<Unfit> {
+    vec![
+        Unfit::NotJson("it is empty".to_owned()),
+        Unfit::NoObject("an array"),
+        Unfit::NoStatement,
+        Unfit::StatementTwice,
+        Unfit::NoStatements("a string"),
+        Unfit::StatementNoObject("a number"),
+        Unfit::Unsafe,
+    ]
+}
+
+fn warnings() -> Vec<Warning> {
+    vec![
+        Warning::AutoScalingGroup { instance: INSTANCE.to_owned(), group: "fleet".to_owned() },
+        Warning::ManagedElsewhere {
+            role: ROLE.to_owned(),
+            owner: "CloudFormation stack `web`".to_owned(),
+            evidence: stack_tag(),
+            undone_by: "the next deployment of the CloudFormation stack `web`".to_owned(),
+        },
+        Warning::TrustPolicySize { role: ROLE.to_owned(), size: 2_100, quota: 2_048 },
+        Warning::LeavesHostManagement { role: ROLE.to_owned(), setting: HOST_ROLE.to_owned() },
+        Warning::MayLeaveHostManagement { role: ROLE.to_owned(), api: "ssm:GetServiceSetting".to_owned() },
+        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned()] },
+        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned(); 3] },
+        Warning::ProfileGone { instance: INSTANCE.to_owned(), profile: PROFILE.to_owned() },
+        Warning::HoldersNotSeen {
+            profile: PROFILE.to_owned(),
+            regions: owned(&["eu-west-1", "us-east-1"]),
+            why: "AccessDenied: no identity-based policy allows it".to_owned(),
+        },
+        Warning::BackupInDoubt { doubts: owned(&["its directory is writable by others"]) },
+    ]
+}
+
 fn refusals() -> Vec<RefusalKind> {
     let (name, role, profile) = (|| "sessions".to_owned(), || ROLE.to_owned(), || ROLE.to_owned());
     let deny = FindingKind::ExplicitDeny { statement: inline(), actions: channel() };
@@ -598,26 +655,26 @@ fn refusals() -> Vec<RefusalKind> {
     samples.push(RefusalKind::ReservedRole {
         role: role(),
         owner: "an AWS service".to_owned(),
-        evidence: "its path is `/aws-service-role/`".to_owned(),
+        evidence: Evidence::Path("/aws-service-role/autoscaling.amazonaws.com/".to_owned()),
     });
     samples.push(RefusalKind::ManagedElsewhere {
         role: role(),
         owner: "CloudFormation".to_owned(),
-        evidence: "tag `aws:cloudformation:stack-name` = `web`".to_owned(),
+        evidence: stack_tag(),
         undone_by: "the next stack update".to_owned(),
     });
     samples.push(RefusalKind::QuotaExceeded { role: role(), size: 10_300, quota: 10_240 });
     samples.push(RefusalKind::PolicyUnreadable { role: role(), policy: "baseline".to_owned() });
-    samples.push(RefusalKind::CannotGrant {
-        action: "kms:Decrypt".to_owned(),
-        why: "cannot determine which key it is needed on".to_owned(),
+    for why in whys_not_granted() {
+        samples.push(RefusalKind::CannotGrant { action: "kms:Decrypt".to_owned(), why });
+    }
+    samples.push(RefusalKind::UnfitDocument {
+        document: DocumentName::Inline("SessionManagerPermissions".to_owned()),
+        role: Some(role()),
+        why: Unfit::StatementTwice,
     });
-    for (document, role) in [
-        (DocumentName::Inline("SessionManagerPermissions".to_owned()), Some(role())),
-        (DocumentName::TrustPolicy(role()), None),
-    ] {
-        let why = "key `Statement` appears twice".to_owned();
-        samples.push(RefusalKind::UnfitDocument { document, role, why });
+    for why in unfits() {
+        samples.push(RefusalKind::UnfitDocument { document: DocumentName::TrustPolicy(role()), role: None, why });
     }
     for thing in [
         ThingKind::Role,
@@ -931,10 +988,15 @@ fn vocabulary() -> String {
     });
     let unchecked: Vec<String> =
         unchecked().iter().map(|item| format!("{}\n    {}\n", name_of_not_checked(item), not_checked(item))).collect();
+    let warnings: Vec<String> = warnings()
+        .iter()
+        .map(|warning| format!("{}\n    {}\n", name_of_warning(warning), warning_in_words(warning)))
+        .collect();
     format!(
-        "# Findings\n\n{}\n# Refusals\n\n{}\n# Known\n\n{}\n\n# Not checked\n\n{}",
+        "# Findings\n\n{}\n# Refusals\n\n{}\n# Warnings\n\n{}\n# Known\n\n{}\n\n# Not checked\n\n{}",
         grouped(findings),
         grouped(refusals),
+        warnings.join("\n"),
         knowns().join("\n"),
         unchecked.join("\n")
     )
@@ -963,6 +1025,9 @@ fn every_variant_has_a_sample() {
     assert_covered(PATH_UNKNOWNS, &path_unknowns(), name_of_path_unknown);
     assert_covered(RESERVATIONS, &reservations, name_of_reservation);
     assert_covered(REFUSALS, &refusals(), name_of_refusal);
+    assert_covered(WARNINGS, &warnings(), name_of_warning);
+    assert_covered(WHYS_NOT_GRANTED, &whys_not_granted(), name_of_why_not_granted);
+    assert_covered(UNFITS, &unfits(), name_of_unfit);
     assert_covered(NOT_CHECKED, &unchecked(), name_of_not_checked);
 }
 
@@ -973,7 +1038,7 @@ fn sentences_are_written_alike() {
     let words = findings.iter().map(|sample| in_words(sample, &place()));
     let words = words.chain(refusals().iter().map(|kind| refusal_in_words(kind, &place())).collect::<Vec<_>>());
     let lines = words.flat_map(|words| [words.message, words.remedy]);
-    for line in lines.chain(unchecked().iter().map(not_checked)) {
+    for line in lines.chain(warnings().iter().map(warning_in_words)).chain(unchecked().iter().map(not_checked)) {
         assert!(!line.is_empty() && line.trim() == line, "{line:?}");
         assert!(!line.ends_with('.') || line.ends_with("..."), "{line}");
         assert_eq!(line.matches('`').count() % 2, 0, "{line}");
