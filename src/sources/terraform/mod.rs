@@ -43,10 +43,8 @@ pub struct Given<'a> {
 pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, NotAPlan> {
     let mut parsed = format::parse(&file.text)?;
     let configuration = parsed.configuration.take().unwrap_or_default();
-    let mut plan = Plan::of(&file.name, &parsed, &configuration);
+    let plan = Plan::of(&file.name, &parsed, &configuration);
     let whereabouts = Whereabouts::of(&plan, given.region, &file.text);
-    plan.accounts.clone_from(&whereabouts.accounts);
-    plan.regions.clone_from(&whereabouts.regions);
     let mut facts = Facts::new(now);
     let mut existing = Existing::default();
     network::add(&plan, &whereabouts, &mut facts);

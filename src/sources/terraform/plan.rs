@@ -9,6 +9,7 @@ use super::address::{calls, parent, within};
 use super::format::{
     ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Values, Variable,
 };
+use super::whereabouts::Providers;
 
 /// The types of resources that are looked at.
 const KINDS: &[&str] = &[
@@ -155,10 +156,8 @@ pub(super) struct Plan<'a> {
     by_kind: HashMap<String, Vec<usize>>,
     /// The module instances that hold resources, and those above them.
     modules: BTreeSet<String>,
-    /// The accounts of providers, as far as they are known.
-    pub accounts: HashMap<String, String>,
-    /// The Regions of providers, as far as they are known.
-    pub regions: HashMap<String, String>,
+    /// Where its providers are, as far as that is known.
+    pub providers: Providers,
     configuration: &'a Configuration<'a>,
     variables: Option<&'a BTreeMap<String, Variable>>,
 }
@@ -185,8 +184,7 @@ impl<'a> Plan<'a> {
             by_text: HashMap::new(),
             by_kind: HashMap::new(),
             modules: BTreeSet::from([String::new()]),
-            accounts: HashMap::new(),
-            regions: HashMap::new(),
+            providers: Providers::default(),
             configuration,
             variables: parsed.variables.as_ref(),
         };
@@ -220,6 +218,7 @@ impl<'a> Plan<'a> {
             plan.add(module, &mut changed, Some(&planned));
         }
         plan.index();
+        plan.providers = Providers::of(&plan);
         plan
     }
 
@@ -374,12 +373,12 @@ impl<'a> Plan<'a> {
 
     /// The Region that a resource is in, where the plan says it.
     pub(super) fn region<'r>(&'r self, resource: &'r Resource<'_>) -> Option<&'r str> {
-        resource.text("region").or(self.regions.get(resource.provider_key()?).map(String::as_str))
+        resource.text("region").or(self.providers.regions.get(resource.provider_key()?).map(String::as_str))
     }
 
     /// Whether two resources are known to be in different accounts.
     pub(super) fn are_apart(&self, one: &Resource<'_>, other: &Resource<'_>) -> bool {
-        let account = |of: &Resource<'_>| self.accounts.get(of.provider_key()?);
+        let account = |of: &Resource<'_>| self.providers.accounts.get(of.provider_key()?);
         account(one).zip(account(other)).is_some_and(|(one, other)| one != other)
     }
 

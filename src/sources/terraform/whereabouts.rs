@@ -8,12 +8,18 @@ use super::plan::{Plan, Resource};
 use crate::sources::documents::names_another_partition;
 use iam_eval::arn::{Arn, is_account_id, partition_of_region};
 
-/// What is known of the providers of a plan.
-pub(super) struct Whereabouts {
+/// Where the providers of a plan are, as far as it tells.
+#[derive(Clone, Default)]
+pub(super) struct Providers {
     /// The Regions of providers, by their keys.
     pub regions: HashMap<String, String>,
     /// The accounts of providers, by their keys.
     pub accounts: HashMap<String, String>,
+}
+
+/// What tells where a resource is.
+pub(super) struct Whereabouts {
+    providers: Providers,
     given: Option<String>,
     /// Whether something in the plan is of another partition than `aws`.
     names_another_partition: bool,
@@ -27,10 +33,9 @@ pub(super) struct Whereabout {
     pub partition: Option<String>,
 }
 
-impl Whereabouts {
-    /// Those of a plan. `given` is the Region that holds where the plan says none, as it does where Terraform takes it from the
-    /// environment.
-    pub(super) fn of(plan: &Plan<'_>, given: Option<&str>, text: &str) -> Whereabouts {
+impl Providers {
+    /// Those of the resources of a plan.
+    pub(super) fn of(plan: &Plan<'_>) -> Providers {
         let mut regions = HashMap::new();
         let mut accounts: HashMap<String, String> = HashMap::new();
         for resource in &plan.resources {
@@ -48,16 +53,28 @@ impl Whereabouts {
                 accounts.entry(key.to_owned()).or_insert(account);
             }
         }
-        let names_another_partition = names_another_partition(text);
-        Whereabouts { regions, accounts, given: given.map(str::to_owned), names_another_partition }
+        Providers { regions, accounts }
+    }
+}
+
+impl Whereabouts {
+    /// That of a plan. `given` is the Region that holds where the plan says none, as it does where Terraform takes it from the
+    /// environment.
+    pub(super) fn of(plan: &Plan<'_>, given: Option<&str>, text: &str) -> Whereabouts {
+        Whereabouts {
+            providers: plan.providers.clone(),
+            given: given.map(str::to_owned),
+            names_another_partition: names_another_partition(text),
+        }
     }
 
     /// Where a resource is. Since version 6 of the provider each may name its own Region.
     pub(super) fn of_resource(&self, resource: &Resource<'_>) -> Whereabout {
         let key = resource.provider_key().unwrap_or_default();
-        let region = resource.text("region").or(self.regions.get(key).map(String::as_str)).or(self.given.as_deref());
+        let region = resource.text("region").or(self.providers.regions.get(key).map(String::as_str));
+        let region = region.or(self.given.as_deref());
         Whereabout {
-            account: self.accounts.get(key).cloned(),
+            account: self.providers.accounts.get(key).cloned(),
             region: region.map(str::to_owned),
             partition: match region {
                 Some(region) => Some(partition_of_region(region).to_owned()),
