@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         report(scenarios::snapshot(&bench, &options));
     }
     if options.wants("accounts") {
-        match scenarios::organisation(&bench, &options) {
+        match scenarios::organization(&bench, &options) {
             Ok(row) => report(vec![row]),
             Err(reason) => println!("accounts                 left out: {reason}"),
         }

@@ -31,7 +31,7 @@ pub struct Caller<'a> {
     pub tokens_required: bool,
     /// Whether Systems Manager gave it its credentials, and not EC2: what such sessions carry of the instance is not documented.
     pub through_systems_manager: bool,
-    /// The organisation's id and the account's path in it, where known; absent if it is in none.
+    /// The organization's id and the account's path in it, where known; absent if it is in none.
     pub organization: Organization<'a>,
     /// Where its requests come from, by the service that they go to (`ssm`), as far as the network path is known.
     pub sources: Option<&'a BTreeMap<&'static str, RequestSource>>,
@@ -55,7 +55,7 @@ pub enum RequestSource {
     Public(Vec<String>),
 }
 
-/// The organisation of the caller's account.
+/// The organization of the caller's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Organization<'a> {
     /// It is in none.

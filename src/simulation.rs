@@ -31,7 +31,7 @@ pub struct Answer {
     pub decision: Decision,
     /// The keys that it lacked.
     pub missing_keys: Vec<String>,
-    /// Whether the organisation's policies let the call through, as it sees them.
+    /// Whether the organization's policies let the call through, as it sees them.
     pub organization_allows: Option<bool>,
     /// Whether the permissions boundary does.
     pub boundary_allows: Option<bool>,

@@ -192,7 +192,7 @@ fn compare_whole(run: &Run, expected: Expected) -> Vec<String> {
 }
 
 /// 50 accounts in 4 Regions. Into one account the role cannot be assumed; in one Region of another the credentials are refused.
-pub fn organisation(bench: &Bench, options: &Options) -> Result<Row, String> {
+pub fn organization(bench: &Bench, options: &Options) -> Result<Row, String> {
     for option in ["--accounts", "--assume-role"] {
         if !bench.knows(option) {
             return Err(format!("the binary does not know `{option}`"));

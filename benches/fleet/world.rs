@@ -1,4 +1,4 @@
-//! What there is in the synthetic organisation, and what must come out for it.
+//! What there is in the synthetic organization, and what must come out for it.
 //!
 //! Nothing is stored for an instance: all that is to know about it follows from its number, so that a million of them cost no
 //! memory, and the verdicts that a run must come to can be counted without a run.

@@ -33,7 +33,7 @@ const PROXIES: [[&str; 2]; 3] =
     [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
 
 /// What the SDK would make for each client by itself, made once: to read the certificates of the system takes longer than to
-/// connect, and an organisation has hundreds of clients.
+/// connect, and an organization has hundreds of clients.
 ///
 /// # Errors
 /// If a variable names a proxy that cannot be one, or the certificates that were asked for cannot be used.

@@ -1,4 +1,4 @@
-//! What an account and its organisation decide for all instances in it.
+//! What an account and its organization decide for all instances in it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Settings {
     pub preferences: Fact<PolicyText>,
 }
 
-/// An organisation, as far as policies speak of it.
+/// An organization, as far as policies speak of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {

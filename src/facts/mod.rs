@@ -107,7 +107,7 @@ pub struct Facts {
     /// The settings of Systems Manager, by Region; under an empty name those of a plan that does not say in which.
     #[serde(default)]
     pub settings: BTreeMap<String, Settings>,
-    /// The organisation that the account is in; absent if it is in none.
+    /// The organization that the account is in; absent if it is in none.
     #[serde(default = "not_taken::<Organization>")]
     pub organization: Fact<Organization>,
     /// The networks, by Region, where they were read.

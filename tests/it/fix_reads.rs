@@ -46,7 +46,7 @@ const READS: [&str; 21] = [
 /// Permissions that no call is named after.
 const WITHOUT_A_CALL: [&str; 3] = ["iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"];
 
-/// In an organisation, so that its policies are read too.
+/// In an organization, so that its policies are read too.
 fn in_organization(world: World) -> World {
     world.organization("o-a", "444455556666", [Level::new("r-root"), Level::new(ACCOUNT)])
 }

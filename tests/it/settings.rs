@@ -1,5 +1,5 @@
 //! What an account says besides its instances and roles: session preferences, Default Host Management Configuration, the
-//! agent, the key's own policy, the organisation's policies, and the policy simulator.
+//! agent, the key's own policy, the organization's policies, and the policy simulator.
 
 use std::time::Duration;
 
@@ -223,7 +223,7 @@ fn service_control_policies_of_every_level_are_read() {
     let levels = [Level::new("r-root").scp("a", policy("Allow", "s3:*")).scp("b", &deny), Level::new(ACCOUNT)];
     let outcome = judge(World::ready().organization("o-a", MANAGEMENT, levels).page_size(1));
     assert_eq!(outcome.verdict, Verdict::NotReady);
-    // The rest of an organisation that may not be read is told, and no obstacle.
+    // The rest of an organization that may not be read is told, and no obstacle.
     let hidden = judge(World::ready().hidden_organization("o-a", MANAGEMENT));
     assert_eq!(hidden.verdict, Verdict::Ready);
     assert!(hidden.not_checked.iter().any(|line| line.contains("service control")), "{:?}", hidden.not_checked);
@@ -238,7 +238,7 @@ fn service_control_policies_of_every_level_are_read() {
     assert!(listed.iter().all(|call| call.parameter("Filter") == "RESOURCE_CONTROL_POLICY"));
 }
 
-/// What the caller may see of an organisation counts, whatever else it may not see or just did not get to see.
+/// What the caller may see of an organization counts, whatever else it may not see or just did not get to see.
 #[test]
 fn a_service_control_policy_that_was_read_counts_beside_others_that_were_not() {
     let deny = policy("Deny", "ssmmessages:*");
@@ -294,7 +294,7 @@ fn a_service_to_which_no_connection_can_be_made_hides_nothing() {
 
 /// AWS throttles all calls of a service alike.
 #[test]
-fn an_organisation_that_does_not_answer_hides_what_it_may_hold() {
+fn an_organization_that_does_not_answer_hides_what_it_may_hold() {
     let deny = policy("Deny", "ssmmessages:*");
     let failing = |apis: &[&str], answer: &Answer, level: Level| {
         let world = World::ready().organization("o-a", MANAGEMENT, [Level::new("r-root"), level]);

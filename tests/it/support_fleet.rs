@@ -1,4 +1,4 @@
-//! Tests of what the test support does for fleets: whole accounts at once, Regions, organisations, and throttling.
+//! Tests of what the test support does for fleets: whole accounts at once, Regions, organizations, and throttling.
 
 use serde_json::{Value, json};
 
@@ -256,7 +256,7 @@ fn associations_are_filtered_by_their_state() {
 }
 
 #[test]
-fn a_management_account_knows_its_organisation() {
+fn a_management_account_knows_its_organization() {
     let (allow, deny) = (json!({"Effect": "Allow"}), json!({"Effect": "Deny"}));
     let stub = World::ready()
         .organization("o-a", ACCOUNT, [Level::new("r-root").scp("root", &deny), Level::new(ACCOUNT)])
@@ -316,7 +316,7 @@ fn a_management_account_knows_its_organisation() {
 }
 
 #[test]
-fn only_some_accounts_may_list_an_organisation() {
+fn only_some_accounts_may_list_an_organization() {
     let levels = || [Level::new("r-root"), Level::new(ACCOUNT)];
     let list = |world: World| {
         let answer = tester().json(&world.serve(), "organizations:ListAccounts", &json!({}));
@@ -327,7 +327,7 @@ fn only_some_accounts_may_list_an_organisation() {
     let inside = || World::ready().organization("o-a", MEMBER, levels());
     assert_eq!(list(inside()), refusal(400, "AccessDeniedException"));
     assert_eq!(list(inside().delegated().member(Member::new(ACCOUNT))), Ok(2));
-    // Who manages the organisation may be told as a member, and is there once.
+    // Who manages the organization may be told as a member, and is there once.
     assert_eq!(list(World::ready().organization("o-a", ACCOUNT, levels()).member(Member::new(ACCOUNT))), Ok(1));
 }
 

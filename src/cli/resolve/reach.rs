@@ -29,7 +29,7 @@ pub struct Accounts {
 /// Which accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountList {
-    /// The active accounts of the caller's organisation.
+    /// The active accounts of the caller's organization.
     Organization,
     /// Those that a file names.
     File(OsString),

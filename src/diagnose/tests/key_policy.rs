@@ -165,7 +165,7 @@ fn a_key_policy_that_names_the_role_opens_no_other_gate() {
 }
 
 #[test]
-fn conditions_on_the_organisation_hold_where_it_is_known() {
+fn conditions_on_the_organization_hold_where_it_is_known() {
     let condition = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } });
     let of = |id: &str| {
         Fact::Known(Organization {

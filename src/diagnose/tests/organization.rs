@@ -1,4 +1,4 @@
-//! The organisation: its policies, and the conditions that speak of it.
+//! The organization: its policies, and the conditions that speak of it.
 
 use super::*;
 use crate::facts::{Organization, Unreadable, UnreadableKind};
@@ -52,7 +52,7 @@ fn policies_that_could_not_be_read_are_said_not_to_be_checked() {
 }
 
 #[test]
-fn conditions_on_the_organisation_are_known_with_it() {
+fn conditions_on_the_organization_are_known_with_it() {
     use Verdict::{NotReady, Ready, Unknown};
     let id = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } });
     let path = json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-1/r-1/ou-1/*" } });
@@ -61,7 +61,7 @@ fn conditions_on_the_organisation_are_known_with_it() {
         (&id, not_read.clone(), Unknown),
         (&id, organization("o-1", None), Ready),
         (&id, organization("o-2", None), NotReady),
-        // In no organisation, the key is not there.
+        // In no organization, the key is not there.
         (&id, Fact::Absent, NotReady),
         (&path, not_read, Unknown),
         (&path, organization("o-1", None), Unknown),

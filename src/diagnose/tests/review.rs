@@ -213,7 +213,7 @@ fn level(name: &str, documents: &[String], unread: bool) -> PolicyLevel {
 }
 
 #[test]
-fn a_policy_of_the_organisation_that_was_read_counts_beside_one_that_was_not() {
+fn a_policy_of_the_organization_that_was_read_counts_beside_one_that_was_not() {
     let everything = policy(&[allow(&["*"], "*")]);
     let denying = policy(&[deny(&["ssmmessages:*"], "*")]);
     for (documents, unread, verdict) in [
@@ -230,7 +230,7 @@ fn a_policy_of_the_organisation_that_was_read_counts_beside_one_that_was_not() {
 }
 
 #[test]
-fn no_policy_of_the_organisation_touches_its_management_account() {
+fn no_policy_of_the_organization_touches_its_management_account() {
     let levels = vec![level("r-1", &[policy(&[deny(&["ssmmessages:*"], "*")])], false)];
     for (management, verdict) in [("111122223333", Verdict::Ready), ("444455556666", Verdict::NotReady)] {
         let account = Account::with_role(ready).with(|facts| {

@@ -1,4 +1,4 @@
-//! Which accounts an organisation has, and which Regions an account.
+//! Which accounts an organization has, and which Regions an account.
 
 use aws_sdk_organizations::types::AccountStatus;
 
@@ -11,7 +11,7 @@ use crate::limits;
 const LIST_ACCOUNTS: &str = "organizations:ListAccounts";
 const DESCRIBE_REGIONS: &str = "ec2:DescribeRegions";
 
-/// The ids of the active accounts of the caller's organisation, in order.
+/// The ids of the active accounts of the caller's organization, in order.
 ///
 /// # Errors
 /// Why they cannot be listed.

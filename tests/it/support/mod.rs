@@ -7,7 +7,7 @@
 //! - `world` and `stub`: a small account in Rust values behind an HTTP server in this process, for all that the emulator
 //!   cannot stage: metadata options, pages, throttling, denials, broken answers, and the order of calls. It keeps what is
 //!   written to it (`world_writes`), it has settings (`world_settings`), places for logs (`world_logs`), networks (`world_network`) and Regions (`world_regions`), it is in an
-//!   organisation (`world_organization`), and something may stand in the way of a call (`world_faults`).
+//!   organization (`world_organization`), and something may stand in the way of a call (`world_faults`).
 //! - `accounts`: several of them behind one stub.
 //! - `chains`: accounts in which `fix` has something to do, and what holds of every run of it.
 //! - `command`: runs the real binary, shut off from the environment of whoever runs the tests; `terminal`: on a terminal.

@@ -1,6 +1,6 @@
-//! An organisation, as Rust values: its roots, units and accounts, and the policies at each of them.
+//! An organization, as Rust values: its roots, units and accounts, and the policies at each of them.
 
-/// An organisation, as one of its accounts sees it.
+/// An organization, as one of its accounts sees it.
 #[derive(Debug, Clone)]
 pub struct Organization {
     pub id: String,
@@ -9,13 +9,13 @@ pub struct Organization {
     pub levels: Vec<Level>,
     /// Its other accounts.
     pub members: Vec<Member>,
-    /// Whether the account may ask for more than which organisation it is in.
+    /// Whether the account may ask for more than which organization it is in.
     pub visible: bool,
-    /// Whether the account may list the accounts although it does not manage the organisation.
+    /// Whether the account may list the accounts although it does not manage the organization.
     pub delegated: bool,
 }
 
-/// A root, an organisational unit or an account.
+/// A root, an organizational unit or an account.
 #[derive(Debug, Clone)]
 pub struct Level {
     pub id: String,
@@ -46,7 +46,7 @@ impl Level {
     }
 }
 
-/// An account of an organisation, as its management account knows it.
+/// An account of an organization, as its management account knows it.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub name: String,
@@ -95,7 +95,7 @@ impl Member {
     }
 }
 
-/// Something of the tree of an organisation.
+/// Something of the tree of an organization.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
     pub level: &'a Level,

@@ -1,7 +1,7 @@
 //! A small account that answers like EC2, IAM, KMS, SSM, STS, S3, CloudWatch Logs, Organizations and instance metadata, and fails where a test
 //! wants it to (`world_faults`).
 //!
-//! Its settings are in `world_settings`, where its session logs go in `world_logs`, its organisation in `world_organization`, its Regions in `world_regions`. It keeps
+//! Its settings are in `world_settings`, where its session logs go in `world_logs`, its organization in `world_organization`, its Regions in `world_regions`. It keeps
 //! what is written to it (see `world_writes`): a stub that serves it shows the account as it is at any time.
 
 use std::mem;
@@ -40,7 +40,7 @@ pub struct World {
     pub dhmc_role: Option<String>,
     /// Session documents by name, besides the default one.
     pub documents: Vec<(String, Value)>,
-    /// The organisation that the account is in.
+    /// The organization that the account is in.
     pub organization: Option<Organization>,
     /// How the policy simulator answers; everything is allowed where nothing is said.
     pub simulator: Option<Box<Simulator>>,

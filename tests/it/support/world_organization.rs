@@ -1,4 +1,4 @@
-//! What a world says of the organisation that its account is in.
+//! What a world says of the organization that its account is in.
 //!
 //! The management account knows all accounts ([`World::member`]); any account knows the way from the root down to itself.
 
@@ -9,11 +9,11 @@ use super::model::{Level, Member, Organization};
 use super::stub::{Call, unknown};
 use super::world::{World, page};
 
-/// When every account came to its organisation, in seconds since 1970.
+/// When every account came to its organization, in seconds since 1970.
 const JOINED: u64 = 1_700_000_000;
 
 impl World {
-    /// Puts the account into an organisation: its levels from the root down to the account itself.
+    /// Puts the account into an organization: its levels from the root down to the account itself.
     pub fn organization(mut self, id: &str, management_account: &str, levels: impl IntoIterator<Item = Level>) -> Self {
         self.organization = Some(Organization {
             id: id.into(),
@@ -26,23 +26,23 @@ impl World {
         self
     }
 
-    /// Puts the account into an organisation of which it may ask nothing but its id.
+    /// Puts the account into an organization of which it may ask nothing but its id.
     pub fn hidden_organization(self, id: &str, management_account: &str) -> Self {
         self.organization(id, management_account, []).in_organization(|organization| organization.visible = false)
     }
 
-    /// Another account of the organisation that the account is in.
+    /// Another account of the organization that the account is in.
     pub fn member(self, member: Member) -> Self {
         self.in_organization(|organization| organization.members.push(member))
     }
 
-    /// Lets the account list the accounts of its organisation although it does not manage it.
+    /// Lets the account list the accounts of its organization although it does not manage it.
     pub fn delegated(self) -> Self {
         self.in_organization(|organization| organization.delegated = true)
     }
 
     fn in_organization(mut self, change: impl FnOnce(&mut Organization)) -> Self {
-        change(self.organization.as_mut().expect("the world is in an organisation"));
+        change(self.organization.as_mut().expect("the world is in an organization"));
         self
     }
 
