@@ -53,7 +53,7 @@ fn a_condition_on_the_endpoint_is_decided_by_fix_too() {
         "Condition": {"StringEquals": {"aws:SourceVpce": endpoints}}
     }}}}]);
     let sandbox = Sandbox::new();
-    sandbox.file("network-of-endpoints.json", &snapshot.to_string());
+    sandbox.file("network-of-endpoints.json", snapshot.to_string());
     let kms = ["--kms-key", "arn:aws:kms:us-east-1:111122223333:key/11112222-3333-4444-5555-666677778888"];
     let fix =
         ["fix", "i-0b1b2c3d400000007", "--snapshot", "network-of-endpoints.json", "--dry-run", "--least", "-o", "json"];
