@@ -89,6 +89,13 @@ fn was_not_read<T>(fact: &Fact<T>) -> bool {
 }
 
 impl Network {
+    /// The route table of a subnet: the one that is associated with it, else the main one of its VPC. None where it was not read.
+    pub fn route_table(&self, vpc: &str, subnet: &str) -> Option<(&String, &RouteTable)> {
+        let tables = || self.route_tables.known().into_iter().flatten();
+        let own = tables().find(|(_, table)| table.subnets.iter().any(|of| of == subnet));
+        own.or_else(|| tables().find(|(_, table)| table.is_main && table.vpc == vpc))
+    }
+
     /// Adds what was read of other VPCs of the same Region.
     pub fn add(&mut self, more: Network) {
         let Network {

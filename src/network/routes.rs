@@ -36,12 +36,10 @@ impl Table<'_> {
     }
 }
 
-/// The route table of a subnet: the one that is associated with it, else the main one of the VPC.
+/// The route table of a subnet.
 pub(super) fn table_of<'a>(place: &Place<'a>, subnet: &str) -> Result<Table<'a>, PathUnknown> {
-    let tables = read(&place.network.route_tables)?.into_iter().flatten();
-    let own = |table: &RouteTable| table.subnets.iter().any(|of| of == subnet);
-    let found = tables.clone().find(|(_, table)| own(table));
-    let found = found.or_else(|| tables.clone().find(|(_, table)| table.is_main && table.vpc == place.vpc));
+    read(&place.network.route_tables)?;
+    let found = place.network.route_table(place.vpc, subnet);
     found.map(|(id, table)| Table { id, table }).ok_or_else(|| place.not_seen(subnet, "ec2:DescribeRouteTables"))
 }
 

@@ -198,7 +198,7 @@ impl<'a> OfVpc<'a> {
                 if let Some(zone) = known.and_then(|known| known.zone.clone()) {
                     places.subnets.entry(zone).or_insert_with(|| subnet.clone());
                 }
-                places.route_tables.extend(table_of(self.network, self.vpc, subnet));
+                places.route_tables.extend(self.network.route_table(self.vpc, subnet).map(|(id, _)| id.clone()));
             }
         }
         places
@@ -212,14 +212,6 @@ struct Places {
     /// ([interface endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html)).
     subnets: BTreeMap<String, String>,
     route_tables: BTreeSet<String>,
-}
-
-/// The route table of a subnet.
-fn table_of(network: &Network, vpc: &str, subnet: &str) -> Option<String> {
-    let tables = || network.route_tables.known().into_iter().flatten();
-    let own = tables().find(|(_, table)| table.subnets.iter().any(|of| of == subnet));
-    let found = own.or_else(|| tables().find(|(_, table)| table.is_main && table.vpc == vpc));
-    found.map(|(id, _)| id.clone())
 }
 
 /// Rules come before what leads names to endpoints: so that nothing is cut off in between.
