@@ -148,6 +148,20 @@ fn the_profile_of_an_instance_is_found_however_it_is_named() {
             "",
         ),
         case(
+            "a profile with two roles",
+            with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {Roles: [!Ref Role, !Ref Empty]}}\n  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Own}}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "an instance profile holds one",
+        ),
+        case(
+            "a profile with a role of the template and another",
+            with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {Roles: [!Ref Role, shared]}}\n  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Own}}"),
+            Unknown,
+            &[Code::NotInPlan],
+            "an instance profile holds one",
+        ),
+        case(
             "a profile whose role is elsewhere",
             with("  Own: {Type: AWS::IAM::InstanceProfile, Properties: {Roles: [shared]}}\n  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Own}}"),
             Unknown,

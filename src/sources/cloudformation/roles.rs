@@ -166,6 +166,11 @@ fn profile(
     let roles = evaluator.property(resource, "Roles");
     let role = match roles.items() {
         Err(why) => return Fact::Unreadable(unknown(&attribute, &why)),
+        // [A profile holds one role](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html).
+        Ok([_, _, ..]) => {
+            let what = "it names several roles, and an instance profile holds one; the deployment fails";
+            return Fact::Unreadable(unknown(&attribute, &Why::new(resource.line, what)));
+        }
         Ok(items) => items.first().map(|item| find(evaluator, "AWS::IAM::Role", item)),
     };
     let role = match role {
