@@ -696,18 +696,49 @@ fn of_policies_with_one_name_it_is_not_known_which_one_stays() {
     let document = |action: &str| {
         format!("PolicyDocument: {{Version: '2012-10-17', Statement: {{Effect: Allow, {action}, Resource: '*'}}}}")
     };
-    let template = |name: &str| {
-        let other = document("Action: 's3:GetObject'");
-        role(&format!("Policies: [{{PolicyName: core, {}}}]", document(CORE)))
+    let template = |name: &str, other: &str, action: &str| {
+        role(&format!("Policies: [{{PolicyName: {name}, {}}}]", document(CORE)))
             + &format!(
-                "  More: {{Type: AWS::IAM::Policy, Properties: {{PolicyName: {name}, Roles: [!Ref Own], {other}}}}}\n"
+                "  More: {{Type: AWS::IAM::Policy, Properties: {{PolicyName: {other}, Roles: [!Ref Own], {}}}}}\n",
+                document(action)
             )
     };
-    let (verdict, _, said) = judge(&template("other"), "Web", &[]);
-    assert_eq!(verdict, Ready, "{said}");
-    let (verdict, _, said) = judge(&template("core"), "Web", &[]);
-    assert_eq!(verdict, Unknown, "{said}");
+    let objects = "Action: 's3:GetObject'";
+    for (name, other, verdict) in [
+        ("core", "other", Ready),
+        ("core", "core", Unknown),
+        // A name that is not known may be the other one, unless what is known of it says otherwise.
+        ("core", "!Ref RoleName", Unknown),
+        ("!Ref RoleName", "core", Unknown),
+        ("!Ref RoleName", "!Ref RoleName", Unknown),
+        ("!Ref RoleName", "!Ref 'AWS::StackName'", Unknown),
+        ("core", "!Sub '${RoleName}re'", Unknown),
+        ("core", "!Sub 'c${RoleName}'", Unknown),
+        ("core", "!Sub '${RoleName}-core'", Ready),
+        ("core", "!Sub 'logs-${RoleName}'", Ready),
+        ("core", "!Sub '${AWS::StackName}-logs'", Ready),
+        ("!Ref 'AWS::StackName'", "!Sub '${AWS::StackName}-logs'", Ready),
+        ("!Sub '${AWS::StackName}-core'", "!Sub '${AWS::StackName}-more-core'", Ready),
+        ("!Sub '${RoleName}-core'", "!Sub '${AWS::StackName}-more-core'", Unknown),
+        ("!Select [0, !Split ['-', !Ref RoleName]]", "!Sub ['${x}-b', {x: !Select [1, !Split ['-', !Ref RoleName]]}]", Unknown),
+    ] {
+        let (found, _, said) = judge(&template(name, other, objects), "Web", &[]);
+        assert_eq!(found, verdict, "{name} {other}: {said}");
+    }
+    let (_, _, said) = judge(&template("core", "core", objects), "Web", &[]);
     assert!(said.contains("are named `core`"), "{said}");
+    let (_, _, said) = judge(&template("core", "!Ref RoleName", objects), "Web", &[]);
+    assert!(said.contains("may have one name") && said.contains("`RoleName`"), "{said}");
+    // Where both say the same, it does not matter which one stays.
+    let (verdict, _, said) = judge(&template("core", "core", CORE), "Web", &[]);
+    assert_eq!(verdict, Ready, "{said}");
+    // Nor does it where something else says what is needed.
+    let managed = template("core", "core", objects).replace(
+        "      Policies: [",
+        "      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']\n      Policies: [",
+    );
+    let (verdict, _, said) = judge(&managed, "Web", &[]);
+    assert_eq!(verdict, Ready, "{said}");
 }
 
 /// The AWS CDK's own templates, made by `cloudformation/cdk/app.js`.

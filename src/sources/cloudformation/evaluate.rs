@@ -172,7 +172,11 @@ impl<'a> Evaluator<'a> {
             }
             _ => None,
         };
-        result.unwrap_or_else(|| Value::Unknown(open(name, member.line)))
+        match result {
+            Some(Value::Unknown(why)) if name != "Ref" => Value::Unknown(why.derived()),
+            Some(value) => value,
+            None => Value::Unknown(open(name, member.line)),
+        }
     }
 
     /// `Ref`, and `Fn::GetAtt` with the name of an attribute.
@@ -228,7 +232,7 @@ impl<'a> Evaluator<'a> {
         let Place { account, region, partition } = &self.place;
         let given = |value: Option<&str>, hint: &str| match value {
             Some(value) => Value::known(value),
-            None => Value::Unknown(Why::new(line, format!("`{name}` is not known{hint}"))),
+            None => Value::Unknown(Why::new(line, format!("`{name}` is not known{hint}")).of_parameter(name)),
         };
         Some(match name {
             "AWS::NoValue" => Value::Nothing,

@@ -94,12 +94,12 @@ fn value_of(name: &str, parameter: &Node, given: Option<&str>) -> Value {
         _ if of_systems_manager => {
             let what =
                 format!("the parameter `{name}` takes its value from Parameter Store when the template is deployed");
-            return Value::Unknown(Why::new(line, what));
+            return Value::Unknown(Why::new(line, what).of_parameter(name));
         }
         (Some(given), _) => given,
         (None, None) => {
             let what = format!("the parameter `{name}` has no default; give it with `--parameter {name}=VALUE`");
-            return Value::Unknown(Why::new(line, what));
+            return Value::Unknown(Why::new(line, what).of_parameter(name));
         }
         (None, Some(default)) => match text_of(default) {
             Some(text) => text,

@@ -102,14 +102,14 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why], exis
     for resource in &evaluator.template.resources {
         attach(facts, evaluator, resource, &mut roles, existing);
     }
-    for (id, mut role) in roles {
+    for (id, Made { mut role, names }) in roles {
         let more = rewritten.iter().map(|why| InlinePolicy {
             name: format!("{id}.Policies"),
             document: Fact::Unreadable(unknown(&format!("{id}.Policies"), why)),
         });
         if let Fact::Known(inline) = &mut role.inline {
             let line = evaluator.template.resource(&id).map_or(0, |resource| resource.line);
-            doubt_namesakes(inline, &id, line);
+            doubt_namesakes(inline, &names, &id, line);
             inline.extend(more);
         }
         facts.roles.insert(id, Fact::Known(role));
@@ -129,19 +129,40 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>, rewritten: &[Why], exis
     }
 }
 
+/// A role that is being put together.
+struct Made {
+    role: Role,
+    /// The names of its inline policies, as far as they are known.
+    names: Vec<Text>,
+}
+
 /// Of inline policies of one name a role keeps the one that is written last
 /// ([PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html)), and which one that is, is not known.
-fn doubt_namesakes(inline: &mut [InlinePolicy], role: &str, line: usize) {
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for policy in inline.iter() {
-        *count.entry(policy.name.clone()).or_default() += 1;
-    }
-    for policy in inline.iter_mut().filter(|policy| count.get(&policy.name).is_some_and(|count| *count > 1)) {
-        let what = format!(
-            "several inline policies of the role `{role}` are named `{}`, and one replaces the others",
-            policy.name
-        );
-        policy.document = Fact::Unreadable(unknown(&format!("{role}.Policies"), &Why::new(line, what)));
+/// It does not matter where they say the same.
+fn doubt_namesakes(inline: &mut [InlinePolicy], names: &[Text], role: &str, line: usize) {
+    let doubts: Vec<Option<Why>> = inline
+        .iter()
+        .zip(names)
+        .map(|(policy, name)| {
+            let others = inline.iter().zip(names).filter(|(other, _)| other.document != policy.document);
+            let mut others = others.map(|(_, other)| other).filter(|other| name.may_equal(other));
+            let other = others.next()?;
+            let what = match name.why().or_else(|| other.why()) {
+                None => format!(
+                    "several inline policies of the role `{role}` are named `{}`, and one replaces the others",
+                    policy.name
+                ),
+                Some(why) => format!(
+                    "inline policies of the role `{role}` may have one name, so that one replaces the other: {why}"
+                ),
+            };
+            Some(Why::new(line, what))
+        })
+        .collect();
+    for (policy, why) in inline.iter_mut().zip(doubts) {
+        if let (Fact::Known(document), Some(why)) = (&mut policy.document, why) {
+            *document = policy::in_doubt(document, &why);
+        }
     }
 }
 
@@ -191,7 +212,7 @@ fn profile(
     })
 }
 
-fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, existing: &mut Existing) -> Role {
+fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, existing: &mut Existing) -> Made {
     let attribute = |name: &str| format!("{}.{name}", resource.id);
     let property = |name: &str| evaluator.property(resource, name);
     let trust = match property("AssumeRolePolicyDocument") {
@@ -202,21 +223,20 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
         Value::Nothing => Fact::Absent,
         value => Fact::Known(managed(facts, evaluator, &value, &attribute("PermissionsBoundary"), existing)),
     };
+    let mut names = Vec::new();
     let inline = match property("Policies").items() {
         Err(why) => Fact::Unreadable(unknown(&attribute("Policies"), &why)),
-        Ok(policies) => Fact::Known(
-            policies
-                .iter()
-                .enumerate()
-                .map(|(index, policy)| {
-                    let place = attribute(&format!("Policies[{index}]"));
-                    InlinePolicy {
-                        name: policy.get("PolicyName").as_known().unwrap_or_else(|| place.clone()),
-                        document: document(evaluator, &policy.get("PolicyDocument"), Kind::Identity, &place, None),
-                    }
-                })
-                .collect(),
-        ),
+        Ok(policies) => {
+            let policies = policies.iter().enumerate().map(|(index, policy)| {
+                let place = attribute(&format!("Policies[{index}]"));
+                let document = document(evaluator, &policy.get("PolicyDocument"), Kind::Identity, &place, None);
+                let name = policy.get("PolicyName").to_text().unwrap_or_else(|| Text::known(&place));
+                let policy = InlinePolicy { name: name.as_known().map_or(place, str::to_owned), document };
+                names.push(name);
+                policy
+            });
+            Fact::Known(policies.collect())
+        }
     };
     let attached = match property("ManagedPolicyArns").items() {
         Err(why) => Fact::Unreadable(unknown(&attribute("ManagedPolicyArns"), &why)),
@@ -229,7 +249,7 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
                 .collect(),
         ),
     };
-    Role {
+    let role = Role {
         arn: known(evaluator, resource, Some("Arn")),
         id: None,
         name: known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone()),
@@ -239,7 +259,8 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
             .map_or_else(|why| Fact::Unreadable(unknown(&attribute("Tags"), &why)), Fact::Known),
         inline,
         attached,
-    }
+    };
+    Made { role, names }
 }
 
 /// Tags as a map.
@@ -322,7 +343,7 @@ fn attach(
     facts: &mut Facts,
     evaluator: &Evaluator<'_>,
     resource: &Resource,
-    roles: &mut BTreeMap<String, Role>,
+    roles: &mut BTreeMap<String, Made>,
     existing: &mut Existing,
 ) {
     let named = match resource.kind.as_str() {
@@ -366,7 +387,7 @@ fn attach(
         }
     }
     for (id, why) in targets {
-        let Some(role) = roles.get_mut(&id) else { continue };
+        let Some(Made { role, names }) = roles.get_mut(&id) else { continue };
         let why = why.as_ref().or(perhaps.as_ref());
         if resource.kind == MANAGED_POLICY {
             let key = managed_here(facts, evaluator, resource, why);
@@ -377,9 +398,14 @@ fn attach(
             }
             continue;
         }
-        let policy = inline(evaluator, resource, why);
-        if let Fact::Known(inline) = &mut role.inline {
-            inline.push(policy);
+        if let Fact::Known(written) = &mut role.inline {
+            written.push(inline(evaluator, resource, why));
+            names.push(
+                evaluator
+                    .property(resource, "PolicyName")
+                    .to_text()
+                    .unwrap_or_else(|| Text::known(&resource.id)),
+            );
         }
     }
     for name in elsewhere {

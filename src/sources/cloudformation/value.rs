@@ -11,12 +11,24 @@ pub struct Why {
     pub what: String,
     /// The condition that cannot be decided for that.
     pub condition: Option<String>,
+    /// The parameter whose whole value it is: what is not known of one parameter is the same wherever it stands.
+    pub parameter: Option<String>,
 }
 
 impl Why {
     /// A reason on a line.
     pub fn new(line: usize, what: impl Into<String>) -> Why {
-        Why { line, what: what.into(), condition: None }
+        Why { line, what: what.into(), condition: None, parameter: None }
+    }
+
+    /// The reason why the value of a parameter is not known.
+    pub fn of_parameter(self, name: &str) -> Why {
+        Why { parameter: Some(name.to_owned()), ..self }
+    }
+
+    /// The same reason for a value that is worked out of the one that it is of.
+    pub fn derived(self) -> Why {
+        Why { parameter: None, ..self }
     }
 
     /// The reason behind a condition. Of one that goes through another, the outer one is named.
@@ -72,6 +84,29 @@ pub enum Part {
     Of(Attribute),
     /// Any characters.
     Unknown(Why),
+}
+
+/// A character of a string, or a part of it that is not known.
+#[derive(Clone, Copy)]
+enum Token<'a> {
+    Char(char),
+    Open(&'a Part),
+}
+
+impl Token<'_> {
+    /// Whether both certainly come to the same.
+    fn is_same(&self, other: &Token<'_>) -> bool {
+        match (self, other) {
+            (Token::Char(own), Token::Char(other)) => own == other,
+            (Token::Open(Part::Of(own)), Token::Open(Part::Of(other))) => {
+                own.resource == other.resource && own.name == other.name
+            }
+            (Token::Open(Part::Unknown(own)), Token::Open(Part::Unknown(other))) => {
+                own.parameter.is_some() && own.parameter == other.parameter
+            }
+            _ => false,
+        }
+    }
 }
 
 /// An attribute of a resource; `None` for what `Ref` gives.
@@ -157,6 +192,38 @@ impl Text {
         })
     }
 
+    /// Whether another string may be the same, whatever those parts come to that are not known.
+    pub fn may_equal(&self, other: &Text) -> bool {
+        let (own, other) = (self.tokens(), other.tokens());
+        let (own, other) = (own.as_slice(), other.as_slice());
+        let same_start = own.iter().zip(other).take_while(|(a, b)| a.is_same(b)).count();
+        let (own, other) = (own.split_at(same_start).1, other.split_at(same_start).1);
+        let same_end = own.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a.is_same(b)).count();
+        let (own, other) = (own.split_at(own.len() - same_end).0, other.split_at(other.len() - same_end).0);
+        let differ = |pair: (Option<&Token<'_>>, Option<&Token<'_>>)| {
+            matches!(pair, (Some(Token::Char(_)), Some(Token::Char(_))))
+        };
+        let characters = |tokens: &[Token<'_>]| tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
+        let is_longer = |one: &[Token<'_>], than: &[Token<'_>]| {
+            characters(than) == than.len() && characters(one) > than.len()
+        };
+        !differ((own.first(), other.first()))
+            && !differ((own.last(), other.last()))
+            && !is_longer(own, other)
+            && !is_longer(other, own)
+    }
+
+    fn tokens(&self) -> Vec<Token<'_>> {
+        let mut tokens = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Known(text) => tokens.extend(text.chars().map(Token::Char)),
+                part => tokens.push(Token::Open(part)),
+            }
+        }
+        tokens
+    }
+
     /// How many characters of it are known.
     pub fn length(&self) -> usize {
         self.0.iter().map(|part| if let Part::Known(text) = part { text.len() } else { 1 }).sum()
@@ -186,7 +253,7 @@ impl Value {
             Value::Map(members) => {
                 members.iter().find(|(known, _)| known == name).map_or(Value::Nothing, |(_, value)| value.clone())
             }
-            Value::Unknown(why) => Value::Unknown(why.clone()),
+            Value::Unknown(why) => Value::Unknown(why.clone().derived()),
             _ => Value::Nothing,
         }
     }
