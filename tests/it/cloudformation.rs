@@ -815,6 +815,22 @@ fn a_template_without_targets_is_an_empty_selection() {
     check(&unbuilt, &[]).expect(3);
 }
 
+/// What is left of a launch template and an instance that uses it, where the instance is not made.
+#[test]
+fn a_launch_template_of_an_instance_that_is_not_made_is_a_target() {
+    let template = |condition: &str| {
+        with(&format!(
+            "  Web: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{ImageId: ami-1}}}}}}
+  Own: {{Type: AWS::EC2::Instance, Condition: {condition}, Properties: {{LaunchTemplate: {{LaunchTemplateId: !Ref Web, Version: $Latest}}, IamInstanceProfile: !Ref Profile}}}}"
+        ))
+    };
+    let targets = |condition: &str| -> Vec<String> {
+        check(&template(condition), &[]).report().results.iter().map(|outcome| outcome.target.clone()).collect()
+    };
+    assert_eq!(targets("Always"), ["Own"]);
+    assert_eq!(targets("Never"), ["Web"]);
+}
+
 #[test]
 fn session_preferences_in_a_template_count() {
     let preferences = |inputs: &str| {

@@ -9,9 +9,10 @@ use crate::sources::existing::Existing;
 use iam_eval::arn::Arn;
 
 /// The types that are targets.
-const TARGETS: [&str; 5] =
-    ["AWS::EC2::Instance", LAUNCH_TEMPLATE, "AWS::AutoScaling::AutoScalingGroup", LAUNCH_CONFIGURATION, SPOT_FLEET];
+const TARGETS: [&str; 5] = [INSTANCE, LAUNCH_TEMPLATE, GROUP, LAUNCH_CONFIGURATION, SPOT_FLEET];
 
+const INSTANCE: &str = "AWS::EC2::Instance";
+const GROUP: &str = "AWS::AutoScaling::AutoScalingGroup";
 const LAUNCH_TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
 const SPOT_FLEET: &str = "AWS::EC2::SpotFleet";
 const LAUNCH_CONFIGURATION: &str = "AWS::AutoScaling::LaunchConfiguration";
@@ -149,7 +150,10 @@ pub fn is_part_of_instances(evaluator: &Evaluator<'_>, resource: &Resource, plan
     let uses = |instance: &&Resource| {
         let specification = evaluator.property(instance, "LaunchTemplate");
         let is_it = || matches!(named(evaluator, &specification), Found::Here(template) if template.id == resource.id);
-        instance.kind == "AWS::EC2::Instance" && specification != Value::Nothing && is_it()
+        instance.kind == INSTANCE
+            && evaluator.exists(instance) != Holds::No
+            && specification != Value::Nothing
+            && is_it()
     };
     resource.kind == LAUNCH_TEMPLATE
         && planned.profile == Fact::Absent
@@ -166,7 +170,7 @@ fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
             let profile = profile(evaluator, (property("IamInstanceProfile"), Says::Either), &attribute);
             Launch { name: None, profile, metadata }
         }
-        "AWS::AutoScaling::AutoScalingGroup" => of_group(evaluator, resource),
+        GROUP => of_group(evaluator, resource),
         _ => of_instance(evaluator, resource),
     }
 }
