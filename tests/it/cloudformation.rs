@@ -815,6 +815,49 @@ fn a_template_without_targets_is_an_empty_selection() {
     check(&unbuilt, &[]).expect(3);
 }
 
+/// A launch configuration or group that names an instance launches others like it.
+#[test]
+fn what_names_an_instance_launches_others_like_it() {
+    let own = |properties: &str| {
+        format!("  Own: {{Type: AWS::EC2::Instance, Properties: {properties}}}\n")
+    };
+    let configuration = |properties: &str| {
+        format!("  Web: {{Type: AWS::AutoScaling::LaunchConfiguration, Properties: {properties}}}")
+    };
+    let group = |properties: &str| format!("  Web: {{Type: AWS::AutoScaling::AutoScalingGroup, Properties: {properties}}}");
+    let good = own("{IamInstanceProfile: !Ref Profile}");
+    let off = own("{IamInstanceProfile: !Ref Profile, MetadataOptions: {HttpEndpoint: disabled}}");
+    let none = own("{ImageId: ami-1}");
+    let here = "{InstanceId: !Ref Own}";
+    let foreign = "{InstanceId: i-0123456789abcdef0, ImageId: ami-1}";
+    let with = |instance: &str, launch: String| with(&format!("{instance}{launch}"));
+    let unknown: &[Code] = &[Code::NotInPlan];
+    hold(vec![
+        case("of the template", with(&good, configuration(here)), Ready, &[], ""),
+        case("without a profile", with(&none, configuration(here)), NotReady, &[Code::NoInstanceProfile], ""),
+        case("without metadata", with(&off, configuration(here)), NotReady, &[Code::MetadataDisabled], ""),
+        case("elsewhere", with("", configuration(foreign)), Unknown, unknown, "`i-0123456789abcdef0`"),
+        case("not known", with("", configuration("{InstanceId: !Ref RoleName}")), Unknown, unknown, "`RoleName`"),
+        case(
+            "a profile of its own",
+            with(&none, configuration("{InstanceId: !Ref Own, IamInstanceProfile: !Ref Profile}")),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a profile of its own, like an instance elsewhere",
+            with("", configuration("{InstanceId: i-0123456789abcdef0, IamInstanceProfile: !Ref Profile, MetadataOptions: {HttpEndpoint: enabled}}")),
+            Ready,
+            &[],
+            "",
+        ),
+        case("a group", with(&good, group(here)), Ready, &[], ""),
+        case("a group without a profile", with(&none, group(here)), NotReady, &[Code::NoInstanceProfile], ""),
+        case("a group like one elsewhere", with("", group(foreign)), Unknown, unknown, "`i-0123456789abcdef0`"),
+    ]);
+}
+
 /// What is left of a launch template and an instance that uses it, where the instance is not made.
 #[test]
 fn a_launch_template_of_an_instance_that_is_not_made_is_a_target() {

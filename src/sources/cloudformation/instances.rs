@@ -45,6 +45,15 @@ impl Launch {
         let reason = unknown(attribute, why);
         Launch { name: None, profile: Fact::Unreadable(reason.clone()), metadata: Fact::Unreadable(reason) }
     }
+
+    /// What is said here wins over what it is derived from.
+    fn over(self, base: Launch) -> Launch {
+        Launch {
+            name: self.name.or(base.name),
+            profile: if self.profile == Fact::Absent { base.profile } else { self.profile },
+            metadata: MetadataOptions::over(self.metadata, base.metadata),
+        }
+    }
 }
 
 /// What a resource makes of instances: one for each that differs, none if it is not created.
@@ -168,7 +177,11 @@ fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
             let metadata = options(&property("MetadataOptions"), &attribute(resource, "MetadataOptions"));
             let attribute = attribute(resource, "IamInstanceProfile");
             let profile = profile(evaluator, (property("IamInstanceProfile"), Says::Either), &attribute);
-            Launch { name: None, profile, metadata }
+            let own = Launch { name: None, profile, metadata };
+            match property("InstanceId") {
+                Value::Nothing => own,
+                instance => own.over(like_instance(evaluator, resource, &instance)),
+            }
         }
         GROUP => of_group(evaluator, resource),
         _ => of_instance(evaluator, resource),
@@ -193,13 +206,29 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     match property("LaunchTemplate") {
         Value::Nothing => own,
         value => {
-            let template = of_template(evaluator, &value, &attribute(resource, "LaunchTemplate"));
-            Launch {
-                name: own.name.or(template.name),
-                profile: if own.profile == Fact::Absent { template.profile } else { own.profile },
-                metadata: MetadataOptions::over(own.metadata, template.metadata),
-            }
+            own.over(of_template(evaluator, &value, &attribute(resource, "LaunchTemplate")))
         }
+    }
+}
+
+/// What is derived of an instance, whose tags are its own: all properties but block devices and a public address
+/// ([AWS::AutoScaling::LaunchConfiguration](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-launchconfiguration.html)).
+fn like_instance(evaluator: &Evaluator<'_>, resource: &Resource, instance: &Value) -> Launch {
+    let attribute = attribute(resource, "InstanceId");
+    match find(evaluator, INSTANCE, instance) {
+        Found::Here(instance) => match evaluator.exists(instance) {
+            Holds::Yes => Launch { name: None, ..of_instance(evaluator, instance) },
+            Holds::Unknown(why) => Launch::unknown(&attribute, &why),
+            Holds::No => {
+                let what = format!("the instance `{}` is not created", instance.id);
+                Launch::unknown(&attribute, &Why::new(instance.line, what))
+            }
+        },
+        Found::Elsewhere(id) => {
+            let what = format!("it launches what the instance `{id}` is like, which is not in the template");
+            Launch::unknown(&attribute, &Why::new(resource.line, what))
+        }
+        Found::NotKnown(why) => Launch::unknown(&attribute, &why),
     }
 }
 
@@ -303,6 +332,10 @@ fn of_group(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
             }
             Found::NotKnown(why) => Launch::unknown(&attribute, &why),
         };
+    }
+    let instance = property("InstanceId");
+    if instance != Value::Nothing {
+        return like_instance(evaluator, resource, &instance);
     }
     match property("MixedInstancesPolicy") {
         Value::Nothing => {
