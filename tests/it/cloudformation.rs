@@ -529,13 +529,6 @@ fn what_launches_instances_is_a_target() {
             "",
         ),
         case(
-            "a mixed group of several templates",
-            group(good, "{MixedInstancesPolicy: {LaunchTemplate: {LaunchTemplateSpecification: {LaunchTemplateName: web, Version: $Latest}, Overrides: [{LaunchTemplateSpecification: {LaunchTemplateId: lt-2, Version: '1'}}]}}}"),
-            Unknown,
-            &[Code::NotInPlan],
-            "overrides",
-        ),
-        case(
             "a launch configuration",
             with("  Web: {Type: AWS::AutoScaling::LaunchConfiguration, Properties: {IamInstanceProfile: !GetAtt Profile.Arn}}"),
             Ready,
@@ -813,6 +806,39 @@ fn a_template_without_targets_is_an_empty_selection() {
     check(template, &["--allow-empty"]).expect(0);
     let unbuilt = with("  Web: {Type: AWS::EC2::Instance, Condition: Never}");
     check(&unbuilt, &[]).expect(3);
+}
+
+#[test]
+fn each_template_that_a_mixed_group_launches_from_is_judged() {
+    let group = |overrides: &str| {
+        with(&format!(
+            "  Good: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{IamInstanceProfile: {{Name: !Ref Profile}}}}}}}}
+  None: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{ImageId: ami-1}}}}}}
+  Web:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      MixedInstancesPolicy:
+        LaunchTemplate:
+          LaunchTemplateSpecification: {{LaunchTemplateId: !Ref Good, Version: $Latest}}
+          Overrides: {overrides}"
+        ))
+    };
+    let of = |template: &str| {
+        format!("{{LaunchTemplateSpecification: {{LaunchTemplateId: {template}, Version: $Latest}}}}")
+    };
+    let (good, none, elsewhere) = (of("!Ref Good"), of("!Ref None"), of("lt-2"));
+    for (overrides, expected) in [
+        ("[{InstanceType: m5.large}]".to_owned(), vec![Ready]),
+        (format!("[{{InstanceType: m5.large}}, {good}]"), vec![Ready]),
+        (format!("[{{InstanceType: m5.large}}, {none}]"), vec![Ready, NotReady]),
+        (format!("[{none}, {elsewhere}, {none}]"), vec![Ready, NotReady, Unknown]),
+        ("!Ref RoleName".to_owned(), vec![Ready, Unknown]),
+    ] {
+        let report = check(&group(&overrides), &[]).report();
+        let verdicts: Vec<Verdict> =
+            report.results.iter().filter(|it| it.target == "Web").map(|it| it.verdict).collect();
+        assert_eq!(verdicts, expected, "{overrides}");
+    }
 }
 
 /// A launch configuration or group that names an instance launches others like it.

@@ -66,8 +66,7 @@ pub fn planned(
     let launches = match evaluator.exists(resource) {
         Holds::No => Vec::new(),
         Holds::Unknown(why) => vec![Launch::unknown(&resource.id, &why)],
-        Holds::Yes if resource.kind == SPOT_FLEET => of_fleet(evaluator, resource),
-        Holds::Yes => vec![launch(evaluator, resource)],
+        Holds::Yes => launches(evaluator, resource),
     };
     let planned = launches.into_iter().map(|Launch { name, profile, metadata }| {
         let profile = match profile {
@@ -111,17 +110,11 @@ fn of_fleet(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
         };
         launches.extend(found);
     }
-    let mut distinct: Vec<Launch> = Vec::new();
-    for launch in launches {
-        if !distinct.contains(&launch) {
-            distinct.push(launch);
-        }
-    }
-    if distinct.is_empty() {
+    if launches.is_empty() {
         let what = "it has no launch specification and no launch template";
-        distinct.push(Launch::unknown(&resource.id, &Why::new(resource.line, what)));
+        launches.push(Launch::unknown(&resource.id, &Why::new(resource.line, what)));
     }
-    distinct
+    distinct(launches)
 }
 
 /// What a property says of a profile.
@@ -169,6 +162,17 @@ pub fn is_part_of_instances(evaluator: &Evaluator<'_>, resource: &Resource, plan
         && evaluator.template.resources.iter().any(|other| uses(&other))
 }
 
+fn launches(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
+    match resource.kind.as_str() {
+        SPOT_FLEET => of_fleet(evaluator, resource),
+        GROUP => match evaluator.property(resource, "MixedInstancesPolicy") {
+            Value::Nothing => vec![of_group(evaluator, resource)],
+            mixed => of_mixed(evaluator, resource, &mixed.get("LaunchTemplate")),
+        },
+        _ => vec![launch(evaluator, resource)],
+    }
+}
+
 fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     let property = |name: &str| evaluator.property(resource, name);
     match resource.kind.as_str() {
@@ -183,7 +187,6 @@ fn launch(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
                 instance => own.over(like_instance(evaluator, resource, &instance)),
             }
         }
-        GROUP => of_group(evaluator, resource),
         _ => of_instance(evaluator, resource),
     }
 }
@@ -337,36 +340,33 @@ fn of_group(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     if instance != Value::Nothing {
         return like_instance(evaluator, resource, &instance);
     }
-    match property("MixedInstancesPolicy") {
-        Value::Nothing => {
-            let what = "it names no launch template and no launch configuration";
-            Launch::unknown(&resource.id, &Why::new(resource.line, what))
-        }
-        mixed => of_mixed(evaluator, resource, &mixed.get("LaunchTemplate")),
-    }
+    let what = "it names no launch template and no launch configuration";
+    Launch::unknown(&resource.id, &Why::new(resource.line, what))
 }
 
-/// A group whose instances may be launched from several templates is judged where all of them say the same.
-fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) -> Launch {
+/// What the templates say that a group launches its instances from.
+fn of_mixed(evaluator: &Evaluator<'_>, resource: &Resource, template: &Value) -> Vec<Launch> {
     let attribute = attribute(resource, "MixedInstancesPolicy");
-    let first = of_template(evaluator, &template.get("LaunchTemplateSpecification"), &attribute);
-    let overrides = template.get("Overrides");
-    let items = match overrides.items() {
-        Ok(items) => items,
-        Err(why) => return Launch::unknown(&attribute, &why),
-    };
-    for item in items {
-        let other = match item.get("LaunchTemplateSpecification") {
-            Value::Nothing => continue,
-            specification => of_template(evaluator, &specification, &attribute),
-        };
-        if (&other.profile, &other.metadata) != (&first.profile, &first.metadata) {
-            let what =
-                "its overrides name launch templates with other profiles or metadata options; check each of them";
-            return Launch::unknown(&attribute, &Why::new(resource.line, what));
+    let of = |specification: &Value| of_template(evaluator, specification, &attribute);
+    let mut launches = vec![of(&template.get("LaunchTemplateSpecification"))];
+    match template.get("Overrides").items() {
+        Err(why) => launches.push(Launch::unknown(&attribute, &why)),
+        Ok(items) => {
+            let own = items.iter().map(|item| item.get("LaunchTemplateSpecification"));
+            launches.extend(own.filter(|own| *own != Value::Nothing).map(|own| of(&own)));
         }
     }
-    first
+    distinct(launches)
+}
+
+fn distinct(launches: Vec<Launch>) -> Vec<Launch> {
+    let mut distinct: Vec<Launch> = Vec::new();
+    for launch in launches {
+        if !distinct.contains(&launch) {
+            distinct.push(launch);
+        }
+    }
+    distinct
 }
 
 /// The profile that a value names; absent where there is none. An instance takes no ARN
