@@ -480,6 +480,33 @@ fn trust_policies_are_judged_as_they_will_stand() {
             &[Code::TrustPolicy],
             "`RoleName`",
         ),
+        case("EC2 and a service that is not known", of("{Service: [!Ref RoleName, ec2.amazonaws.com]}"), Ready, &[], ""),
+        case("EC2 and somebody", of("{AWS: !Ref RoleName, Service: ec2.amazonaws.com}"), Ready, &[], ""),
+        case(
+            "Lambda and a service that is not known",
+            of("{Service: [lambda.amazonaws.com, !Ref RoleName]}"),
+            Unknown,
+            &[Code::TrustPolicy],
+            "`RoleName`",
+        ),
+        case(
+            "a deny of a service that is not known",
+            trust(
+                "{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}, {Effect: Deny, Principal: {Service: [lambda.amazonaws.com, !Ref RoleName]}, Action: 'sts:AssumeRole'}",
+            ),
+            Unknown,
+            &[Code::TrustPolicy],
+            "`RoleName`",
+        ),
+        case(
+            "a deny of EC2 and a service that is not known",
+            trust(
+                "{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}, {Effect: Deny, Principal: {Service: [ec2.amazonaws.com, !Ref RoleName]}, Action: 'sts:AssumeRole'}",
+            ),
+            NotReady,
+            &[Code::TrustPolicy],
+            "",
+        ),
         given(
             &["--region", "cn-north-1"],
             case(

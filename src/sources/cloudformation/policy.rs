@@ -277,16 +277,21 @@ impl Statement<'_> {
         text.0.iter().map(part).collect()
     }
 
+    /// `Principal`: those that are known hold, and the others may be anybody.
     fn principal(&self, readings: &mut Readings, value: &Value) {
-        match to_json(value) {
-            Ok(json) => readings.both("Principal", json),
-            Err(why) => {
-                let Some(kinds) = self.principals_that_are_no_service(value) else {
-                    readings.doubt(why);
-                    return drop(readings.possible.insert("Principal".to_owned(), Json::from("*")));
-                };
-                readings.both("Principal", kinds);
-            }
+        let why = match to_json(value) {
+            Ok(json) => return readings.both("Principal", json),
+            Err(why) => why,
+        };
+        if let Some(kinds) = self.principals_that_are_no_service(value) {
+            return readings.both("Principal", kinds);
+        }
+        readings.why.get_or_insert(why);
+        readings.possible.insert("Principal".to_owned(), Json::from("*"));
+        let known = known_principals(value);
+        match &mut readings.certain {
+            Some(certain) if !known.is_empty() => drop(certain.insert("Principal".to_owned(), Json::Object(known))),
+            _ => readings.certain = None,
         }
     }
 
@@ -315,6 +320,16 @@ impl Statement<'_> {
         }
         Some(Json::Object(kinds))
     }
+}
+
+/// The principals that are known, by their kind.
+fn known_principals(value: &Value) -> Map<String, Json> {
+    let Value::Map(members) = value else { return Map::new() };
+    let of_kind = |(kind, value): &(String, Value)| {
+        let known: Vec<Json> = value.one_or_several().iter().filter_map(|item| to_json(item).ok()).collect();
+        (!known.is_empty()).then(|| (kind.clone(), Json::Array(known)))
+    };
+    members.iter().filter_map(of_kind).collect()
 }
 
 /// An AWS principal that is no service.
