@@ -608,9 +608,12 @@ fn what_rewrites_a_template_leaves_it_open() {
         ),
         case("a loop of queues", looped("{Type: AWS::SQS::Queue}"), Ready, &[], ""),
     ]);
+    // The line is that of its name, as with resources.
     let instances = looped("{Type: AWS::EC2::Instance}");
-    let report = check(&instances, &[]).report();
-    assert_eq!(report.of("Fn::ForEach::Each").verdict, Unknown);
+    let (verdict, _, said) = judge(&instances, "Fn::ForEach::Each", &[]);
+    let line = instances.lines().position(|line| line.contains("Fn::ForEach::Each")).unwrap() + 1;
+    assert_eq!(verdict, Unknown, "{said}");
+    assert!(said.contains(&format!("(line {line})")), "{said}");
 }
 
 #[test]

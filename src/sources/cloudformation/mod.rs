@@ -24,7 +24,7 @@ use crate::facts::{
     Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
 use evaluate::{Evaluator, Place};
-use node::{Content, Node};
+use node::{Content, Member, Node};
 use template::{Resource, Template};
 use value::{Holds, Value, Why};
 
@@ -52,8 +52,8 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
     let evaluator = Evaluator::new(&template, &given.parameters, place)
         .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())?;
     let mut facts = Facts::new(now);
-    let loops = template.generated.iter().filter(|(_, node)| mentions(node, &|kind| !is_harmless(kind)));
-    let loops = loops.map(|(name, node)| makes_resources(name, node));
+    let loops = template.generated.iter().filter(|each| mentions(&each.value, &|kind| !is_harmless(kind)));
+    let loops = loops.map(makes_resources);
     let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
     let mut existing = Existing::default();
     roles::add(&mut facts, &evaluator, &rewritten, &mut existing);
@@ -81,11 +81,11 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
             facts.subjects.push(subject(&resource.id, resource.line, planned));
         }
     }
-    for (name, node) in template.generated.iter().filter(|(_, node)| mentions(node, &instances::is_target)) {
-        let profile = Fact::Unreadable(roles::unknown(name, &makes_resources(name, node)));
+    for each in template.generated.iter().filter(|each| mentions(&each.value, &instances::is_target)) {
+        let profile = Fact::Unreadable(roles::unknown(&each.name, &makes_resources(each)));
         facts.subjects.push(subject(
-            name,
-            node.line,
+            &each.name,
+            each.line,
             PlannedInstance { name: None, profile, metadata: Fact::Absent, location: None },
         ));
     }
@@ -93,8 +93,8 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
 }
 
 /// What is not known of a loop or transform among the resources.
-fn makes_resources(name: &str, node: &Node) -> Why {
-    Why::new(node.line, format!("`{name}` makes resources when the template is deployed"))
+fn makes_resources(each: &Member) -> Why {
+    Why::new(each.line, format!("`{}` makes resources when the template is deployed", each.name))
 }
 
 /// The partition of a template that no Region is given for: `aws`, unless the text names another one.

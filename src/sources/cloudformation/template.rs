@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::node::{Content, Node, ReadError};
+use super::node::{Content, Member, Node, ReadError};
 use super::value::Why;
 use super::{json, yaml};
 
@@ -52,8 +52,8 @@ pub struct Template {
     pub resources: Vec<Resource>,
     /// Where they stand among them, by logical id.
     by_id: BTreeMap<String, usize>,
-    /// The loops of `Resources` (`Fn::ForEach`), and transforms in it.
-    pub generated: Vec<(String, Node)>,
+    /// The loops of `Resources` (`Fn::ForEach`), and transforms in it, each with the line of its name.
+    pub generated: Vec<Member>,
     /// What rewrites the template before it is deployed, so that what it holds is not all there is.
     pub transforms: Vec<Why>,
 }
@@ -123,7 +123,7 @@ impl Template {
         };
         for member in resources.members() {
             match member.name.starts_with("Fn::") {
-                true => template.generated.push((member.name.to_string(), member.value.clone())),
+                true => template.generated.push(member.clone()),
                 false => {
                     template.by_id.insert(member.name.to_string(), template.resources.len());
                     template.resources.push(Resource::of(&member.name, member.line, &member.value)?);
