@@ -271,7 +271,9 @@ fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
             Unknown,
             &[Code::NotInPlan],
         );
-        assert_ne!(with("!GetAtt Other.Arn", &own).verdict, Ready, "{reference}");
+        holds(reference, &with("!GetAtt Other.Arn", &own), NotReady, &[Code::MissingPermission]);
+        let other = "!Sub 'arn:aws:kms:us-east-1:111122223333:key/${Other}'";
+        holds(reference, &with(other, &own), NotReady, &[Code::MissingPermission]);
     }
 }
 

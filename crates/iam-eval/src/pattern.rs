@@ -155,7 +155,8 @@ impl Pattern {
                     // The same text stands for the same name, whatever that will be.
                     let by_token = states.after(token, &self.places);
                     if reading == Reading::Possible {
-                        states.anywhere_by(&self.pieces, |c| !":*?/".contains(c), false);
+                        // Nor does one hold the braces that another placeholder has.
+                        states.anywhere_by(&self.pieces, |c| !":*?/{}".contains(c), false);
                     } else {
                         states.advance_by_unknown(masks);
                         states.only_runs(masks);
@@ -432,7 +433,7 @@ mod tests {
         }
     }
 
-    /// No pattern but one that has the placeholder itself is certain of what the name will be.
+    /// No pattern but one that has the placeholder itself is certain of what the name will be, and no name is another placeholder.
     #[test]
     fn a_placeholder_is_an_unknown_name_to_all_but_itself() {
         let text = Text::of([Part::from("key/"), Part::Placeholder("{Key}".to_owned())]);
@@ -444,11 +445,11 @@ mod tests {
             ("*", Always),
             ("key/?*", Always),
             ("key/?????", Maybe),
-            ("key/{???}", Maybe),
-            ("key/{K*", Maybe),
             ("key/1*", Maybe),
-            ("key/{Key}x", Maybe),
-            ("key/{Other}", Maybe),
+            ("key/{???}", Never),
+            ("key/{K*", Never),
+            ("key/{Key}x", Never),
+            ("key/{Other}", Never),
             ("key/a/b", Never),
             ("key/", Never),
             ("alias/*", Never),
