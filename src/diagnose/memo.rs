@@ -146,7 +146,7 @@ impl Memo {
     pub(super) fn role(&self, facts: &Facts, key: &str, role: &Role) -> Rc<JudgedRole> {
         let known = self.roles.borrow().get(key).cloned();
         // A reading that was completed since, so that the role has an ARN now, is judged anew.
-        match known.filter(|judged| judged.arn == role.arn) {
+        match known.filter(|judged| judged.has_arn(role.arn.as_deref())) {
             Some(judged) => judged,
             None => {
                 self.roles_judged.set(self.roles_judged.get() + 1);

@@ -1,7 +1,7 @@
 //! The policy of the resource that a need is about: what it adds to the role's own policies, and what it takes away.
 
 use crate::agent_context::{self, Caller};
-use crate::facts::{Fact, PolicyText, Unreadable};
+use crate::facts::{Fact, PolicyText, Unreadable, may_be_named};
 use crate::needs::{KeyArn, Need, Requirements};
 use iam_eval::arn::Arn;
 use iam_eval::{
@@ -203,15 +203,21 @@ impl ResourcePolicies<'_> {
         Some(evaluate_resource_policy(&document, &resource.name, &session, &request))
     }
 
-    /// An ARN for a role of which only the account is known, where its name does not matter: the policy names no role or user there.
+    /// An ARN for a role of which only the account is known, where its name does not matter: the policy names no role or user there, or
+    /// none that it can be.
     fn stand_in(&self, document: &Document) -> Option<String> {
         let (partition, account) = (self.caller.place.partition?, self.caller.place.account?);
+        let planned = self.judged.planned_arn.as_deref();
         let matters = |name: &String| match Arn::parse(name) {
-            Some(arn) => arn.account() == Some(account) && arn.resource != "root",
+            Some(arn) if arn.account() == Some(account) && arn.resource != "root" => {
+                planned.is_none_or(|planned| name != planned && may_be(planned, &arn))
+            }
+            Some(_) => false,
             None => name.starts_with("AROA") || name.starts_with("AIDA"),
         };
         let names = document.statements.iter().flat_map(|statement| statement.aws_principals.names());
-        (!names.into_iter().any(matters)).then(|| format!("arn:{partition}:iam::{account}:role/{{role}}"))
+        let stand_in = || format!("arn:{partition}:iam::{account}:role/{{role}}");
+        (!names.into_iter().any(matters)).then(|| planned.map_or_else(stand_in, str::to_owned))
     }
 
     fn request(&self, need: &Need) -> Request {
@@ -219,6 +225,17 @@ impl ResourcePolicies<'_> {
         let context = agent_context::for_need(&base, self.caller, need, &self.requirements.context);
         Request { action: need.action.clone(), resource: need.resource.clone(), context }
     }
+}
+
+/// Whether a principal may be the role that `planned` stands for, or a session of it.
+fn may_be(planned: &str, principal: &Arn) -> bool {
+    let name = match principal.resource_type() {
+        "role" => principal.name(),
+        "assumed-role" => principal.resource.split('/').nth(1).unwrap_or_default(),
+        _ => return false,
+    };
+    // What stands for another role is none that it can be.
+    !name.starts_with('{') && may_be_named(planned, name)
 }
 
 /// Whether a need that the user names is about a resource that may have a policy, of a kind that is never read.

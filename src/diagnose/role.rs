@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind};
+use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind, is_planned_role};
 use crate::report::{DocumentName, Finding, FindingKind};
 use iam_eval::arn::Arn;
 use iam_eval::{Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind, UnknownDocument};
@@ -17,6 +17,8 @@ pub(super) struct JudgedRole {
     pub number: usize,
     /// The role's ARN, where known.
     pub arn: Option<String>,
+    /// What stands for the ARN of a role that a template gives no name.
+    pub planned_arn: Option<String>,
     /// The role's id, where known.
     pub id: Option<String>,
     /// The role's name; empty for bare documents.
@@ -40,7 +42,9 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
     let mut reading =
         Reading { facts, library, judged: JudgedRole::new(role.name.clone()), of_files: facts.are_planned() };
     let judged = &mut reading.judged;
-    judged.arn = role.arn.clone();
+    let is_planned = role.arn.as_deref().is_some_and(is_planned_role);
+    judged.arn = role.arn.clone().filter(|_| !is_planned);
+    judged.planned_arn = role.arn.clone().filter(|_| is_planned);
     judged.id = role.id.clone();
     judged.tags = match &role.tags {
         Fact::Known(tags) => Some(tags.clone()),
@@ -100,6 +104,7 @@ impl JudgedRole {
         JudgedRole {
             number: 0,
             arn: None,
+            planned_arn: None,
             id: None,
             name,
             tags: None,
@@ -109,6 +114,11 @@ impl JudgedRole {
             rcps_unread: Vec::new(),
             unread: BTreeSet::new(),
         }
+    }
+
+    /// Whether it was made of a role with this ARN.
+    pub(super) fn has_arn(&self, arn: Option<&str>) -> bool {
+        self.arn.as_deref().or(self.planned_arn.as_deref()) == arn
     }
 
     /// The role's name; `None` for bare documents.

@@ -28,7 +28,9 @@ pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
     NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
 };
-pub use planned::{Origin, PlannedInstance, PlannedInterface, PlannedLocation};
+pub use planned::{
+    Origin, PlannedInstance, PlannedInterface, PlannedLocation, is_planned_role, may_be_named, planned_role,
+};
 pub use unreadable::{Unreadable, UnreadableKind};
 
 /// A datum that may be missing for a reason that matters to the verdict.

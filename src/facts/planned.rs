@@ -60,6 +60,34 @@ pub struct PlannedInterface {
     pub has_ipv6: bool,
 }
 
+/// The ARN of a role whose name is not known before it is made. For the name stand its address and a pattern of the names that it may have,
+/// `{ADDRESS:PATTERN}`.
+pub fn planned_role(partition: &str, account: &str, path: &str, address: &str, pattern: &str) -> String {
+    format!("arn:{partition}:iam::{account}:role{path}{{{address}:{pattern}}}")
+}
+
+/// Whether an ARN is what [`planned_role`] gives.
+pub fn is_planned_role(arn: &str) -> bool {
+    names_of_planned_role(arn).is_some()
+}
+
+/// Whether the role that `arn` stands for may get this name.
+pub fn may_be_named(arn: &str, name: &str) -> bool {
+    let Some(pattern) = names_of_planned_role(arn) else { return true };
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let between = name.strip_prefix(start).and_then(|name| name.strip_suffix(end));
+    let behind = |rest: &str, piece: &str| rest.split_once(piece).map(|(_, behind)| behind.to_owned());
+    between.is_some_and(|between| {
+        middle.split('*').try_fold(between.to_owned(), |rest, piece| behind(&rest, piece)).is_some()
+    })
+}
+
+fn names_of_planned_role(arn: &str) -> Option<&str> {
+    let (_, name) = arn.rsplit_once('/')?;
+    name.strip_prefix('{')?.strip_suffix('}')?.split_once(':').map(|(_, pattern)| pattern)
+}
+
 impl MetadataOptions {
     /// The options that a plan or template gives, where it says whether the service is on: anything but the two values that
     /// [EC2 takes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html) is not known, for
@@ -91,5 +119,31 @@ impl MetadataOptions {
             (Fact::Known(own), Fact::Unreadable(reason)) if own.http_endpoint.is_none() => Fact::Unreadable(reason),
             (own, _) => own,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_without_a_name_may_get_those_of_its_pattern() {
+        for (pattern, name, may) in [
+            ("*", "admin", true),
+            ("*-*-*", "stack-Role-1ABCDEFGHIJKL", true),
+            ("*-*-*", "a-b-c-d", true),
+            ("*-*-*", "web-admin", false),
+            ("*-*-*", "admin", false),
+            ("*-web", "stack-web", true),
+            ("*-web", "web", false),
+            ("web-*", "web-1", true),
+            ("web-*", "other-1", false),
+            ("a*a", "a", false),
+        ] {
+            let arn = planned_role("aws", "111122223333", "/team/", "Role", pattern);
+            assert!(is_planned_role(&arn), "{arn}");
+            assert_eq!(may_be_named(&arn, name), may, "{pattern} {name}");
+        }
+        assert!(!is_planned_role("arn:aws:iam::111122223333:role/team/web"));
     }
 }

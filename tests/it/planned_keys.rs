@@ -283,9 +283,41 @@ fn a_key_of_a_template_that_a_flag_names() {
     let judge = |key: &str| check("--cloudformation", template("!GetAtt Key.Arn", key, ""), &place);
     holds("the default policy", &judge("{}"), Ready, &[]);
     holds("another account", &judge(&allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
-    // The name of the role is known only after deployment.
-    assert_eq!(judge(&allowing("!GetAtt Role.Arn")).verdict, Unknown);
-    assert_eq!(judge(&allowing("'arn:aws:iam::111122223333:role/web'")).verdict, Unknown);
+}
+
+/// The name of a role is known only after deployment, and yet a key policy may mean it, or certainly not.
+#[test]
+fn a_key_policy_means_a_role_of_the_template_by_its_reference() {
+    let place = ["--kms-key", "alias/sessions", "--region", "us-east-1", "--account", ACCOUNT];
+    let other = "  Another: {Type: AWS::IAM::Role, Properties: {}}\n";
+    let of = |principal: &str, role: &str| {
+        let text = template("!GetAtt Key.Arn", &allowing(principal), other);
+        text.replacen("    Properties:\n      Assume", &format!("    Properties:\n{role}      Assume"), 1)
+    };
+    let closed: &[Code] = &[Code::KmsKeyPolicy];
+    let named = "      RoleName: !Sub '${AWS::StackName}-web'\n";
+    for (principal, role, verdict, codes) in [
+        ("!GetAtt Role.Arn", "", Ready, &[][..]),
+        ("[!GetAtt Another.Arn, !GetAtt Role.Arn]", "", Ready, &[]),
+        ("!Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Role}'", "", Ready, &[]),
+        ("!GetAtt Another.Arn", "", NotReady, closed),
+        ("'arn:aws:iam::111122223333:role/web'", "", NotReady, closed),
+        ("'arn:aws:iam::111122223333:user/stack-Role-1ABCDEFGHIJKL'", "", NotReady, closed),
+        ("'arn:aws:iam::444455556666:role/web'", "", NotReady, closed),
+        // It may be the name that the role of a stack has since an earlier deployment.
+        ("'arn:aws:iam::111122223333:role/stack-Role-1ABCDEFGHIJKL'", "", Unknown, &[]),
+        ("!GetAtt Role.Arn", named, Ready, &[]),
+        ("'arn:aws:iam::111122223333:role/admin'", named, NotReady, closed),
+        ("'arn:aws:iam::111122223333:role/stack-web'", named, Unknown, &[]),
+        ("!GetAtt Role.Arn", "      RoleName: web\n", Ready, &[]),
+        ("'arn:aws:iam::111122223333:role/web'", "      RoleName: web\n", Ready, &[]),
+        ("!GetAtt Another.Arn", "      RoleName: web\n", NotReady, closed),
+    ] {
+        let outcome = check("--cloudformation", of(principal, role), &place);
+        holds(&format!("{principal} {role}"), &outcome, verdict, codes);
+        let expected = role.contains(": web").then_some("arn:aws:iam::111122223333:role/web");
+        assert_eq!(outcome.role.unwrap().arn.as_deref(), expected, "{principal}");
+    }
 }
 
 #[test]

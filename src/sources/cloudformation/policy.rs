@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::evaluate::Evaluator;
-use super::keys;
+use super::{keys, roles};
 use super::value::{Part, Text, Value, Why};
 use crate::facts::PolicyText;
 use iam_eval::OPEN_ELEMENT;
@@ -279,6 +279,7 @@ impl Statement<'_> {
 
     /// `Principal`: those that are known hold, and the others may be anybody.
     fn principal(&self, readings: &mut Readings, value: &Value) {
+        let value = &if self.kind == Kind::Key { self.with_roles(value) } else { value.clone() };
         let why = match to_json(value) {
             Ok(json) => return readings.both("Principal", json),
             Err(why) => why,
@@ -292,6 +293,20 @@ impl Statement<'_> {
         match &mut readings.certain {
             Some(certain) if !known.is_empty() => drop(certain.insert("Principal".to_owned(), Json::Object(known))),
             _ => readings.certain = None,
+        }
+    }
+
+    /// Principals with what stands for the roles of the template.
+    fn with_roles(&self, value: &Value) -> Value {
+        match value {
+            Value::Map(members) => {
+                Value::Map(members.iter().map(|(kind, value)| (kind.clone(), self.with_roles(value))).collect())
+            }
+            Value::List(items) => Value::List(items.iter().map(|item| self.with_roles(item)).collect()),
+            Value::Text(text) if text.as_known().is_none() => {
+                roles::principal(self.evaluator, text).map_or_else(|| value.clone(), Value::known)
+            }
+            other => other.clone(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::policy::{self, Kind};
 use super::template::Resource;
 use super::value::{Attribute, Holds, Part, Text, Value, Why, pattern};
 use crate::facts::{
-    Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
+    Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind, planned_role,
 };
 use crate::sources::existing::Existing;
 use crate::sources::managed_policies::shipped;
@@ -250,7 +250,7 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
         ),
     };
     let role = Role {
-        arn: known(evaluator, resource, Some("Arn")),
+        arn: known(evaluator, resource, Some("Arn")).or_else(|| planned_arn(evaluator, resource)),
         id: None,
         name: known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone()),
         trust,
@@ -261,6 +261,34 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
         attached,
     };
     Made { role, names }
+}
+
+/// What stands for the ARN of a role whose name is not known. A name that CloudFormation makes is put together of those of the stack and
+/// of the resource, and of something random
+/// ([Name type](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html)).
+fn planned_arn(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<String> {
+    let (partition, account) = (evaluator.place.partition.as_deref()?, evaluator.place.account.as_deref()?);
+    let path = match evaluator.property(resource, "Path") {
+        Value::Nothing => "/".to_owned(),
+        value => value.as_known()?,
+    };
+    let names = match evaluator.property(resource, "RoleName") {
+        Value::Nothing => "*-*-*".to_owned(),
+        value => value.to_text()?.pattern(),
+    };
+    Some(planned_role(partition, account, &path, &resource.id, &names))
+}
+
+/// The ARN of the role of the template that a principal is, or what stands for it.
+pub fn principal(evaluator: &Evaluator<'_>, text: &Text) -> Option<String> {
+    let is_arn = match text.0.as_slice() {
+        [Part::Of(attribute)] => attribute.name.as_deref() == Some("Arn"),
+        _ => text.pattern().starts_with("arn:"),
+    };
+    match find(evaluator, "AWS::IAM::Role", &Value::Text(text.clone())) {
+        Found::Here(role) if is_arn => known(evaluator, role, Some("Arn")).or_else(|| planned_arn(evaluator, role)),
+        Found::Here(_) | Found::Elsewhere(_) | Found::NotKnown(_) => None,
+    }
 }
 
 /// Tags as a map.
