@@ -47,6 +47,12 @@ fn of_key_in_use(
         Some(Fact::Absent) => findings.push(missing(key, caller)),
         Some(Fact::Known(known)) => {
             findings.extend(unusable(known, key.used_for));
+            findings.extend(key.other_use.map(|other| FindingKind::KeyOfOtherUse {
+                key: known.arn.clone(),
+                setting: other.setting.clone(),
+                value: other.value.clone(),
+                ends_sessions: key.used_for == NeededFor::Kms,
+            }));
             let finding = match (&known.policy, response.decision) {
                 (Fact::Known(_), Decision::Allowed) => judged(known, need, policies),
                 (Fact::Known(_), Decision::ExplicitDeny | Decision::ImplicitDeny) => None,

@@ -2,7 +2,7 @@
 //! preferences demand.
 
 use crate::facts::{
-    Bucket, Fact, Facts, KmsKey, LogGroup, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, log_group,
+    Bucket, Fact, Facts, KmsKey, LogGroup, OtherUse, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, log_group,
 };
 use crate::needs::{self, Cost, KeyArn, Need, Place, RequestedRegion, Requirements};
 use crate::preferences::{DEFAULT_NAME, Preferences};
@@ -64,6 +64,8 @@ pub(super) struct SessionKey<'a> {
     pub arn: KeyArn,
     /// What AWS says of it.
     pub fact: Option<&'a Fact<KmsKey>>,
+    /// What it is made for, if it cannot encrypt sessions.
+    pub other_use: Option<&'a OtherUse>,
     /// Whether the preferences name it, rather than the user.
     pub by_preferences: bool,
 }
@@ -149,6 +151,7 @@ impl<'a> ResolvedNeeds<'a> {
                 known.by_preferences |= by_preferences;
                 if known.fact.is_none_or(|fact| fact.known().is_none()) {
                     known.fact = fact.or(known.fact);
+                    known.other_use = other_use(facts, known.fact);
                 }
             }
             None => self.keys.push(SessionKey {
@@ -156,6 +159,7 @@ impl<'a> ResolvedNeeds<'a> {
                 given: given.to_owned(),
                 arn: arn.clone(),
                 fact,
+                other_use: other_use(facts, fact),
                 by_preferences,
             }),
         }
@@ -194,7 +198,8 @@ impl<'a> ResolvedNeeds<'a> {
             let region = region.cloned().map_or(RequestedRegion::NotKnown, RequestedRegion::Named);
             of_keys.push(needs::upload_key(&arn, region, cost));
             let used_for = NeededFor::S3Logs;
-            self.keys.push(SessionKey { used_for, given: given.to_owned(), arn, fact, by_preferences: false });
+            let other_use = other_use(facts, fact);
+            self.keys.push(SessionKey { used_for, given: given.to_owned(), arn, fact, other_use, by_preferences: false });
         }
         of_keys.into_iter().for_each(|need| needs::add(&mut self.needs, need));
     }
@@ -243,6 +248,10 @@ impl<'a> ResolvedNeeds<'a> {
             }
         }
     }
+}
+
+fn other_use<'a>(facts: &'a Facts, key: Option<&Fact<KmsKey>>) -> Option<&'a OtherUse> {
+    facts.keys_of_other_use.get(&key?.known()?.arn)
 }
 
 /// Whether there may be a document that asks for something. The setting of the same Region tells whether the service answers.

@@ -47,3 +47,13 @@ pub struct KmsKey {
     #[serde(default = "not_taken::<PolicyText>")]
     pub policy: Fact<PolicyText>,
 }
+
+/// What a key is made for, where that is not to encrypt data keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtherUse {
+    /// What says so: `KeyUsage` or `KeySpec`.
+    pub setting: String,
+    /// What it is: `SIGN_VERIFY`, say.
+    pub value: String,
+}

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{CallerIdentity, GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
-pub use kms::{KmsKey, default_key_policy, kms_key, planned_key, planned_key_id};
+pub use kms::{KmsKey, OtherUse, default_key_policy, kms_key, planned_key, planned_key_id};
 pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
 pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
@@ -94,6 +94,9 @@ pub struct Facts {
     pub policies: BTreeMap<String, Fact<ManagedPolicy>>,
     /// KMS keys by `REGION/ID` or `REGION/alias/NAME` ([`kms_key`]): what an id or alias stands for.
     pub kms_keys: BTreeMap<String, Fact<KmsKey>>,
+    /// Those of them that cannot encrypt sessions, by their ARNs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys_of_other_use: BTreeMap<String, OtherUse>,
     /// The buckets that session logs go to, by name; absent if there is none of that name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub buckets: BTreeMap<String, Fact<Bucket>>,
@@ -145,6 +148,7 @@ impl Facts {
             profiles_of_roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
+            keys_of_other_use: BTreeMap::new(),
             buckets: BTreeMap::new(),
             log_groups: BTreeMap::new(),
             scp_levels: None,

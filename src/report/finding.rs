@@ -390,6 +390,8 @@ pub enum FindingKind {
     KeyMissing { key: String, by_preferences: bool, other_account: bool },
     /// The key cannot be used in its state, or it is not known whether it can.
     KeyState { key: String, state: String, ends_sessions: bool },
+    /// The key is made for something else than to encrypt data keys.
+    KeyOfOtherUse { key: String, setting: String, value: String, ends_sessions: bool },
     /// The key's own policy could not be parsed, or the role's ARN is not known.
     KeyPolicyInvalid { key: String },
     /// Statements of the key's own policy deny the role.
@@ -645,6 +647,7 @@ impl FindingKind {
             | FindingKind::KeyNotResolved { .. }
             | FindingKind::KeyMissing { .. }
             | FindingKind::KeyState { .. }
+            | FindingKind::KeyOfOtherUse { .. }
             | FindingKind::KeyPolicyInvalid { .. }
             | FindingKind::KeyPolicyDenies { .. }
             | FindingKind::KeyPolicyDoesNotAllow { .. }
@@ -694,6 +697,7 @@ impl FindingKind {
             | FindingKind::LevelAllowsNothing { .. }
             | FindingKind::KeyOfOtherPartition { .. }
             | FindingKind::KeyOfOtherRegion { .. }
+            | FindingKind::KeyOfOtherUse { .. }
             | FindingKind::KeyPolicyDenies { .. }
             | FindingKind::KeyPolicyDoesNotAllow { .. }
             | FindingKind::LogDestinationMissing { must_be_encrypted: true, .. }

@@ -671,11 +671,11 @@ fn the_session_key_of_a_template() {
     );
     hold(property("Key/Properties/Enabled", vec![(json!(true), Ready), (json!(false), NotReady)]).left_out(Ready));
     hold(
-        property("Key/Properties/KeyUsage", vec![(json!("ENCRYPT_DECRYPT"), Ready), (json!("SIGN_VERIFY"), Unknown)])
+        property("Key/Properties/KeyUsage", vec![(json!("ENCRYPT_DECRYPT"), Ready), (json!("SIGN_VERIFY"), NotReady)])
             .left_out(Ready),
     );
     hold(
-        property("Key/Properties/KeySpec", vec![(json!("SYMMETRIC_DEFAULT"), Ready), (json!("RSA_2048"), Unknown)])
+        property("Key/Properties/KeySpec", vec![(json!("SYMMETRIC_DEFAULT"), Ready), (json!("RSA_2048"), NotReady)])
             .left_out(Ready),
     );
     hold(

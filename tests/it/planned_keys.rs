@@ -265,12 +265,14 @@ fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
         );
         holds(reference, &with("!GetAtt Key.Arn", &allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
         holds(reference, &with("!GetAtt Key.Arn", "{Enabled: false}"), NotReady, &[Code::KmsKeyPolicy]);
-        holds(
-            reference,
-            &with("!GetAtt Key.Arn", "{KeyUsage: SIGN_VERIFY, KeySpec: ECC_NIST_P256}"),
-            Unknown,
-            &[Code::NotInPlan],
-        );
+        for other in ["KeyUsage: SIGN_VERIFY, KeySpec: ECC_NIST_P256", "KeySpec: RSA_2048", "KeyUsage: GENERATE_VERIFY_MAC"] {
+            let outcome = with("!GetAtt Key.Arn", &format!("{{{other}}}"));
+            holds(&format!("{reference} {other}"), &outcome, NotReady, &[Code::KmsKeyPolicy]);
+        }
+        for open in ["KeySpec: !ImportValue spec", "Origin: EXTERNAL"] {
+            let outcome = with("!GetAtt Key.Arn", &format!("{{{open}}}"));
+            holds(&format!("{reference} {open}"), &outcome, Unknown, &[Code::NotInPlan]);
+        }
         holds(reference, &with("!GetAtt Other.Arn", &own), NotReady, &[Code::MissingPermission]);
         let other = "!Sub 'arn:aws:kms:us-east-1:111122223333:key/${Other}'";
         holds(reference, &with(other, &own), NotReady, &[Code::MissingPermission]);

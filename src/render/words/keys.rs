@@ -84,6 +84,14 @@ pub(super) fn state(key: &str, state: &str, ends_sessions: bool) -> Words {
     Words::new(format!("the key `{key}` is `{state}`{so}"), remedy)
 }
 
+pub(super) fn other_use(key: &str, setting: &str, value: &str, ends_sessions: bool) -> Words {
+    let so = if ends_sessions { ", so sessions that it encrypts end at once" } else { "" };
+    Words::new(
+        format!("the `{setting}` of the key `{key}` is `{value}`, and only symmetric keys encrypt data keys{so}"),
+        "use a key with `KeyUsage` `ENCRYPT_DECRYPT` and `KeySpec` `SYMMETRIC_DEFAULT`; neither of a key can be changed",
+    )
+}
+
 pub(super) fn policy_invalid(key: &str) -> Words {
     Words::new(
         format!("the policy of the key `{key}` could not be parsed, or the role's ARN is not known"),

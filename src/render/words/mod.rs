@@ -224,6 +224,9 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         }
         Kind::KeyMissing { key, by_preferences, other_account } => keys::missing(key, *by_preferences, *other_account),
         Kind::KeyState { key, state, ends_sessions } => keys::state(key, state, *ends_sessions),
+        Kind::KeyOfOtherUse { key, setting, value, ends_sessions } => {
+            keys::other_use(key, setting, value, *ends_sessions)
+        }
         Kind::KeyPolicyInvalid { key } => keys::policy_invalid(key),
         Kind::KeyPolicyDenies { key, statements, action } => keys::policy_denies(key, statements, action),
         Kind::KeyPolicyDoesNotAllow { key, action, near_miss, names_deleted_role } => {

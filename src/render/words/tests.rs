@@ -46,7 +46,7 @@ variants!(FINDINGS, name_of_finding, FindingKind:
     NotAPolicy MisplacedDocument UnsoundPolicy PreferencesInvalid PreferencesMissing
     TrustDenied TrustUnknown RcpOnAssumeRole
     MissingPermission OptionalPermission ExplicitDeny DeniedByGate NotAllowedByGate LevelAllowsNothing ConditionalPermission
-    KeyOfOtherPartition KeyOfOtherRegion AliasNotResolved KeyNotResolved KeyMissing KeyState KeyPolicyInvalid KeyPolicyDenies
+    KeyOfOtherPartition KeyOfOtherRegion AliasNotResolved KeyNotResolved KeyMissing KeyState KeyOfOtherUse KeyPolicyInvalid KeyPolicyDenies
     KeyPolicyDoesNotAllow KeyPolicyUnknown KeyPolicyNotRead
     LogsDenied LogsUnknown LogDestinationMissing BucketNotEncrypted LogGroupNotEncrypted BucketPolicyInvalid BucketPolicyDenies
     BucketPolicyUnknown
@@ -462,6 +462,10 @@ fn keys() -> Vec<FindingKind> {
         [("Disabled", true), ("PendingDeletion", false), ("PendingImport", true), ("Rotating", false)]
     {
         samples.push(FindingKind::KeyState { key: key(), state: state.to_owned(), ends_sessions });
+    }
+    for (setting, value, ends_sessions) in [("KeyUsage", "SIGN_VERIFY", true), ("KeySpec", "RSA_2048", false)] {
+        let (setting, value) = (setting.to_owned(), value.to_owned());
+        samples.push(FindingKind::KeyOfOtherUse { key: key(), setting, value, ends_sessions });
     }
     samples.push(FindingKind::KeyPolicyInvalid { key: key() });
     let by = statement(PolicySetKind::Resource, PolicyKind::Document, KEY);

@@ -6,7 +6,7 @@ use super::roles::{Found, document, find, unknown};
 use super::template::Resource;
 use super::value::{Holds, Part, Text, Value, Why};
 use crate::facts::{
-    Fact, Facts, KmsKey, PolicyText, Unreadable, UnreadableKind, default_key_policy, kms_key, planned_key,
+    Fact, Facts, KmsKey, OtherUse, PolicyText, Unreadable, UnreadableKind, default_key_policy, kms_key, planned_key,
     planned_key_id,
 };
 use iam_eval::arn::Arn;
@@ -21,7 +21,13 @@ pub fn add(facts: &mut Facts, evaluator: &Evaluator<'_>) {
             continue;
         }
         let (name, fact) = match resource.kind.as_str() {
-            KEY => (arn(evaluator, &resource.id), key(evaluator, resource)),
+            KEY => {
+                let arn = arn(evaluator, &resource.id);
+                if let Ok(Some(other)) = other_use(evaluator, resource) {
+                    facts.keys_of_other_use.insert(arn.clone(), other);
+                }
+                (arn, key(evaluator, resource))
+            }
             ALIAS => {
                 let Some(name) = evaluator.property(resource, "AliasName").as_known() else { continue };
                 (name, alias(evaluator, resource))
@@ -49,7 +55,7 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
     if let Holds::Unknown(why) = evaluator.exists(resource) {
         return Fact::Unreadable(unknown(&resource.id, &why));
     }
-    if let Some(reason) = other_use(evaluator, resource) {
+    if let Err(reason) = other_use(evaluator, resource).and_then(|_| has_material(evaluator, resource)) {
         return Fact::Unreadable(reason);
     }
     let state = match evaluator.property(resource, "Enabled") {
@@ -79,25 +85,39 @@ fn default_policy(evaluator: &Evaluator<'_>, resource: &Resource, attribute: &st
 }
 
 /// Session Manager makes data keys, for which only symmetric keys can be used
-/// ([GenerateDataKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html)), and a key whose material comes
-/// from elsewhere has none before it is imported
-/// ([Importing key material](https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys.html)).
-fn other_use(evaluator: &Evaluator<'_>, resource: &Resource) -> Option<Unreadable> {
-    let differs = |(property, needed): (&str, &str)| {
-        let attribute = format!("{}.{property}", resource.id);
-        let value = evaluator.property(resource, property).to_text()?;
+/// ([GenerateDataKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html)).
+///
+/// # Errors
+/// Why it is not known what a key is made for.
+fn other_use(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<OtherUse>, Unreadable> {
+    let mut open = None;
+    for (setting, needed) in [("KeyUsage", "ENCRYPT_DECRYPT"), ("KeySpec", "SYMMETRIC_DEFAULT")] {
+        let Some(value) = evaluator.property(resource, setting).to_text() else { continue };
         match value.to_known() {
-            Ok(known) if known == needed => None,
-            Ok(known) => {
-                let what = format!("it is `{known}`, and sessions are encrypted with `{needed}` keys only");
-                Some(unknown(&attribute, &Why::new(resource.line, what)))
-            }
-            Err(why) => Some(unknown(&attribute, &why)),
+            Ok(known) if known == needed => {}
+            Ok(known) => return Ok(Some(OtherUse { setting: setting.to_owned(), value: known.to_owned() })),
+            Err(why) => open = open.or(Some(unknown(&format!("{}.{setting}", resource.id), &why))),
         }
-    };
-    [("KeyUsage", "ENCRYPT_DECRYPT"), ("KeySpec", "SYMMETRIC_DEFAULT"), ("Origin", "AWS_KMS")]
-        .into_iter()
-        .find_map(differs)
+    }
+    open.map_or(Ok(None), Err)
+}
+
+/// A key whose material comes from elsewhere has none before it is imported
+/// ([Importing key material](https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys.html)).
+///
+/// # Errors
+/// Why it may have none.
+fn has_material(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<(), Unreadable> {
+    let Some(origin) = evaluator.property(resource, "Origin").to_text() else { return Ok(()) };
+    let attribute = format!("{}.Origin", resource.id);
+    match origin.to_known() {
+        Ok("AWS_KMS") => Ok(()),
+        Ok(other) => {
+            let what = format!("it is `{other}`, and only for keys of `AWS_KMS` the template says that they can be used");
+            Err(unknown(&attribute, &Why::new(resource.line, what)))
+        }
+        Err(why) => Err(unknown(&attribute, &why)),
+    }
 }
 
 fn alias(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
