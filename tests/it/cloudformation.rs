@@ -965,6 +965,59 @@ fn session_preferences_in_a_template_count() {
     }
 }
 
+/// With encryption demanded the agent ends a session whose log group is not encrypted.
+#[test]
+fn a_log_group_of_a_template_is_encrypted_where_the_preferences_demand_it() {
+    let place: &[&str] = &["--region", "us-east-1", "--account", "111122223333"];
+    let template = |encrypted: &str, group: &str| {
+        with(&format!(
+            "  Own:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: *trust
+      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore', 'arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']
+      Policies: [{{PolicyName: logs, PolicyDocument: {{Version: '2012-10-17', Statement: {{Effect: Allow, Action: 'logs:*', Resource: '*'}}}}}}]
+  OwnProfile: {{Type: AWS::IAM::InstanceProfile, Properties: {{Roles: [!Ref Own]}}}}
+  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref OwnProfile}}}}
+  Preferences:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: SSM-SessionManagerRunShell
+      DocumentType: Session
+      Content: {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {{cloudWatchLogGroupName: !Ref Group, cloudWatchEncryptionEnabled: {encrypted}}}}}
+  SessionKey: {{Type: AWS::KMS::Key, Properties: {{}}}}
+  Group: {{Type: AWS::Logs::LogGroup{group}}}"
+        ))
+    };
+    let of = |encrypted: &str, properties: &str| {
+        template(encrypted, &format!(", Properties: {{LogGroupName: sessions{properties}}}"))
+    };
+    let key = ", KmsKeyId: !GetAtt SessionKey.Arn";
+    let perhaps = ", KmsKeyId: !If [IsProd, !GetAtt SessionKey.Arn, !Ref 'AWS::NoValue']";
+    let closed: &[Code] = &[Code::SessionLogs];
+    let cases = vec![
+        case("without a key", of("true", ""), NotReady, closed, "`sessions`"),
+        case("with one", of("true", key), Ready, &[], ""),
+        case("without a key where none is demanded", of("false", ""), Ready, &[], ""),
+        case("perhaps with one", of("true", perhaps), Unknown, &[Code::NotInPlan], "`IsProd`"),
+        case(
+            "perhaps none at all",
+            of("true", key).replace("AWS::Logs::LogGroup,", "AWS::Logs::LogGroup, Condition: IsProd,"),
+            Unknown,
+            &[Code::NotInPlan],
+            "`IsProd`",
+        ),
+        case(
+            "one of the account",
+            of("true", "").replace("!Ref Group", "others"),
+            Ready,
+            &[],
+            "",
+        ),
+    ];
+    hold(cases.into_iter().map(|case| given(place, case)).collect());
+}
+
 #[test]
 fn the_specifications_of_a_spot_fleet_are_targets() {
     let fleet = |data: &str| {

@@ -8,6 +8,7 @@ mod evaluate;
 mod instances;
 mod json;
 mod keys;
+mod logs;
 mod node;
 mod parameters;
 mod policy;
@@ -58,6 +59,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
     let mut existing = Existing::default();
     roles::add(&mut facts, &evaluator, &rewritten, &mut existing);
     keys::add(&mut facts, &evaluator);
+    logs::add(&mut facts, &evaluator);
     if let Some(preferences) = given.preferences {
         add_preferences(&mut facts, &evaluator, preferences);
     }
