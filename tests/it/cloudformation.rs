@@ -1043,6 +1043,38 @@ fn the_specifications_of_a_spot_fleet_are_targets() {
     }
 }
 
+/// The content of a document may be a text in YAML.
+#[test]
+fn session_preferences_in_yaml_are_read() {
+    let sessions = |format: &str, inputs: &str| {
+        with(&format!(
+            "  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
+  Sessions:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: SSM-SessionManagerRunShell
+      DocumentType: Session
+      {format}
+      Content: |
+        schemaVersion: 1.0
+        sessionType: Standard_Stream
+        inputs:
+          {inputs}"
+        ))
+    };
+    let yaml = "DocumentFormat: YAML";
+    let logs = "cloudWatchLogGroupName: sessions\n          cloudWatchEncryptionEnabled: true";
+    let denied: &[Code] = &[Code::MissingPermission, Code::SessionLogs];
+    hold(vec![
+        case("nothing more", sessions(yaml, "idleSessionTimeout: '20'"), Ready, &[], ""),
+        case("logs", sessions(yaml, logs), NotReady, denied, "logs:DescribeLogGroups"),
+        case("a flag of YAML 1.1", sessions(yaml, "cloudWatchEncryptionEnabled: yes"), Unknown, &[Code::InvalidPolicy], "`yes`"),
+        case("no YAML", sessions(yaml, "a: [b"), Unknown, &[Code::NotInPlan], "its YAML cannot be read"),
+        case("a format that is not known", sessions("DocumentFormat: !Ref RoleName", logs), Unknown, &[Code::NotInPlan], "`RoleName`"),
+        case("JSON, since it does not say otherwise", sessions("DocumentType: Session", logs).replacen("      DocumentType: Session\n", "", 1), Unknown, &[Code::InvalidPolicy], ""),
+    ]);
+}
+
 /// What a template writes as JSON is what it comes to.
 #[test]
 fn a_value_as_json_is_read() {

@@ -145,7 +145,7 @@ fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
     let content = match (evaluator.exists(document), named(document)) {
         (Holds::Unknown(why), _) | (_, Err(why)) => Err(why),
         (Holds::Yes | Holds::No, Ok(_)) => match evaluator.property(document, "Content") {
-            Value::Text(text) => text.to_known().map(str::to_owned),
+            Value::Text(text) => text.to_known().and_then(|text| json_of(evaluator, document, text)),
             content => policy::to_json(&keys::name_in(evaluator, content)).map(|json| json.to_string()),
         },
     };
@@ -160,6 +160,39 @@ fn add_preferences(facts: &mut Facts, evaluator: &Evaluator<'_>, name: String) {
     };
     let settings = Settings { host_management: Fact::Unreadable(outside), preferences_name: Some(name), preferences };
     facts.settings.insert(evaluator.place.region.clone().unwrap_or_default(), settings);
+}
+
+/// The content of a document as JSON. One of Systems Manager may be written in YAML, if it says so
+/// ([AWS::SSM::Document](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html)).
+fn json_of(evaluator: &Evaluator<'_>, document: &Resource, text: &str) -> Result<String, Why> {
+    let is_yaml = match evaluator.property(document, "DocumentFormat") {
+        Value::Nothing => false,
+        // Either way JSON is what it says.
+        _ if text.trim_start().starts_with('{') => false,
+        format => format.to_known("it")? == "YAML",
+    };
+    if !is_yaml {
+        return Ok(text.to_owned());
+    }
+    match yaml::read(text) {
+        Ok(node) => policy::to_json(&as_written(&node)).map(|json| json.to_string()),
+        Err(error) => Err(Why::new(document.line, format!("its YAML cannot be read: {error}"))),
+    }
+}
+
+/// A value of a text that is no template: nothing in it is a function.
+fn as_written(node: &Node) -> Value {
+    match &node.content {
+        Content::Null => Value::Null,
+        Content::Bool(value) => Value::Bool(*value),
+        Content::Number(text) => Value::Number(text.to_string()),
+        Content::Ambiguous(text) | Content::Text(text) => Value::known(&**text),
+        Content::List(items) => Value::List(items.iter().map(as_written).collect()),
+        Content::Map(members) => {
+            let members = members.iter().map(|member| (member.name.to_string(), as_written(&member.value)));
+            Value::Map(members.collect())
+        }
+    }
 }
 
 #[cfg(test)]
