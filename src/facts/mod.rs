@@ -29,7 +29,8 @@ pub use network::{
     NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
 };
 pub use planned::{
-    Origin, PlannedInstance, PlannedInterface, PlannedLocation, is_planned_role, may_be_named, planned_role,
+    Origin, PlannedInstance, PlannedInterface, PlannedLocation, is_planned_role, is_under_condition, key_under,
+    may_be_named, planned_role,
 };
 pub use unreadable::{Unreadable, UnreadableKind};
 

@@ -60,6 +60,16 @@ pub struct PlannedInterface {
     pub has_ipv6: bool,
 }
 
+/// The key of a role or profile as it is where a condition of the template holds that cannot be decided.
+pub fn key_under(key: &str, condition: &str) -> String {
+    format!("{key} if {condition}")
+}
+
+/// Whether a key is one of [`key_under`].
+pub fn is_under_condition(key: &str) -> bool {
+    key.contains(" if ")
+}
+
 /// The ARN of a role whose name is not known before it is made. For the name stand its address and a pattern of the names that it may have,
 /// `{ADDRESS:PATTERN}`.
 pub fn planned_role(partition: &str, account: &str, path: &str, address: &str, pattern: &str) -> String {

@@ -168,14 +168,61 @@ fn the_profile_of_an_instance_is_found_however_it_is_named() {
             &[Code::NotInPlan],
             "the role `shared` is not in the template",
         ),
+    ]);
+}
+
+/// What is made only under a condition that cannot be decided is judged as it is where that holds.
+#[test]
+fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
+    let template = |conditions: [&str; 3], more: &str| {
+        let under = |condition: &str| match condition {
+            "" => String::new(),
+            condition => format!("Condition: {condition}, "),
+        };
+        let [role, profile, instance] = conditions.map(under);
+        with(&format!(
+            "  Own: {{Type: AWS::IAM::Role, {role}Properties: {{AssumeRolePolicyDocument: *trust, ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore']}}}}
+  OwnProfile: {{Type: AWS::IAM::InstanceProfile, {profile}Properties: {{Roles: [!Ref Own]}}}}
+  Web: {{Type: AWS::EC2::Instance, {instance}Properties: {{IamInstanceProfile: !Ref OwnProfile}}}}
+{more}"
+        ))
+        .replacen("Conditions:\n", CONDITIONS, 1)
+    };
+    const CONDITIONS: &str = "Conditions:
+  IsTest: !Equals [!Ref Stage, test]
+  IsBoth: !And [!Condition IsProd, !Not [!Condition HasNoName]]
+  HasNoName: !Equals [!Ref RoleName, '']
+  IsEither: !Or [!Condition IsProd, !Condition HasNoName]
+";
+    let deny = "  More: {Type: AWS::IAM::Policy, Condition: IsProd, Properties: {PolicyName: more, Roles: [!Ref Own], PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Deny, Action: '*', Resource: '*'}]}}}\n";
+    let missing: &[Code] = &[Code::NotInPlan];
+    let denied: &[Code] = &[Code::ExplicitDeny];
+    let open: &[Code] = &[Code::ConditionalPermission];
+    let prod = ["IsProd"; 3];
+    let only = |condition: &'static str| ["", "", condition];
+    hold(vec![
+        case("all under one", template(prod, ""), Ready, &[], ""),
+        case("only the instance", template(only("IsProd"), ""), Ready, &[], ""),
+        case("only the role", template(["IsProd", "", ""], ""), Unknown, missing, "`IsProd`"),
+        case("the role under another", template(["HasNoName", "", "IsProd"], ""), Unknown, missing, "`HasNoName`"),
+        case("the role where it is not", template(["IsTest", "", "IsProd"], ""), Unknown, missing, "is not created"),
+        case("the role where the instance is, and more", template(["IsProd", "IsProd", "IsBoth"], ""), Ready, &[], ""),
+        case("the role where the instance may be", template(["IsProd", "IsProd", "IsEither"], ""), Unknown, missing, "`IsProd`"),
+        case("a deny where it is", template(prod, deny), NotReady, denied, ""),
+        case("a deny where it is not", template(only("IsTest"), deny), Ready, &[], ""),
+        case("a deny where it may be", template(only("HasNoName"), deny), Unknown, open, "`IsProd`"),
         case(
-            "a resource under an open condition",
-            with("  Web: {Type: AWS::EC2::Instance, Condition: IsProd, Properties: {IamInstanceProfile: !Ref Profile}}"),
+            "a condition that does not exist",
+            template(only("IsNone"), ""),
             Unknown,
-            &[Code::NotInPlan],
-            "`IsProd` cannot be decided",
+            missing,
+            "the template has no condition `IsNone`",
         ),
     ]);
+    // Another instance of the same role is judged as without the assumption.
+    let two = template(only("IsTest"), deny) + "  Other: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref OwnProfile}}\n";
+    let report = check(&two, &[]).report();
+    assert_eq!((report.of("Web").verdict, report.of("Other").verdict), (Ready, Unknown));
 }
 
 /// An instance takes the name of a profile, and an ARN is of one account and path.

@@ -69,6 +69,40 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// Takes it that a condition holds, or that it does not, with what follows from that. Comes before anything else is worked out.
+    pub fn assume(&mut self, name: &str, holds: bool) {
+        let Some(node) = self.template.conditions.get(name) else { return };
+        let decided = self.conditions.borrow_mut().insert(name.to_owned(), Some(holds.into()));
+        if decided.is_none() {
+            self.assume_node(node, holds);
+        }
+    }
+
+    fn assume_node(&mut self, node: &Node, holds: bool) {
+        let Some(member) = node.only_member() else { return };
+        let items = match &member.value.content {
+            Content::List(items) => items.as_slice(),
+            _ => &[],
+        };
+        match (&*member.name, items, member.value.text()) {
+            ("Condition", _, Some(name)) => self.assume(name, holds),
+            ("Fn::Not", [inner], _) => self.assume_node(inner, !holds),
+            ("Fn::And", all, _) if holds => all.iter().for_each(|item| self.assume_node(item, true)),
+            ("Fn::Or", any, _) if !holds => any.iter().for_each(|item| self.assume_node(item, false)),
+            ("Fn::Equals", [one, other], _) if holds => {
+                let values = (self.value(one), self.value(other));
+                let (why, known) = match &values {
+                    (Value::Unknown(why), known) | (known, Value::Unknown(why)) => (why, known.as_known()),
+                    _ => return,
+                };
+                if let (Some(parameter), Some(known)) = (&why.parameter, known) {
+                    self.parameters.entry(parameter.clone()).and_modify(|value| *value = Value::known(known));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What a value comes to.
     pub fn value(&self, node: &Node) -> Value {
         if self.depth.get() >= DEEPEST {

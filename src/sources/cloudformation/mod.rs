@@ -3,6 +3,7 @@
 //! What is known only after deployment, or lives elsewhere, is unknown with its place. A reference to a resource of the template is
 //! followed, whatever name CloudFormation will give it.
 
+mod assumed;
 mod attributes;
 mod evaluate;
 mod instances;
@@ -17,6 +18,8 @@ mod template;
 mod value;
 mod yaml;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::documents::{Text, names_another_partition};
@@ -24,10 +27,14 @@ use super::existing::{Existing, Planned};
 use crate::facts::{
     Fact, Facts, Origin, PlannedInstance, PolicyText, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
+use assumed::Assumed;
 use evaluate::{Evaluator, Place};
 use node::{Content, Member, Node};
 use template::{Resource, Template};
 use value::{Holds, Value, Why};
+
+/// Under so many conditions that cannot be decided targets are judged, so that a template cannot make this tool read it again and again.
+const MOST_CONDITIONS: usize = 32;
 
 /// What to judge of a template, and where it is going to be deployed.
 #[derive(Debug, Clone, Default)]
@@ -50,8 +57,12 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
     let in_file = |error: String| format!("cannot use `{}`: {error}", file.name);
     let template = Template::parse(&file.text).map_err(|error| vec![in_file(error.to_string())])?;
     let place = Place::new(given.account, given.region, partition_named(&file.text));
-    let evaluator = Evaluator::new(&template, &given.parameters, place)
-        .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())?;
+    let evaluator = || {
+        Evaluator::new(&template, &given.parameters, place.clone())
+            .map_err(|mistakes| mistakes.into_iter().map(in_file).collect::<Vec<_>>())
+    };
+    let new_evaluator = &evaluator;
+    let evaluator = new_evaluator()?;
     let mut facts = Facts::new(now);
     let loops = template.generated.iter().filter(|each| mentions(&each.value, &|kind| !is_harmless(kind)));
     let loops = loops.map(makes_resources);
@@ -72,17 +83,30 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
         kind: SubjectKind::Planned(Box::new(planned)),
         origin: Some(Origin { file: file.name.clone(), address: address.to_owned(), line: Some(line) }),
     };
+    let mut under: BTreeMap<&str, Assumed<'_>> = BTreeMap::new();
     for resource in template.resources.iter().filter(|resource| instances::is_target(&resource.kind)) {
-        for mut planned in instances::planned(&evaluator, resource, &mut facts, &mut existing) {
-            if instances::is_part_of_instances(&evaluator, resource, &planned) {
-                continue;
+        let condition = instances::condition(&evaluator, resource);
+        let planned = match condition.filter(|name| under.contains_key(name) || under.len() < MOST_CONDITIONS) {
+            Some(condition) => {
+                if !under.contains_key(condition) {
+                    under.insert(condition, Assumed::new(new_evaluator()?, condition, &rewritten, now));
+                }
+                under.get_mut(condition).map(|assumed| assumed.planned(resource)).unwrap_or_default()
             }
+            None => {
+                let mut planned = instances::planned(&evaluator, resource, &mut facts, &mut existing);
+                planned.retain(|planned| !instances::is_part_of_instances(&evaluator, resource, planned));
+                planned
+            }
+        };
+        for mut planned in planned {
             if let Some(why) = template.transforms.first() {
                 planned.profile = Fact::Unreadable(roles::unknown(&resource.id, why));
             }
             facts.subjects.push(subject(&resource.id, resource.line, planned));
         }
     }
+    under.into_values().for_each(|assumed| assumed.add_to(&mut facts, &mut existing));
     for each in template.generated.iter().filter(|each| mentions(&each.value, &instances::is_target)) {
         let profile = Fact::Unreadable(roles::unknown(&each.name, &makes_resources(each)));
         facts.subjects.push(subject(

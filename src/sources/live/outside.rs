@@ -11,7 +11,9 @@ use super::iam::{self, Expected, Stored};
 use super::reader::Reader;
 use super::{kms, role, ssm};
 use crate::aws::Connection;
-use crate::facts::{Fact, Facts, ManagedPolicy, PolicyText, Role, Settings, Subject, UnreadableKind};
+use crate::facts::{
+    Fact, Facts, ManagedPolicy, PolicyText, Role, Settings, Subject, UnreadableKind, is_under_condition,
+};
 use crate::sources::existing::{Existing, Planned};
 use iam_eval::arn::{Arn, partition_of_region};
 
@@ -145,7 +147,8 @@ fn own_role(planned: &Facts, found: &str) -> Option<Fact<Role>> {
         let of_another = own.is_some_and(|arn| account.is_some() && arn.account() != account);
         role.name.eq_ignore_ascii_case(name) && !of_another
     };
-    planned.roles.values().find(|fact| fact.known().is_some_and(is_it)).cloned()
+    let certain = planned.roles.iter().filter(|(key, _)| !is_under_condition(key));
+    certain.map(|(_, fact)| fact).find(|fact| fact.known().is_some_and(is_it)).cloned()
 }
 
 /// Puts back the documents that the plan gives managed policies, which a role that was read may have as well. Those that came with
