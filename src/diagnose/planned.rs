@@ -6,12 +6,21 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Fact, Instance, MetadataOptions, PlannedInstance, Subject, Unreadable, UnreadableKind};
-use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, ProfileSummary, Shared};
+use crate::report::{FindingKind, InstanceSummary, NotChecked, Outcome, ProfileSummary, Shared, Verdict};
 
 use super::{Diagnosis, RoleInView, chain, explain, not_in_snapshot, settle, shared};
 
 impl Diagnosis<'_> {
+    /// Where conditions of a template leave it open, it is ready if it is however they come out.
     pub(super) fn of_planned(&self, subject: &Subject, planned: &PlannedInstance) -> Outcome {
+        let outcome = self.of_one(subject, planned);
+        let alternatives = self.facts.alternatives.get(&subject.target).filter(|_| outcome.verdict == Verdict::Unknown);
+        let all: Vec<Outcome> = alternatives.into_iter().flatten().map(|one| self.of_one(subject, one)).collect();
+        let is_ready = !all.is_empty() && all.iter().all(|one| one.verdict == Verdict::Ready);
+        all.into_iter().next().filter(|_| is_ready).unwrap_or(outcome)
+    }
+
+    fn of_one(&self, subject: &Subject, planned: &PlannedInstance) -> Outcome {
         let instance = once_applied(planned);
         let mut outcome = chain::outcome_of(subject, None);
         // There is one, wherever it comes from and whatever it is.

@@ -98,6 +98,9 @@ pub struct Facts {
     /// Those of them that cannot encrypt sessions, by their ARNs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_of_other_use: BTreeMap<String, OtherUse>,
+    /// What targets of a template may be instead, by their names: one for each way in which conditions may come out that cannot be decided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alternatives: BTreeMap<String, Vec<PlannedInstance>>,
     /// The buckets that session logs go to, by name; absent if there is none of that name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub buckets: BTreeMap<String, Fact<Bucket>>,
@@ -150,6 +153,7 @@ impl Facts {
             policies: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
             keys_of_other_use: BTreeMap::new(),
+            alternatives: BTreeMap::new(),
             buckets: BTreeMap::new(),
             log_groups: BTreeMap::new(),
             scp_levels: None,

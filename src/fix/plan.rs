@@ -329,6 +329,7 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         profiles_of_roles: facts.profiles_of_roles.clone(),
         kms_keys: facts.kms_keys.clone(),
         keys_of_other_use: facts.keys_of_other_use.clone(),
+        alternatives: facts.alternatives.clone(),
         buckets: facts.buckets.clone(),
         log_groups: facts.log_groups.clone(),
         scp_levels: facts.scp_levels.clone(),

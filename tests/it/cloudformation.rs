@@ -225,6 +225,55 @@ fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
     assert_eq!((report.of("Web").verdict, report.of("Other").verdict), (Ready, Unknown));
 }
 
+/// A condition that cannot be decided does not matter where each way in which it may come out suffices.
+#[test]
+fn what_suffices_however_conditions_come_out_is_ready() {
+    const CORE: &str = "'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore'";
+    const ADMIN: &str = "'arn:aws:iam::aws:policy/AdministratorAccess'";
+    const OTHER: &str = "'arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy'";
+    let attached = |policy: &str| {
+        role(&format!("ManagedPolicyArns: [{policy}]")).replacen(
+            "Conditions:\n",
+            "Conditions:\n  HasName: !Not [!Equals [!Ref RoleName, '']]\n",
+            1,
+        )
+    };
+    let either = |condition: &str, one: &str, other: &str| format!("!If [{condition}, {one}, {other}]");
+    let both = |effect: &str| {
+        let policy = |name: &str, condition: &str, effect: &str| {
+            format!(
+                "  {name}: {{Type: AWS::IAM::Policy, Condition: {condition}, Properties: {{PolicyName: {name}, Roles: [!Ref Own], PolicyDocument: {{Version: '2012-10-17', Statement: {{Effect: {effect}, Action: ['ssm:UpdateInstanceInformation', 'ssmmessages:*'], Resource: '*'}}}}}}}}\n"
+            )
+        };
+        role("Path: /").replacen("Conditions:\n", "Conditions:\n  IsNotProd: !Not [!Condition IsProd]\n", 1)
+            + &policy("One", "IsProd", "Allow")
+            + &policy("Another", "IsNotProd", effect)
+    };
+    let open: &[Code] = &[Code::NotInPlan];
+    hold(vec![
+        case("both do", attached(&either("IsProd", CORE, ADMIN)), Ready, &[], ""),
+        case("one does not", attached(&either("IsProd", CORE, OTHER)), Unknown, open, "`IsProd`"),
+        case("the other does not", attached(&either("IsProd", OTHER, ADMIN)), Unknown, open, "`IsProd`"),
+        case(
+            "one of four does not",
+            attached(&either("IsProd", &either("HasName", CORE, ADMIN), &either("HasName", CORE, OTHER))),
+            Unknown,
+            open,
+            "`HasName`",
+        ),
+        case(
+            "all four do",
+            attached(&either("IsProd", &either("HasName", CORE, ADMIN), &either("HasName", ADMIN, CORE))),
+            Ready,
+            &[],
+            "",
+        ),
+        case("what is neither", attached("!ImportValue policy"), Unknown, open, "`policy`"),
+        case("policies under opposite conditions", both("Allow"), Ready, &[], ""),
+        case("one of which denies", both("Deny"), Unknown, &[Code::ConditionalPermission], "`IsProd`"),
+    ]);
+}
+
 /// An instance takes the name of a profile, and an ARN is of one account and path.
 #[test]
 fn an_arn_stands_where_it_is_taken_and_is_of_its_account() {

@@ -1,31 +1,75 @@
-//! What a template makes where a condition holds that cannot be decided: what is made only then is judged as it is then.
+//! What a template makes where conditions come out in some way that cannot be decided: what is made only where one holds is judged
+//! as it is then, and other things in every way that there is.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::evaluate::Evaluator;
-use super::template::Resource;
-use super::value::Why;
+use super::template::{Resource, Template};
+use super::value::{Holds, Why};
 use super::{instances, roles};
 use crate::facts::{Facts, PlannedInstance, key_under};
 use crate::sources::existing::Existing;
 
-/// A template as it is where one of its conditions holds.
+/// Conditions with what they are taken to come out as.
+type Assumptions<'a> = Vec<(&'a str, bool)>;
+
+/// A template as it is where some of its conditions come out in one way.
 pub struct Assumed<'a> {
     evaluator: Evaluator<'a>,
-    condition: String,
+    conditions: String,
     facts: Facts,
     existing: Existing,
 }
 
+/// In so many ways conditions may come out that are gone through.
+const MOST_WAYS: usize = 8;
+
+/// All the ways in which the conditions of a template may come out; none if nothing is open, or too much.
+///
+/// # Errors
+/// What the evaluator says of the parameters.
+pub fn ways<'a, E>(
+    template: &'a Template,
+    evaluator: &dyn Fn() -> Result<Evaluator<'a>, E>,
+) -> Result<Vec<Assumptions<'a>>, E> {
+    let mut ways = Vec::new();
+    let mut open: Vec<Assumptions<'a>> = vec![Vec::new()];
+    while let Some(assumptions) = open.pop() {
+        let mut evaluator = evaluator()?;
+        assumptions.iter().for_each(|(name, holds)| evaluator.assume(name, *holds));
+        let is_open = |name: &&String| matches!(evaluator.condition(name, 0), Holds::Unknown(_));
+        match template.conditions.keys().find(is_open) {
+            None => ways.push(assumptions),
+            Some(name) => open.extend([false, true].map(|holds| {
+                let mut more = assumptions.clone();
+                more.push((name.as_str(), holds));
+                more
+            })),
+        }
+        if ways.len() + open.len() > MOST_WAYS {
+            return Ok(Vec::new());
+        }
+    }
+    ways.retain(|assumptions| !assumptions.is_empty());
+    Ok(ways)
+}
+
 impl<'a> Assumed<'a> {
-    /// The roles and profiles that are made where `condition` holds. `evaluator` has worked out nothing yet.
-    pub fn new(mut evaluator: Evaluator<'a>, condition: &str, rewritten: &[Why], now: Timestamp) -> Assumed<'a> {
-        evaluator.assume(condition, true);
+    /// The roles and profiles that are made then. `evaluator` has worked out nothing yet.
+    pub fn new(
+        mut evaluator: Evaluator<'a>,
+        assumptions: &[(&str, bool)],
+        rewritten: &[Why],
+        now: Timestamp,
+    ) -> Assumed<'a> {
+        assumptions.iter().for_each(|(name, holds)| evaluator.assume(name, *holds));
+        let in_words = |(name, holds): &(&str, bool)| if *holds { (*name).to_owned() } else { format!("not {name}") };
+        let conditions: Vec<String> = assumptions.iter().map(in_words).collect();
         let (mut facts, mut existing) = (Facts::new(now), Existing::default());
         roles::add(&mut facts, &evaluator, rewritten, &mut existing);
-        Assumed { evaluator, condition: condition.to_owned(), facts, existing }
+        Assumed { evaluator, conditions: conditions.join(" and "), facts, existing }
     }
 
     /// What a resource makes of instances then.
@@ -42,7 +86,7 @@ impl<'a> Assumed<'a> {
     /// The key of a role or profile of the template among all facts; one that exists has the same there.
     fn key(&self, key: &str) -> String {
         match self.evaluator.template.resource(key) {
-            Some(_) => key_under(key, &self.condition),
+            Some(_) => key_under(key, &self.conditions),
             None => key.to_owned(),
         }
     }
@@ -52,7 +96,7 @@ impl<'a> Assumed<'a> {
         let mut policies = BTreeMap::new();
         for (key, policy) in &self.facts.policies {
             let own = match facts.policies.get(key) {
-                Some(other) if other != policy => key_under(key, &self.condition),
+                Some(other) if other != policy => key_under(key, &self.conditions),
                 Some(_) | None => key.clone(),
             };
             facts.policies.insert(own.clone(), policy.clone());

@@ -419,7 +419,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether the condition of this name holds.
-    fn condition(&self, name: &str, line: usize) -> Holds {
+    pub fn condition(&self, name: &str, line: usize) -> Holds {
         let unknown = |what: String| Holds::Unknown(Why::new(line, what));
         let known = self.conditions.borrow().get(name).cloned();
         match (known, self.template.conditions.get(name)) {

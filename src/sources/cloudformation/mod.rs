@@ -89,7 +89,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
         let planned = match condition.filter(|name| under.contains_key(name) || under.len() < MOST_CONDITIONS) {
             Some(condition) => {
                 if !under.contains_key(condition) {
-                    under.insert(condition, Assumed::new(new_evaluator()?, condition, &rewritten, now));
+                    under.insert(condition, Assumed::new(new_evaluator()?, &[(condition, true)], &rewritten, now));
                 }
                 under.get_mut(condition).map(|assumed| assumed.planned(resource)).unwrap_or_default()
             }
@@ -106,6 +106,20 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
             facts.subjects.push(subject(&resource.id, resource.line, planned));
         }
     }
+    let mut ways = Vec::new();
+    for assumptions in assumed::ways(&template, new_evaluator)? {
+        ways.push(Assumed::new(new_evaluator()?, &assumptions, &rewritten, now));
+    }
+    for subject in &facts.subjects {
+        let resource = template.resource(&subject.target).filter(|resource| evaluator.exists(resource) == Holds::Yes);
+        let Some(resource) = resource.filter(|_| template.transforms.is_empty()) else { continue };
+        let all: Vec<Vec<PlannedInstance>> = ways.iter_mut().map(|way| way.planned(resource)).collect();
+        // Of several results of one target nothing says which is which.
+        if all.iter().all(|planned| planned.len() == 1) {
+            facts.alternatives.insert(subject.target.clone(), all.into_iter().flatten().collect());
+        }
+    }
+    ways.into_iter().for_each(|assumed| assumed.add_to(&mut facts, &mut existing));
     under.into_values().for_each(|assumed| assumed.add_to(&mut facts, &mut existing));
     for each in template.generated.iter().filter(|each| mentions(&each.value, &instances::is_target)) {
         let profile = Fact::Unreadable(roles::unknown(&each.name, &makes_resources(each)));
