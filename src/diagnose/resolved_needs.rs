@@ -2,7 +2,8 @@
 //! preferences demand.
 
 use crate::facts::{
-    Bucket, Fact, Facts, KmsKey, LogGroup, OtherUse, Settings, Subject, SubjectKind, Unreadable, UnreadableKind, log_group,
+    Bucket, Fact, Facts, KmsKey, LogGroup, OtherUse, Settings, Subject, SubjectKind, Unreadable, UnreadableKind,
+    log_group,
 };
 use crate::needs::{self, Cost, KeyArn, Need, Place, RequestedRegion, Requirements};
 use crate::preferences::{DEFAULT_NAME, Preferences};
@@ -199,7 +200,14 @@ impl<'a> ResolvedNeeds<'a> {
             of_keys.push(needs::upload_key(&arn, region, cost));
             let used_for = NeededFor::S3Logs;
             let other_use = other_use(facts, fact);
-            self.keys.push(SessionKey { used_for, given: given.to_owned(), arn, fact, other_use, by_preferences: false });
+            self.keys.push(SessionKey {
+                used_for,
+                given: given.to_owned(),
+                arn,
+                fact,
+                other_use,
+                by_preferences: false,
+            });
         }
         of_keys.into_iter().for_each(|need| needs::add(&mut self.needs, need));
     }

@@ -203,8 +203,8 @@ impl ResourcePolicies<'_> {
         Some(evaluate_resource_policy(&document, &resource.name, &session, &request))
     }
 
-    /// An ARN for a role of which only the account is known, where its name does not matter: the policy names no role or user there, or
-    /// none that it can be.
+    /// An ARN for a role of which only the account is known, where its name does not matter: the policy names no role or user
+    /// there, or none that it can be.
     fn stand_in(&self, document: &Document) -> Option<String> {
         let (partition, account) = (self.caller.place.partition?, self.caller.place.account?);
         let planned = self.judged.planned_arn.as_deref();

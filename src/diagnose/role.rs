@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::facts::{Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind, is_planned_role};
+use crate::facts::{
+    Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind, is_planned_role,
+};
 use crate::report::{DocumentName, Finding, FindingKind};
 use iam_eval::arn::Arn;
 use iam_eval::{Document, DocumentKind, Policy, PolicyKind, PolicySet, PolicySetKind, UnknownDocument};

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use iam_eval::OPEN_ELEMENT;
 
 /// A policy document's text, decoded but not yet parsed.
 ///
@@ -32,6 +35,19 @@ impl PolicyText {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same document where it may not be in force, for `why`: none of its statements says anything for certain.
+    pub fn in_doubt(&self, why: &str) -> PolicyText {
+        let Ok(Value::Object(mut document)) = serde_json::from_str(self.as_str()) else { return self.clone() };
+        let statements = document.get_mut("Statement").map_or(&mut [][..], |value| match value {
+            Value::Array(items) => items.as_mut_slice(),
+            one => std::slice::from_mut(one),
+        });
+        for statement in statements.iter_mut().filter_map(Value::as_object_mut) {
+            statement.entry(OPEN_ELEMENT).or_insert_with(|| Value::from(why));
+        }
+        PolicyText::new(&Value::Object(document).to_string())
     }
 }
 

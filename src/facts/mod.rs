@@ -29,7 +29,7 @@ pub use network::{
     NetworkAcl, PrimaryInterface, Route, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns, VpcEndpoint,
 };
 pub use planned::{
-    Origin, PlannedInstance, PlannedInterface, PlannedLocation, is_planned_role, is_under_condition, key_under,
+    Origin, PlannedInstance, PlannedInterface, PlannedLocation, fits, is_planned_role, is_under_condition, key_under,
     may_be_named, planned_role,
 };
 pub use unreadable::{Unreadable, UnreadableKind};
@@ -98,7 +98,8 @@ pub struct Facts {
     /// Those of them that cannot encrypt sessions, by their ARNs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_of_other_use: BTreeMap<String, OtherUse>,
-    /// What targets of a template may be instead, by their names: one for each way in which conditions may come out that cannot be decided.
+    /// What targets of a template may be instead, by their names: one for each way in which conditions may come out that cannot
+    /// be decided.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alternatives: BTreeMap<String, Vec<PlannedInstance>>,
     /// The buckets that session logs go to, by name; absent if there is none of that name.

@@ -70,8 +70,8 @@ pub fn is_under_condition(key: &str) -> bool {
     key.contains(" if ")
 }
 
-/// The ARN of a role whose name is not known before it is made. For the name stand its address and a pattern of the names that it may have,
-/// `{ADDRESS:PATTERN}`.
+/// The ARN of a role whose name is not known before it is made. For the name stand its address and a pattern of the names that
+/// it may have, `{ADDRESS:PATTERN}`.
 pub fn planned_role(partition: &str, account: &str, path: &str, address: &str, pattern: &str) -> String {
     format!("arn:{partition}:iam::{account}:role{path}{{{address}:{pattern}}}")
 }
@@ -83,7 +83,11 @@ pub fn is_planned_role(arn: &str) -> bool {
 
 /// Whether the role that `arn` stands for may get this name.
 pub fn may_be_named(arn: &str, name: &str) -> bool {
-    let Some(pattern) = names_of_planned_role(arn) else { return true };
+    names_of_planned_role(arn).is_none_or(|pattern| fits(pattern, name))
+}
+
+/// Whether a name is one of a pattern, in which `*` stands for any characters.
+pub fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
     let between = name.strip_prefix(start).and_then(|name| name.strip_suffix(end));

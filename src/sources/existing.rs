@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Fact, Facts, InlinePolicy, PolicyText, Role, Unreadable, UnreadableKind, key};
+use crate::facts::{Fact, Facts, InlinePolicy, PolicyText, Role, Unreadable, UnreadableKind, fits, key};
 
 /// The facts of a plan or template, and what they leave to the account.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Existing {
 pub struct RoleChanges {
     /// Documents by the name of the policy; where that is not known, by where it stands.
     pub inline: BTreeMap<String, Fact<PolicyText>>,
+    /// The patterns of names that are not known of those, and why: each may replace a policy that the role has.
+    pub may_replace: Vec<(String, Unreadable)>,
     /// Keys of managed policies.
     pub attached: BTreeSet<String>,
     /// The names of inline policies that go.
@@ -123,6 +125,12 @@ impl RoleChanges {
     fn give(&self, role: &mut Role) {
         if let Fact::Known(inline) = &mut role.inline {
             inline.retain(|policy| !self.inline.contains_key(&policy.name));
+            for policy in inline.iter_mut() {
+                let why = self.may_replace.iter().find(|(pattern, _)| fits(pattern, &policy.name));
+                if let (Some((_, why)), Fact::Known(document)) = (why, &mut policy.document) {
+                    *document = document.in_doubt(&why.message);
+                }
+            }
             let added = self.inline.iter();
             inline
                 .extend(added.map(|(name, document)| InlinePolicy { name: name.clone(), document: document.clone() }));

@@ -207,7 +207,13 @@ fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
         case("the role under another", template(["HasNoName", "", "IsProd"], ""), Unknown, missing, "`HasNoName`"),
         case("the role where it is not", template(["IsTest", "", "IsProd"], ""), Unknown, missing, "is not created"),
         case("the role where the instance is, and more", template(["IsProd", "IsProd", "IsBoth"], ""), Ready, &[], ""),
-        case("the role where the instance may be", template(["IsProd", "IsProd", "IsEither"], ""), Unknown, missing, "`IsProd`"),
+        case(
+            "the role where the instance may be",
+            template(["IsProd", "IsProd", "IsEither"], ""),
+            Unknown,
+            missing,
+            "`IsProd`",
+        ),
         case("a deny where it is", template(prod, deny), NotReady, denied, ""),
         case("a deny where it is not", template(only("IsTest"), deny), Ready, &[], ""),
         case("a deny where it may be", template(only("HasNoName"), deny), Unknown, open, "`IsProd`"),
@@ -220,7 +226,8 @@ fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
         ),
     ]);
     // Another instance of the same role is judged as without the assumption.
-    let two = template(only("IsTest"), deny) + "  Other: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref OwnProfile}}\n";
+    let two = template(only("IsTest"), deny)
+        + "  Other: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref OwnProfile}}\n";
     let report = check(&two, &[]).report();
     assert_eq!((report.of("Web").verdict, report.of("Other").verdict), (Ready, Unknown));
 }
@@ -576,7 +583,13 @@ fn trust_policies_are_judged_as_they_will_stand() {
             &[Code::TrustPolicy],
             "`RoleName`",
         ),
-        case("EC2 and a service that is not known", of("{Service: [!Ref RoleName, ec2.amazonaws.com]}"), Ready, &[], ""),
+        case(
+            "EC2 and a service that is not known",
+            of("{Service: [!Ref RoleName, ec2.amazonaws.com]}"),
+            Ready,
+            &[],
+            "",
+        ),
         case("EC2 and somebody", of("{AWS: !Ref RoleName, Service: ec2.amazonaws.com}"), Ready, &[], ""),
         case(
             "Lambda and a service that is not known",
@@ -839,7 +852,11 @@ fn of_policies_with_one_name_it_is_not_known_which_one_stays() {
         ("!Ref 'AWS::StackName'", "!Sub '${AWS::StackName}-logs'", Ready),
         ("!Sub '${AWS::StackName}-core'", "!Sub '${AWS::StackName}-more-core'", Ready),
         ("!Sub '${RoleName}-core'", "!Sub '${AWS::StackName}-more-core'", Unknown),
-        ("!Select [0, !Split ['-', !Ref RoleName]]", "!Sub ['${x}-b', {x: !Select [1, !Split ['-', !Ref RoleName]]}]", Unknown),
+        (
+            "!Select [0, !Split ['-', !Ref RoleName]]",
+            "!Sub ['${x}-b', {x: !Select [1, !Split ['-', !Ref RoleName]]}]",
+            Unknown,
+        ),
     ] {
         let (found, _, said) = judge(&template(name, other, objects), "Web", &[]);
         assert_eq!(found, verdict, "{name} {other}: {said}");
@@ -949,9 +966,8 @@ fn each_template_that_a_mixed_group_launches_from_is_judged() {
           Overrides: {overrides}"
         ))
     };
-    let of = |template: &str| {
-        format!("{{LaunchTemplateSpecification: {{LaunchTemplateId: {template}, Version: $Latest}}}}")
-    };
+    let of =
+        |template: &str| format!("{{LaunchTemplateSpecification: {{LaunchTemplateId: {template}, Version: $Latest}}}}");
     let (good, none, elsewhere) = (of("!Ref Good"), of("!Ref None"), of("lt-2"));
     for (overrides, expected) in [
         ("[{InstanceType: m5.large}]".to_owned(), vec![Ready]),
@@ -970,13 +986,11 @@ fn each_template_that_a_mixed_group_launches_from_is_judged() {
 /// A launch configuration or group that names an instance launches others like it.
 #[test]
 fn what_names_an_instance_launches_others_like_it() {
-    let own = |properties: &str| {
-        format!("  Own: {{Type: AWS::EC2::Instance, Properties: {properties}}}\n")
-    };
-    let configuration = |properties: &str| {
-        format!("  Web: {{Type: AWS::AutoScaling::LaunchConfiguration, Properties: {properties}}}")
-    };
-    let group = |properties: &str| format!("  Web: {{Type: AWS::AutoScaling::AutoScalingGroup, Properties: {properties}}}");
+    let own = |properties: &str| format!("  Own: {{Type: AWS::EC2::Instance, Properties: {properties}}}\n");
+    let configuration =
+        |properties: &str| format!("  Web: {{Type: AWS::AutoScaling::LaunchConfiguration, Properties: {properties}}}");
+    let group =
+        |properties: &str| format!("  Web: {{Type: AWS::AutoScaling::AutoScalingGroup, Properties: {properties}}}");
     let good = own("{IamInstanceProfile: !Ref Profile}");
     let off = own("{IamInstanceProfile: !Ref Profile, MetadataOptions: {HttpEndpoint: disabled}}");
     let none = own("{ImageId: ami-1}");
@@ -999,7 +1013,12 @@ fn what_names_an_instance_launches_others_like_it() {
         ),
         case(
             "a profile of its own, like an instance elsewhere",
-            with("", configuration("{InstanceId: i-0123456789abcdef0, IamInstanceProfile: !Ref Profile, MetadataOptions: {HttpEndpoint: enabled}}")),
+            with(
+                "",
+                configuration(
+                    "{InstanceId: i-0123456789abcdef0, IamInstanceProfile: !Ref Profile, MetadataOptions: {HttpEndpoint: enabled}}",
+                ),
+            ),
             Ready,
             &[],
             "",
@@ -1103,13 +1122,7 @@ fn a_log_group_of_a_template_is_encrypted_where_the_preferences_demand_it() {
             &[Code::NotInPlan],
             "`IsProd`",
         ),
-        case(
-            "one of the account",
-            of("true", "").replace("!Ref Group", "others"),
-            Ready,
-            &[],
-            "",
-        ),
+        case("one of the account", of("true", "").replace("!Ref Group", "others"), Ready, &[], ""),
     ];
     hold(cases.into_iter().map(|case| given(place, case)).collect());
 }
@@ -1164,10 +1177,28 @@ fn session_preferences_in_yaml_are_read() {
     hold(vec![
         case("nothing more", sessions(yaml, "idleSessionTimeout: '20'"), Ready, &[], ""),
         case("logs", sessions(yaml, logs), NotReady, denied, "logs:DescribeLogGroups"),
-        case("a flag of YAML 1.1", sessions(yaml, "cloudWatchEncryptionEnabled: yes"), Unknown, &[Code::InvalidPolicy], "`yes`"),
+        case(
+            "a flag of YAML 1.1",
+            sessions(yaml, "cloudWatchEncryptionEnabled: yes"),
+            Unknown,
+            &[Code::InvalidPolicy],
+            "`yes`",
+        ),
         case("no YAML", sessions(yaml, "a: [b"), Unknown, &[Code::NotInPlan], "its YAML cannot be read"),
-        case("a format that is not known", sessions("DocumentFormat: !Ref RoleName", logs), Unknown, &[Code::NotInPlan], "`RoleName`"),
-        case("JSON, since it does not say otherwise", sessions("DocumentType: Session", logs).replacen("      DocumentType: Session\n", "", 1), Unknown, &[Code::InvalidPolicy], ""),
+        case(
+            "a format that is not known",
+            sessions("DocumentFormat: !Ref RoleName", logs),
+            Unknown,
+            &[Code::NotInPlan],
+            "`RoleName`",
+        ),
+        case(
+            "JSON, since it does not say otherwise",
+            sessions("DocumentType: Session", logs).replacen("      DocumentType: Session\n", "", 1),
+            Unknown,
+            &[Code::InvalidPolicy],
+            "",
+        ),
     ]);
 }
 

@@ -265,7 +265,9 @@ fn a_key_of_a_template_is_found_by_every_reference_and_judged_by_its_policy() {
         );
         holds(reference, &with("!GetAtt Key.Arn", &allowing("'444455556666'")), NotReady, &[Code::KmsKeyPolicy]);
         holds(reference, &with("!GetAtt Key.Arn", "{Enabled: false}"), NotReady, &[Code::KmsKeyPolicy]);
-        for other in ["KeyUsage: SIGN_VERIFY, KeySpec: ECC_NIST_P256", "KeySpec: RSA_2048", "KeyUsage: GENERATE_VERIFY_MAC"] {
+        for other in
+            ["KeyUsage: SIGN_VERIFY, KeySpec: ECC_NIST_P256", "KeySpec: RSA_2048", "KeyUsage: GENERATE_VERIFY_MAC"]
+        {
             let outcome = with("!GetAtt Key.Arn", &format!("{{{other}}}"));
             holds(&format!("{reference} {other}"), &outcome, NotReady, &[Code::KmsKeyPolicy]);
         }

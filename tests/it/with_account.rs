@@ -328,6 +328,34 @@ fn a_new_profile_of_a_role_that_exists() {
     }
 }
 
+/// An inline policy of a role that exists is replaced by one of its name, and that of a new one may be known only after deployment.
+#[test]
+fn a_policy_whose_name_is_not_known_may_replace_one_of_the_role() {
+    let template = |name: Value, policy: Value| {
+        json!({ "Parameters": { "Name": { "Type": "String" } }, "Resources": {
+            "Web": { "Type": "AWS::EC2::Instance", "Properties": { "IamInstanceProfile": { "Ref": "Profile" } } },
+            "Profile": { "Type": "AWS::IAM::InstanceProfile", "Properties": { "Roles": ["shared"] } },
+            "Policy": { "Type": "AWS::IAM::Policy", "Properties": { "PolicyName": name, "Roles": ["shared"], "PolicyDocument": policy } },
+        } })
+    };
+    let objects = || allow(&["s3:GetObject"]);
+    let open = || json!({ "Ref": "Name" });
+    for (name, policy, verdict) in [
+        (json!("other"), objects(), Ready),
+        (json!("core"), objects(), NotReady),
+        (open(), objects(), Unknown),
+        (open(), everything(), Ready),
+        (json!({ "Fn::Sub": "${Name}re" }), objects(), Unknown),
+        (json!({ "Fn::Sub": "${Name}-logs" }), objects(), Ready),
+    ] {
+        let stub = existing(|role| role.inline("core", everything())).serve();
+        let template = template(name.clone(), policy).to_string();
+        let arguments = ["--with-account", "--region", "us-east-1", "--account", ACCOUNT];
+        let report = run(&stub, "--cloudformation", &template, &arguments).report();
+        assert_eq!(report.only().verdict, verdict, "{name}: {:?}", report.only().findings);
+    }
+}
+
 /// Without a profile the agent goes by the role of the account's host management; its version is known of no new instance.
 #[test]
 fn host_management_of_the_account_is_read() {

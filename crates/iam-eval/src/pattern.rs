@@ -433,7 +433,8 @@ mod tests {
         }
     }
 
-    /// No pattern but one that has the placeholder itself is certain of what the name will be, and no name is another placeholder.
+    /// No pattern but one that has the placeholder itself is certain of what the name will be, and no name is another
+    /// placeholder.
     #[test]
     fn a_placeholder_is_an_unknown_name_to_all_but_itself() {
         let text = Text::of([Part::from("key/"), Part::Placeholder("{Key}".to_owned())]);

@@ -214,9 +214,7 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     };
     match property("LaunchTemplate") {
         Value::Nothing => own,
-        value => {
-            own.over(of_template(evaluator, &value, &attribute(resource, "LaunchTemplate")))
-        }
+        value => own.over(of_template(evaluator, &value, &attribute(resource, "LaunchTemplate"))),
     }
 }
 

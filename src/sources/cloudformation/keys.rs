@@ -113,7 +113,8 @@ fn has_material(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<(), Un
     match origin.to_known() {
         Ok("AWS_KMS") => Ok(()),
         Ok(other) => {
-            let what = format!("it is `{other}`, and only for keys of `AWS_KMS` the template says that they can be used");
+            let what =
+                format!("it is `{other}`, and only for keys of `AWS_KMS` the template says that they can be used");
             Err(unknown(&attribute, &Why::new(resource.line, what)))
         }
         Err(why) => Err(unknown(&attribute, &why)),

@@ -33,7 +33,7 @@ use node::{Content, Member, Node};
 use template::{Resource, Template};
 use value::{Holds, Value, Why};
 
-/// Under so many conditions that cannot be decided targets are judged, so that a template cannot make this tool read it again and again.
+/// Under so many conditions that cannot be decided targets are judged, so that a template is not read again and again.
 const MOST_CONDITIONS: usize = 32;
 
 /// What to judge of a template, and where it is going to be deployed.

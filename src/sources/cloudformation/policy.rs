@@ -4,8 +4,8 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::evaluate::Evaluator;
-use super::{keys, roles};
 use super::value::{Part, Text, Value, Why};
+use super::{keys, roles};
 use crate::facts::PolicyText;
 use iam_eval::OPEN_ELEMENT;
 
@@ -65,18 +65,6 @@ pub fn document(
         written.insert(name.clone(), Json::Array(certain));
     }
     Ok(PolicyText::new(&Json::Object(written).to_string()))
-}
-
-/// The same document where it may not be in force, for `why`.
-pub fn in_doubt(text: &PolicyText, why: &Why) -> PolicyText {
-    let Ok(Json::Object(mut document)) = serde_json::from_str(text.as_str()) else { return text.clone() };
-    let statements = document.get_mut("Statement").map_or(&mut [][..], |value| match value {
-        Json::Array(items) => items.as_mut_slice(),
-        one => std::slice::from_mut(one),
-    });
-    let open = statements.iter_mut().filter_map(Json::as_object_mut).filter(|one| !one.contains_key(OPEN_ELEMENT));
-    open.for_each(|statement| mark(statement, why));
-    PolicyText::new(&Json::Object(document).to_string())
 }
 
 /// A document that is given as a string stands as that string.

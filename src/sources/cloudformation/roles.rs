@@ -9,7 +9,8 @@ use super::policy::{self, Kind};
 use super::template::Resource;
 use super::value::{Attribute, Holds, Part, Text, Value, Why, pattern};
 use crate::facts::{
-    Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind, planned_role,
+    Fact, Facts, InlinePolicy, InstanceProfile, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind,
+    planned_role,
 };
 use crate::sources::existing::Existing;
 use crate::sources::managed_policies::shipped;
@@ -161,7 +162,7 @@ fn doubt_namesakes(inline: &mut [InlinePolicy], names: &[Text], role: &str, line
         .collect();
     for (policy, why) in inline.iter_mut().zip(doubts) {
         if let (Fact::Known(document), Some(why)) = (&mut policy.document, why) {
-            *document = policy::in_doubt(document, &why);
+            *document = document.in_doubt(&why.to_string());
         }
     }
 }
@@ -429,10 +430,7 @@ fn attach(
         if let Fact::Known(written) = &mut role.inline {
             written.push(inline(evaluator, resource, why));
             names.push(
-                evaluator
-                    .property(resource, "PolicyName")
-                    .to_text()
-                    .unwrap_or_else(|| Text::known(&resource.id)),
+                evaluator.property(resource, "PolicyName").to_text().unwrap_or_else(|| Text::known(&resource.id)),
             );
         }
     }
@@ -447,7 +445,12 @@ fn attach(
                 let InlinePolicy { name: policy, document } = inline(evaluator, resource, perhaps.as_ref());
                 let what = format!("several inline policies of the role `{name}` are named `{policy}`");
                 let otherwise = || unknown(&resource.id, &Why::new(resource.line, what));
-                existing.changes_of(account, &name).write(policy, document, otherwise);
+                let changes = existing.changes_of(account, &name);
+                changes.write(policy, document, otherwise);
+                let text = evaluator.property(resource, "PolicyName").to_text().unwrap_or_default();
+                if let Err(why) = text.to_known() {
+                    changes.may_replace.push((text.pattern(), not_told(&why)));
+                }
             }
         }
     }

@@ -204,9 +204,8 @@ impl Text {
             matches!(pair, (Some(Token::Char(_)), Some(Token::Char(_))))
         };
         let characters = |tokens: &[Token<'_>]| tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
-        let is_longer = |one: &[Token<'_>], than: &[Token<'_>]| {
-            characters(than) == than.len() && characters(one) > than.len()
-        };
+        let is_longer =
+            |one: &[Token<'_>], than: &[Token<'_>]| characters(than) == than.len() && characters(one) > than.len();
         !differ((own.first(), other.first()))
             && !differ((own.last(), other.last()))
             && !is_longer(own, other)
