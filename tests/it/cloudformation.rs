@@ -192,6 +192,7 @@ fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
   IsTest: !Equals [!Ref Stage, test]
   IsBoth: !And [!Condition IsProd, !Not [!Condition HasNoName]]
   HasNoName: !Equals [!Ref RoleName, '']
+  IsItself: !And [!Condition IsProd, !Not [!Condition IsItself]]
   IsEither: !Or [!Condition IsProd, !Condition HasNoName]
 ";
     let deny = "  More: {Type: AWS::IAM::Policy, Condition: IsProd, Properties: {PolicyName: more, Roles: [!Ref Own], PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Deny, Action: '*', Resource: '*'}]}}}\n";
@@ -217,6 +218,13 @@ fn a_target_under_an_open_condition_is_judged_as_it_is_once_made() {
         case("a deny where it is", template(prod, deny), NotReady, denied, ""),
         case("a deny where it is not", template(only("IsTest"), deny), Ready, &[], ""),
         case("a deny where it may be", template(only("HasNoName"), deny), Unknown, open, "`IsProd`"),
+        case(
+            "a condition that refers to itself",
+            template(only("IsItself"), ""),
+            Unknown,
+            missing,
+            "the condition `IsItself` refers to itself",
+        ),
         case(
             "a condition that does not exist",
             template(only("IsNone"), ""),

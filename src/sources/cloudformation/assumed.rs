@@ -26,7 +26,8 @@ pub struct Assumed<'a> {
 /// In so many ways conditions may come out that are gone through.
 const MOST_WAYS: usize = 8;
 
-/// All the ways in which the conditions of a template may come out; none if nothing is open, or too much.
+/// All the ways in which the conditions of a template may come out; none if nothing is open, or too much, or something that is no
+/// condition.
 ///
 /// # Errors
 /// What the evaluator says of the parameters.
@@ -39,10 +40,14 @@ pub fn ways<'a, E>(
     while let Some(assumptions) = open.pop() {
         let mut evaluator = evaluator()?;
         assumptions.iter().for_each(|(name, holds)| evaluator.assume(name, *holds));
-        let is_open = |name: &&String| matches!(evaluator.condition(name, 0), Holds::Unknown(_));
-        match template.conditions.keys().find(is_open) {
+        let why = |name: &'a String| match evaluator.condition(name, 0) {
+            Holds::Unknown(why) => Some((name, why)),
+            Holds::Yes | Holds::No => None,
+        };
+        match template.conditions.keys().find_map(why) {
             None => ways.push(assumptions),
-            Some(name) => open.extend([false, true].map(|holds| {
+            Some((_, why)) if why.is_mistake => return Ok(Vec::new()),
+            Some((name, _)) => open.extend([false, true].map(|holds| {
                 let mut more = assumptions.clone();
                 more.push((name.as_str(), holds));
                 more

@@ -420,7 +420,7 @@ impl<'a> Evaluator<'a> {
 
     /// Whether the condition of this name holds.
     pub fn condition(&self, name: &str, line: usize) -> Holds {
-        let unknown = |what: String| Holds::Unknown(Why::new(line, what));
+        let unknown = |what: String| Holds::Unknown(Why::mistake(line, what));
         let known = self.conditions.borrow().get(name).cloned();
         match (known, self.template.conditions.get(name)) {
             (Some(Some(holds)), _) => holds,
@@ -439,9 +439,9 @@ impl<'a> Evaluator<'a> {
     }
 
     fn holds(&self, node: &Node) -> Holds {
-        let unknown = || Holds::Unknown(Why::new(node.line, "it is not a condition that this tool knows"));
+        let unknown = || Holds::Unknown(Why::mistake(node.line, "it is not a condition that this tool knows"));
         if self.depth.get() >= DEEPEST {
-            return Holds::Unknown(Why::new(node.line, "conditions refer to each other too deeply to be followed"));
+            return Holds::Unknown(Why::mistake(node.line, "conditions refer to each other too deeply to be followed"));
         }
         let Some(member) = node.only_member() else { return unknown() };
         let items = match &member.value.content {

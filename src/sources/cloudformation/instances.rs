@@ -58,8 +58,8 @@ impl Launch {
 
 /// The condition under which a resource is made, if that cannot be decided.
 pub fn condition<'a>(evaluator: &Evaluator<'_>, resource: &'a Resource) -> Option<&'a str> {
-    let is_open = resource.rewritten.is_none() && matches!(evaluator.exists(resource), Holds::Unknown(_));
-    resource.condition.as_deref().filter(|name| is_open && evaluator.template.conditions.contains_key(*name))
+    let is_open = matches!(evaluator.exists(resource), Holds::Unknown(why) if !why.is_mistake);
+    resource.condition.as_deref().filter(|_| is_open && resource.rewritten.is_none())
 }
 
 /// What a resource makes of instances: one for each that differs, none if it is not created.

@@ -13,12 +13,19 @@ pub struct Why {
     pub condition: Option<String>,
     /// The parameter whose whole value it is: what is not known of one parameter is the same wherever it stands.
     pub parameter: Option<String>,
+    /// Whether it is a mistake of the template, which nothing settles.
+    pub is_mistake: bool,
 }
 
 impl Why {
     /// A reason on a line.
     pub fn new(line: usize, what: impl Into<String>) -> Why {
-        Why { line, what: what.into(), condition: None, parameter: None }
+        Why { line, what: what.into(), condition: None, parameter: None, is_mistake: false }
+    }
+
+    /// A mistake of the template on a line.
+    pub fn mistake(line: usize, what: impl Into<String>) -> Why {
+        Why { is_mistake: true, ..Why::new(line, what) }
     }
 
     /// The reason why the value of a parameter is not known.
@@ -324,6 +331,7 @@ impl Holds {
     pub fn and(self, other: Holds) -> Holds {
         match (self, other) {
             (Holds::No, _) | (_, Holds::No) => Holds::No,
+            (_, Holds::Unknown(why)) if why.is_mistake => Holds::Unknown(why),
             (Holds::Unknown(why), _) | (_, Holds::Unknown(why)) => Holds::Unknown(why),
             (Holds::Yes, Holds::Yes) => Holds::Yes,
         }
