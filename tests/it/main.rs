@@ -70,6 +70,7 @@ mod support_networks;
 mod support_works;
 mod support_writes;
 mod terraform_plans;
+mod terraform_references;
 mod topologies;
 mod topologies_endpoints;
 mod topologies_permissions;

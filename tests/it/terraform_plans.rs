@@ -8,26 +8,26 @@ use crate::support::model::{CORE, TWICE};
 use crate::support::report::{Code, Finding, Outcome, Verdict};
 use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
 
-const MANAGED: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+pub const MANAGED: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
 
-fn policy(effect: &str, actions: &[&str]) -> String {
+pub fn policy(effect: &str, actions: &[&str]) -> String {
     live_stub::policy(effect, json!(actions)).to_string()
 }
 
-fn core() -> String {
+pub fn core() -> String {
     policy("Allow", &CORE)
 }
 
-fn role_values() -> Value {
+pub fn role_values() -> Value {
     json!({ "name": "web", "path": "/", "assume_role_policy": trust("ec2.amazonaws.com"), "permissions_boundary": null, "tags": null })
 }
 
 /// A role as the provider plans a new one: what it leaves out is filled in at apply.
-fn role() -> Resource {
+pub fn role() -> Resource {
     role_with(json!({}))
 }
 
-fn role_with(more: Value) -> Resource {
+pub fn role_with(more: Value) -> Resource {
     let unknown = json!({
         "arn": true, "create_date": true, "id": true, "inline_policy": true, "managed_policy_arns": true, "tags_all": true,
         "unique_id": true,
@@ -36,64 +36,64 @@ fn role_with(more: Value) -> Resource {
 }
 
 /// The values of a role that exists and has no policy but what the plan says.
-fn kept_role_values() -> Value {
+pub fn kept_role_values() -> Value {
     with(role_values(), json!({ "id": "web", "inline_policy": [], "managed_policy_arns": [] }))
 }
 
-fn kept_role() -> Resource {
+pub fn kept_role() -> Resource {
     kept("aws_iam_role.web", kept_role_values())
 }
 
 /// The same object with more, or other, members.
-fn with(mut object: Value, more: Value) -> Value {
+pub fn with(mut object: Value, more: Value) -> Value {
     for (key, value) in more.as_object().unwrap() {
         object[key] = value.clone();
     }
     object
 }
 
-fn profile() -> Resource {
+pub fn profile() -> Resource {
     made("aws_iam_instance_profile.web", json!({ "name": "web", "path": "/", "role": "web" }))
         .unknown(json!({ "arn": true, "id": true, "unique_id": true }))
 }
 
-fn instance() -> Resource {
+pub fn instance() -> Resource {
     instance_with(json!({}))
 }
 
-fn instance_with(more: Value) -> Resource {
+pub fn instance_with(more: Value) -> Resource {
     made("aws_instance.web", with(json!({ "ami": "ami-1", "iam_instance_profile": "web" }), more))
         .unknown(json!({ "arn": true, "id": true, "metadata_options": true }))
 }
 
-fn inline() -> Resource {
+pub fn inline() -> Resource {
     made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": core() }))
 }
 
-fn attachment(arn: &str) -> Resource {
+pub fn attachment(arn: &str) -> Resource {
     made("aws_iam_role_policy_attachment.core", json!({ "role": "web", "policy_arn": arn }))
 }
 
 /// An instance with its profile, its role, and these.
-fn chain(more: Vec<Resource>) -> Value {
+pub fn chain(more: Vec<Resource>) -> Value {
     plan([vec![instance(), profile(), role()], more].into_iter().flatten().collect())
 }
 
-fn check(plan: &Value) -> Vec<Outcome> {
+pub fn check(plan: &Value) -> Vec<Outcome> {
     let sandbox = Sandbox::new();
     sandbox.file("plan.json", plan);
     let output = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]);
     output.report().results
 }
 
-fn only(plan: &Value) -> Outcome {
+pub fn only(plan: &Value) -> Outcome {
     let mut results = check(plan);
     assert_eq!(results.len(), 1, "{results:?}");
     results.remove(0)
 }
 
 #[track_caller]
-fn holds(name: &str, plan: &Value, verdict: Verdict, codes: &[Code]) {
+pub fn holds(name: &str, plan: &Value, verdict: Verdict, codes: &[Code]) {
     let outcome = only(plan);
     assert_eq!((outcome.verdict, outcome.grounds().as_slice()), (verdict, codes), "{name}: {:?}", outcome.findings);
 }
@@ -763,7 +763,7 @@ fn two(keys: [&str; 2], index: &str, policies: [Option<String>; 2], more: impl F
     plan(resources)
 }
 
-fn verdicts(plan: &Value) -> Vec<Verdict> {
+pub fn verdicts(plan: &Value) -> Vec<Verdict> {
     check(plan).into_iter().map(|outcome| outcome.verdict).collect()
 }
 

@@ -139,7 +139,7 @@ impl Default for Changed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Switch {
     /// `true` or `false`.
-    Bool,
+    Bool(bool),
     /// Null, or an empty text.
     Nothing,
 }
@@ -341,7 +341,7 @@ impl<'a> Plan<'a> {
     /// Whether a variable is known to be a switch, or null or empty, so that it is no part of a text; `None` if it may be.
     pub(super) fn switch(&self, module: &str, name: &str) -> Option<Switch> {
         let of = |value: Option<&Value>| match value {
-            Some(Value::Bool(_)) => Some(Switch::Bool),
+            Some(Value::Bool(on)) => Some(Switch::Bool(*on)),
             None | Some(Value::Null) => Some(Switch::Nothing),
             Some(Value::String(text)) if text.is_empty() => Some(Switch::Nothing),
             Some(_) => None,

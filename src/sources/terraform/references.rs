@@ -13,6 +13,8 @@ const DEEPEST: usize = 64;
 /// As many expressions as are looked at for one argument: a module may pass each of its variables on in several ways.
 const MOST: usize = 10_000;
 
+const PROFILE: &str = "iam_instance_profile";
+
 /// The types whose instance profile the provider fills in.
 const FILLS_IN_PROFILE: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
 
@@ -49,6 +51,8 @@ struct Place<'a> {
     may_be_null: bool,
     /// Whether all that goes into it counts, and not the one that is chosen.
     is_list: bool,
+    /// The attribute that is taken of what an expression gives as a whole, as in `module.iam.role.name`; empty if none is.
+    attribute: &'a str,
 }
 
 impl<'a> Place<'a> {
@@ -62,6 +66,7 @@ impl<'a> Place<'a> {
             by_index: true,
             may_be_null: false,
             is_list: false,
+            attribute: "",
         }
     }
 }
@@ -69,15 +74,18 @@ impl<'a> Place<'a> {
 /// What was found so far, and what need not be followed again.
 struct Found {
     leaves: BTreeSet<Leaf>,
-    /// The variables and outputs that were followed, by the module instance, and whether with what is known and by index.
-    followed: BTreeSet<(String, String, bool, bool)>,
+    /// The variables and outputs that were followed, by the module instance, the attribute that is taken of them, and whether with what
+    /// is known and by index.
+    followed: BTreeSet<(String, String, String, bool, bool)>,
+    /// Whether one of several resources was named by its index, or an attribute was taken.
+    is_picked: bool,
     /// How many expressions may still be looked at.
     left: usize,
 }
 
 impl Found {
     fn nothing(left: usize) -> Found {
-        Found { leaves: BTreeSet::new(), followed: BTreeSet::new(), left }
+        Found { leaves: BTreeSet::new(), followed: BTreeSet::new(), is_picked: false, left }
     }
 
     fn insert(&mut self, leaf: Leaf) {
@@ -86,7 +94,8 @@ impl Found {
 
     /// Whether a variable or output is met for the first time: its leaves are the same each time.
     fn is_first(&mut self, module: &str, what: String, place: Place<'_>) -> bool {
-        self.followed.insert((module.to_owned(), what, place.with_known, place.by_index))
+        let attribute = place.attribute.to_owned();
+        self.followed.insert((module.to_owned(), what, attribute, place.with_known, place.by_index))
     }
 }
 
@@ -96,11 +105,65 @@ impl<'a> Plan<'a> {
         self.references(resource, path, false, true)
     }
 
-    /// Whether an argument that the provider fills in is null in the configuration: nothing that goes into it is unknown.
+    /// Whether an argument that the provider fills in is certainly null in the configuration.
     pub(super) fn is_null(&self, resource: &Resource<'_>, path: &str) -> bool {
+        let is_filled_in = path == PROFILE && FILLS_IN_PROFILE.contains(&resource.kind.as_str());
+        let expression = resource.expression(path).filter(|_| is_filled_in);
+        expression.is_some_and(|expression| self.gives_nothing(expression, &[], Place::of(resource)))
+    }
+
+    /// Whether an expression, or what it has at the end of a path, can be nothing but null: there are references in it, and none of them
+    /// is to anything.
+    fn gives_nothing(&self, expression: &Value, path: &[Step<'_>], place: Place<'_>) -> bool {
+        if place.depth > DEEPEST {
+            return false;
+        }
+        if let Some(constant) = expression.get("constant_value") {
+            return has_nothing(constant, path);
+        }
+        let deeper = Place { depth: place.depth + 1, ..place };
         let mut references = Vec::new();
-        resource.expression(path).into_iter().for_each(|expression| collect(expression, &mut references));
-        !references.is_empty() && self.leaves(resource, path).is_empty()
+        collect(expression, &mut references);
+        let references = longest(&references);
+        // What is read out of one variable, and not worked out of several.
+        let is_plain = references.len() == 1;
+        let is_nothing = |reference: &String| match steps(reference).as_slice() {
+            [Step { name: "var", .. }, variable, rest @ ..] => match parent(place.module) {
+                _ if self.switch(place.module, variable.name).is_some() => true,
+                None => {
+                    let all = [rest, path].concat();
+                    let value = self.variable(variable.name);
+                    is_plain && !all.is_empty() && value.is_some_and(|value| has_nothing(value, &all))
+                }
+                Some((above, call)) => self.call(&above, call.name).is_some_and(|calling| {
+                    let given = calling.expressions.as_ref().and_then(|given| given.get(variable.name));
+                    let for_each = calling.for_each_expression.as_ref();
+                    let above = Place { module: &above, index: call.index, for_each, ..deeper };
+                    given.is_some_and(|given| self.gives_nothing(given, &[rest, path].concat(), above))
+                }),
+            },
+            [Step { name: "each", .. }, Step { name: "value", .. }, rest @ ..] => {
+                let own = Step { name: "", index: place.index };
+                let path: Vec<Step<'_>> = [own].iter().chain(rest).chain(path).copied().collect();
+                let outer = Place { for_each: None, ..deeper };
+                is_plain && place.for_each.is_some_and(|for_each| self.gives_nothing(for_each, &path, outer))
+            }
+            [Step { name: "module", .. }, call, output, rest @ ..] => {
+                let instances = self.called(place.module, call.name);
+                let output_of = |module: &str| {
+                    let outputs = self.config_module(module)?.outputs.as_ref()?;
+                    outputs.get(output.name)?.expression.as_ref()
+                };
+                let path = [rest, path].concat();
+                !instances.is_empty()
+                    && instances.into_iter().all(|module| {
+                        let inner = Place { module, index: "", for_each: None, ..deeper };
+                        output_of(module).is_some_and(|expression| self.gives_nothing(expression, &path, inner))
+                    })
+            }
+            _ => self.says_nothing(reference, place),
+        };
+        !references.is_empty() && references.iter().all(is_nothing)
     }
 
     /// Every resource that an argument may mean beside the one of its own index. A plan lists what goes into an index, not how:
@@ -129,7 +192,7 @@ impl<'a> Plan<'a> {
     }
 
     fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool, by_index: bool) -> BTreeSet<Leaf> {
-        let may_be_null = path == "iam_instance_profile" && FILLS_IN_PROFILE.contains(&resource.kind.as_str());
+        let may_be_null = path == PROFILE && FILLS_IN_PROFILE.contains(&resource.kind.as_str());
         self.of_argument(resource, path, Place { with_known, by_index, may_be_null, ..Place::of(resource) })
     }
 
@@ -186,39 +249,54 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Whether an expression can be null in no way that a plan hides. `var.attach ? aws_iam_instance_profile.web.name : null` may be, and
-    /// in `var.create ? aws_iam_instance_profile.this[0].name : var.profile` it is sure which is meant if the switch also says how many
-    /// of the resource there are.
+    /// Whether an expression can be null in no way that a plan hides. `var.attach ? aws_iam_instance_profile.web.name : null` may be. In
+    /// `var.create ? aws_iam_instance_profile.this[0].name : var.profile` it is sure which is meant if the switch also says how many of
+    /// the resource there are, and its value chooses the side that the resource is on: a plan lists references in the order in which
+    /// they are written.
     fn chooses_surely(&self, references: &[String], place: Place<'_>) -> bool {
-        let (mut switches, mut nothings, mut of_each) = (Vec::new(), Vec::new(), false);
-        let mut counted: Vec<&str> = Vec::new();
-        for reference in references {
+        let (mut switches, mut nothings, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut counted, mut not_made): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
+        for (at, reference) in references.iter().enumerate() {
             match steps(reference).as_slice() {
                 [Step { name: "var", .. }, variable, ..] => match self.switch(place.module, variable.name) {
-                    Some(Switch::Bool) => switches.push(reference.as_str()),
-                    Some(Switch::Nothing) => nothings.push(reference.as_str()),
-                    None => {}
+                    Some(Switch::Bool(on)) => switches.push((reference.as_str(), on)),
+                    Some(Switch::Nothing) => nothings.push((reference.as_str(), at)),
+                    None => others.push(at),
                 },
-                [Step { name: "each", .. }, Step { name: "value", .. }, _, ..] => of_each = true,
                 [
                     Step {
                         name: "each" | "count" | "path" | "terraform" | "local" | "self" | "module" | "data", ..
                     },
                     ..,
-                ] => {}
-                [kind, name, ..] => {
-                    let repetition = self.repetition(place.module, &format!("{}.{}", kind.name, name.name));
-                    repetition.into_iter().for_each(|expression| collect(expression, &mut counted));
+                ] => {
+                    others.push(at);
                 }
-                _ => {}
+                [kind, name, ..] => {
+                    let own = format!("{}.{}", kind.name, name.name);
+                    let repetition = self.repetition(place.module, &own);
+                    repetition.into_iter().for_each(|expression| collect(expression, &mut counted));
+                    match self.has_no_instance(place.module, &own) {
+                        true => not_made.push(at),
+                        false => others.push(at),
+                    }
+                }
+                _ => others.push(at),
             }
         }
-        let is_counted = |reference: &&str| counted.contains(reference);
-        let is_sure = switches.is_empty() && nothings.is_empty()
-            || switches.iter().all(is_counted) && switches.iter().chain(&nothings).any(is_counted);
-        // Without a resource beside it, it is as it is: nothing, or what somebody gives.
-        let is_alone = references.len() == switches.len() + nothings.len();
-        (is_sure || is_alone) && !(of_each && references.len() > 1)
+        let Some(chosen) = others.first() else { return true };
+        let mut beside = nothings.iter().map(|(_, at)| at).chain(&not_made);
+        let is_before = beside.clone().any(|at| at < chosen);
+        let is_after = beside.any(|at| at > chosen);
+        let by_local = counted.iter().any(|reference| reference.starts_with("local."));
+        let is_counted = |reference: &str| counted.contains(&reference);
+        let is_on_its_side = |(reference, on): &(&str, bool)| match on {
+            true => !is_before && (is_counted(reference) || is_after && by_local),
+            false => is_before && is_counted(reference),
+        };
+        match switches.is_empty() {
+            true => nothings.is_empty() || nothings.iter().any(|(reference, _)| is_counted(reference)),
+            false => switches.iter().all(is_on_its_side),
+        }
     }
 
     fn follow_one(&self, reference: &str, by_index: bool, place: Place<'_>, found: &mut Found) {
@@ -227,28 +305,16 @@ impl<'a> Plan<'a> {
         match all.as_slice() {
             [Step { name: "path" | "terraform" | "count", .. }, ..]
             | [Step { name: "each", .. }, Step { name: "key", .. }] => {}
-            [Step { name: "each", .. }, value, rest @ ..] if value.name == "value" => {
-                let Some(for_each) = place.for_each else { return };
-                let mut of_each = Found::nothing(found.left);
-                self.follow(for_each, Place { for_each: None, ..deeper }, &mut of_each);
-                found.left = of_each.left;
-                let attribute = rest.first().map(|step| step.name).unwrap_or_default();
-                for leaf in of_each.leaves {
-                    match leaf {
-                        // The elements of a resource with `for_each` have its keys.
-                        Leaf::Attribute { address, attribute: none } if none.is_empty() => {
-                            let is_own = place.index.is_empty() || address.ends_with(place.index);
-                            if is_own {
-                                found.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
-                            }
-                        }
-                        other => found.insert(other),
-                    }
-                }
+            [Step { name: "each", .. }, Step { name: "value", .. }, rest @ ..] => {
+                self.follow_element(reference, &taken(rest, place), deeper, found);
             }
-            [Step { name: "var", .. }, variable, ..] => self.follow_variable(variable.name, deeper, found),
+            [Step { name: "var", .. }, variable, rest @ ..] => {
+                let attribute = taken(rest, place);
+                self.follow_variable(variable.name, Place { attribute: &attribute, ..deeper }, found);
+            }
             [Step { name: "module", .. }, call, rest @ ..] => {
-                self.follow_module(call, rest.first(), by_index, deeper, found);
+                let attribute = taken(rest.get(1..).unwrap_or_default(), place);
+                self.follow_module(call, rest.first(), by_index, Place { attribute: &attribute, ..deeper }, found);
             }
             [Step { name: "local" | "self", .. }, ..] => found.insert(Leaf::Untold(within(place.module, reference))),
             [Step { name: "data", .. }, kind, name, rest @ ..] => {
@@ -261,6 +327,29 @@ impl<'a> Plan<'a> {
             }
             _ => found.insert(Leaf::Untold(within(place.module, reference))),
         }
+    }
+
+    /// What an element of `for_each` comes from. The elements of a resource that is given as a whole have its keys; which of those that
+    /// are listed one by one has which key is not in a plan.
+    fn follow_element(&self, reference: &str, attribute: &str, place: Place<'_>, found: &mut Found) {
+        let Some(for_each) = place.for_each else {
+            found.insert(Leaf::Untold(within(place.module, reference)));
+            return;
+        };
+        let mut of_each = Found::nothing(found.left);
+        self.follow(for_each, Place { for_each: None, attribute, ..place }, &mut of_each);
+        found.left = of_each.left;
+        let is_own = |leaf: &Leaf| matches!(leaf, Leaf::Attribute { address, .. } if address.ends_with(place.index));
+        let has_index = |leaf: &Leaf| matches!(leaf, Leaf::Attribute { address, .. } if address.ends_with(']'));
+        let is_by_key = !of_each.is_picked
+            && !place.index.is_empty()
+            && of_each.leaves.iter().all(has_index)
+            && of_each.leaves.iter().any(is_own);
+        // One element may be null, and another not.
+        if place.may_be_null && !is_by_key {
+            found.insert(Leaf::Untold(within(place.module, reference)));
+        }
+        found.leaves.extend(of_each.leaves.into_iter().filter(|leaf| !is_by_key || is_own(leaf)));
     }
 
     /// A variable of the root module is known; one of a module is what its call gives it.
@@ -318,7 +407,8 @@ impl<'a> Plan<'a> {
         found: &mut Found,
     ) {
         let candidates = self.named(place.module, own);
-        let attribute = attribute.map(|step| step.name).unwrap_or_default();
+        found.is_picked |= attribute.is_some() || !index.is_empty();
+        let attribute = attribute.map_or(place.attribute, |step| step.name);
         let chosen = narrowed(candidates, |resource| &resource.address, index, by_index, place.index);
         if chosen.is_empty() {
             // Of another type than those that are looked at, or with no instance.
@@ -332,6 +422,35 @@ impl<'a> Plan<'a> {
             }
         }
     }
+}
+
+/// The attribute that is left to take of something: what a reference says, or else what is taken of the whole that it is in.
+fn taken(rest: &[Step<'_>], place: Place<'_>) -> String {
+    let names: Vec<&str> = rest.iter().map(|step| step.name).collect();
+    match (names.is_empty(), place.attribute) {
+        (true, of_whole) => of_whole.to_owned(),
+        (false, "") => names.join("/"),
+        (false, of_whole) => format!("{}/{of_whole}", names.join("/")),
+    }
+}
+
+/// Whether a value has nothing, or null, at the end of a path.
+fn has_nothing(value: &Value, path: &[Step<'_>]) -> bool {
+    let mut at = value;
+    for step in path {
+        let index = step.index.strip_prefix('[').and_then(|index| index.strip_suffix(']'));
+        let key = index.and_then(|index| serde_json::from_str::<Value>(index).ok());
+        for part in [(!step.name.is_empty()).then(|| Value::from(step.name)), key].into_iter().flatten() {
+            let next = match &part {
+                Value::String(key) => at.get(key),
+                Value::Number(index) => index.as_u64().and_then(|index| at.get(usize::try_from(index).ok()?)),
+                _ => None,
+            };
+            let Some(next) = next else { return at.is_object() || at.is_null() };
+            at = next;
+        }
+    }
+    at.is_null()
 }
 
 /// The one with the index that is written, or with that of the place where the reference stands; else all.
