@@ -86,6 +86,8 @@ pub(super) struct PlanFile<'a> {
     pub prior_state: Option<State<'a>>,
     #[serde(borrow)]
     pub resource_changes: Option<Vec<ResourceChange<'a>>>,
+    #[serde(borrow)]
+    pub deferred_changes: Option<Vec<DeferredChange<'a>>>,
     pub configuration: Option<Configuration<'a>>,
     pub variables: Option<BTreeMap<String, Variable>>,
 }
@@ -140,12 +142,21 @@ pub(super) struct ResourceChange<'a> {
     pub change: Change<'a>,
 }
 
+/// A change that is put off to a later plan.
+#[derive(Deserialize)]
+pub(super) struct DeferredChange<'a> {
+    #[serde(borrow)]
+    pub resource_change: Option<ResourceChange<'a>>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Change<'a> {
     #[serde(default)]
     pub actions: Vec<String>,
     #[serde(borrow)]
     pub before: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub after: Option<&'a RawValue>,
     #[serde(borrow)]
     pub after_unknown: Option<&'a RawValue>,
     #[serde(borrow)]

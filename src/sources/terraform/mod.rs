@@ -5,6 +5,7 @@
 
 mod address;
 mod alike;
+mod documents;
 mod format;
 mod instances;
 mod keys;

@@ -6,8 +6,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::address::{calls, parent, within};
+use super::documents;
 use super::format::{
-    ConfigModule, ConfigResource, Configuration, Module, ModuleCall, PlanFile, ProviderConfig, Values, Variable,
+    ConfigModule, ConfigResource, Configuration, DeferredChange, Module, ModuleCall, PlanFile, ProviderConfig, Values,
+    Variable,
 };
 use super::whereabouts::Providers;
 
@@ -82,11 +84,17 @@ const KINDS: &[&str] = &[
     // What may make anything, also in a network.
     "aws_cloudformation_stack",
     "aws_cloudcontrolapi_resource",
+    "aws_cloudwatch_log_group",
+    "aws_ec2_instance_state",
+    "aws_vpc_security_group_rules_exclusive",
 ];
 
 /// The types that give a role policies: what they gave before matters too.
-const GIVES_POLICIES: [&str; 3] =
+pub(super) const GIVES_POLICIES: [&str; 3] =
     ["aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_policy_attachment"];
+
+/// The types of which it matters otherwise that one goes.
+const OTHERS_THAT_GO: [&str; 2] = ["aws_iam_instance_profile", "aws_ssm_document"];
 
 /// A resource or data source, as it will be once the plan is applied.
 pub(super) struct Resource<'a> {
@@ -108,7 +116,7 @@ pub(super) struct Resource<'a> {
     /// Whether it is made by this plan, so that nothing of it exists outside.
     pub is_new: bool,
     /// Its values before, where the plan updates it.
-    before: Value,
+    pub before: Value,
     pub config: Option<&'a ConfigResource<'a>>,
     /// What the configuration says of its arguments.
     pub expressions: Value,
@@ -116,6 +124,24 @@ pub(super) struct Resource<'a> {
 
 /// A resource as it was before, where the plan changes or deletes it.
 pub(super) struct Before {
+    pub address: String,
+    pub kind: String,
+    pub values: Value,
+    /// Whether it goes when what takes its place is there already: it is deposed, or another is created before it is destroyed.
+    pub goes_last: Option<Last>,
+}
+
+/// Why something goes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// An earlier run has put another in its place.
+    Deposed,
+    /// `create_before_destroy`.
+    Replaced,
+}
+
+/// A change that a plan puts off: Terraform cannot say yet what it will be.
+pub(super) struct Deferred {
     pub address: String,
     pub kind: String,
     pub values: Value,
@@ -149,6 +175,9 @@ pub(super) struct Plan<'a> {
     pub file: &'a str,
     pub resources: Vec<Resource<'a>>,
     pub before: Vec<Before>,
+    pub deferred: Vec<Deferred>,
+    /// The policy documents of data sources that are read at apply, by address.
+    pub documents: HashMap<String, String>,
     by_name: HashMap<(String, String), Vec<usize>>,
     by_address: HashMap<String, usize>,
     /// By what arguments call them: name, ids or ARN, in lower case.
@@ -179,6 +208,8 @@ impl<'a> Plan<'a> {
             file,
             resources: Vec::new(),
             before: Vec::new(),
+            deferred: Vec::new(),
+            documents: HashMap::new(),
             by_name: HashMap::new(),
             by_address: HashMap::new(),
             by_text: HashMap::new(),
@@ -190,10 +221,18 @@ impl<'a> Plan<'a> {
         };
         let mut changed: HashMap<&str, Changed> = HashMap::new();
         for change in parsed.resource_changes.iter().flatten() {
-            if !is_looked_at(&change.kind) || change.deposed.is_some() {
+            if !is_looked_at(&change.kind) {
                 continue;
             }
             let does = |what: &str| change.change.actions.iter().any(|action| action == what);
+            if change.deposed.is_some() {
+                let values = value_of(change.change.before);
+                if GIVES_POLICIES.contains(&&*change.kind) && does("delete") && values.is_object() {
+                    let (address, kind) = (change.address.to_string(), change.kind.to_string());
+                    plan.before.push(Before { address, kind, values, goes_last: Some(Last::Deposed) });
+                }
+                continue;
+            }
             let is_new = does("create");
             let (unknown, sensitive) = (value_of(change.change.after_unknown), value_of(change.change.after_sensitive));
             let before = value_of(change.change.before.filter(|_| does("update")));
@@ -201,11 +240,13 @@ impl<'a> Plan<'a> {
             // What is forgotten stays in the account
             // (https://developer.hashicorp.com/terraform/language/block/removed).
             let changes = does("delete") || does("update");
-            let matters = GIVES_POLICIES.contains(&&*change.kind) || change.kind == "aws_ssm_document";
+            let matters = GIVES_POLICIES.contains(&&*change.kind) || OTHERS_THAT_GO.contains(&&*change.kind);
             let values = value_of(change.change.before.filter(|_| changes && matters));
             if values.is_object() {
                 let (address, kind) = (change.address.to_string(), change.kind.to_string());
-                plan.before.push(Before { address, kind, values });
+                let creates_first = change.change.actions.first().is_some_and(|action| action == "create");
+                let goes_last = creates_first.then_some(Last::Replaced);
+                plan.before.push(Before { address, kind, values, goes_last });
             }
         }
         let root = |values: &'a Option<Values<'a>>| values.as_ref()?.root_module.as_ref();
@@ -219,6 +260,8 @@ impl<'a> Plan<'a> {
         }
         plan.index();
         plan.providers = Providers::of(&plan);
+        plan.deferred = parsed.deferred_changes.iter().flatten().filter_map(deferred).collect();
+        plan.documents = documents::composed(&plan);
         plan
     }
 
@@ -382,6 +425,40 @@ impl<'a> Plan<'a> {
         account(one).zip(account(other)).is_some_and(|(one, other)| one != other)
     }
 
+    /// Whether two resources may be in different accounts: their providers have different credentials, and the plan does not say whose.
+    pub(super) fn may_be_apart(&self, one: &Resource<'_>, other: &Resource<'_>) -> bool {
+        let account = |of: &Resource<'_>| self.providers.accounts.get(of.provider_key()?);
+        if one.provider_key() == other.provider_key() {
+            return false;
+        }
+        match (account(one), account(other)) {
+            (Some(one), Some(other)) => one != other,
+            _ => match (self.credentials(one), self.credentials(other)) {
+                (Some(one), Some(other)) => one != other,
+                _ => self.has_several_credentials(),
+            },
+        }
+    }
+
+    /// What the configuration of a resource's provider says of the credentials that it uses. What a module has of its caller has no
+    /// configuration of its own.
+    fn credentials(&self, resource: &Resource<'_>) -> Option<Vec<(&'a str, &'a Value)>> {
+        let key = resource.provider_key()?;
+        self.provider(key).map(credentials).or_else(|| {
+            let of_caller = key.rsplit_once(':').map(|(_, own)| own)?;
+            self.provider(of_caller).filter(|_| !self.has_several_credentials()).map(credentials)
+        })
+    }
+
+    /// Whether the providers of AWS use different credentials.
+    pub(super) fn has_several_credentials(&self) -> bool {
+        let all = self.configuration.provider_config.iter().flatten();
+        let mut of_aws = all
+            .filter(|(key, _)| matches!(key.rsplit(':').next().and_then(|own| own.split('.').next()), Some("aws")))
+            .map(|(_, provider)| credentials(provider));
+        of_aws.next().is_some_and(|first| of_aws.any(|other| other != first))
+    }
+
     pub(super) fn provider(&self, key: &str) -> Option<&'a ProviderConfig> {
         self.configuration.provider_config.as_ref()?.get(key)
     }
@@ -453,6 +530,31 @@ impl<'a> Resource<'a> {
         of(&self.values).max(of(&self.unknown))
     }
 
+    /// It as it was before the plan updates it.
+    pub(super) fn as_before(&self) -> Option<Resource<'a>> {
+        self.before.is_object().then(|| Resource {
+            address: self.address.clone(),
+            module: self.module.clone(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            index: self.index.clone(),
+            is_data: self.is_data,
+            values: self.before.clone(),
+            unknown: Value::Null,
+            sensitive: [Value::Null, Value::Null],
+            is_listed: true,
+            is_new: false,
+            before: Value::Null,
+            config: self.config,
+            expressions: Value::Null,
+        })
+    }
+
+    /// Whether the plan makes it, or changes it.
+    pub(super) fn is_written(&self) -> bool {
+        self.is_new || !self.before.is_null()
+    }
+
     /// The key of its provider's configuration.
     pub(super) fn provider_key(&self) -> Option<&'a str> {
         self.config?.provider_config_key.as_deref()
@@ -503,7 +605,7 @@ fn is_unknown(unknown: &Value, path: &str) -> bool {
     holds_unknown(at)
 }
 
-fn holds_unknown(unknown: &Value) -> bool {
+pub(super) fn holds_unknown(unknown: &Value) -> bool {
     match unknown {
         Value::Bool(unknown) => *unknown,
         Value::Array(array) => array.iter().any(holds_unknown),
@@ -512,8 +614,33 @@ fn holds_unknown(unknown: &Value) -> bool {
     }
 }
 
+/// The arguments of a provider that say whose credentials it uses.
+const CREDENTIALS: [&str; 9] = [
+    "access_key",
+    "assume_role",
+    "assume_role_with_web_identity",
+    "profile",
+    "secret_key",
+    "shared_config_files",
+    "shared_credentials_file",
+    "shared_credentials_files",
+    "token",
+];
+
+fn credentials(provider: &ProviderConfig) -> Vec<(&str, &Value)> {
+    let arguments = provider.expressions.as_ref().and_then(Value::as_object).into_iter().flatten();
+    let of_credentials = arguments.filter(|(argument, _)| CREDENTIALS.contains(&argument.as_str()));
+    of_credentials.map(|(argument, expression)| (argument.as_str(), expression)).collect()
+}
+
 fn is_looked_at(kind: &str) -> bool {
-    KINDS.contains(&kind)
+    KINDS.contains(&kind) || kind.starts_with("awscc_iam_")
+}
+
+fn deferred(change: &DeferredChange<'_>) -> Option<Deferred> {
+    let change = change.resource_change.as_ref().filter(|change| is_looked_at(&change.kind))?;
+    let (address, kind) = (change.address.to_string(), change.kind.to_string());
+    Some(Deferred { address, kind, values: value_of(change.change.after) })
 }
 
 /// What Terraform wrote was JSON when the file was read.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::alike;
+use super::documents;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
 use super::plan::{Attribute, Before, Plan, Resource};
 use super::references::Leaf;
@@ -40,7 +41,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
         planned.insert(role.address.as_str(), changes);
     }
     for policy in plan.managed("aws_iam_policy").into_iter().filter(|policy| policy.text("arn").is_some()) {
-        key_of_policy(policy, facts);
+        key_of_policy(plan, policy, facts);
     }
     let mut roles = Roles { plan, whereabouts, planned, found, existing };
     roles.take_away();
@@ -63,7 +64,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
             arn: arn_of(resource, "role", &place),
             id: resource.text("unique_id").map(str::to_owned),
             name: name_of(resource),
-            trust: document_of(resource, "assume_role_policy"),
+            trust: document_of(plan, resource, "assume_role_policy"),
             boundary: boundary(plan, resource, facts),
             tags: tags(plan, resource),
             inline: Fact::Known(inline),
@@ -93,13 +94,27 @@ pub(super) fn arn_of(resource: &Resource<'_>, what: &str, place: &Whereabout) ->
     Some(format!("arn:{partition}:iam::{account}:{what}{path}{name}"))
 }
 
-/// A document in an attribute.
-fn document_of(resource: &Resource<'_>, path: &str) -> Fact<PolicyText> {
+/// A document in an attribute, or that of the data source which the attribute refers to.
+fn document_of(plan: &Plan<'_>, resource: &Resource<'_>, path: &str) -> Fact<PolicyText> {
     match resource.attribute(path) {
         Attribute::Known(Value::String(text)) => Fact::Known(PolicyText::new(text)),
         Attribute::Known(_) | Attribute::Null => Fact::Known(PolicyText::new("")),
-        Attribute::Unknown => Fact::Unreadable(after_apply(resource, path)),
+        Attribute::Unknown => match read_document(plan, resource, path) {
+            Some(text) => Fact::Known(PolicyText::new(text)),
+            None => Fact::Unreadable(after_apply(resource, path)),
+        },
     }
+}
+
+fn read_document<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>, path: &str) -> Option<&'p String> {
+    let leaves = plan.leaves(resource, path);
+    let Some(Leaf::Attribute { address, attribute }) = leaves.first().filter(|_| leaves.len() == 1) else {
+        return None;
+    };
+    let is_text = attribute.is_empty() || documents::TEXTS.contains(&attribute.as_str());
+    let text = plan.documents.get(address).filter(|_| is_text)?;
+    let is_same = |other: &Resource<'_>| plan.documents.get(&other.address) == Some(text);
+    plan.others(resource, path).into_iter().all(is_same).then_some(text)
 }
 
 /// The tags of a role. Where there are none, its own and the provider's, the provider leaves `tags_all` open.
@@ -160,11 +175,11 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
                 let block = Block::of(role, index);
                 // An empty block says that there is none.
                 if block.name.is_some() || role.attribute(&block.path) != Attribute::Null {
-                    block.add(role, &mut policies);
+                    block.add(plan, role, &mut policies);
                 }
             }
         }
-        Attribute::Unknown if may_be_set("inline_policy") => add_blocks_in_part(role, &mut policies),
+        Attribute::Unknown if may_be_set("inline_policy") => add_blocks_in_part(plan, role, &mut policies),
         Attribute::Unknown | Attribute::Null => {}
     }
     // What is taken away from a role that exists; where an argument says all that it has, that argument holds.
@@ -192,7 +207,7 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
 }
 
 /// Inline policies of which some are not known yet: each block by itself, if they can be told apart.
-fn add_blocks_in_part(role: &Resource<'_>, policies: &mut RoleChanges) {
+fn add_blocks_in_part(plan: &Plan<'_>, role: &Resource<'_>, policies: &mut RoleChanges) {
     let blocks = role.values.get("inline_policy").and_then(Value::as_array);
     let unknown = role.unknown.get("inline_policy");
     let (Some(blocks), false) = (blocks, unknown == Some(&Value::Bool(true))) else {
@@ -200,7 +215,7 @@ fn add_blocks_in_part(role: &Resource<'_>, policies: &mut RoleChanges) {
         return;
     };
     for index in 0..blocks.len().max(unknown.and_then(Value::as_array).map_or(0, Vec::len)) {
-        Block::of(role, index).add(role, policies);
+        Block::of(role, index).add(plan, role, policies);
     }
 }
 
@@ -217,9 +232,9 @@ impl<'a> Block<'a> {
         Block { name, path: format!("inline_policy/{index}/policy") }
     }
 
-    fn add(self, role: &Resource<'_>, policies: &mut RoleChanges) {
+    fn add(self, plan: &Plan<'_>, role: &Resource<'_>, policies: &mut RoleChanges) {
         let name = self.name.map_or_else(|| role.attribute_address(&self.path), str::to_owned);
-        policies.write(name, document_of(role, &self.path), || {
+        policies.write(name, document_of(plan, role, &self.path), || {
             not_in_plan(role, &self.path, "is of one of several inline policies of the same name")
         });
     }
@@ -349,7 +364,7 @@ fn add_inline(roles: &mut Roles<'_, '_>) {
                 );
                 Fact::Unreadable(not_in_plan(resource, "policy", &what))
             }
-            None => document_of(resource, "policy"),
+            None => document_of(roles.plan, resource, "policy"),
         };
         let holders = roles.holder(resource, "role", "policy");
         let what = "is of one of several inline policies of the same name and role: which is written last is not known";
@@ -570,7 +585,7 @@ fn policy_key<'a>(plan: &Plan<'a>, resource: &Resource<'a>, path: &str, facts: &
             Some(key_of_arn(plan, resource, path, arn, facts))
         }
         Attribute::Unknown => match plan.link(resource, path, "aws_iam_policy", &["arn", "id"]) {
-            Link::To(policy) if others_say_the_same(plan, resource, path, policy) => Some(key_of_policy(policy, facts)),
+            Link::To(policy) if others_say_the_same(plan, resource, path, policy) => Some(key_of_policy(plan, policy, facts)),
             link => {
                 let reason = match link {
                     Link::To(_) => one_of_several(resource, path),
@@ -586,16 +601,16 @@ fn policy_key<'a>(plan: &Plan<'a>, resource: &Resource<'a>, path: &str, facts: &
 
 /// Whether the policies that may be meant in the place of one have its document.
 fn others_say_the_same(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, policy: &Resource<'_>) -> bool {
-    let document = |of: &Resource<'_>| of.text("policy").map(str::to_owned);
+    let document = |of: &Resource<'_>| document_of(plan, of, "policy").known().cloned();
     plan.others(resource, path)
         .into_iter()
         .all(|other| document(other).is_some() && document(other) == document(policy))
 }
 
-fn key_of_policy(policy: &Resource<'_>, facts: &mut Facts) -> String {
+fn key_of_policy(plan: &Plan<'_>, policy: &Resource<'_>, facts: &mut Facts) -> String {
     let key = policy.text("arn").unwrap_or(&policy.address).to_owned();
     let made = |document| ManagedPolicy { version: String::new(), document, shipped: None };
-    let fact = document_of(policy, "policy").map(made);
+    let fact = document_of(plan, policy, "policy").map(made);
     facts.policies.insert(key.clone(), fact);
     key
 }
@@ -608,7 +623,7 @@ fn key_of_arn(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, arn: &str, f
     let has = |policy: &&Resource<'_>| policy.kind == "aws_iam_policy" && policy.text("arn") == Some(arn);
     let own = plan.called_so(arn).into_iter().find(has);
     if let Some(policy) = own {
-        return key_of_policy(policy, facts);
+        return key_of_policy(plan, policy, facts);
     }
     let fact = match managed_policies::shipped(arn) {
         Some(policy) => Fact::Known(policy),
