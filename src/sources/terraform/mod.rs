@@ -6,6 +6,7 @@
 mod address;
 mod alike;
 mod documents;
+mod elsewhere;
 mod format;
 mod instances;
 mod keys;

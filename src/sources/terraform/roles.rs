@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::alike;
 use super::documents;
+use super::elsewhere::{self, Whose};
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
-use super::plan::{Attribute, Before, Plan, Resource};
+use super::plan::{Attribute, Before, GIVES_POLICIES, Last, Plan, Resource};
 use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
 use crate::facts::{Fact, Facts, InlinePolicy, ManagedPolicy, PolicyText, Role, Unreadable, UnreadableKind};
@@ -48,6 +49,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     add_inline(&mut roles);
     add_attachments(&mut roles, facts);
     keep_exclusive(&mut roles, facts);
+    add_elsewhere(&mut roles);
     let Roles { mut planned, existing, .. } = roles;
     for (arn, _) in facts.policies.iter().filter(|(_, fact)| fact.unreadable().is_some()) {
         let is_made = plan.called_so(arn).iter().any(|policy| policy.kind == "aws_iam_policy");
@@ -172,18 +174,30 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
     match role.attribute("inline_policy") {
         Attribute::Known(blocks) => {
             for index in 0..blocks.as_array().map_or(0, Vec::len) {
-                let block = Block::of(role, index);
-                // An empty block says that there is none.
-                if block.name.is_some() || role.attribute(&block.path) != Attribute::Null {
-                    block.add(plan, role, &mut policies);
-                }
+                Block::of(role, index).add(plan, role, &mut policies);
             }
         }
         Attribute::Unknown if may_be_set("inline_policy") => add_blocks_in_part(plan, role, &mut policies),
         Attribute::Unknown | Attribute::Null => {}
     }
+    // What an update of the role takes away, whatever else gives it.
+    let texts = |values: &Value| -> BTreeSet<String> {
+        let arns = values.get("managed_policy_arns").and_then(Value::as_array).into_iter().flatten();
+        arns.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let names = |values: &Value| -> BTreeSet<String> {
+        let blocks = values.get("inline_policy").and_then(Value::as_array).into_iter().flatten();
+        blocks.filter_map(|block| block.get("name")?.as_str()).map(str::to_owned).collect()
+    };
+    if role.attribute("managed_policy_arns") != Attribute::Unknown {
+        policies.detached = texts(&role.before).difference(&texts(&role.values)).cloned().collect();
+    }
+    if role.attribute("inline_policy") != Attribute::Unknown {
+        policies.removed = names(&role.before).difference(&names(&role.values)).cloned().collect();
+    }
     // What is taken away from a role that exists; where an argument says all that it has, that argument holds.
-    for before in &plan.before {
+    let going = plan.before.iter().filter(|before| GIVES_POLICIES.contains(&before.kind.as_str()));
+    for before in going {
         let of_role = |value: &Value| value.as_str().is_some_and(|name| role.text("name") == Some(name));
         let roles = before.values.get("roles").and_then(Value::as_array);
         let is_of_it =
@@ -192,6 +206,20 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
             continue;
         }
         let text = |name: &str| before.values.get(name).and_then(Value::as_str);
+        match is_taken_from(plan, before, role) {
+            Some(true) => {}
+            Some(false) => continue,
+            None => {
+                let message = format!(
+                    "the plan deletes `{}` of a role `{}`, and does not say in which account",
+                    before.address,
+                    name_of(role)
+                );
+                let api = before.address.clone();
+                policies.unread.push(Unreadable { api, kind: UnreadableKind::NotInPlan, message });
+                continue;
+            }
+        }
         match before.kind.as_str() {
             "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment" if !is_set("managed_policy_arns") => {
                 let Some(arn) = text("policy_arn") else { continue };
@@ -204,6 +232,22 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
         }
     }
     policies
+}
+
+/// Whether what goes is of a role, and not of one that has its name in another account; `None` if that is not known.
+fn is_taken_from(plan: &Plan<'_>, before: &Before, role: &Resource<'_>) -> Option<bool> {
+    if let Some(after) = plan.at(&before.address).filter(|after| after.provider_key().is_some()) {
+        return match (plan.may_be_apart(after, role), plan.are_apart(after, role)) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        };
+    }
+    // What goes has no configuration, so that its provider is not told.
+    let name = role.text("name")?;
+    let called = plan.called_so(name).into_iter();
+    let mut others = called.filter(|it| it.kind == "aws_iam_role" && !it.is_data && plan.may_be_apart(it, role));
+    others.next().is_none().then_some(true)
 }
 
 /// Inline policies of which some are not known yet: each block by itself, if they can be told apart.
@@ -222,6 +266,7 @@ fn add_blocks_in_part(plan: &Plan<'_>, role: &Resource<'_>, policies: &mut RoleC
 /// A block `inline_policy` of a role.
 struct Block<'a> {
     name: Option<&'a str>,
+    index: usize,
     /// The way to its document.
     path: String,
 }
@@ -229,10 +274,22 @@ struct Block<'a> {
 impl<'a> Block<'a> {
     fn of(role: &'a Resource<'_>, index: usize) -> Block<'a> {
         let name = role.text(&format!("inline_policy/{index}/name"));
-        Block { name, path: format!("inline_policy/{index}/policy") }
+        Block { name, index, path: format!("inline_policy/{index}/policy") }
+    }
+
+    /// The provider passes over a block without a name: an empty one says that there is none.
+    fn is_empty(&self, role: &Resource<'_>) -> bool {
+        match role.attribute(&format!("inline_policy/{}/name", self.index)) {
+            Attribute::Known(name) => name.as_str() == Some(""),
+            Attribute::Null => role.attribute(&self.path) == Attribute::Null,
+            Attribute::Unknown => false,
+        }
     }
 
     fn add(self, plan: &Plan<'_>, role: &Resource<'_>, policies: &mut RoleChanges) {
+        if self.is_empty(role) {
+            return;
+        }
         let name = self.name.map_or_else(|| role.attribute_address(&self.path), str::to_owned);
         policies.write(name, document_of(plan, role, &self.path), || {
             not_in_plan(role, &self.path, "is of one of several inline policies of the same name")
@@ -330,7 +387,7 @@ impl<'p, 'a> Roles<'p, 'a> {
 
     /// What the plan takes away from roles that it does not manage.
     fn take_away(&mut self) {
-        for before in &self.plan.before {
+        for before in self.plan.before.iter().filter(|before| GIVES_POLICIES.contains(&before.kind.as_str())) {
             let text = |name: &str| before.values.get(name).and_then(Value::as_str);
             let roles = before.values.get("roles").and_then(Value::as_array).into_iter().flatten();
             let roles: Vec<&str> = roles.filter_map(Value::as_str).chain(text("role")).collect();
@@ -366,10 +423,25 @@ fn add_inline(roles: &mut Roles<'_, '_>) {
             }
             None => document_of(roles.plan, resource, "policy"),
         };
+        let document = match taken_last(roles.plan, resource) {
+            None => document,
+            Some(Last::Replaced) => continue,
+            Some(Last::Deposed) => Fact::Unreadable(not_in_plan(
+                resource,
+                "policy",
+                "is written beside an object of the same name that is deposed and deleted: which comes last is not known",
+            )),
+        };
+        let comes_after = refers_to_role(roles.plan, resource);
         let holders = roles.holder(resource, "role", "policy");
         let what = "is of one of several inline policies of the same name and role: which is written last is not known";
-        roles.each(resource, holders, |role| {
-            role.write(name_of(resource), document.clone(), || not_in_plan(resource, "policy", what));
+        roles.each(resource, holders, |role| match role.removed.contains(&name_of(resource)) {
+            true if !resource.is_written() => {}
+            true if !comes_after => {
+                let what = "is of a name that an update of the role takes away: which comes last is not known";
+                role.unread.push(not_in_plan(resource, "policy", what));
+            }
+            _ => role.write(name_of(resource), document.clone(), || not_in_plan(resource, "policy", what)),
         });
     }
     let found = std::mem::take(&mut roles.found);
@@ -393,6 +465,37 @@ fn written_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<
         before.kind == "aws_iam_role_policy"
             && says(&before.values)
             && plan.at(&before.address).is_none_or(|after| !says(&after.values))
+    })
+}
+
+/// Why what a resource gives a role goes again: an object of the same role and policy is deleted after it is there. What is deposed goes
+/// in no order with what is made, and after what is there already.
+fn taken_last(plan: &Plan<'_>, resource: &Resource<'_>) -> Option<Last> {
+    let role = resource.text("role")?;
+    let path = if resource.kind == "aws_iam_role_policy" { "name" } else { "policy_arn" };
+    let given = resource.text(path)?;
+    let is_of_new = plan.called_so(role).iter().any(|role| role.kind == "aws_iam_role" && !role.is_data && role.is_new);
+    let same = |before: &&Before| {
+        let text = |of: &str| before.values.get(of).and_then(Value::as_str);
+        let is_at_its_place = before.goes_last == Some(Last::Deposed) || before.address == resource.address;
+        before.kind == resource.kind
+            && is_at_its_place
+            && text("role").is_some_and(|own| own.eq_ignore_ascii_case(role))
+            && text(path) == Some(given)
+    };
+    let lasts = plan.before.iter().filter(same).filter_map(|before| before.goes_last);
+    match lasts.min_by_key(|last| *last == Last::Deposed).filter(|_| !is_of_new)? {
+        // Written again, or there all the time.
+        Last::Deposed if !resource.is_written() => Some(Last::Replaced),
+        last => Some(last),
+    }
+}
+
+/// Whether the configuration of what is given to a role refers to the role, so that it is given after the role is updated.
+fn refers_to_role(plan: &Plan<'_>, resource: &Resource<'_>) -> bool {
+    plan.origins(resource, "role").iter().any(|leaf| match leaf {
+        Leaf::Attribute { address, .. } => plan.at(address).is_some_and(|of| of.kind == "aws_iam_role" && !of.is_data),
+        Leaf::Untold(_) => false,
     })
 }
 
@@ -463,8 +566,14 @@ fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
 fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: &mut Roles<'p, 'a>, facts: &mut Facts) {
     let plan = roles.plan;
     let Some(mut key) = policy_key(plan, resource, "policy_arn", facts) else { return };
+    let last = taken_last(plan, resource);
+    if last == Some(Last::Replaced) {
+        return;
+    }
+    let comes_after = refers_to_role(plan, resource);
     // Where one attachment goes and another of the same policy comes, the one that is deleted may be so last.
-    if let Some(going) = deleted_elsewhere(plan, resource) {
+    let deposed = last.map(|_| resource.address.as_str());
+    if let Some(going) = deposed.or_else(|| deleted_elsewhere(plan, resource)) {
         key = resource.attribute_address("policy_arn");
         let message = format!(
             "`{}` attaches a policy that `{going}` detaches from the same role: which comes last is not known",
@@ -478,8 +587,13 @@ fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: 
         Holders::TheseAndPerhaps(roles, _) if only_allows(facts, &key) => Holders::These(roles),
         other => other,
     };
-    roles.each(resource, holders, |role| {
-        role.attached.insert(key.clone());
+    roles.each(resource, holders, |role| match role.detached.contains(&key) {
+        true if !resource.is_written() => {}
+        true if !comes_after => {
+            let what = "is an ARN that an update of the role detaches: which comes last is not known";
+            role.unread.push(not_in_plan(resource, "policy_arn", what));
+        }
+        _ => drop(role.attached.insert(key.clone())),
     });
 }
 
@@ -557,13 +671,49 @@ fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
                 others.for_each(|(_, document)| *document = Fact::Unreadable(after_apply(resource, "policy_names")));
             } else {
                 // A policy whose name is not known yet has its address here; it may be one that is kept.
-                role.inline.retain(|name, _| is_kept(name) || name.contains('.'));
+                role.inline.retain(|name, _| is_kept(name) || stands_for_unnamed(plan, name));
             }
             for name in names.iter().filter_map(Value::as_str) {
                 let not_made = || Fact::Unreadable(outside(resource, "policy_names", "inline policy", name));
                 role.inline.entry(name.to_owned()).or_insert_with(not_made);
             }
         });
+    }
+}
+
+/// Whether a key of an inline policy is where it stands, as its name is not known.
+fn stands_for_unnamed(plan: &Plan<'_>, key: &str) -> bool {
+    let of_block = || key.rsplit_once(".inline_policy[").and_then(|(role, _)| plan.at(role));
+    match plan.at(key) {
+        Some(policy) => policy.text("name").is_none(),
+        None => of_block().is_some_and(|role| role.kind == "aws_iam_role"),
+    }
+}
+
+/// What gives roles policies by other means, or will only once the plan is applied and made anew.
+fn add_elsewhere(roles: &mut Roles<'_, '_>) {
+    let plan = roles.plan;
+    for (resource, path) in elsewhere::writers(plan) {
+        let reason = elsewhere::may_write(resource, path);
+        for whose in elsewhere::whose(plan, resource, path) {
+            match whose {
+                Whose::Planned(role) => {
+                    roles.planned.get_mut(role).into_iter().for_each(|role| role.unread.push(reason.clone()));
+                }
+                Whose::Existing(name) => roles.existing_role(resource, &name).unread.push(reason.clone()),
+                Whose::Any => roles.each(resource, Holders::NotKnown(reason.clone()), |_| {}),
+            }
+        }
+    }
+    for deferred in plan.deferred.iter().filter(|deferred| GIVES_POLICIES.contains(&deferred.kind.as_str())) {
+        let named = deferred.values.get("role").and_then(Value::as_str);
+        let reason = elsewhere::put_off(deferred);
+        for (address, changes) in &mut roles.planned {
+            let own = plan.at(address).and_then(|role| role.text("name"));
+            let is_other = named.zip(own).is_some_and(|(named, own)| !named.eq_ignore_ascii_case(own));
+            changes.unread.extend((!is_other).then(|| reason.clone()));
+        }
+        roles.existing.any.extend(named.is_none().then_some(reason));
     }
 }
 
@@ -585,7 +735,9 @@ fn policy_key<'a>(plan: &Plan<'a>, resource: &Resource<'a>, path: &str, facts: &
             Some(key_of_arn(plan, resource, path, arn, facts))
         }
         Attribute::Unknown => match plan.link(resource, path, "aws_iam_policy", &["arn", "id"]) {
-            Link::To(policy) if others_say_the_same(plan, resource, path, policy) => Some(key_of_policy(plan, policy, facts)),
+            Link::To(policy) if others_say_the_same(plan, resource, path, policy) => {
+                Some(key_of_policy(plan, policy, facts))
+            }
             link => {
                 let reason = match link {
                     Link::To(_) => one_of_several(resource, path),
