@@ -69,6 +69,7 @@ mod support_fleet;
 mod support_networks;
 mod support_works;
 mod support_writes;
+mod terraform_accounts;
 mod terraform_changes;
 mod terraform_documents;
 mod terraform_plans;

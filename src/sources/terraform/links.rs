@@ -6,6 +6,9 @@ use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
 use crate::facts::{Unreadable, UnreadableKind};
 
+/// The types that others call by a name, of which every account has its own.
+const NAMED_IN_ACCOUNT: [&str; 2] = ["aws_iam_instance_profile", "aws_iam_role"];
+
 /// What an argument leads to.
 pub(super) enum Link<'p, 'a> {
     /// A resource of the plan.
@@ -27,7 +30,14 @@ impl<'a> Plan<'a> {
                 None | Some("") => Link::Nothing,
                 Some(text) => self.link_by_text(from, path, text, kind, by),
             },
-            Attribute::Unknown => self.link_by_reference(&self.leaves(from, path), kind, by),
+            Attribute::Unknown => {
+                let link = self.link_by_reference(&self.leaves(from, path), kind, by);
+                match link {
+                    // A name means what the account has that it is used in.
+                    Link::To(to) if NAMED_IN_ACCOUNT.contains(&kind) && self.may_be_apart(to, from) => Link::NotKnown,
+                    link => link,
+                }
+            }
         }
     }
 
@@ -48,7 +58,9 @@ impl<'a> Plan<'a> {
         let of_provider: Vec<_> =
             named.iter().copied().filter(|resource| resource.provider_key() == from.provider_key()).collect();
         match (of_provider.as_slice(), named.as_slice()) {
-            ([one], _) | ([], [one]) => Link::To(one),
+            ([one], _) => Link::To(one),
+            ([], [one]) if NAMED_IN_ACCOUNT.contains(&kind) && self.may_be_apart(one, from) => Link::NotKnown,
+            ([], [one]) => Link::To(one),
             ([], []) => Link::Outside(text.to_owned()),
             _ => match from.expression(path) {
                 Some(_) => self.link_by_reference(&self.origins(from, path), kind, by),
@@ -102,9 +114,10 @@ pub(super) fn not_in_plan(resource: &Resource<'_>, path: &str, what: &str) -> Un
 
 /// That an attribute is known only after apply, or that the plan does not show it.
 pub(super) fn after_apply(resource: &Resource<'_>, path: &str) -> Unreadable {
-    let what = match resource.is_hidden(path) {
-        true => "is sensitive, and the plan does not show its value",
-        false => "is known only after apply",
+    let what = match (resource.is_hidden(path), resource.text(path)) {
+        (true, _) => "is sensitive, and the plan does not show its value",
+        (false, Some(_)) => "is a name that the plan has in another account, or in several",
+        (false, None) => "is known only after apply",
     };
     not_in_plan(resource, path, what)
 }

@@ -53,6 +53,7 @@ pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, N
     roles::add(&plan, &whereabouts, &mut facts, &mut existing);
     instances::add(&plan, &whereabouts, &mut facts, &mut existing);
     keys::add(&plan, &whereabouts, &mut facts);
+    settings::add_log_groups(&plan, &whereabouts, &mut facts);
     settings::add(&plan, &whereabouts, given.preferences, &mut facts, &mut existing);
     Ok(Planned { facts, existing })
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::links::{after_apply, not_in_plan};
+use super::instances::targets;
+use super::links::{Link, after_apply, not_in_plan};
 use super::plan::{Attribute, Before, Plan, Resource};
 use super::whereabouts::Whereabouts;
-use crate::facts::{Fact, Facts, PolicyText, Settings, Subject, Unreadable, UnreadableKind};
+use crate::facts::{Fact, Facts, LogGroup, PolicyText, Settings, Subject, Unreadable, UnreadableKind, log_group};
 use crate::preferences::DEFAULT_NAME;
 use crate::sources::existing::Existing;
 
@@ -26,45 +27,29 @@ pub(super) fn add(
         facts.subjects.iter().map(|subject| subject.region.clone().unwrap_or_default()).collect();
     let mut all = BTreeMap::new();
     for region in regions {
-        let host_management =
-            match in_region(plan, whereabouts, "aws_ssm_service_setting", &region).into_iter().find(|it| sets_host(it))
-            {
-                None => Fact::Unreadable(outside("ssm:GetServiceSetting")),
-                Some(setting) if setting.attribute("setting_id") == Attribute::Unknown => {
-                    Fact::Unreadable(after_apply(setting, "setting_id"))
-                }
-                Some(setting) => match setting.attribute("setting_value") {
-                    Attribute::Known(value) => match value.as_str() {
-                        None | Some("" | "$None") => Fact::Absent,
-                        Some(role) => Fact::Known(role.to_owned()),
-                    },
-                    Attribute::Null => Fact::Absent,
-                    Attribute::Unknown => Fact::Unreadable(after_apply(setting, "setting_value")),
-                },
+        let subjects = one_of_each_provider(plan, facts, &region);
+        let settings = in_region(plan, whereabouts, "aws_ssm_service_setting", &region);
+        let settings: Vec<_> = settings.into_iter().filter(|it| sets_host(it)).collect();
+        let host_management = of_account(plan, &settings, &subjects, "setting_id", |of_account| {
+            let Some(setting) = of_account.first() else {
+                return Fact::Unreadable(outside("ssm:GetServiceSetting"));
             };
-        let document = preferences.and_then(|name| {
-            let may_be = in_region(plan, whereabouts, "aws_ssm_document", &region).into_iter();
-            let may_be: Vec<_> = may_be.filter(|it| is_called(it, name)).collect();
-            // One that has the name is it, whatever others may be called.
-            let is_it = |document: &&&Resource<'_>| document.attribute("name") != Attribute::Unknown;
-            may_be.iter().find(is_it).or(may_be.first()).copied()
+            match (setting.attribute("setting_id"), setting.attribute("setting_value")) {
+                (Attribute::Unknown, _) => Fact::Unreadable(after_apply(setting, "setting_id")),
+                (_, Attribute::Known(value)) => match value.as_str() {
+                    None | Some("" | "$None") => Fact::Absent,
+                    Some(role) => Fact::Known(role.to_owned()),
+                },
+                (_, Attribute::Null) => Fact::Absent,
+                (_, Attribute::Unknown) => Fact::Unreadable(after_apply(setting, "setting_value")),
+            }
         });
-        let preferences_of_region = match (preferences, document) {
-            (None, _) => Fact::Absent,
-            (Some(_), Some(document)) if document.attribute("name") == Attribute::Unknown => {
-                Fact::Unreadable(after_apply(document, "name"))
-            }
-            (Some(_), Some(document)) => content(document),
-            (Some(DEFAULT_NAME), None) => {
-                Fact::Unreadable(deleted_document(plan, DEFAULT_NAME).unwrap_or_else(|| outside("ssm:GetDocument")))
-            }
-            (Some(name), None) => {
-                let message = format!("the session preferences `{name}` are not in the plan");
-                Fact::Unreadable(Unreadable {
-                    api: "ssm:GetDocument".to_owned(),
-                    kind: UnreadableKind::NotInPlan,
-                    message,
-                })
+        let documents = in_region(plan, whereabouts, "aws_ssm_document", &region);
+        let preferences_of_region = match preferences {
+            None => Fact::Absent,
+            Some(name) => {
+                let documents: Vec<_> = documents.into_iter().filter(|it| is_called(it, name)).collect();
+                of_account(plan, &documents, &subjects, "name", |of_account| preferences_in(plan, of_account, name))
             }
         };
         let settings = Settings {
@@ -78,6 +63,87 @@ pub(super) fn add(
         add_host_role(region, settings, facts, existing);
     }
     facts.settings = all;
+}
+
+/// The content of the session preferences of a name, among the documents that have it or may.
+fn preferences_in(plan: &Plan<'_>, documents: &[&Resource<'_>], name: &str) -> Fact<PolicyText> {
+    // One that has the name is it, whatever others may be called.
+    let is_it = |document: &&&Resource<'_>| document.attribute("name") != Attribute::Unknown;
+    match (documents.iter().find(is_it).or(documents.first()), name) {
+        (Some(document), _) if document.attribute("name") == Attribute::Unknown => {
+            Fact::Unreadable(after_apply(document, "name"))
+        }
+        (Some(document), _) => content(document),
+        (None, DEFAULT_NAME) => {
+            Fact::Unreadable(deleted_document(plan, DEFAULT_NAME).unwrap_or_else(|| outside("ssm:GetDocument")))
+        }
+        (None, name) => {
+            let message = format!("the session preferences `{name}` are not in the plan");
+            Fact::Unreadable(Unreadable { api: "ssm:GetDocument".to_owned(), kind: UnreadableKind::NotInPlan, message })
+        }
+    }
+}
+
+/// What is judged in a Region, one of each provider: its account is the same for all of one.
+fn one_of_each_provider<'p, 'a>(plan: &'p Plan<'a>, facts: &Facts, region: &str) -> Vec<&'p Resource<'a>> {
+    let of_region = facts.subjects.iter().filter(|it| it.region.as_deref().unwrap_or_default() == region);
+    let mut of_key = BTreeMap::new();
+    for resource in of_region.filter_map(|subject| plan.at(&subject.target)) {
+        of_key.entry(resource.provider_key()).or_insert(resource);
+    }
+    of_key.into_values().collect()
+}
+
+/// What holds in a Region, of which every account has its own: unless it is the same for all that is judged there, it is not known.
+fn of_account<T: PartialEq>(
+    plan: &Plan<'_>,
+    resources: &[&Resource<'_>],
+    subjects: &[&Resource<'_>],
+    path: &str,
+    read: impl Fn(&[&Resource<'_>]) -> Fact<T>,
+) -> Fact<T> {
+    let elsewhere = |resource: &Resource<'_>| {
+        Fact::Unreadable(not_in_plan(resource, path, "may be of another account than an instance of the plan"))
+    };
+    let mut held: Option<Fact<T>> = None;
+    for subject in subjects {
+        let may_be: Vec<&Resource<'_>> = resources.iter().copied().filter(|it| !plan.are_apart(it, subject)).collect();
+        let fact = match may_be.iter().find(|it| plan.may_be_apart(it, subject)) {
+            Some(resource) => elsewhere(resource),
+            None => read(&may_be),
+        };
+        match (&held, resources.first()) {
+            (Some(other), Some(resource)) if *other != fact => return elsewhere(resource),
+            _ => held = Some(fact),
+        }
+    }
+    held.unwrap_or_else(|| read(resources))
+}
+
+/// Adds the log groups that session logs may go to.
+pub(super) fn add_log_groups(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    let path = "kms_key_id";
+    for group in plan.of_kind("aws_cloudwatch_log_group") {
+        let Some(name) = group.text("name") else { continue };
+        let region = whereabouts.of_resource(group).region;
+        let key = match group.attribute(path) {
+            Attribute::Known(key) => Fact::Known(key.as_str().filter(|key| !key.is_empty()).map(str::to_owned)),
+            Attribute::Null => Fact::Known(None),
+            Attribute::Unknown if !group.is_set(path) => Fact::Known(None),
+            Attribute::Unknown => match plan.link(group, path, "aws_kms_key", &["arn"]) {
+                Link::To(key) => Fact::Known(Some(key.address.clone())),
+                _ => Fact::Unreadable(after_apply(group, path)),
+            },
+        };
+        let is_elsewhere = targets(plan).any(|target| plan.may_be_apart(target, group));
+        let fact = match is_elsewhere {
+            false => key.map(|kms_key| LogGroup { kms_key }),
+            true => {
+                Fact::Unreadable(not_in_plan(group, "name", "may be of another account than an instance of the plan"))
+            }
+        };
+        facts.log_groups.insert(log_group(region.as_deref(), name), fact);
+    }
 }
 
 /// The resources of a type in a Region; those of which no Region is known count for each.
