@@ -27,7 +27,12 @@ impl Diagnosis<'_> {
         if planned.profile != Fact::Absent {
             outcome.instance_profile = Some(ProfileSummary { arn: None, id: None });
         }
-        outcome.instance = Some(InstanceSummary { id: None, name: planned.name.clone(), state: None });
+        let state = planned.state.clone();
+        outcome.instance = Some(InstanceSummary { id: None, name: planned.name.clone(), state });
+        if chain::is_terminated(&instance) {
+            let terminated = vec![shared(FindingKind::InstanceTerminated { state: instance.state })];
+            return self.finish(outcome, terminated, &RoleInView::None, subject);
+        }
         let (findings, role) = match &planned.profile {
             // The account was asked, and has none of that name.
             Fact::Known(key) if self.facts.profiles.get(key) == Some(&Fact::Absent) => {
@@ -69,7 +74,7 @@ fn once_applied(planned: &PlannedInstance) -> Instance {
     Instance {
         id: String::new(),
         name: planned.name.clone(),
-        state: "running".to_owned(),
+        state: planned.state.clone().unwrap_or_else(|| "running".to_owned()),
         profile: None,
         association: Fact::Absent,
         metadata: match &planned.metadata {

@@ -27,6 +27,9 @@ pub struct PlannedInstance {
     pub profile: Fact<String>,
     /// Its metadata options; absent where nothing is said of them, so that the defaults of the image and the account hold.
     pub metadata: Fact<MetadataOptions>,
+    /// The state that it is in, or is put into, where the plan says it; else it is taken to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Where it will be, if the plan makes the VPC; else that is not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<PlannedLocation>,

@@ -72,6 +72,7 @@ mod support_writes;
 mod terraform_accounts;
 mod terraform_changes;
 mod terraform_documents;
+mod terraform_instances;
 mod terraform_plans;
 mod terraform_references;
 mod topologies;

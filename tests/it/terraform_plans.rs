@@ -729,8 +729,13 @@ fn a_version_that_the_plan_does_not_show_is_unknown() {
         results[0].verdict
     };
     assert_eq!(verdict(json!("$Latest"), json!({})), Verdict::Ready);
+    // The default one is older than what was the newest.
     assert_eq!(verdict(json!("$Default"), json!({})), Verdict::Unknown);
     assert_eq!(verdict(Value::Null, json!({})), Verdict::Unknown);
+    // What was the newest has no profile.
+    assert_eq!(verdict(json!("3"), json!({})), Verdict::NotReady);
+    assert_eq!(verdict(json!("$Default"), json!({ "default_version": 3 })), Verdict::NotReady);
+    assert_eq!(verdict(Value::Null, json!({ "default_version": 3 })), Verdict::NotReady);
     assert_eq!(verdict(json!("$Default"), json!({ "update_default_version": true })), Verdict::Ready);
     assert_eq!(verdict(json!("2"), json!({})), Verdict::Unknown);
 }

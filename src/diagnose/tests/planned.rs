@@ -26,7 +26,7 @@ fn plan(change: impl FnOnce(&mut Role), planned: PlannedInstance) -> Account {
 }
 
 fn with_profile(profile: Fact<String>) -> PlannedInstance {
-    PlannedInstance { name: None, profile, metadata: Fact::Absent, location: None }
+    PlannedInstance { name: None, profile, metadata: Fact::Absent, state: None, location: None }
 }
 
 fn web() -> PlannedInstance {

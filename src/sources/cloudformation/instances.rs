@@ -85,7 +85,7 @@ pub fn planned(
             Fact::Absent => Fact::Absent,
             Fact::Unreadable(reason) => Fact::Unreadable(reason),
         };
-        PlannedInstance { name, profile, metadata, location: None }
+        PlannedInstance { name, profile, metadata, state: None, location: None }
     });
     planned.collect()
 }

@@ -126,7 +126,7 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
         facts.subjects.push(subject(
             &each.name,
             each.line,
-            PlannedInstance { name: None, profile, metadata: Fact::Absent, location: None },
+            PlannedInstance { name: None, profile, metadata: Fact::Absent, state: None, location: None },
         ));
     }
     Ok(Planned { facts, existing })

@@ -8,7 +8,7 @@ use super::alike;
 use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
 use super::metadata::{default_of_region, metadata};
 use super::network::Locations;
-use super::plan::{Attribute, Plan, Resource};
+use super::plan::{Attribute, Before, Plan, Resource};
 use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
@@ -91,6 +91,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
             locations.location(resource, region, network)
         });
         let default = default_of_region(plan, into.whereabouts, resource);
+        let state = state_of(plan, resource);
         for Launch { profile, metadata } in launches(plan, resource, into) {
             let metadata = MetadataOptions::over(metadata, default.clone());
             into.facts.subjects.push(Subject {
@@ -104,11 +105,23 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
                     name: tag_name(resource),
                     profile,
                     metadata,
+                    state: state.clone(),
                     location: location.clone(),
                 })),
             });
         }
     }
+}
+
+/// The state that an instance is put into, or that one which exists is in.
+fn state_of(plan: &Plan<'_>, instance: &Resource<'_>) -> Option<String> {
+    let is_of_it = |state: &&Resource<'_>| {
+        let link = plan.link(state, "instance_id", "aws_instance", &["id"]);
+        matches!(link, Link::To(to) if to.address == instance.address) && plan.others(state, "instance_id").is_empty()
+    };
+    let put_into = plan.managed("aws_ec2_instance_state").into_iter().filter(is_of_it).find_map(|it| it.text("state"));
+    let found = instance.text("instance_state").filter(|_| !instance.is_new);
+    put_into.or(found).map(str::to_owned)
 }
 
 fn tag_name(resource: &Resource<'_>) -> Option<String> {
@@ -274,9 +287,14 @@ fn through_template(
     Some(match link {
         Link::Nothing => return None,
         Link::To(template) => {
-            match outlived(resource, &at, template).or_else(|| other_version(plan, resource, path, template)) {
-                Some(reason) => Launch::not_known(reason),
-                None => {
+            let version = version_of(plan, resource, path, template);
+            match (outlived(resource, &at, template), version) {
+                (Some(reason), _) | (None, Version::Other(reason)) => Launch::not_known(reason),
+                (None, Version::Before(before)) => match plan.others(resource, &at).is_empty() {
+                    true => of_template(plan, &before, into),
+                    false => Launch::not_known(one_of_several(resource, &at)),
+                },
+                (None, Version::Newest) => {
                     let launch = of_template(plan, template, into);
                     let others: Vec<Launch> =
                         plan.others(resource, &at).into_iter().map(|other| of_template(plan, other, into)).collect();
@@ -289,36 +307,55 @@ fn through_template(
     })
 }
 
-/// Whether another version of a template may be launched than the one that the plan shows, which is its newest.
-fn other_version(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, template: &Resource<'_>) -> Option<Unreadable> {
+/// Which version of a template is launched.
+enum Version<'a> {
+    /// The one that the plan shows.
+    Newest,
+    /// The one that was the newest before the plan changes the template.
+    Before(Box<Resource<'a>>),
+    /// Perhaps another.
+    Other(Unreadable),
+}
+
+/// The version of a template that is launched; a plan shows its newest, and that which was the newest before.
+fn version_of<'a>(plan: &Plan<'a>, resource: &Resource<'_>, path: &str, template: &Resource<'a>) -> Version<'a> {
     if template.is_new {
-        return None;
+        return Version::Newest;
     }
     let at = format!("{path}/version");
-    let newest =
-        template.values.get("latest_version").filter(|_| template.attribute("latest_version") != Attribute::Unknown);
-    let default =
-        template.values.get("default_version").filter(|_| template.attribute("default_version") != Attribute::Unknown);
+    let known = |name: &str| match template.attribute(name) {
+        Attribute::Known(version) => version.as_u64(),
+        Attribute::Unknown | Attribute::Null => None,
+    };
+    let (newest, default) = (known("latest_version"), known("default_version"));
+    let before = template.before.get("latest_version").and_then(Value::as_u64);
     let follows_newest = template.values.get("update_default_version") == Some(&Value::Bool(true));
     // The provider fills in a version that is left out: that is the default one. A dynamic block is not in the configuration.
     let is_left_out = resource.expression(path).is_some() && resource.expression(&at).is_none();
-    let is_newest = match resource.attribute(&at) {
-        Attribute::Known(Value::String(version)) if version == "$Latest" => true,
-        Attribute::Known(Value::String(version)) if version != "$Default" => {
-            newest.and_then(Value::as_u64).is_some_and(|newest| version.parse() == Ok(newest))
+    let of_number = |number: Option<u64>| match number {
+        Some(_) if number == newest => Some(Version::Newest),
+        // An update makes a new version.
+        Some(_) if number == before && newest.is_none() => {
+            template.as_before().map(|before| Version::Before(Box::new(before)))
         }
-        Attribute::Unknown if !is_left_out => is_of_newest(plan, resource, &at, template, follows_newest),
-        Attribute::Unknown | Attribute::Known(_) | Attribute::Null => {
-            follows_newest || newest.is_some() && newest == default
-        }
+        _ => None,
     };
-    (!is_newest).then(|| {
+    let version = match resource.attribute(&at) {
+        Attribute::Known(Value::String(version)) if version == "$Latest" => Some(Version::Newest),
+        Attribute::Known(Value::String(version)) if version != "$Default" => of_number(version.parse().ok()),
+        Attribute::Unknown if !is_left_out => {
+            is_of_newest(plan, resource, &at, template, follows_newest).then_some(Version::Newest)
+        }
+        Attribute::Unknown | Attribute::Known(_) | Attribute::Null if follows_newest => Some(Version::Newest),
+        Attribute::Unknown | Attribute::Known(_) | Attribute::Null => of_number(default),
+    };
+    version.unwrap_or_else(|| {
         let path = if is_left_out || resource.attribute(&at) == Attribute::Null { path } else { at.as_str() };
         let what = format!(
             "may launch another version of `{}` than its newest, and the plan shows that one only",
             template.address
         );
-        not_in_plan(resource, path, &what)
+        Version::Other(not_in_plan(resource, path, &what))
     })
 }
 
@@ -424,12 +461,28 @@ fn outside_profile(
             return Fact::Known(add_profile(plan, profile, into));
         }
     }
+    if let Some(going) = deleted_profile(plan, name) {
+        let key = format!("{}/{}", going.address, name.rsplit('/').next().unwrap_or(name));
+        into.facts.profiles.insert(key.clone(), Fact::Absent);
+        return Fact::Known(key);
+    }
     let account = match arn {
         Some(arn) => arn.account().map(str::to_owned),
         None => into.whereabouts.of_resource(resource).account,
     };
     let reason = outside(resource, path, "instance profile", name);
     Fact::Known(into.existing.profile(into.facts, account.as_deref(), name, reason))
+}
+
+/// A profile of a name or ARN that the plan deletes. Of which account it is, is not told where there may be several.
+fn deleted_profile<'p>(plan: &'p Plan<'_>, name: &str) -> Option<&'p Before> {
+    let of = |before: &Before, attribute: &str| {
+        let own = before.values.get(attribute).and_then(Value::as_str);
+        own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+    };
+    let is_it =
+        |before: &&Before| before.kind == "aws_iam_instance_profile" && (of(before, "name") || of(before, "arn"));
+    plan.before.iter().find(is_it).filter(|_| !plan.has_several_credentials())
 }
 
 /// Adds a profile, and gives its key.
