@@ -778,3 +778,39 @@ fn an_index_that_is_worked_out_matters_where_the_elements_differ() {
     leads_to(gateways(["public", "public"]), Open, Ready, &[]);
     leads_to(gateways(["public", "private"]), NotKnown, Ready, &[NetworkUnknown]);
 }
+
+/// A resource that says all rules of a group takes away the others.
+#[test]
+fn a_group_whose_rules_are_said_by_another_resource() {
+    let rule = || {
+        new("aws_vpc_security_group_egress_rule.all", json!({ "cidr_ipv4": EVERYWHERE, "ip_protocol": "-1" }))
+            .refers("security_group_id", "aws_security_group.web.id")
+    };
+    let all = |rules: Option<&str>| {
+        let exclusive = new("aws_vpc_security_group_rules_exclusive.web", json!({ "ingress_rule_ids": [] }))
+            .refers("security_group_id", "aws_security_group.web.id");
+        match rules {
+            Some(reference) => exclusive.refers("egress_rule_ids", reference),
+            None => exclusive,
+        }
+    };
+    let bare = || group("web", json!([]), json!([]));
+    let of = |more: Vec<Resource>| check(with(nat(), more), &[]).network.decision;
+    assert_eq!(of(vec![bare(), rule()]), Open);
+    assert_eq!(of(vec![bare(), rule(), all(Some("aws_vpc_security_group_egress_rule.all.id"))]), Open);
+    assert_eq!(of(vec![bare(), rule(), all(None)]), NotKnown);
+    assert_eq!(of(vec![all(None)]), NotKnown, "rules in the group itself");
+}
+
+/// An endpoint whose names have IPv6 addresses only is one of IPv6, whatever addresses it has.
+#[test]
+fn an_endpoint_whose_records_are_of_ipv6() {
+    let of = |records: &str| {
+        let options = json!({ "ip_address_type": "dualstack", "dns_options": [{ "dns_record_ip_type": records }] });
+        check(with(endpoints(), ["ssm", "ssmmessages"].map(|it| endpoint(it, options.clone())).to_vec()), &[])
+            .network
+            .decision
+    };
+    assert_eq!(of("dualstack"), Open);
+    assert_eq!(of("ipv6"), NotKnown);
+}

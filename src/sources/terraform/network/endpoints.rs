@@ -116,13 +116,23 @@ impl<'a> Reading<'_, 'a> {
                 None
             }
         };
+        // Its names have addresses of the kind that its DNS options say.
+        let records = "dns_options/0/dns_record_ip_type";
+        let ip_address_type = match endpoint.attribute(records) {
+            Attribute::Known(kind) if kind.as_str() == Some("ipv6") => Some("ipv6"),
+            Attribute::Unknown if endpoint.expression(records).is_some() => {
+                note(after_apply(endpoint, records));
+                None
+            }
+            _ => endpoint.text("ip_address_type"),
+        };
         let known = VpcEndpoint {
             vpc,
             service: service.to_owned(),
             kind: kind.to_owned(),
             state: "available".to_owned(),
             private_dns,
-            ip_address_type: endpoint.text("ip_address_type").map(str::to_owned),
+            ip_address_type: ip_address_type.map(str::to_owned),
             subnets,
             security_groups,
             route_tables: tables,

@@ -1,6 +1,6 @@
 //! Security groups and network ACLs of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -59,8 +59,45 @@ impl<'a> Reading<'_, 'a> {
                 }
             }
         }
+        self.keep_exclusive(not_known)?;
         groups.retain(|id, _| !not_known.contains_key(id));
         Ok(groups)
+    }
+
+    /// A resource that says all rules of a group takes away what it does not list: in no order with what makes them.
+    fn keep_exclusive(&self, not_known: &mut BTreeMap<String, Unreadable>) -> Result<(), Unreadable> {
+        for exclusive in self.managed("aws_vpc_security_group_rules_exclusive") {
+            let Some(id) = self.group_id(exclusive, "security_group_id")? else { continue };
+            for (path, inline, is_egress) in
+                [("egress_rule_ids", "egress", true), ("ingress_rule_ids", "ingress", false)]
+            {
+                let is_open = exclusive.attribute(path) == Attribute::Unknown;
+                let listed = if is_open { self.plan.members(exclusive, path) } else { BTreeSet::new() };
+                let is_listed = |rule: &Resource<'a>| {
+                    listed
+                        .iter()
+                        .any(|leaf| matches!(leaf, Leaf::Attribute { address, .. } if *address == rule.address))
+                        || rule.text("id").is_some_and(|id| {
+                            let ids = exclusive.values.get(path).and_then(Value::as_array).into_iter().flatten();
+                            ids.into_iter().any(|listed| listed.as_str() == Some(id))
+                        })
+                };
+                let mut rules = ALONE.iter().flat_map(|kind| self.managed(kind)).filter(|rule| {
+                    let goes_out = match rule.kind.as_str() {
+                        "aws_security_group_rule" => rule.text("type") != Some("ingress"),
+                        kind => kind == "aws_vpc_security_group_egress_rule",
+                    };
+                    goes_out == is_egress
+                        && self.group_id(rule, "security_group_id").ok().flatten().as_ref() == Some(&id)
+                });
+                let has_inline = self.plan.at(&id).is_some_and(|group| group.block_count(inline) > 0);
+                if has_inline || rules.any(|rule| !is_listed(rule)) {
+                    let what = "takes away rules that the plan gives the group, in no order with these";
+                    not_known.insert(id.clone(), not_in_plan(exclusive, path, what));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn add_group(
