@@ -14,17 +14,41 @@ use super::node::{Content, Extent, Member, Node, ReadError, check_depth, check_n
 /// # Errors
 /// If it is not YAML, or not such YAML as CloudFormation takes.
 pub fn read(text: &str) -> Result<Node, ReadError> {
-    let mut reader = Reader::default();
+    let mut reader = Reader { lines: Lines::of(text), ..Reader::default() };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| ReadError {
-            line: Some(error.marker().line()),
+            line: Some(reader.lines.of_file(error.marker().line())),
             column: Some(error.marker().col() + 1),
             message: error.info().to_owned(),
         })?;
         reader.take(event, &span)?;
     }
     reader.root.ok_or_else(|| ReadError::at(1, "it is empty"))
+}
+
+/// The line of the file for each line of YAML, which ends at a lone carriage return too. Editors and code hosts do not count these.
+#[derive(Default)]
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        let (mut line, mut lines) = (1, vec![1]);
+        let mut letters = text.bytes().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                b'\n' => line += 1,
+                b'\r' if letters.peek() != Some(&b'\n') => {}
+                _ => continue,
+            }
+            lines.push(line);
+        }
+        Lines(lines)
+    }
+
+    fn of_file(&self, of_yaml: usize) -> usize {
+        of_yaml.checked_sub(1).and_then(|index| self.0.get(index)).copied().unwrap_or(of_yaml)
+    }
 }
 
 /// A list or mapping that is being read.
@@ -49,6 +73,7 @@ struct Anchored {
 
 #[derive(Default)]
 struct Reader {
+    lines: Lines,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     extent: Extent,
@@ -57,7 +82,7 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), ReadError> {
-        let line = span.start.line();
+        let line = self.lines.of_file(span.start.line());
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.extent.count(1, line)?;

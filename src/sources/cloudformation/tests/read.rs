@@ -96,6 +96,13 @@ fn yaml_and_json_keep_the_lines() {
 }
 
 #[test]
+fn a_lone_carriage_return_ends_no_line_of_the_file() {
+    let root = yaml::read("a: 1\r\nb: [x,\r y]\nc: z\n").unwrap();
+    assert_eq!(["a", "b", "c"].map(|name| root.get(name).unwrap().line), [1, 2, 3]);
+    assert_eq!(yaml::read("a: 1\rb: {\n").unwrap_err().line, Some(2));
+}
+
+#[test]
 fn both_formats_read_the_same() {
     let text = r#"{"A": ["x", 1, true, null, {"Fn::Sub": "${B}"}], "é\u00e9": {"\"": "\ud83d\ude00 \/"}}"#;
     assert_eq!(
