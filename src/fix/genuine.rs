@@ -52,19 +52,19 @@ fn takes_away(change: &Change) -> bool {
 /// Whether everything that a change names is of the account and partition of `owner`.
 fn is_of(change: &Change, owner: &Arn) -> bool {
     let of_owner = |arn: &Arn| arn.partition == owner.partition && arn.account == owner.account;
+    // The partition and the Region say where calls go.
+    let is_word = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let held = [change.before(), change.after()].into_iter().filter_map(|state| match state {
         State::Holds(arn) | State::Has { profile: arn, .. } => Some(arn),
         _ => None,
     });
     let place = match change.thing() {
         Thing::ProfileOfInstance { instance, region } => {
-            // The Region becomes part of the endpoint's name.
-            let is_word = region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            is_instance_id(instance) && is_word && partition_of_region(region) == owner.partition
+            is_instance_id(instance) && is_word(region) && partition_of_region(region) == owner.partition
         }
         _ => true,
     };
-    place && is_account_id(&owner.account) && held.chain(change.owner()).all(of_owner)
+    place && is_word(&owner.partition) && is_account_id(&owner.account) && held.chain(change.owner()).all(of_owner)
 }
 
 /// Why no fix makes a change; `before` and `after` are the changes of the same thing next to it.

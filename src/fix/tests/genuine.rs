@@ -147,6 +147,16 @@ fn documents_that_a_fix_leaves_as_they_are() {
 }
 
 #[test]
+fn a_partition_is_a_word() {
+    for (partition, expected) in
+        [("aws", true), ("aws-us-gov", true), (r#"aws\"}"#, false), ("aws/..", false), ("AWS", false)]
+    {
+        let thing = inline().replace("arn:aws:", &format!("arn:{partition}:"));
+        assert_eq!(is_of_a_fix(&[(&thing, ABSENT, &document(&[GRANT]))]), expected, "{partition}");
+    }
+}
+
+#[test]
 fn trust_policies_that_a_fix_writes() {
     let trust = format!(r#"{{"trust_policy": {ROLE}}}"#);
     let role = format!(r#"{{"role": {ROLE}}}"#);
