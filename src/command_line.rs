@@ -5,7 +5,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display, Write as _};
+use std::sync::OnceLock;
 
+use iam_eval::arn::partition_of_region;
 use serde_json::json;
 
 use crate::unseen::is_unseen;
@@ -13,6 +15,51 @@ use crate::unseen::is_unseen;
 /// Values that the AWS CLI takes for the name of a file or the address of a page, and loads
 /// ([AWS CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-file.html)).
 const LOADED: [&str; 4] = ["file://", "fileb://", "http://", "https://"];
+
+/// The flags of this run that the commands that it prints take along: whoever copies one means the same account and the same needs.
+static CARRIED: OnceLock<Carried> = OnceLock::new();
+
+/// Flags, each with its value.
+pub type Flags = Vec<(&'static str, OsString)>;
+
+/// What commands take along, by what they are.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// `ssm-profile check` and `fix`.
+    pub judging: Flags,
+    /// `ssm-profile undo`.
+    pub undo: Flags,
+    /// Those of the AWS CLI.
+    pub aws: Flags,
+}
+
+impl Carried {
+    /// What a command takes along.
+    fn of(&self, command: &Command) -> impl Iterator<Item = &(&'static str, OsString)> {
+        let word = |index: usize| match command.words.get(index) {
+            Some(Word::Text(text)) => text.to_str().unwrap_or_default(),
+            _ => "",
+        };
+        let flags: &[_] = match (word(0), word(1)) {
+            ("ssm-profile", "check" | "fix") => &self.judging,
+            ("ssm-profile", "undo") => &self.undo,
+            // These are about the credentials themselves.
+            ("aws", "sso" | "configure") => &[],
+            ("aws", _) => &self.aws,
+            _ => &[],
+        };
+        // What is the same in every Region of a partition needs one only to be in the right partition.
+        let is_global = matches!((word(0), word(1)), ("aws", "iam" | "organizations"));
+        let is_usual = |region: &OsString| region.to_str().is_some_and(|region| partition_of_region(region) == "aws");
+        flags.iter().filter(move |(name, value)| !(is_global && *name == "--region" && is_usual(value)))
+    }
+}
+
+/// Has every command that is displayed from here on take flags along, as far as it does not have them.
+pub fn carry(flags: Carried) {
+    // A process is one run.
+    let _ = CARRIED.set(flags);
+}
 
 /// A command, or some flags of one.
 ///
@@ -125,6 +172,34 @@ impl Command {
         }
     }
 
+    /// The same with what it takes along and does not have. Of an option that can be repeated it may have other values.
+    fn with_carried(&self, carried: &Carried) -> Command {
+        let has = |command: &Command, name: &str, value: &OsStr| {
+            let repeats = matches!(name, "--context" | "--require" | "--scp" | "--rcp");
+            let words = &command.words;
+            words.iter().enumerate().any(|(index, word)| match word {
+                Word::Text(text) if text == name => {
+                    !repeats || words.get(index + 1).is_some_and(|next| *next == Word::text(value))
+                }
+                Word::Text(text) => text.to_str().is_some_and(|text| {
+                    let own = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+                    own.is_some_and(|own| !repeats || OsStr::new(own) == value)
+                }),
+                Word::Variable { .. } => false,
+            })
+        };
+        carried.of(self).fold(self.clone(), |command, (name, value)| match has(self, name, value) {
+            true => command,
+            // An address is what `--endpoint-url` takes, and nothing that is loaded.
+            false if *name == "--endpoint-url" => {
+                let mut command = command;
+                command.words.extend([Word::Text((*name).into()), Word::text(value)]);
+                command
+            }
+            false => command.option(name, value),
+        })
+    }
+
     fn is_of_aws_cli(&self) -> bool {
         self.words.first() == Some(&Word::Text("aws".into()))
     }
@@ -132,9 +207,10 @@ impl Command {
 
 impl Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = CARRIED.get().map_or_else(|| self.clone(), |carried| self.with_carried(carried));
         let separator = Word::Text("--".into());
-        let separator = self.last.first().map(|_| &separator);
-        let words = || self.words.iter().chain(separator).chain(&self.last);
+        let separator = whole.last.first().map(|_| &separator);
+        let words = || whole.words.iter().chain(separator).chain(&whole.last);
         if words().any(|word| matches!(word, Word::Text(text) if text.as_encoded_bytes().ends_with(b"\n"))) {
             // A substitution drops the line feeds at its end, so that they need something behind them.
             f.write_str(r"newline=$(printf '\012.'); ")?;

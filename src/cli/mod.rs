@@ -39,7 +39,7 @@ use tokio::sync::Semaphore;
 
 use crate::apply::Interrupt;
 use crate::aws::Connection;
-use crate::command_line::Command;
+use crate::command_line::{self, Command};
 use crate::diagnose::{self, Judge, diagnose};
 use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;
@@ -114,6 +114,7 @@ pub fn run() -> Exit {
     let cli = &line.cli;
     output::set_color(cli.color);
     output::set_verbose(cli.verbose);
+    command_line::carry(repeat_flags::carried(&line.repeat, &line.cli));
     line.warnings.iter().for_each(|warning| output::warning(warning));
     // Others may have chosen what a file says that lies here, and a change follows it.
     let told = cli.verbose || (line.found && writes(&cli.command));

@@ -268,7 +268,7 @@ fn a_proposed_fix_names_the_target() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let arn = "arn:aws:ec2:us-east-1:111122223333:instance/i-0a1b2c3d400000001";
     let text = check(&[arn, "--kms-key", key]).stdout;
-    says(&text, &[&format!("run `ssm-profile fix {arn}` with the flags of this check that say what is needed, or ")]);
+    says(&text, &[&format!("run `ssm-profile fix {arn} --kms-key {key}`, or ")]);
 }
 
 #[test]

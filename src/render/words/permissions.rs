@@ -147,12 +147,8 @@ pub(super) fn missing(
         Some(resource) => format!("`{action}` on `{resource}`"),
         None => format!("`{action}` on the instance"),
     }));
-    let fix = fix.map(|fix| match only_core {
-        true => format!("run `{fix}`, or "),
-        // What else is needed was asked for by flags, unless the session preferences ask for it.
-        false => format!("run `{fix}` with the flags of this check that say what is needed, or "),
-    });
-    let fix = fix.unwrap_or_default();
+    // What else is needed was asked for by flags, which the command takes along, or by what fix reads too.
+    let fix = fix.map(|fix| format!("run `{fix}`, or ")).unwrap_or_default();
     let by_hand = match only_core {
         true => {
             "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
