@@ -147,8 +147,8 @@ impl Backup {
     }
 }
 
-/// IAM is eventually consistent: a change of a fix that runs just now may not be seen yet.
-const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// IAM is eventually consistent: a change of a fix that runs just now may not be seen yet. As long as a fix waits to see it.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// A backup and the file that it is kept in.
 #[derive(Debug)]
@@ -175,13 +175,17 @@ impl BackupFile {
         BackupFile { path: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), backup }
     }
 
+    /// Whether the fix is old enough that what is not seen of it is not there.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        now.duration_since(self.backup.taken_at) > SETTLED_AFTER
+    }
+
     /// Crosses off entries of which nothing is left to take back, unless the fix is so young that what it made may not be seen yet.
     ///
     /// # Errors
     /// If that cannot be written.
     pub fn cross_off(&mut self, entries: &[usize], now: Timestamp) -> io::Result<()> {
-        let is_settled = now.duration_since(self.backup.taken_at) > SETTLED_AFTER;
-        if entries.is_empty() || !is_settled {
+        if entries.is_empty() || !self.is_settled(now) {
             return Ok(());
         }
         for index in entries {

@@ -95,10 +95,10 @@ pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
     Ok(Exit::Ready)
 }
 
-/// The newest backup that is not undone yet; where there is none, that is said.
-pub fn last() -> Result<Option<PathBuf>, Stop> {
+/// The newest backup that is not undone yet and none of these, which have nothing left; where there is none, that is said.
+pub fn last(seen: &[PathBuf]) -> Result<Option<PathBuf>, Stop> {
     let (directory, files) = files_kept()?;
-    for path in files {
+    for path in files.into_iter().filter(|path| !seen.contains(path)) {
         let row = Row::of(&path);
         // One that cannot be read may be the last one: nothing older is taken for it.
         if let Some(error) = row.error {

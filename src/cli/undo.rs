@@ -1,9 +1,10 @@
 //! `undo`: what a fix changed, put back.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::fix::Show;
 use super::progress::Progress;
+use super::resolve::UndoPlan;
 use super::{Exit, Stop, args, confirm, files, gather, kept_backups, output};
 use crate::apply::backup::{Backup, BackupFile};
 use crate::apply::run::{Run, run};
@@ -11,8 +12,10 @@ use crate::apply::undo::{UndoJournal, plan};
 use crate::apply::verify::verify;
 use crate::apply::{Failures, Interrupt, place};
 use crate::aws::Connection;
+use crate::command_line::Command;
 use crate::fix::{Record, Status, Step, Warning};
 use crate::limits;
+use crate::render::sanitize::terminal as clean;
 use crate::report::Severity;
 use iam_eval::arn::Arn;
 use jiff::Timestamp;
@@ -20,19 +23,79 @@ use jiff::Timestamp;
 /// Runs `undo`.
 pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = super::resolve::undo(typed).map_err(Stop::Usage)?;
-    let path = match &typed.backup {
-        _ if typed.list => return kept_backups::list(typed.writing.output),
-        Some(file) => PathBuf::from(file),
-        None => match kept_backups::last()? {
-            Some(path) => path,
-            None if typed.writing.output == args::RecordOutput::Json => {
-                output::record("undo", &Record { dry_run: typed.writing.dry_run, ..Record::default() }, None)?;
-                return Ok(Exit::Ready);
+    if typed.list {
+        return kept_backups::list(typed.writing.output);
+    }
+    if let Some(file) = &typed.backup {
+        return match one(cli, typed, &resolved, Path::new(file), interrupt).await? {
+            Ended::Here(exit) => Ok(exit),
+            Ended::NothingLeft(nothing) => nothing.tell(),
+        };
+    }
+    let (mut seen, mut nothing) = (Vec::new(), None);
+    while let Some(path) = kept_backups::last(&seen)? {
+        match one(cli, typed, &resolved, &path, interrupt).await? {
+            Ended::Here(exit) => return Ok(exit),
+            Ended::NothingLeft(found) => {
+                let file = path.display().to_string();
+                let file = clean(&file);
+                if !found.is_settled {
+                    // Nothing older is taken for what may only not be seen yet.
+                    output::note(&format!(
+                        "all is as before this fix, which is less than a minute old: AWS may not show its changes yet; run this \
+                         again in a minute, or give an older backup (`{}`)\n",
+                        Command::new("ssm-profile undo --list")
+                    ));
+                    return found.tell();
+                }
+                output::note(&format!("nothing is left to undo of `{file}`: all is as before that fix\n"));
+                nothing = Some(found);
+                seen.push(path);
             }
-            None => return Ok(Exit::Ready),
-        },
-    };
-    let path = path.as_path();
+        }
+    }
+    let empty = || Record { dry_run: typed.writing.dry_run, ..Record::default() };
+    match (nothing, typed.writing.output) {
+        (Some(nothing), _) => nothing.tell(),
+        (None, args::RecordOutput::Json) => output::record("undo", &empty(), None).map(|()| Exit::Ready),
+        (None, args::RecordOutput::Text) => Ok(Exit::Ready),
+    }
+}
+
+/// How the undo of one backup ended.
+enum Ended {
+    /// With this exit code.
+    Here(Exit),
+    /// All is as it was before the fix.
+    NothingLeft(Box<NothingLeft>),
+}
+
+/// A backup of which nothing is left to undo.
+struct NothingLeft {
+    record: Record,
+    show: Show,
+    /// Whether the fix is so old that what is not seen of it is not there.
+    is_settled: bool,
+}
+
+impl NothingLeft {
+    fn tell(&self) -> Result<Exit, Stop> {
+        self.show.plan(&[(None, &self.record)])?;
+        if self.show.form == args::RecordOutput::Json {
+            output::record("undo", &self.record, None)?;
+        }
+        Ok(Exit::Ready)
+    }
+}
+
+/// Undoes one fix.
+async fn one(
+    cli: &args::Cli,
+    typed: &args::Undo,
+    resolved: &UndoPlan,
+    path: &Path,
+    interrupt: &Interrupt,
+) -> Result<Ended, Stop> {
     let (file, opened) = files::read_file(path, limits::BACKUP_FILE_BYTES).map_err(Stop::input)?;
     let backup =
         Backup::read(&file.text).map_err(|mistake| Stop::input(format!("cannot use `{}`: {mistake}", file.name)))?;
@@ -81,19 +144,23 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         if show.form == args::RecordOutput::Json {
             end(&record)?;
         }
-        return Ok(Exit::NotReady);
+        return Ok(Ended::Here(Exit::NotReady));
     }
     let mut file = BackupFile::of(path, backup.clone());
-    if record.dry_run || record.steps.is_empty() {
+    if record.steps.is_empty() {
         if !record.dry_run && doubts.is_empty() {
             // A file that cannot be written only stays in the list.
             let _ = file.cross_off(&looked.undone, Timestamp::now());
         }
+        let is_settled = file.is_settled(Timestamp::now());
+        return Ok(Ended::NothingLeft(Box::new(NothingLeft { record, show, is_settled })));
+    }
+    if record.dry_run {
         show.plan(&[(None, &record)])?;
         if show.form == args::RecordOutput::Json {
             end(&record)?;
         }
-        return Ok(if record.steps.is_empty() { Exit::Ready } else { Exit::NotReady });
+        return Ok(Ended::Here(Exit::NotReady));
     }
     if let Some(stop) = confirm::needs_yes(typed.writing.yes) {
         show.plan(&[(None, &record)])?;
@@ -136,11 +203,11 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
         record.next.push("run the same undo again: it continues from the current state".to_owned());
     }
     end(&record)?;
-    Ok(match (&record.stopped, interrupt.is_set()) {
+    Ok(Ended::Here(match (&record.stopped, interrupt.is_set()) {
         (_, true) => Exit::Interrupted,
         (Some(_), false) => Exit::Unknown,
         (None, false) => Exit::Ready,
-    })
+    }))
 }
 
 fn cannot_see(failure: crate::aws::Failure) -> Stop {

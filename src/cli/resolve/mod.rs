@@ -20,7 +20,7 @@ use crate::target::Target;
 use iam_eval::arn::{is_account_id, is_instance_id};
 use requirements::{kms_key, log_group, requirements, s3_logs};
 
-pub use fix::{FixPlan, FixSource, PolicyPlan, fix, policy, undo};
+pub use fix::{FixPlan, FixSource, PolicyPlan, UndoPlan, fix, policy, undo};
 pub use reach::{AccountList, Reach};
 
 /// Where the facts of a run come from.
