@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::page::{self, BAD, DIM, GOOD, LongWords, OPEN, STRONG, digits, fold};
+use super::page::{self, BAD, DIM, GOOD, OPEN, STRONG, digits, fold};
 use super::sanitize::{terminal as clean, word};
 use super::text::{Detail, Layout};
 use super::words::{self, Words};
@@ -158,7 +158,7 @@ impl Page<'_> {
             let with = account.map(|account| format!(" with credentials of account {}", clean(account)));
             // Never folded: what is pasted must stay one line.
             let line = format!("{DIM}fix{}:{DIM:#} {command}", with.unwrap_or_default());
-            fold(&mut self.text, None, LongWords::Whole, ["  ", "  "], &line);
+            fold(&mut self.text, None, ["  ", "  "], &line);
         }
     }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::difference::{Line, difference};
-use super::page::{BAD, DIM, GOOD, LongWords, OPEN, STRONG, fold};
+use super::page::{BAD, DIM, GOOD, OPEN, STRONG, fold};
 use super::sanitize::terminal as clean;
 use super::text::{Detail, Layout};
 use super::words;
@@ -279,7 +279,7 @@ impl Page {
     /// Writes a line of what may come from outside after a start of our own, folded with a hanging indent.
     fn line(&mut self, start: &str, indent: usize, content: &str) {
         let rest = " ".repeat(indent);
-        fold(&mut self.text, self.layout.width, LongWords::Broken, [start, &rest], &clean(content));
+        fold(&mut self.text, self.layout.width, [start, &rest], &clean(content));
     }
 }
 

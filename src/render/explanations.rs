@@ -1,6 +1,6 @@
 //! The pages about the findings: what each means, how to see it by hand, what to do.
 
-use super::page::{DIM, LongWords, STRONG, fold};
+use super::page::{DIM, STRONG, fold};
 use super::sanitize::word;
 use crate::report::Code;
 
@@ -82,9 +82,9 @@ pub fn for_terminal(markdown: &str, width: usize) -> String {
             // The brackets make it a link in a book; a terminal finds an address by itself.
             let items =
                 items.map(|item| item.strip_prefix('<').and_then(|link| link.strip_suffix('>')).unwrap_or(item));
-            items.for_each(|item| fold(&mut text, width, LongWords::Whole, ["- ", "  "], &one_line(item)));
+            items.for_each(|item| fold(&mut text, width, ["- ", "  "], &one_line(item)));
         } else {
-            fold(&mut text, width, LongWords::Whole, ["", ""], &one_line(block));
+            fold(&mut text, width, ["", ""], &one_line(block));
         }
     }
     text
