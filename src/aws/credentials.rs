@@ -91,6 +91,8 @@ pub(super) fn remember_surroundings(profiles: Option<&ProfileSet>) {
 pub(super) struct FailOnce {
     inner: Box<dyn ProvideCredentials>,
     patience: Duration,
+    /// Whether IAM Identity Center gives them.
+    is_sso: bool,
     failure: Mutex<Option<Remembered>>,
     first: Mutex<First>,
 }
@@ -107,16 +109,33 @@ enum First {
 /// Credentials that end before this are asked for again.
 const STILL_GOOD: Duration = Duration::from_secs(300);
 
+/// There is no token of IAM Identity Center: nobody has signed in, or that is over.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("nobody is signed in to IAM Identity Center")]
+pub(super) struct NotSignedIn;
+
 #[derive(Debug, Clone)]
 enum Remembered {
     NotLoaded,
+    NotSignedIn,
     TimedOut,
     Other(String),
 }
 
 impl FailOnce {
     fn new(inner: impl ProvideCredentials + 'static) -> FailOnce {
-        FailOnce { inner: Box::new(inner), patience: PATIENCE, failure: Mutex::new(None), first: Mutex::default() }
+        FailOnce {
+            inner: Box::new(inner),
+            patience: PATIENCE,
+            is_sso: false,
+            failure: Mutex::new(None),
+            first: Mutex::default(),
+        }
+    }
+
+    /// The same for a profile that gets them from IAM Identity Center, or not.
+    pub(super) fn of_sso(self, is_sso: bool) -> FailOnce {
+        FailOnce { is_sso, ..self }
     }
 
     async fn load(&self) -> Result<Credentials, CredentialsError> {
@@ -139,6 +158,7 @@ impl FailOnce {
             // Instance metadata is asked last, and elsewhere than on an instance its refusal says nothing to anybody.
             Ok(Err(error)) if find::<ImdsError>(&error).is_some() => Remembered::NotLoaded,
             Ok(Err(CredentialsError::ProviderTimedOut(_))) | Err(_) => Remembered::TimedOut,
+            Ok(Err(error)) if self.is_sso && is_no_token(&error) => Remembered::NotSignedIn,
             Ok(Err(error)) => Remembered::Other(cause_with_proxy(&error)),
         };
         *self.remembered() = Some(failure.clone());
@@ -160,11 +180,18 @@ impl FailOnce {
     }
 }
 
+/// Whether there is no token in the cache. The SDK's own errors about it are private, and one of two has no cause.
+fn is_no_token(error: &CredentialsError) -> bool {
+    find::<std::io::Error>(error).is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        || cause_with_proxy(error).contains("cached SSO token")
+}
+
 impl Remembered {
     fn into_error(self) -> CredentialsError {
         match self {
             Remembered::NotLoaded => CredentialsError::not_loaded_no_source(),
             Remembered::TimedOut => CredentialsError::provider_timed_out(PATIENCE),
+            Remembered::NotSignedIn => CredentialsError::provider_error(NotSignedIn),
             Remembered::Other(text) => CredentialsError::provider_error(text),
         }
     }

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::bounded::Refused;
+use super::credentials::NotSignedIn;
 use super::http::ThroughProxy;
 use super::unanswered::NotMade;
 use crate::facts::{Fact, Unreadable, UnreadableKind};
@@ -248,12 +249,14 @@ fn class_of(api: &str, code: &str) -> (Class, &'static str) {
         | "EC2ThrottledException"
         | "PriorRequestNotComplete"
         | "SlowDown" => (Class::Kind(UnreadableKind::Throttled), "calls are throttled, after every retry"),
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
-        | "RequestTimeTooSkewed"
-        | "TokenRefreshRequired"
-        | "InvalidToken"
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+            (Class::Kind(UnreadableKind::Credentials), "the credentials are not accepted: they have expired")
+        }
+        "RequestTimeTooSkewed" => (
+            Class::Kind(UnreadableKind::Credentials),
+            "the credentials are not accepted: the clock of this machine is wrong",
+        ),
+        "InvalidToken"
         | "InvalidClientTokenId"
         | "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"
@@ -278,6 +281,7 @@ pub(super) fn about_credentials(error: &CredentialsError) -> String {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => "no AWS credentials found".to_owned(),
         CredentialsError::ProviderTimedOut(_) => "the AWS credentials did not come in time".to_owned(),
+        _ if find::<NotSignedIn>(error).is_some() => NotSignedIn.to_string(),
         _ => format!("the AWS credentials could not be loaded: {}", cause_with_proxy(error)),
     }
 }
@@ -304,6 +308,10 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     for error in chain(error) {
         let text = lower_start(&tidy(&error.to_string()));
+        // Each system says it in its own words, and some with the name of a function.
+        if text.starts_with("dns error") || text.starts_with("failed to lookup address") {
+            return "the name of the host is not known".to_owned();
+        }
         if EMPTY.contains(&text.as_str()) {
             continue;
         }
@@ -330,7 +338,7 @@ pub(super) fn cause_with_proxy(error: &(dyn Error + 'static)) -> String {
 
 /// Whether the outer of two errors says where in making the connection the inner one arose.
 fn is_connection_detail(text: &str) -> bool {
-    ["tcp ", "dns ", "tls "].iter().any(|layer| text.starts_with(layer))
+    ["tls "].iter().any(|layer| text.starts_with(layer))
 }
 
 /// One line, of bounded length, without secrets, a closing period and what only a machine can read.

@@ -18,5 +18,5 @@ mod whole;
 pub use error::{Failure, cause, classify};
 pub use mfa::{AskCode, NoCode};
 pub use raw::RawInstances;
-pub use settings::{Connection, NoCredentials, Settings, SettingsError, profiles};
+pub use settings::{Connection, CredentialSource, NoCredentials, Settings, SettingsError, profiles};
 pub use traffic::Traffic;

@@ -93,6 +93,9 @@ impl OfProcess {
 
     async fn load(&self) -> Result<Credentials, CredentialsError> {
         let mut credentials = self.run().await.map_err(CredentialsError::provider_error)?;
+        if let Some(end) = credentials.expiry().filter(|end| *end <= SystemTime::now()) {
+            return Err(CredentialsError::provider_error(ProcessError::Expired(when(end))));
+        }
         for Role { arn, session, external_id } in &self.roles {
             remember(&credentials);
             let region = self.region.clone().unwrap_or(Region::from_static("us-east-1"));
@@ -138,12 +141,19 @@ enum ProcessError {
         limits::in_words(limits::JSON_ANSWER_BYTES)
     )]
     TooLong,
+    #[error("the credential process gives credentials that expired at {0}")]
+    Expired(String),
     #[error("the credential process ended with {0}; its standard error is not shown")]
     Failed(ExitStatus),
     #[error(
         "the credential process does not print a JSON object with `Version` 1, `AccessKeyId` and `SecretAccessKey`"
     )]
     NoCredentials,
+}
+
+/// A time, in UTC.
+fn when(time: SystemTime) -> String {
+    Timestamp::try_from(time).map(|time| format!("{time:.0}")).unwrap_or_default()
 }
 
 impl Role {

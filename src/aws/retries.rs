@@ -15,12 +15,7 @@ const ATTEMPTS: u32 = 5;
 /// throttled answer made it wait for twenty seconds where a retry takes a fraction of one.
 ///
 /// The SDK reads the same settings, but it ends the process over one that it does not understand.
-pub(super) fn retry_config(profile: Option<&str>, profiles: Option<&ProfileSet>) -> Result<RetryConfig, SettingsError> {
-    if let (Some(profile), Some(set)) = (profile, profiles)
-        && set.get_profile(profile).is_none()
-    {
-        return Err(SettingsError::new(format!("the profile `{profile}` is in none of the shared config files")));
-    }
+pub(super) fn retry_config(profiles: Option<&ProfileSet>) -> Result<RetryConfig, SettingsError> {
     let in_profile = |key: &str| profiles.and_then(|set| set.get(key)).map(str::to_owned);
     let setting = |variable: &str, key: &str| match std::env::var(variable) {
         Ok(value) => Some((format!("`{variable}`"), value)),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::identity::IdentityCache;
-use aws_config::profile::ProfileSet;
+use aws_config::profile::{ProfileFileLoadError, ProfileSet};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 use super::assume::assume;
 use super::bounded::bounded;
 use super::credentials::{self, PATIENCE, PATIENCE_WITH_PEOPLE};
-use super::error::{Failure, about_credentials, classify, classify_assume};
+use super::error::{Failure, about_credentials, cause, classify, classify_assume};
 use super::http;
 use super::mfa::{AskCode, MfaRole, WithCode};
 use super::process::OfProcess;
@@ -63,19 +63,40 @@ pub struct Settings {
 
 /// A setting that cannot work, and what is expected instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError(String);
+pub struct SettingsError {
+    message: String,
+    /// Whether it is about the credentials that a profile should give.
+    pub is_of_profile: bool,
+}
 
 impl SettingsError {
     /// With these words, which say what to do.
     pub(super) fn new(message: String) -> SettingsError {
-        SettingsError(message)
+        SettingsError { message, is_of_profile: false }
+    }
+
+    fn of_profile(message: String) -> SettingsError {
+        SettingsError { message, is_of_profile: true }
     }
 }
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
+}
+
+/// Where credentials come from, for whoever has to renew them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CredentialSource {
+    /// The profile of the shared config files that was named.
+    pub profile: Option<String>,
+    /// Whether the profile in force gets them from IAM Identity Center.
+    pub is_sso: bool,
+    /// Whether a process prints them.
+    pub is_process: bool,
+    /// Whether they stand in the environment.
+    pub in_environment: bool,
 }
 
 impl Error for SettingsError {}
@@ -106,6 +127,7 @@ pub struct Connection {
     caller: OnceCell<CallerIdentity>,
     /// Whether the credentials take a code of an MFA device.
     takes_code: bool,
+    source: CredentialSource,
 }
 
 type Clients<T> = Mutex<BTreeMap<String, T>>;
@@ -149,22 +171,35 @@ pub struct NoCredentials {
 impl Connection {
     /// Loads the configuration. Makes no AWS call, but asks instance metadata for the Region if nothing else names one.
     pub async fn open(mut settings: Settings) -> Result<Connection, SettingsError> {
-        settings.profile = settings.profile.or_else(profile_of_environment);
-        let profiles = profile_set(settings.profile.as_deref()).await;
+        let named = settings.profile.clone().or_else(profile_of_environment);
+        let has_keys = is_set("AWS_ACCESS_KEY_ID").is_some();
+        // Keys in the environment come before the profile that it names
+        // (https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html#configure-precedence).
+        settings.profile = settings.profile.or_else(|| named.clone().filter(|_| !has_keys));
+        let profiles = load_profiles(named.as_deref()).await;
+        let profiles = match profiles {
+            Ok(profiles) => Some(profiles),
+            // Keys in the environment need no file.
+            Err(ProfileFileLoadError::CouldNotReadFile { .. }) if has_keys && settings.profile.is_none() => None,
+            Err(error) => return Err(SettingsError::of_profile(cannot_load(&error))),
+        };
         credentials::remember_surroundings(profiles.as_ref());
+        if let (Some(name), Some(profiles)) = (&named, &profiles) {
+            exists(name, profiles)?;
+        }
         if let Some(url) = &settings.endpoint_url {
             redact::password_in(url).into_iter().for_each(redact::remember);
             check_endpoint(url)?;
         }
-        let in_force = settings.profile.as_deref().or_else(|| match std::env::var_os("AWS_ACCESS_KEY_ID") {
-            Some(_) => None,
-            None => profiles.as_ref().map(ProfileSet::selected_profile),
-        });
+        let in_force = settings.profile.as_deref();
+        let in_force = in_force.or_else(|| profiles.as_ref().map(ProfileSet::selected_profile).filter(|_| !has_keys));
         let in_force = in_force.map(str::to_owned);
+        let is_sso =
+            in_force.as_deref().zip(profiles.as_ref()).is_some_and(|(name, profiles)| is_of_sso(name, profiles));
         let mfa = in_force.as_deref().zip(profiles.as_ref()).and_then(|(name, profiles)| MfaRole::of(name, profiles));
         let takes_code = mfa.is_some();
         let patience = if takes_code { PATIENCE_WITH_PEOPLE } else { PATIENCE };
-        let retry = retry_config(settings.profile.as_deref(), profiles.as_ref())?;
+        let retry = retry_config(profiles.as_ref())?;
         let http_client = bounded(http::client(profiles.as_ref())?, settings.timeout);
         let region = match settings.region.clone() {
             Some(region) => Some(Region::new(region)),
@@ -173,6 +208,12 @@ impl Connection {
         let process = |client: &SharedHttpClient| {
             let (name, profiles) = in_force.as_deref().zip(profiles.as_ref())?;
             OfProcess::of(name, profiles, region.clone(), client.clone())
+        };
+        let source = CredentialSource {
+            profile: settings.profile.clone(),
+            is_sso,
+            is_process: process(&http_client).is_some(),
+            in_environment: has_keys && settings.profile.is_none(),
         };
         let connect_timeout = CONNECT_TIMEOUT.min(settings.timeout);
         let timeouts = TimeoutConfig::builder().connect_timeout(connect_timeout).read_timeout(settings.timeout);
@@ -193,7 +234,11 @@ impl Connection {
                     http_client,
                     settings.ask_code,
                 )),
-                (None, None) => credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await,
+                (None, None) => {
+                    let provider =
+                        credentials::provider(settings.profile.as_deref(), region.clone(), http_client).await;
+                    provider.of_sso(is_sso)
+                }
             });
         if let Ok(name) = AppName::new("ssm-profile") {
             loader = loader.app_name(name);
@@ -211,7 +256,7 @@ impl Connection {
         let region = region.map(|region| region.to_string());
         let traffic = Traffic::new(settings.log);
         let connection = Connection::new(config, endpoints, region, traffic, Unanswered::default(), "own");
-        Ok(Connection { takes_code, ..connection })
+        Ok(Connection { takes_code, source, ..connection })
     }
 
     /// Looks for credentials, before anything is asked with them. Makes no call with them; to get them may take one.
@@ -256,7 +301,13 @@ impl Connection {
             retries: RetryPartition::new(format!("ssm-profile {whose}")),
             caller: OnceCell::new(),
             takes_code: false,
+            source: CredentialSource::default(),
         }
+    }
+
+    /// Where the credentials come from.
+    pub fn credential_source(&self) -> &CredentialSource {
+        &self.source
     }
 
     /// The way into another account: the role `arn`, assumed, and renewed when its credentials end.
@@ -466,32 +517,75 @@ fn check_endpoint(url: &str) -> Result<(), SettingsError> {
     let authority = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     match authority.and_then(|rest| rest.split('/').next()) {
         Some(authority) if !authority.is_empty() && !url.contains(char::is_whitespace) => Ok(()),
-        _ => Err(SettingsError(format!(
+        _ => Err(SettingsError::new(format!(
             "`{}` is not an endpoint; give a URL such as `https://HOST:PORT`",
             redact::url(url)
         ))),
     }
 }
 
-/// The shared config files; `None` where they cannot be read, which the credentials will say.
-/// The profile that the environment names, where it holds no credentials itself: those come first
-/// ([precedence](https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html#configure-precedence)).
-fn profile_of_environment() -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    match set("AWS_ACCESS_KEY_ID") {
-        Some(_) => None,
-        None => set("AWS_PROFILE").or_else(|| set("AWS_DEFAULT_PROFILE")),
-    }
+/// The value of a variable that is set to something.
+fn is_set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-async fn profile_set(profile: Option<&str>) -> Option<ProfileSet> {
+/// The profile that the environment names.
+fn profile_of_environment() -> Option<String> {
+    ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(is_set)
+}
+
+/// The shared config files.
+async fn load_profiles(profile: Option<&str>) -> Result<ProfileSet, ProfileFileLoadError> {
     let selected = profile.map(|profile| Cow::Owned(profile.to_owned()));
-    aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), selected).await.ok()
+    aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), selected).await
+}
+
+fn cannot_load(error: &ProfileFileLoadError) -> String {
+    let message = match error {
+        // The cause names the file and the line.
+        ProfileFileLoadError::ParseError { .. } => cause(error),
+        _ => format!("{error}: {}", cause(error)),
+    };
+    let message = message.strip_prefix("error parsing ").unwrap_or(&message);
+    format!(
+        "the shared config files cannot be read: {message}; correct the file, or name another one in `AWS_CONFIG_FILE` or `AWS_SHARED_CREDENTIALS_FILE`"
+    )
+}
+
+/// Whether a profile, or one that it takes credentials from, gets them from IAM Identity Center.
+fn is_of_sso(name: &str, profiles: &ProfileSet) -> bool {
+    let (mut name, mut seen) = (name, BTreeSet::new());
+    while let Some(profile) = profiles.get_profile(name).filter(|profile| seen.insert(profile.name())) {
+        if profile.get("sso_session").or(profile.get("sso_start_url")).is_some() {
+            return true;
+        }
+        let Some(source) = profile.get("source_profile") else { return false };
+        name = source;
+    }
+    false
+}
+
+/// A profile that was named must be there, as for the AWS CLI, also where the environment has keys that come before it.
+fn exists(name: &str, profiles: &ProfileSet) -> Result<(), SettingsError> {
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let file = |variable: &str, usual: &str| is_set(variable).unwrap_or_else(|| usual.to_owned());
+    let config = file("AWS_CONFIG_FILE", "~/.aws/config");
+    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+    let rated = profiles.profiles().map(|known| (strsim::jaro(name, known), known)).filter(|(near, _)| *near > 0.7);
+    let hint = match rated.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+        Some((_, near)) => format!("did you mean `{near}`?"),
+        None => "`aws configure list-profiles` lists those that there are".to_owned(),
+    };
+    Err(SettingsError::new(format!(
+        "the profile `{name}` is in none of the shared config files, `{config}` and `{credentials}`; {hint}"
+    )))
 }
 
 /// The names of the profiles in the shared config files, of which the environment may name others.
 pub async fn profiles() -> Vec<String> {
-    let profiles = profile_set(None).await;
+    let profiles = load_profiles(None).await.ok();
     profiles.iter().flat_map(ProfileSet::profiles).map(str::to_owned).collect()
 }
 

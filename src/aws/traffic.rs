@@ -72,6 +72,11 @@ impl Traffic {
         self.0.tries.load(Ordering::Relaxed)
     }
 
+    /// How many tries were made or are under way.
+    pub fn made(&self) -> usize {
+        self.tries() + self.under_way().len()
+    }
+
     /// How many of them were throttled.
     pub fn throttled(&self) -> usize {
         self.0.throttled.load(Ordering::Relaxed)

@@ -15,6 +15,7 @@ use clap_complete::engine::{
 use clap_complete::env::{CompleteEnv, Shells};
 
 use super::config::keys;
+use super::regions::REGIONS;
 use super::{Exit, Stop, args, kept_backups, man, output};
 use crate::aws;
 use crate::unseen::is_unseen;
@@ -23,49 +24,6 @@ use crate::unseen::is_unseen;
 const VARIABLE: &str = "_SSM_PROFILE_COMPLETE";
 
 const NAME: &str = "ssm-profile";
-
-/// The Regions of Systems Manager as botocore 1.44.8 lists them, for suggestions only: others are typed.
-const REGIONS: [&str; 39] = [
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "eusc-de-east-1",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
 
 /// Where the script for Bash asks the binary.
 const ASK: &str = "    COMPREPLY=( $( \\\n";

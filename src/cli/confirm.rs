@@ -43,12 +43,15 @@ pub async fn ask(
         output::note(&format!("{}\n", clean(&words::caller(caller))));
     }
     let prompt = question(changes, accounts, caller, profile);
+    output::asks(true);
     let asked = tokio::task::spawn_blocking(move || {
         dialoguer::Confirm::new().with_prompt(prompt).default(false).wait_for_newline(true).interact_opt()
     });
     match asked.await {
-        Ok(Ok(Some(true))) => Ok(()),
-        Ok(Ok(_)) => Err(Stop::Cancelled),
+        Ok(Ok(answer)) => {
+            output::asks(false);
+            answer.filter(|yes| *yes).map(drop).ok_or(Stop::Cancelled)
+        }
         Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
             Err(Stop::Interrupted)
         }

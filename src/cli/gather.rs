@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::progress::{FleetProgress, Progress};
 use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, TargetSelection};
-use super::{Stop, args, files, near_misses, output};
+use super::{Stop, args, files, near_misses, no_way, output, regions};
 use crate::aws::{Connection, NoCode, Settings};
 use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Instance, SubjectKind, Unreadable, snapshot};
@@ -218,15 +218,16 @@ impl Live {
     }
 }
 
-/// The facts of a live account.
+/// The facts of a live account, and the way to it.
 pub async fn live(
     wanted: TargetSelection,
     regions: &[String],
     reach: &Reach,
     query: Query,
     aws: &args::Aws,
-) -> Result<Facts, Stop> {
-    Ok(open_live(wanted, regions, reach, query, aws).await?.read().await)
+) -> Result<(Facts, Connection), Stop> {
+    let live = open_live(wanted, regions, reach, query, aws).await?;
+    Ok((live.read().await, live.connection))
 }
 
 /// A way to AWS, in this Region or the one that is set.
@@ -330,7 +331,9 @@ fn ask_code(device: &str) -> Result<String, NoCode> {
         return Err(NoCode::NoTerminal);
     }
     let prompt = format!("code of the MFA device {}", clean(device));
+    output::asks(true);
     let code = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+    output::asks(false);
     match code {
         Ok(code) if !code.trim().is_empty() => Ok(code),
         Ok(_) => Err(NoCode::NoneGiven),
@@ -339,8 +342,14 @@ fn ask_code(device: &str) -> Result<String, NoCode> {
 }
 
 pub async fn open(settings: Settings) -> Result<Connection, Stop> {
-    let profile = settings.profile.clone();
-    let connection = Connection::open(settings).await.map_err(|error| usage(error.to_string()))?;
+    let connection = Connection::open(settings).await.map_err(|error| match error.is_of_profile {
+        true => Stop::Failure(error.to_string()),
+        false => usage(error.to_string()),
+    })?;
+    // What the environment and the files say is no better than what is typed.
+    if let Some(mistake) = connection.default_region().as_deref().and_then(regions::mistake) {
+        return Err(usage(format!("{mistake} (`--region`, `AWS_REGION`)")));
+    }
     for url in connection.open_endpoints() {
         output::warning(&format!(
             "`{}` is plain HTTP to another host: others can read the session token and forge answers; give an `https://` URL",
@@ -348,11 +357,19 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
         ));
     }
     connection.look_for_credentials().await.map_err(|missing| {
-        let login = Command::new("aws sso login").options("--profile", &profile);
-        Stop::Failure(match missing.are_missing {
+        let source = connection.credential_source();
+        let of = |command| Command::new(command).options("--profile", &source.profile);
+        Stop::Failure(match (missing.are_missing, &source.profile) {
             _ if missing.takes_code => missing.to_string(),
-            true => format!("{missing}; run `aws configure` or `{login}`, or give another `--profile`"),
-            false => format!("{missing}; sign in again, for example with `{login}`, or give another `--profile`"),
+            (true, Some(profile)) => format!(
+                "the profile `{profile}` gives no credentials; run `{}` or `{}`, or give another `--profile`",
+                of("aws configure"),
+                of("aws sso login")
+            ),
+            (true, None) => {
+                format!("{missing}; run `{}` or `{}`, or give `--profile`", of("aws configure"), of("aws sso login"))
+            }
+            (false, _) => format!("{missing}; {}", no_way::renew(source)),
         })
     })?;
     Ok(connection)
@@ -360,6 +377,33 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
 
 pub fn no_region() -> Stop {
     usage("no Region is set; give `--region`, or set `AWS_REGION`".to_owned())
+}
+
+/// How the list to pick from looks: where nothing matches, it says so.
+struct Picker {
+    rows: Vec<String>,
+}
+
+impl dialoguer::theme::Theme for Picker {
+    fn format_fuzzy_select_prompt(
+        &self,
+        f: &mut dyn std::fmt::Write,
+        prompt: &str,
+        typed: &str,
+        cursor: usize,
+    ) -> std::fmt::Result {
+        let (before, after) = typed.split_at(cursor);
+        let none = if self.rows.iter().any(|row| is_match(row, typed)) { "" } else { "  no match" };
+        write!(f, "{prompt} {before}|{after}{none}")
+    }
+}
+
+/// Whether the list keeps a row for what is typed: its letters stand there in this order, and a capital is meant as one.
+fn is_match(row: &str, typed: &str) -> bool {
+    let exact = typed.chars().any(char::is_uppercase);
+    let same = |one: char, other: char| if exact { one == other } else { one.to_lowercase().eq(other.to_lowercase()) };
+    let mut letters = row.chars();
+    typed.chars().all(|typed| letters.by_ref().any(|letter| same(letter, typed)))
 }
 
 /// Lets a person choose one of the Region's instances.
@@ -374,8 +418,11 @@ async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
         return Err(Stop::Failure(format!("there are no instances in {region}; give a target or another `--region`")));
     }
     let rows: Vec<String> = instances.iter().map(output::instance_row).collect();
+    output::note("type to search, move with the arrow keys, choose with Enter, leave with Esc\n");
+    output::asks(true);
     let chosen = tokio::task::spawn_blocking(move || {
-        dialoguer::FuzzySelect::new().with_prompt("instance").items(&rows).default(0).interact_opt()
+        let theme = Picker { rows: rows.clone() };
+        dialoguer::FuzzySelect::with_theme(&theme).with_prompt("instance").items(&rows).default(0).interact_opt()
     });
     let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot show the list: {error}; give a target"));
     let chosen = match chosen.await.map_err(|error| failed(&error))? {
@@ -384,6 +431,7 @@ async fn pick(connection: &Connection, region: &str) -> Result<Target, Stop> {
         Ok(chosen) => chosen,
     };
     let chosen = chosen.ok_or(Stop::Interrupted)?;
+    output::asks(false);
     let instance = instances.get(chosen).ok_or(Stop::Interrupted)?;
     Ok(Target { text: instance.id.clone(), kind: TargetKind::Instance(instance.id.clone()), arn: None })
 }

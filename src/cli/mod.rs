@@ -17,9 +17,11 @@ mod kept_backups;
 mod man;
 mod manual;
 mod near_misses;
+mod no_way;
 mod output;
 mod policy;
 mod progress;
+mod regions;
 mod repeat_flags;
 mod resolve;
 mod results;
@@ -27,7 +29,7 @@ mod schema;
 mod typed;
 mod undo;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::Write as _;
 use std::task::Poll;
 use std::time::Duration;
@@ -46,7 +48,7 @@ use crate::needs::Requirements;
 use crate::redact;
 use crate::render::words::{self, Place};
 use crate::render::{json, sanitize};
-use crate::report::Report;
+use crate::report::{FindingKind, Outcome, Report};
 use crate::simulation::compare;
 use crate::sources::live::{self, Query, ScpReader, Selection, simulate};
 use crate::target::{Target, TargetKind};
@@ -155,7 +157,7 @@ pub fn run() -> Exit {
     runtime.shutdown_background();
     ended.unwrap_or_else(|stop| {
         // What nobody typed may be what is wrong.
-        if matches!(stop, Stop::Usage(_) | Stop::Input(_)) && !told {
+        if matches!(stop, Stop::Usage(_) | Stop::Input(_) | Stop::Failure(_)) && !told {
             tell_settings(&line);
         }
         end_of(stop, Some(&cli.command))
@@ -166,7 +168,8 @@ pub fn run() -> Exit {
 fn tell_settings(line: &Line) {
     if !line.settings.is_empty() {
         let settings = sanitize::terminal(&redact::secrets(&line.settings.join(", "))).into_owned();
-        output::note(&format!("settings that were not typed: {settings}; `--config none` ignores files\n"));
+        let ignore = if line.in_file { "; `--config none` ignores files" } else { "" };
+        output::note(&format!("settings that were not typed: {settings}{ignore}\n"));
     }
 }
 
@@ -205,7 +208,11 @@ fn end_of(stop: Stop, command: Option<&args::Command>) -> Exit {
         }
         Stop::Interrupted => {
             output::show_cursor();
-            output::error("interrupted; nothing was changed");
+            output::end_question();
+            output::error(match command {
+                Some(command) if writes(command) => "interrupted; nothing was changed",
+                _ => "interrupted",
+            });
             Exit::Interrupted
         }
     }
@@ -306,6 +313,9 @@ async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &m
     }
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
+    if let Some(connection) = connection.as_ref().filter(|_| matches!(plan.source, Source::Live(_))) {
+        no_way::stop_if_nothing_is_read(connection, &report.results).await?;
+    }
     if let Some(connection) = &connection {
         if typed.simulate {
             ask_simulator(connection, &facts, &plan.requirements, &mut report).await;
@@ -359,6 +369,8 @@ async fn check_fleet(
     let fleet = Fleet::open(&plan.regions, &plan.reach, &typed.aws).await?;
     let fail_on = typed.fail_on.severity();
     let results = Results::new(&plan.output, Filter::of(typed), fail_on, plan.baselines);
+    // What may be the fault of the way to AWS waits until something is read.
+    let unread = Unread::default();
     let selection = Selection { tags: tags.to_vec() };
     let progress = FleetProgress::start(fleet.accounts(), fleet.base().traffic().clone());
     let regions_at_a_time = Semaphore::new(plan.reach.concurrency);
@@ -373,20 +385,23 @@ async fn check_fleet(
         let judge = OnceCell::new();
         let take = |facts: &Facts, subjects: Vec<Subject>| {
             let judge = judge.get_or_init(|| Judge::new(&plan.requirements, facts.taken_at));
-            results.take(subjects.iter().map(|subject| judge.judge(facts, subject)).collect());
+            unread.pass(&results, subjects.iter().map(|subject| judge.judge(facts, subject)).collect());
         };
         let query = Query { regions: visit.regions.clone(), ..query.clone() };
         fleet::stream(&fleet, &visit, &scp_reader, &regions_at_a_time, &progress, &query, &take).await;
     };
     let failed = |subject: Subject| {
         let facts = fleet::nothing();
-        results.take(vec![Judge::new(&plan.requirements, facts.taken_at).judge(&facts, &subject)]);
+        unread.pass(&results, vec![Judge::new(&plan.requirements, facts.taken_at).judge(&facts, &subject)]);
     };
     tokio::select! {
         () = fleet.each(&selection, &progress, visit, failed) => {}
         () = results.closed() => {}
     }
     progress.finish();
+    let held = unread.held.take();
+    no_way::stop_if_nothing_is_read(fleet.base(), &held).await?;
+    results.take(held);
     let nothing = results.count() == 0;
     if nothing {
         output::warning(NOTHING_SELECTED);
@@ -412,6 +427,28 @@ async fn check_fleet(
         Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),
         exit => exit,
     })
+}
+
+/// Results of which nothing is known, held back until there is one of which something is.
+#[derive(Default)]
+struct Unread {
+    held: RefCell<Vec<Outcome>>,
+    is_over: Cell<bool>,
+}
+
+impl Unread {
+    fn pass(&self, results: &Results, mut outcomes: Vec<Outcome>) {
+        if !self.is_over.get() && outcomes.iter().all(|outcome| no_way::reason(outcome).is_some()) {
+            self.held.borrow_mut().append(&mut outcomes);
+            return;
+        }
+        self.is_over.set(true);
+        let held = self.held.take();
+        if !held.is_empty() {
+            results.take(held);
+        }
+        results.take(outcomes);
+    }
 }
 
 /// Looks for tags that were nearly meant, in the account of the credentials.
@@ -450,18 +487,34 @@ async fn ask_simulator(connection: &Connection, facts: &Facts, requirements: &Re
     failures.iter().for_each(|failure| output::warning(&format!("the policy simulator failed: {failure}")));
 }
 
+/// Why nothing is known of any target, where that is so.
+fn no_fact(report: &Report) -> Option<String> {
+    let reason = |outcome: &Outcome| {
+        let is_read = outcome.instance.as_ref().is_some_and(|instance| instance.state.is_some())
+            || outcome.instance_profile.is_some()
+            || outcome.role.is_some();
+        let finding = outcome.findings.iter().find(|finding| matches!(finding.kind, FindingKind::Unreadable { .. }));
+        finding.filter(|_| !is_read).map(|finding| words::finding(finding, &Place::of(outcome)).message)
+    };
+    report.results.iter().map(reason).collect::<Option<Vec<_>>>()?.into_iter().next()
+}
+
 async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let plan = resolve::snapshot(typed).map_err(Stop::Usage)?;
     let preferences = plan.preferences.name();
     let query = Query { preferences, complete: true, ..Query::of(&plan.requirements) };
-    let facts = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
+    let (facts, connection) = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
+    let report = diagnose(&facts, &plan.requirements, facts.taken_at);
+    no_way::stop_if_nothing_is_read(&connection, &report.results).await?;
+    if let Some(message) = no_fact(&report) {
+        return Err(Stop::Failure(format!("nothing could be read, so there is no snapshot: {message}")));
+    }
     let nothing = facts.subjects.is_empty();
     if nothing {
         output::warning("no instance was selected, so the snapshot is empty");
     }
     let whole = output::json_or_stop(&snapshot::of(&facts))?;
     // What could not be read is in the snapshot with its reason, and is said here too.
-    let report = diagnose(&facts, &plan.requirements, facts.taken_at);
     let failures = report.results.iter().flat_map(|outcome| {
         let failures = outcome.findings.iter().filter(|finding| finding.is_failure());
         failures.map(|finding| words::finding(finding, &Place::of(outcome)).message)

@@ -273,8 +273,12 @@ pub fn layout_of_notes(detail: Detail) -> Layout {
 
 /// The width to fold text at: a terminal's, and none for pipes and files.
 fn width(terminal: bool) -> Option<usize> {
-    let columns = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-    terminal.then_some(columns.min(WIDEST))
+    terminal.then_some(columns().min(WIDEST))
+}
+
+/// How many columns the terminal has.
+pub fn columns() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// Prints something as indented JSON, as it is made; false if whoever read it went away.
@@ -341,6 +345,20 @@ pub fn warning(message: &str) {
 /// Prints a hint to standard error.
 pub fn hint(message: &str) {
     let _ = writeln!(anstream::stderr(), "\n{}", clean(&redact::secrets(message)));
+}
+
+static ASKS: AtomicBool = AtomicBool::new(false);
+
+/// Takes note that a question is on the screen, or was answered.
+pub fn asks(question: bool) {
+    ASKS.store(question, Ordering::Relaxed);
+}
+
+/// Ends the line of a question that was not answered.
+pub fn end_question() {
+    if ASKS.swap(false, Ordering::Relaxed) {
+        note("\n");
+    }
 }
 
 /// Shows the cursor again, which a question that was not answered leaves hidden.

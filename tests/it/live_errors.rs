@@ -266,8 +266,7 @@ fn without_credentials_there_is_one_error_and_no_report() {
     ] {
         let output = sandbox.run(arguments).expect(3);
         assert_eq!(output.stdout, "", "{arguments:?}");
-        let expected =
-            "error: no AWS credentials found; run `aws configure` or `aws sso login`, or give another `--profile`\n";
+        let expected = "error: no AWS credentials found; run `aws configure` or `aws sso login`, or give `--profile`\n";
         assert_eq!(output.stderr, expected, "{arguments:?}");
     }
     assert_eq!(stub.actions(), Vec::<String>::new());

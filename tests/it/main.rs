@@ -19,6 +19,7 @@ mod documents;
 mod emit;
 mod empty_selection;
 mod failure_matrix;
+mod first_hour_errors;
 mod fix_accounts;
 mod fix_backup;
 mod fix_changed;

@@ -32,15 +32,15 @@ fn check(sandbox: &Sandbox) -> Output {
 fn a_proxy_that_cannot_be_reached_is_named() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let output = check(&bare().env(variable, "http://me:P4ssw0rd@127.0.0.1:9")).expect(3);
-        assert!(output.stdout.contains("through the proxy `http://127.0.0.1:9`"), "{output:?}");
+        assert!(output.stderr.contains("through the proxy `http://127.0.0.1:9`"), "{output:?}");
         assert!(!output.stdout.contains("P4ssw0rd") && !output.stderr.contains("P4ssw0rd"), "{output:?}");
     }
     // Where it is not to be used it has no part in what fails.
     let output = check(&bare().env("HTTPS_PROXY", "http://127.0.0.1:9").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"));
-    assert!(!output.expect(3).stdout.contains("proxy"));
+    assert!(!output.expect(3).stderr.contains("proxy"));
     let excepted = bare().env("HTTP_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1");
     let output = check(&excepted.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"));
-    assert!(!output.expect(3).stdout.contains("proxy"));
+    assert!(!output.expect(3).stderr.contains("proxy"));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn certificates_are_those_that_the_aws_cli_takes() {
         let output = check(&sandbox).expect(3);
         assert_eq!(asked.load(Ordering::Acquire), trusted, "{in_environment:?} {in_profile:?}: {output:?}");
         assert_eq!(output.stdout.contains("UnauthorizedOperation"), trusted, "{output:?}");
-        assert!(trusted || output.stdout.contains("certificate"), "{output:?}");
+        assert!(trusted || output.stderr.contains("certificate"), "{output:?}");
     }
     let stub = World::ready().serve();
     for (name, text) in [

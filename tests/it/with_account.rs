@@ -151,8 +151,7 @@ fn the_flag_needs_credentials_and_a_plan_or_template() {
     let sandbox = Sandbox::at(&stub).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
     sandbox.file("file.json", chain(ACCOUNT, Vec::new()));
     let output = sandbox.run(&["check", "--terraform-plan", "file.json", "--with-account"]).expect(3);
-    let expected =
-        "error: no AWS credentials found; run `aws configure` or `aws sso login`, or give another `--profile`\n";
+    let expected = "error: no AWS credentials found; run `aws configure` or `aws sso login`, or give `--profile`\n";
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", expected));
     let output = Sandbox::at(&stub).run(&["check", "role/web", "--with-account"]).expect(2);
     assert!(output.stderr.contains("`--with-account` is for a plan or template"), "{}", output.stderr);

@@ -36,6 +36,8 @@ pub struct Line {
     pub repeat: args::Cli,
     /// The settings that were not typed and hold, each with where it comes from.
     pub settings: Vec<String>,
+    /// Whether one of them is from a file.
+    pub in_file: bool,
     /// Whether one of them is from a file that was come upon.
     pub found: bool,
     /// What is no mistake, and should be known.
@@ -226,7 +228,7 @@ pub fn complete(words: Vec<OsString>) -> Result<Line, Refusal> {
     let parse = |matches: &ArgMatches| args::Cli::from_arg_matches(matches).map_err(Refusal::Typed);
     let cli = parse(&matches)?;
     let alone = |cli: args::Cli, repeat: args::Cli| {
-        Ok(Line { cli, repeat, settings: Vec::new(), found: false, warnings: Vec::new() })
+        Ok(Line { cli, repeat, settings: Vec::new(), in_file: false, found: false, warnings: Vec::new() })
     };
     let Some((command, typed)) = matches.subcommand().filter(|(name, _)| !keys::WITHOUT.contains(name)) else {
         return alone(cli, parse(&matches)?);
@@ -258,6 +260,7 @@ pub fn complete(words: Vec<OsString>) -> Result<Line, Refusal> {
         (Ok(complete), Ok(repeat)) => Ok(Line {
             cli: complete,
             repeat,
+            in_file: holding.iter().any(|(_, setting)| setting.source.file.is_some()),
             found: holding.iter().any(|(_, setting)| setting.found),
             settings: holding.iter().map(from).collect(),
             warnings: settings.unread(),

@@ -98,13 +98,18 @@ impl Accounts {
         }
     }
 
-    /// Whose credentials are in use, those before any role is assumed.
-    pub(super) fn caller(&self) -> Option<&CallerIdentity> {
+    /// The way to AWS with the credentials themselves, if there is one.
+    pub(super) fn base(&self) -> Option<&Connection> {
         match (&self.fleet, self.all.first()) {
-            (Some(fleet), _) => fleet.base().known_caller(),
-            (None, Some(Account::Own(live))) => live.connection.known_caller(),
+            (Some(fleet), _) => Some(fleet.base()),
+            (None, Some(Account::Own(live))) => Some(&live.connection),
             (None, _) => None,
         }
+    }
+
+    /// Whose credentials are in use, those before any role is assumed.
+    pub(super) fn caller(&self) -> Option<&CallerIdentity> {
+        self.base().and_then(Connection::known_caller)
     }
 
     /// The id of one of several.

@@ -15,7 +15,7 @@ use super::exit::Tally;
 use super::fleet::nothing;
 use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
-use super::{Exit, Stop, args, confirm, files, gather, output};
+use super::{Exit, Stop, args, confirm, files, gather, no_way, output};
 use crate::apply::backup::{BackupFile, Progress};
 use crate::apply::patience::Patience;
 use crate::apply::run::{Run, run};
@@ -79,6 +79,9 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     // What opens a path may be billed by the hour, so that it is printed only where somebody asked about the network.
     let emits_network = emits && typed.circumstances.network.is_some();
     let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || emits, emits_network).await;
+    if let Some(connection) = accounts.base() {
+        no_way::stop_if_nothing_is_read(connection, &report_of(&parts).results).await?;
+    }
     accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
     let nothing = parts.iter().all(|part| part.met == 0);

@@ -381,16 +381,8 @@ fn one_region_for_named(wanted: &TargetSelection, regions: &[String], mistakes: 
 fn regions(typed: &[String], mistakes: &mut Mistakes) -> Vec<String> {
     let mut regions: Vec<String> = Vec::new();
     for region in typed {
-        let parts = region.split('-').count();
-        let legible = region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        let ends_in_digit = region.ends_with(|c: char| c.is_ascii_digit());
-        if !legible || parts < 3 || !ends_in_digit {
-            let zone = region.trim_end_matches(|c: char| c.is_ascii_lowercase());
-            let hint = match region.len() == zone.len() + 1 && zone.ends_with(|c: char| c.is_ascii_digit()) {
-                true => format!("did you mean `{zone}`?"),
-                false => "a Region is called like `us-east-1`".to_owned(),
-            };
-            mistakes.push(format!("`{region}` is not a Region; {hint}"));
+        if let Some(mistake) = crate::cli::regions::mistake(region) {
+            mistakes.push(mistake);
         } else if !regions.contains(region) {
             regions.push(region.clone());
         }
