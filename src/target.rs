@@ -75,7 +75,7 @@ impl Target {
 impl Target {
     /// Why a name says too little: these instances have it.
     pub fn ambiguous(&self, ids: &[&str]) -> String {
-        format!("several instances have the tag `Name={}`: {}; give the id of one", self.text, ids.join(", "))
+        format!("several instances have the tag `Name={}`: {}; give the ID of one", self.text, ids.join(", "))
     }
 }
 
@@ -88,7 +88,7 @@ fn from_short_form(text: &str) -> Result<TargetKind, TargetError> {
     }
     let lower = text.to_ascii_lowercase();
     if is_instance_id(&lower) {
-        return Err(TargetError(format!("`{text}` is not an instance id; did you mean `{lower}`?")));
+        return Err(TargetError(format!("`{text}` is not an instance ID; did you mean `{lower}`?")));
     }
     match text.split_once('/') {
         Some(("profile", name)) => Ok(TargetKind::Profile(name_of(text, "profile", name, 128)?)),
@@ -100,7 +100,7 @@ fn from_short_form(text: &str) -> Result<TargetKind, TargetError> {
             Err(TargetError(format!("`{text}` is not a target; did you mean `profile/{name}`?")))
         }
         _ if text.starts_with("i-") => Err(TargetError(format!(
-            "`{text}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"
+            "`{text}` is not an instance ID: `i-` and 8 or 17 hexadecimal digits are expected"
         ))),
         _ if text.starts_with("arn:") => Err(TargetError(format!("`{text}` is not a complete ARN; give {FORMS}"))),
         // The target of a session of ECS Exec: `ecs:CLUSTER_TASK_RUNTIME`.
@@ -164,14 +164,14 @@ fn from_arn(text: &str, arn: Arn) -> Result<Target, TargetError> {
         }
     };
     if !arn.account.is_empty() && !is_account_id(&arn.account) {
-        return Err(TargetError(format!("`{text}` does not hold an account id of 12 digits")));
+        return Err(TargetError(format!("`{text}` does not hold an account ID of 12 digits")));
     }
     Ok(Target { text: text.to_owned(), kind, arn: Some(arn) })
 }
 
 fn hybrid(text: &str) -> TargetError {
     TargetError(format!(
-        "`{text}` is a hybrid-activated node: it has a service role and no instance profile, so there is nothing to check here; \
+        "`{text}` is a hybrid node, which is not an EC2 instance: it has a service role and no instance profile, so there is nothing to check here; \
          see its role with `aws ssm describe-instance-information`, then give `role/NAME`"
     ))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::output;
 use crate::apply::place;
+use crate::facts::no_policy;
 use crate::limits;
 use crate::sources::documents::Text;
 
@@ -176,7 +177,10 @@ pub fn read_all<'a>(files: impl IntoIterator<Item = &'a std::ffi::OsString>) -> 
     let mut mistakes = Vec::new();
     for file in files {
         match read(file, limits::POLICY_FILE_BYTES) {
-            Ok(text) => texts.push(text),
+            Ok(text) => match no_policy(&text.text) {
+                None => texts.push(text),
+                Some(why) => mistakes.push(format!("cannot use `{}`: {why}", text.name)),
+            },
             Err(mistake) => mistakes.push(mistake),
         }
     }

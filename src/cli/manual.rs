@@ -195,7 +195,7 @@ pub const PAGES: [Page; 11] = [
     Page {
         command: "config",
         description: &[
-            "config shows the settings that hold, and where each comes from. The long name of a flag is a key; a table such as [check] is \
+            "config shows the effective settings, and where each comes from. The long name of a flag is a key; a table such as [check] is \
              for one command.",
             "What wins, first to last: the flag that is typed; the environment, SSM_PROFILE_KMS_KEY for --kms-key, lists with commas; \
              .ssm-profile.toml in the working directory, or the nearest above it; ~/.config/ssm-profile/config.toml; the default.",

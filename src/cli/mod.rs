@@ -14,8 +14,10 @@ mod fix;
 mod fleet;
 mod gather;
 mod kept_backups;
+mod known_actions;
 mod man;
 mod manual;
+mod mistyped;
 mod near_misses;
 mod no_way;
 mod output;
@@ -51,7 +53,6 @@ use crate::render::{json, sanitize};
 use crate::report::{FindingKind, Outcome, Report};
 use crate::simulation::compare;
 use crate::sources::live::{self, Query, ScpReader, Selection, simulate};
-use crate::target::{Target, TargetKind};
 
 pub use config::mistakes_in as mistakes_in_config;
 use config::{Line, Refusal};
@@ -107,9 +108,7 @@ pub fn run() -> Exit {
                 let printed = error.print().and_then(|()| std::io::stdout().flush());
                 return output::settle(printed).map_or_else(|stop| end_of(stop, None), |()| Exit::Ready);
             }
-            let error = shown(error);
-            let _ = error.print();
-            propose_check(&error);
+            mistyped::tell(shown(error));
             return Exit::Usage;
         }
     };
@@ -264,20 +263,6 @@ fn shown(error: clap::Error) -> clap::Error {
     again.filter(|again| again.kind() == error.kind()).unwrap_or(error)
 }
 
-/// A target in the place of a command is what people type first.
-fn propose_check(error: &clap::Error) {
-    let typed = std::env::args_os().nth(1).and_then(|typed| typed.into_string().ok()).unwrap_or_default();
-    if error.kind() != clap::error::ErrorKind::InvalidSubcommand {
-        return;
-    }
-    let meant = match (typed.as_str(), Target::parse(&typed)) {
-        ("apply" | "repair" | "remediate", _) => Command::new("ssm-profile fix"),
-        (_, Ok(Target { kind: TargetKind::Named(_), .. }) | Err(_)) => return,
-        (_, Ok(_)) => Command::new("ssm-profile check").operand(&typed),
-    };
-    output::hint(&format!("did you mean `{meant}`?"));
-}
-
 async fn command(line: &Line, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let cli = &line.cli;
     match &cli.command {
@@ -307,6 +292,7 @@ async fn check(line: &Line, typed: &args::Check) -> Result<Exit, Stop> {
 
 async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &mut StaleReports) -> Result<Exit, Stop> {
     condition_keys::warn_of_unknown(&plan.requirements.context);
+    known_actions::warn_of_unknown(&plan.requirements.actions);
     if let (Source::Live(TargetSelection::Selection(tags)), false) = (&plan.source, typed.simulate || typed.confirm) {
         let tags = tags.clone();
         return check_fleet(line, typed, plan, &tags, stale).await;
@@ -344,6 +330,7 @@ async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &m
     };
     let filter = Filter::of(typed);
     let report = report.showing(|outcome| filter.shows(outcome));
+    filter.tell_if_nothing(&report);
     let again = repeat_flags::of(&line.repeat);
     // In code each target has its line, and documents are one.
     let by_cause = matches!(source.kind, json::SourceKind::Live | json::SourceKind::Snapshot);
@@ -411,6 +398,7 @@ async fn check_fleet(
     }
     let (report, tally, baselines) = results.finish()?;
     if let Some(report) = report {
+        Filter::of(typed).tell_if_nothing(&report);
         let source = json::Source { kind: json::SourceKind::Live, file: None };
         let caller = fleet.base().known_caller();
         let again = repeat_flags::of(&line.repeat);

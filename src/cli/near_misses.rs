@@ -22,6 +22,10 @@ pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {
             .flat_map(|instance| &instance.tags)
             .filter(|(known, of)| known.eq_ignore_ascii_case(key) && (*known != key || of.eq_ignore_ascii_case(value)))
             .collect();
+        // A tag that differs in case alone is what was meant.
+        let is_same = |(_, of): &&(&String, &String)| of.eq_ignore_ascii_case(value);
+        let same: Vec<_> = near.iter().filter(is_same).copied().collect();
+        let near = if same.is_empty() { near.into_iter().collect() } else { same };
         let commands = near.into_iter().take(MOST).map(|(known, of)| {
             let value = if of.eq_ignore_ascii_case(value) || !value.contains('*') { of } else { value };
             format!("`{}`", Command::default().option("--tag", format!("{known}={value}")))

@@ -63,7 +63,7 @@ fn of_role(typed: &args::Policy, plan: &resolve::PolicyPlan) -> Result<String, S
         Some(key) if !key.starts_with("alias/") && Arn::parse(key).is_none() => {
             if place.region.is_none() || place.account.is_none() {
                 return Err(Stop::Usage(vec![format!(
-                    "`{key}` is the id of a key, and a policy takes its ARN alone; give the ARN, or `--region` and `--account` too"
+                    "`{key}` is the ID of a key, and a policy takes its ARN alone; give the ARN, or `--region` and `--account` too"
                 )]));
             }
             Some(KeyArn::Resolved(place.key_arn(Some(key))))

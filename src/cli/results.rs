@@ -2,12 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 
+use clap::ValueEnum as _;
 use tokio::sync::Notify;
 
 use super::baseline::Baselines;
 use super::output::Destinations;
 use super::{Stop, args, exit::Tally, output};
+use crate::command_line::Command;
 use crate::render::json;
+use crate::render::sanitize::word;
 use crate::report::{Code, Outcome, Report, Severity, Verdict};
 
 /// Which results are shown: `--show` and `--code`.
@@ -23,6 +26,21 @@ impl Filter {
         Filter { show: typed.show, codes: typed.code.clone() }
     }
 
+    /// What was typed of it, where it leaves something out.
+    pub fn flags(&self) -> Option<Command> {
+        let show = (self.show != args::Show::All).then(|| word_of(&self.show));
+        let codes: Vec<String> = self.codes.iter().map(word).collect();
+        let flags = Command::default().options("--show", show).options("--code", codes);
+        (self.show != args::Show::All || !self.codes.is_empty()).then_some(flags)
+    }
+
+    /// Says so where it leaves nothing of what was checked.
+    pub fn tell_if_nothing(&self, report: &Report) {
+        if let Some(flags) = self.flags().filter(|_| report.results.is_empty() && report.summary().checked > 0) {
+            output::warning(&format!("no target matches `{flags}`"));
+        }
+    }
+
     /// Whether a result is shown. What was skipped is shown with all others only.
     pub fn shows(&self, outcome: &Outcome) -> bool {
         let verdict = match self.show {
@@ -34,6 +52,11 @@ impl Filter {
         let has_code = || outcome.findings.iter().any(|finding| self.codes.contains(&finding.code()));
         verdict && (self.codes.is_empty() || has_code())
     }
+}
+
+/// The value of `--show`.
+fn word_of(show: &args::Show) -> String {
+    show.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// The results of a run.

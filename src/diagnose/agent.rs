@@ -55,6 +55,7 @@ fn is_of_credentials(code: Code) -> bool {
         | Code::NotInPlan
         | Code::AgentOutdated => true,
         Code::MissingPermission
+        | Code::OptionalPermission
         | Code::ExplicitDeny
         | Code::BlockedByBoundary
         | Code::BlockedByScp

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agent_context::is_always_carried;
 use crate::needs::{Need, RequestedRegion};
 use crate::report::{FindingKind, Flag, Settling};
-use iam_eval::UnknownReason;
+use iam_eval::{PolicySet, UnknownReason};
 
 /// Keys whose values differ with the service that is called: each has endpoints and resources of its own. So do the keys of a
 /// service itself.
@@ -24,16 +24,16 @@ const BY_SERVICE: [&str; 7] = [
 const SEVERAL: usize = 3;
 
 /// A permission of which it is not known whether the role has it. `documents` says whether bare documents are judged.
-pub(super) fn conditional(doubt: &UnknownReason, needs: &[&Need], documents: bool) -> FindingKind {
+pub(super) fn conditional(doubt: &UnknownReason, needs: &[&Need], gates: &[PolicySet], documents: bool) -> FindingKind {
     let actions: BTreeSet<&String> = needs.iter().map(|need| &need.action).collect();
     FindingKind::ConditionalPermission {
         actions: actions.into_iter().cloned().collect(),
         depends_on: doubt.clone(),
-        settling: settling(doubt, needs, documents),
+        settling: settling(doubt, needs, gates, documents),
     }
 }
 
-fn settling(doubt: &UnknownReason, needs: &[&Need], documents: bool) -> Settling {
+fn settling(doubt: &UnknownReason, needs: &[&Need], gates: &[PolicySet], documents: bool) -> Settling {
     let mut settling = Settling::default();
     let mut flags = BTreeSet::new();
     for key in &doubt.keys {
@@ -51,11 +51,21 @@ fn settling(doubt: &UnknownReason, needs: &[&Need], documents: bool) -> Settling
                     settling.absent = settling.absent.or_else(|| names.first().cloned());
                 }
                 flags.extend(names.into_iter().map(Flag::Context));
+                settling.values.extend(only_value(key, gates).map(|value| (key.to_owned(), value)));
             }
         }
     }
     settling.flags = flags.into_iter().collect();
     settling
+}
+
+/// The value that the policies name for a key, if it is one.
+fn only_value(key: &str, gates: &[PolicySet]) -> Option<String> {
+    let documents = gates.iter().flat_map(|gate| &gate.policies).filter_map(|policy| policy.document.as_ref().ok());
+    let conditions = documents.flat_map(|document| &document.statements).map(|statement| &statement.condition);
+    let named: Option<Vec<BTreeSet<String>>> = conditions.map(|condition| condition.values_of(key)).collect();
+    let mut values = named?.into_iter().flatten().collect::<BTreeSet<String>>().into_iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// The flag that says which Region a call goes to.

@@ -50,7 +50,9 @@ pub(super) fn trust(
             depends_on: doubt.clone(),
             settled_by: doubt.keys.iter().find(|key| is_of_service_call(key)).cloned(),
         }),
-        Decision::ImplicitDeny | Decision::ExplicitDeny => Some(FindingKind::TrustDenied { role, service }),
+        Decision::ImplicitDeny | Decision::ExplicitDeny => {
+            Some(FindingKind::TrustDenied { role, service, managed_by: judged.managed_by() })
+        }
     }
 }
 

@@ -184,7 +184,8 @@ fn combine(outcome: &mut Outcome, mut profile: Path, host: Host, instance: &Inst
         }
         (Truth::False, Host::NotKnown(reason)) => {
             profile.findings = profile.findings.into_iter().map(may_not_matter).collect();
-            profile.findings.push(shared(FindingKind::HostManagementUnreadable { reason }));
+            let because = unused_because(&profile, instance);
+            profile.findings.push(shared(FindingKind::HostManagementUnreadable { because, reason }));
             profile.into_outcome(outcome);
         }
         // Whether the agent stays with the profile is open, and both ways let it in.

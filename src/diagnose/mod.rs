@@ -37,7 +37,9 @@ use crate::facts::{
     ConnectionStatus, Documents, Fact, Facts, Instance, Subject, SubjectKind, Unreadable, UnreadableKind,
 };
 use crate::needs::{Place, Requirements};
-use crate::report::{Finding, FindingKind, Outcome, Permission, Report, Severity, Shared, TargetKind, Verdict};
+use crate::report::{
+    Finding, FindingKind, Outcome, Permission, Report, Reservation, Severity, Shared, TargetKind, Verdict,
+};
 use iam_eval::arn::Arn;
 use iam_eval::{Decision, ServicePrincipal};
 
@@ -120,7 +122,7 @@ impl Diagnosis<'_> {
             // The snapshot was taken of others, and nobody asked for this one.
             SubjectKind::Instance(Fact::Unreadable(reason)) if reason.kind == UnreadableKind::NotInSnapshot => {
                 let outcome = chain::outcome_of(subject, None);
-                let missing = not_in_snapshot_as(TargetKind::Instance, &subject.target);
+                let missing = not_in_snapshot_as(self.facts, TargetKind::Instance, &subject.target);
                 self.finish(outcome, vec![missing.into()], &RoleInView::NotKnown, subject)
             }
             SubjectKind::Instance(Fact::Unreadable(reason)) => {
@@ -195,7 +197,7 @@ impl Diagnosis<'_> {
             None => {
                 let finding = match holder {
                     Some(_) => explain::unreadable(&not_in_snapshot("iam:GetInstanceProfile")),
-                    None => not_in_snapshot_as(TargetKind::Profile, name),
+                    None => not_in_snapshot_as(self.facts, TargetKind::Profile, name),
                 };
                 return (vec![finding.into()], RoleInView::NotKnown);
             }
@@ -228,7 +230,9 @@ impl Diagnosis<'_> {
             }
             Some(Fact::Absent) => (vec![shared(FindingKind::RoleMissing { role: name.to_owned() })], RoleInView::None),
             Some(Fact::Unreadable(reason)) => (vec![explain::unreadable(reason).into()], RoleInView::NotKnown),
-            None if named => (vec![not_in_snapshot_as(TargetKind::Role, name).into()], RoleInView::NotKnown),
+            None if named => {
+                (vec![not_in_snapshot_as(self.facts, TargetKind::Role, name).into()], RoleInView::NotKnown)
+            }
             None => (vec![explain::unreadable(&not_in_snapshot("iam:GetRole")).into()], RoleInView::NotKnown),
         }
     }
@@ -278,8 +282,29 @@ fn has_name<T>(things: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
     })
 }
 
-fn not_in_snapshot_as(target: TargetKind, name: &str) -> Finding {
-    FindingKind::TargetNotInSnapshot { target, name: name.to_owned() }.into()
+fn not_in_snapshot_as(facts: &Facts, target: TargetKind, name: &str) -> Finding {
+    fn last(key: &str) -> &str {
+        key.rsplit('/').next().unwrap_or(key)
+    }
+    let near = match target {
+        TargetKind::Instance => nearest(name, facts.names.iter().map(String::as_str)),
+        TargetKind::Profile => nearest(name, facts.profiles.keys().map(|key| last(key))),
+        TargetKind::Role => nearest(name, facts.roles.keys().map(|key| last(key))),
+    };
+    FindingKind::TargetNotInSnapshot { target, name: name.to_owned(), near: near.map(str::to_owned) }.into()
+}
+
+/// So alike two names must be for one to be a typo of the other.
+const ALIKE: f64 = 0.85;
+
+/// The name that was nearly meant: one in another case, or else the most alike.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = |known: &str| match known.eq_ignore_ascii_case(name) {
+        true => f64::INFINITY,
+        false => strsim::jaro(&known.to_lowercase(), &name.to_lowercase()),
+    };
+    let rated = names.map(|known| (alike(known), known)).filter(|(alike, known)| *alike >= ALIKE && *known != name);
+    rated.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, known)| known)
 }
 
 fn shared(kind: FindingKind) -> Shared<Finding> {
@@ -290,7 +315,12 @@ fn shared(kind: FindingKind) -> Shared<Finding> {
 fn settle(outcome: &mut Outcome, more: Vec<Shared<Finding>>) {
     let mut findings = std::mem::take(&mut outcome.findings);
     findings.extend(more);
-    findings.sort_by(|a, b| (a.severity(), a.code(), a.as_ref()).cmp(&(b.severity(), b.code(), b.as_ref())));
+    // What may not matter stands behind the missing fact that tells whether it does.
+    let rank = |finding: &Finding| {
+        let may_not_matter = finding.reservation == Some(Reservation::MayNotMatter);
+        (finding.severity(), may_not_matter, finding.code())
+    };
+    findings.sort_by(|a, b| (rank(a), a.as_ref()).cmp(&(rank(b), b.as_ref())));
     findings.dedup();
     // What is not allowed has a finding that says so; whatever happens to that, it is never ready.
     let unknown = |permission: &Shared<Permission>| permission.required && permission.decision != Decision::Allowed;

@@ -118,7 +118,7 @@ pub(super) fn permissions(
         let reservation = Some(Reservation::MayBeAllowedBy(policy));
         findings.extend(lacking.into_iter().map(|finding| Finding { reservation: reservation.clone(), ..finding }));
     }
-    findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)).map(Finding::from));
+    findings.extend(denied.iter().map(|(by, actions)| self::denied(by, actions)).map(Finding::from));
     findings.extend(closed.iter().map(|((kind, name), actions)| {
         let gate = || {
             let near_miss = near(*kind, near_misses.iter().copied());
@@ -129,7 +129,7 @@ pub(super) fn permissions(
     }));
     findings.extend(doubtful.iter().map(|(doubt, needs)| {
         let documents = judged.name.is_empty();
-        Finding::from(conditional(doubt, needs, documents))
+        Finding::from(conditional(doubt, needs, &judged.gates, documents))
     }));
     findings
 }
@@ -212,19 +212,20 @@ fn missing(
         role: judged.name_if_any(),
         permissions,
         only_core: needs.iter().all(|need| need.needed_for == NeededFor::Core),
-        fix_can_grant: by_fix && !judged.name.is_empty(),
+        fix_can_grant: by_fix && !judged.name.is_empty() && !judged.is_reserved(),
+        managed_by: judged.managed_by(),
         boundary: boundary.map(|gate| gate.name.clone()),
         near_miss,
     })
 }
 
-/// A deny in a boundary or a policy of the organization is a finding about the deny and one about whose door it is.
-fn denied(by: &StatementReference, actions: &[&str]) -> Vec<FindingKind> {
-    let explicit = FindingKind::ExplicitDeny { statement: by.clone(), actions: owned(actions) };
+/// A deny, by where its statement stands: what helps depends on whose policy it is.
+fn denied(by: &StatementReference, actions: &[&str]) -> FindingKind {
+    let (statement, actions) = (by.clone(), owned(actions));
     match by.gate {
-        PolicySetKind::Identity | PolicySetKind::Resource => vec![explicit],
+        PolicySetKind::Identity | PolicySetKind::Resource => FindingKind::ExplicitDeny { statement, actions },
         PolicySetKind::Boundary | PolicySetKind::Scp | PolicySetKind::Rcp => {
-            vec![explicit, FindingKind::DeniedByGate { statement: by.clone(), actions: owned(actions) }]
+            FindingKind::DeniedByGate { statement, actions }
         }
     }
 }

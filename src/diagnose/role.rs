@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::facts::owner::{self, Owner};
 use crate::facts::{
     Documents, Fact, Facts, NamedDocument, PolicyLevel, PolicyText, Role, Unreadable, UnreadableKind, is_planned_role,
 };
@@ -121,6 +122,22 @@ impl JudgedRole {
     /// Whether it was made of a role with this ARN.
     pub(super) fn has_arn(&self, arn: Option<&str>) -> bool {
         self.arn.as_deref().or(self.planned_arn.as_deref()) == arn
+    }
+
+    /// Who else owns the role, and will undo a change made by hand.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let arn = self.arn.as_deref().and_then(Arn::parse)?;
+        owner::of_role(&arn, self.tags.as_ref().unwrap_or(&BTreeMap::new()))
+    }
+
+    /// What the owner is called that takes the change in its own code; `fix` changes the role by force only.
+    pub(super) fn managed_by(&self) -> Option<String> {
+        self.owner().filter(|owner| matches!(owner, Owner::Elsewhere { .. })).map(|owner| owner.name().to_owned())
+    }
+
+    /// Whether AWS lets nobody change the role.
+    pub(super) fn is_reserved(&self) -> bool {
+        matches!(self.owner(), Some(Owner::Reserved { .. }))
     }
 
     /// The role's name; `None` for bare documents.

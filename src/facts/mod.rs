@@ -7,8 +7,10 @@
 mod account;
 mod document;
 mod kms;
+mod known_file;
 mod logs;
 mod network;
+pub mod owner;
 mod planned;
 pub mod snapshot;
 mod unreadable;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use account::{CallerIdentity, GivenPolicies, NamedDocument, Organization, PolicyLevel, Settings};
 pub use document::PolicyText;
 pub use kms::{KmsKey, OtherUse, default_key_policy, kms_key, planned_key, planned_key_id};
+pub use known_file::{KnownFile, no_policy};
 pub use logs::{Bucket, BucketEncryption, LogGroup, log_group};
 pub use network::{
     AclEntry, BlockExclusion, BlockPublicAccess, DhcpOptions, EndpointInterface, GroupRule, NatGateway, Network,
@@ -123,6 +126,9 @@ pub struct Facts {
     /// The networks, by Region, where they were read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, Arc<Network>>,
+    /// The names of the instances of a snapshot, of which `subjects` are those that are wanted: to tell what was nearly meant.
+    #[serde(skip)]
+    pub names: Vec<String>,
 }
 
 fn not_asked<T>() -> Fact<T> {
@@ -162,6 +168,7 @@ impl Facts {
             settings: BTreeMap::new(),
             organization: not_taken(),
             networks: BTreeMap::new(),
+            names: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::to_raw_value;
 use thiserror::Error;
 
-use super::{Facts, Subject};
+use super::{Facts, KnownFile, Subject};
 use iam_eval::json_error;
 
 /// The version of the format that this tool writes.
@@ -41,6 +41,9 @@ pub enum SnapshotError {
     /// Not a snapshot at all, or a broken one.
     #[error("it is not a snapshot of `ssm-profile snapshot`: {0}")]
     Malformed(String),
+    /// Another file.
+    #[error("it is not a snapshot but {}", .0.in_words())]
+    Another(KnownFile),
     /// Written by a newer tool.
     #[error("it has snapshot version {0}, and this tool reads versions up to {VERSION}; use a newer `ssm-profile`")]
     TooNew(u32),
@@ -63,7 +66,10 @@ pub fn schema(generator: SchemaGenerator) -> Schema {
 pub fn read(text: &str) -> Result<Facts, SnapshotError> {
     // Some editors put a byte order mark before it.
     let text = text.trim_start_matches('\u{feff}');
-    let malformed = |error: serde_json::Error| SnapshotError::Malformed(json_error::in_words(&error, text));
+    let malformed = |error: serde_json::Error| {
+        let known = KnownFile::of(text).filter(|known| *known != KnownFile::Snapshot);
+        known.map_or_else(|| SnapshotError::Malformed(json_error::in_words(&error, text)), SnapshotError::Another)
+    };
     let (version, facts) = match serde_json::from_str(text) {
         Ok(Read { snapshot_version, facts }) => (snapshot_version, Ok(facts)),
         // What a newer tool wrote may be of another shape: its version says more than what is odd about that.

@@ -4,6 +4,7 @@
 //! how to take it back (the same change the other way round) all follow from the two states.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,11 @@ use iam_eval::arn::Arn;
 pub const CREATED_BY: &str = "created-by";
 /// The tag that every created role and instance profile carries: its value.
 pub const CREATED_BY_VALUE: &str = "ssm-profile";
+
+/// Whether this tool created the thing that has those tags.
+pub fn is_ours(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(CREATED_BY).is_some_and(|value| value == CREATED_BY_VALUE)
+}
 
 /// Something that can be changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -367,5 +373,28 @@ impl Thing {
             | Thing::AttachedPolicy { role: arn, .. } => Some(arn),
             Thing::InstanceProfile(_) | Thing::RoleOfProfile(_) | Thing::ProfileOfInstance { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_tool_made() {
+        for (list, expected) in [
+            (&[(CREATED_BY, CREATED_BY_VALUE), ("Name", "web")][..], true),
+            (&[(CREATED_BY, "alice")], false),
+            (&[("Created-By", CREATED_BY_VALUE)], false),
+            (&[], false),
+        ] {
+            let tags = list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(is_ours(&tags), expected, "{list:?}");
+        }
+        // What this tool made may have been taken over since.
+        let arn = Arn::parse("arn:aws:iam::111122223333:role/web").unwrap();
+        let taken = [(CREATED_BY, CREATED_BY_VALUE), ("terraform", "true")];
+        let tags = taken.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        assert!(crate::facts::owner::of_role(&arn, &tags).is_some());
     }
 }

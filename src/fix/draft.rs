@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::document::{self, NewStatement};
 use super::grant::CannotGrant;
-use super::owner::{self, Owner};
 use super::plan::{Options, profile_of};
 use super::refusal::{MissingFact, Refusal, RefusalKind, profile_taken, role_taken, unknown, unread};
 use super::standing::{self, admission, holds_no_more, id_of, is_settled};
-use super::{Change, State, Thing, Warning, foresee, grant, quota};
+use super::{Change, State, Thing, Warning, foresee, grant, is_ours, quota};
 use crate::diagnose::{self, Answers};
+use crate::facts::owner::{self, Owner};
 use crate::facts::{Fact, Facts, Instance, InstanceProfile, PolicyText, Role, Subject, SubjectKind, key};
 use crate::needs::{Need, Requirements, UPDATE_INSTANCE_INFORMATION};
 use crate::report::{DocumentName, NeededFor};
@@ -109,7 +109,7 @@ impl<'a> Draft<'a> {
         let existing = self.view.profiles.get(&key(Some(account), &name)).cloned();
         // Whoever made a profile mostly made its role under the same name: the profile says more.
         if let Some(Fact::Known(profile)) = &existing
-            && !profile.tags.as_ref().is_some_and(owner::is_ours)
+            && !profile.tags.as_ref().is_some_and(is_ours)
         {
             return Err(profile_taken(subject, &name, instance));
         }
@@ -140,7 +140,7 @@ impl<'a> Draft<'a> {
         let exists = matches!(self.view.profiles.get(&key(profile.account(), profile.name())), Some(Fact::Known(_)));
         let taken = || role_taken(subject, name, profile.name(), exists);
         let arn = match self.view.roles.get(&role_key) {
-            Some(Fact::Known(role @ Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if owner::is_ours(tags) => {
+            Some(Fact::Known(role @ Role { arn: Some(arn), tags: Fact::Known(tags), .. })) if is_ours(tags) => {
                 if !holds_no_more(role, &self.options.policy_name) {
                     return Err(taken());
                 }

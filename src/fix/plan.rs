@@ -336,6 +336,7 @@ fn view_of(facts: &Facts, index: usize, around: &Around) -> Option<Facts> {
         rcp_levels: facts.rcp_levels.clone(),
         settings: facts.settings.clone(),
         organization: facts.organization.clone(),
+        names: Vec::new(),
         networks: network.map(|(region, network)| (region.clone(), Arc::clone(network))).into_iter().collect(),
     })
 }

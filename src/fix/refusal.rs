@@ -149,6 +149,8 @@ pub enum RefusalKind {
     NotCreatedByFix { thing: ThingKind, name: String },
     /// The backup says that a profile was taken from an instance, which a fix does only if it was deleted.
     ProfileNotDeleted { profile: String },
+    /// Nothing but its network path keeps the target from being ready. `print` is the command that prints what opens it.
+    NetworkOnly { print: String },
     /// The endpoint that would be created leads the name of the service past this other instance's way.
     CutsOff { target: String, service: Service },
     /// The name of the endpoint service is not known in this partition.
@@ -239,7 +241,9 @@ impl Refusal {
             RefusalKind::NameTooLong { .. } | RefusalKind::RoleTaken { .. } | RefusalKind::ProfileTaken { .. } => {
                 Reason::NameTaken
             }
-            RefusalKind::InstanceState { .. } | RefusalKind::CutsOff { .. } => Reason::OutOfReach,
+            RefusalKind::InstanceState { .. } | RefusalKind::CutsOff { .. } | RefusalKind::NetworkOnly { .. } => {
+                Reason::OutOfReach
+            }
             RefusalKind::ReservedRole { .. } => Reason::ReservedRole,
             RefusalKind::ManagedElsewhere { .. } => Reason::ManagedElsewhere,
             RefusalKind::QuotaExceeded { .. } => Reason::QuotaExceeded,

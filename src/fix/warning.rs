@@ -1,6 +1,6 @@
 //! What a person should know before saying yes. The sentences are in `render::words`.
 
-use super::owner::Evidence;
+use super::Evidence;
 
 /// A warning of a fix or of an undo.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,8 @@ pub enum Warning {
     /// They do, if it is enabled, which this call did not tell.
     MayLeaveHostManagement { role: String, api: String },
     /// The network paths of these targets are closed, and a fix leaves them to others.
-    NetworkOnlyEmitted { targets: Vec<String> },
+    /// `print` is the command that prints what opens them.
+    NetworkOnlyEmitted { targets: Vec<String>, print: String },
     /// The profile that the instance had before the fix is gone.
     ProfileGone { instance: String, profile: String },
     /// Instances that have the profile were looked for in some Regions only.

@@ -20,6 +20,7 @@ pub fn page(code: Code) -> &'static str {
         Code::RoleMissing => of!("role-missing"),
         Code::TrustPolicy => of!("trust-policy"),
         Code::MissingPermission => of!("missing-permission"),
+        Code::OptionalPermission => of!("optional-permission"),
         Code::ExplicitDeny => of!("explicit-deny"),
         Code::BlockedByBoundary => of!("blocked-by-boundary"),
         Code::BlockedByScp => of!("blocked-by-scp"),

@@ -44,11 +44,13 @@ codes! {
     TrustPolicy,
     /// No policy of the role allows a needed action.
     MissingPermission,
+    /// No policy of the role allows an action that nothing needs which was asked for.
+    OptionalPermission,
     /// A policy statement denies a needed action.
     ExplicitDeny,
-    /// The permissions boundary does not allow a needed action.
+    /// The permissions boundary denies a needed action, or does not allow it.
     BlockedByBoundary,
-    /// A service control policy does not allow a needed action.
+    /// A service control policy denies a needed action, or none at a level allows it.
     BlockedByScp,
     /// A resource control policy denies a needed action.
     BlockedByRcp,

@@ -1,6 +1,7 @@
 //! What a diagnosis finds, as data. The sentences are in `render::words`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use iam_eval::arn::Arn;
@@ -177,6 +178,8 @@ pub struct Settling {
     pub newer_credentials: bool,
     /// Credentials that come by IMDSv2 alone pass.
     pub require_tokens: bool,
+    /// The one value that the policies name for a key, by key.
+    pub values: BTreeMap<String, String>,
 }
 
 /// A flag that says what is not known.
@@ -296,8 +299,8 @@ pub enum FindingKind {
     NoSuchTarget { target: TargetKind, name: String, exists_as_other: bool },
     /// The same, as the code for any target that does not exist.
     TargetNotFound { target: TargetKind, name: String, exists_as_other: bool },
-    /// The target that was named is not in the snapshot.
-    TargetNotInSnapshot { target: TargetKind, name: String },
+    /// The target that was named is not in the snapshot. `near` is the name of one that is.
+    TargetNotInSnapshot { target: TargetKind, name: String, near: Option<String> },
 
     // The chain from the instance to its role.
     /// The metadata service, through which credentials come, is off or may be.
@@ -324,8 +327,8 @@ pub enum FindingKind {
     Unreadable { reason: Unreadable, leaves_unknown: bool },
     /// A call gave no answer that decides anything.
     NotRead { what: NotRead, reason: Unreadable },
-    /// Whether Default Host Management Configuration lets the agent in is not known.
-    HostManagementUnreadable { reason: Unreadable },
+    /// Whether Default Host Management Configuration lets the agent in is not known, and `because` of this it would have to.
+    HostManagementUnreadable { because: ProfileUnused, reason: Unreadable },
     /// The session preferences that were named are not known.
     PreferencesUnreadable { name: String, reason: Unreadable },
 
@@ -343,7 +346,7 @@ pub enum FindingKind {
 
     // Trust.
     /// The trust policy does not let the service assume the role.
-    TrustDenied { role: Option<String>, service: AssumingService },
+    TrustDenied { role: Option<String>, service: AssumingService, managed_by: Option<String> },
     /// Whether it does is not known. `settled_by` is a key that `--context` can give.
     TrustUnknown {
         role: Option<String>,
@@ -361,14 +364,15 @@ pub enum FindingKind {
         permissions: Vec<ActionOn>,
         only_core: bool,
         fix_can_grant: bool,
+        managed_by: Option<String>,
         near_miss: Option<NearMiss>,
         boundary: Option<String>,
     },
     /// `s3:GetEncryptionConfiguration` is not allowed, and nothing that was asked for needs it.
     OptionalPermission { action: String },
-    /// A statement denies what is needed.
+    /// A statement of a policy of the role denies what is needed.
     ExplicitDeny { statement: StatementReference, actions: Vec<String> },
-    /// The statement stands in a boundary or a policy of the organization.
+    /// A statement of its boundary, or of a policy of the organization, denies what is needed.
     DeniedByGate { statement: StatementReference, actions: Vec<String> },
     /// The boundary, or a level of the organization, does not allow what is needed.
     NotAllowedByGate { gate: ClosedPolicySet, actions: Vec<String> },
@@ -625,7 +629,7 @@ impl FindingKind {
             | FindingKind::HostRoleMissing { .. } => Code::RoleMissing,
             FindingKind::Unreadable { reason, .. }
             | FindingKind::NotRead { reason, .. }
-            | FindingKind::HostManagementUnreadable { reason }
+            | FindingKind::HostManagementUnreadable { reason, .. }
             | FindingKind::PreferencesUnreadable { reason, .. } => code_of(reason.kind),
             FindingKind::NotAPolicy { .. }
             | FindingKind::MisplacedDocument { .. }
@@ -635,7 +639,8 @@ impl FindingKind {
             FindingKind::PreferencesMissing { .. } => Code::AwsError,
             FindingKind::TrustDenied { .. } | FindingKind::TrustUnknown { .. } => Code::TrustPolicy,
             FindingKind::RcpOnAssumeRole { .. } => Code::BlockedByRcp,
-            FindingKind::MissingPermission { .. } | FindingKind::OptionalPermission { .. } => Code::MissingPermission,
+            FindingKind::MissingPermission { .. } => Code::MissingPermission,
+            FindingKind::OptionalPermission { .. } => Code::OptionalPermission,
             FindingKind::ExplicitDeny { .. } => Code::ExplicitDeny,
             FindingKind::DeniedByGate { statement, .. } => code_of_gate(statement.gate),
             FindingKind::NotAllowedByGate { gate, .. } => code_of_gate(gate.gate),

@@ -27,7 +27,7 @@ pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
         mistakes.push(format!("{more} more of the lines of `{}` are wrong", file.name));
     }
     if ids.is_empty() && mistakes.is_empty() {
-        mistakes.push(format!("`{}` names no account; give a file with an account id on each line", file.name));
+        mistakes.push(format!("`{}` names no account; give a file with an account ID on each line", file.name));
     }
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -40,9 +40,9 @@ pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
 /// What is wrong with a line.
 #[derive(Debug, Error)]
 enum Mistake<'a> {
-    #[error("there is a second account id, `{0}`; give each on a line of its own")]
+    #[error("there is a second account ID, `{0}`; give each on a line of its own")]
     SecondId(&'a str),
-    #[error("`{0}` is not an account id of 12 digits")]
+    #[error("`{0}` is not an account ID of 12 digits")]
     NotAnId(&'a str),
 }
 
@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
         }
         assert_eq!(ids("111111111111\r222222222222").unwrap().len(), 2);
-        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account id, `222222222222`"));
+        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account ID, `222222222222`"));
         assert!(ids("").unwrap_err()[0].contains("names no account"));
         let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
         assert_eq!(mistakes.len(), 2);

@@ -27,6 +27,7 @@ pub fn choose(mut facts: Facts, choice: Choice<'_>, regions: &[String]) -> Resul
         }
     }
     let in_regions = |subject: &Subject| is_in(subject, regions);
+    facts.names = facts.subjects.iter().filter(|subject| in_regions(subject)).filter_map(name_of).collect();
     facts.subjects = match choice {
         Choice::AsTaken => facts.subjects.into_iter().filter(in_regions).collect(),
         Choice::Selection(tags) => facts
@@ -84,6 +85,13 @@ fn ambiguity(facts: &Facts, target: &Target, regions: &[String]) -> Option<Strin
     ambiguous.then(|| {
         format!("`{}` is in several accounts of the snapshot ({}); give its ARN", target.text, accounts.join(", "))
     })
+}
+
+fn name_of(subject: &Subject) -> Option<String> {
+    match &subject.kind {
+        SubjectKind::Instance(Fact::Known(instance)) => instance.name.clone(),
+        _ => None,
+    }
 }
 
 fn id_of(subject: &Subject) -> Option<&str> {

@@ -934,7 +934,7 @@ fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
             "`dev` is not an allowed value of the parameter `Stage`; give one of `test`, `prod`",
         ),
         (&plain, &["--parameter", "Stage"], "`Stage` is not NAME=VALUE"),
-        (&plain, &["--account", "12"], "`12` is not an account id of 12 digits"),
+        (&plain, &["--account", "12"], "`12` is not an account ID of 12 digits"),
         (&plain, &["--trust", "trust.json"], "`--trust` is for bare documents only"),
         (&plain, &["--region", "us-east-1,us-west-2"], "a template is checked for one Region"),
         (&plain, &["--snapshot", "a.json"], "cannot be used with"),

@@ -74,7 +74,7 @@ fn what_opens_a_path_is_printed_where_the_network_was_asked_about() {
     };
     let unasked = emit(&[], 1);
     assert_eq!(unasked.stdout, "");
-    says(&unasked.stderr, &["the network path of `i-0b1b2c3d400000008` is closed", "`--network auto --emit cli`"]);
+    says(&unasked.stderr, &["its network path is closed", "--network auto --emit cli`"]);
     says(&emit(&["--network", "auto"], 0).stdout, &["aws ec2 authorize-security-group-ingress"]);
 }
 
@@ -166,7 +166,7 @@ fn a_run_without_a_report_leaves_none_of_an_earlier_run() {
 fn what_was_not_saved_is_not_in_the_snapshot() {
     for (target, remedy) in [
         ("bare2", "check the tag `Name`, or take the snapshot again with this target"),
-        ("i-0fedcba9876543211", "check the id, or take the snapshot again with this target"),
+        ("i-0fedcba9876543211", "check the ID, or take the snapshot again with this target"),
         ("role/nope", "check the name (without a path), or take the snapshot again with this target"),
     ] {
         let output = check(&[target]).expect(3);
@@ -176,7 +176,7 @@ fn what_was_not_saved_is_not_in_the_snapshot() {
     }
     // When this one was taken it was looked for, and not found.
     let output = Sandbox::new().run(&["fix", "i-0fedcba9876543210", "--snapshot", ACCOUNT, "--dry-run"]).expect(3);
-    says(&output.stdout, &["no instance `i-0fedcba9876543210` was found", "remedy: check the id, the Region"]);
+    says(&output.stdout, &["no instance `i-0fedcba9876543210` was found", "remedy: check the ID, the Region"]);
     assert!(!output.stdout.contains("role/i-"), "{output:?}");
 }
 
@@ -186,7 +186,7 @@ fn remedies_fit_the_form_of_the_target() {
     let sandbox = Sandbox::at(&stub);
     let arn = "arn:aws:ec2:us-east-1:111122223333:instance/i-0fedcba9876543210";
     for (target, says_so, not) in [
-        ("i-0fedcba9876543210", "check the id, the Region (`--region`)", "role/"),
+        ("i-0fedcba9876543210", "check the ID, the Region (`--region`)", "role/"),
         (arn, "check the ID, the Region and the account in the ARN", "--region"),
         ("nobody", "a role is given as `role/nobody`", "the id"),
         ("web-*", "`--tag 'Name=web-*'`", "the id"),

@@ -20,6 +20,7 @@ mod emit;
 mod empty_selection;
 mod failure_matrix;
 mod first_hour_errors;
+mod first_hour_findings;
 mod fix_accounts;
 mod fix_backup;
 mod fix_changed;

@@ -4,6 +4,8 @@
 //! [evaluation logic](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html),
 //! [multivalued keys](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -156,6 +158,14 @@ impl Condition {
         let failed =
             |test: &Test| FailedKey { key: test.key.clone(), absent: matches!(context.get(&test.key), Value::Absent) };
         failing.map(failed).collect()
+    }
+
+    /// The values that it names for a key: none that only tests whether the key is there. `None` if one is a pattern, or known only
+    /// from the request.
+    pub fn values_of(&self, key: &str) -> Option<BTreeSet<String>> {
+        let tests = self.tests.iter().filter(|test| test.key.eq_ignore_ascii_case(key));
+        let values = tests.filter(|test| test.operator != Operator::Null).flat_map(|test| &test.values);
+        values.map(|value| value.as_plain().filter(|text| !text.contains(['*', '?']))).collect()
     }
 
     /// Whether the conditions hold.

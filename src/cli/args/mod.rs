@@ -52,7 +52,7 @@ pub enum Command {
     /// Undo what a fix changed
     #[command(after_help = manual::help("undo"))]
     Undo(Undo),
-    /// Show the settings that hold, and where each comes from
+    /// Show the effective settings, and where each comes from
     #[command(after_help = manual::help("config"))]
     Config(Config),
     /// Print the policy that an instance role needs, or that the caller of check or fix needs
@@ -62,31 +62,47 @@ pub enum Command {
     #[command(after_help = manual::help("snapshot"))]
     Snapshot(Box<Snapshot>),
     /// Explain a finding: what it means, how to see it by hand, what to do
-    #[command(after_help = manual::help("explain"))]
+    #[command(after_help = manual::help("explain"), args = hidden(&["verbose", "quiet"]))]
     Explain {
         /// The finding's code, for example `trust-policy`
         #[arg(value_enum, hide_possible_values = true)]
         code: Code,
     },
     /// Print the manual page (roff), or that of a command
-    #[command(after_help = manual::help("man"))]
+    #[command(after_help = manual::help("man"), args = hidden(&GLOBAL))]
     Man {
         /// The command
         command: Option<String>,
     },
     /// Print the JSON Schema of a machine format
-    #[command(after_help = manual::help("schema"))]
+    #[command(after_help = manual::help("schema"), args = hidden(&GLOBAL))]
     Schema {
         /// The format
         #[arg(value_enum)]
         format: Format,
     },
     /// Print shell completions
-    #[command(after_help = manual::help("completions"))]
+    #[command(after_help = manual::help("completions"), args = hidden(&GLOBAL))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// The flags that every command takes.
+const GLOBAL: [&str; 4] = ["color", "verbose", "quiet", "config"];
+
+/// These of them, for a command to which they say nothing: they are taken, and not offered.
+fn hidden(names: &[&'static str]) -> Vec<clap::Arg> {
+    let own = |name: &&'static str| {
+        let arg = clap::Arg::new(*name).long(*name).hide(true);
+        match *name {
+            "color" => arg.value_parser(EnumValueParser::<Color>::new()).default_value("auto"),
+            "config" => arg.value_parser(value_parser!(OsString)),
+            short => arg.short(short.chars().next()).action(clap::ArgAction::SetTrue).overrides_with(*name),
+        }
+    };
+    names.iter().map(own).collect()
 }
 
 /// `config`.
@@ -435,7 +451,8 @@ impl TypedValueParser for OutputParser {
         let bytes = value.as_encoded_bytes();
         let split = bytes.iter().position(|byte| *byte == b'=');
         let form = split.and_then(|at| value.to_str()?.get(..at)).map_or(value, OsStr::new);
-        let file = split.and_then(|at| value.to_str()?.get(at + 1..)).map(OsString::from);
+        // As everywhere, `-` is standard output.
+        let file = split.and_then(|at| value.to_str()?.get(at + 1..)).filter(|file| *file != "-").map(OsString::from);
         let form = EnumValueParser::<Output>::new().parse_ref(command, argument, form)?;
         Ok(OutputTo { form, file })
     }

@@ -169,7 +169,7 @@ impl Settings {
         let unread = self.variables.keys().filter(|name| !known.contains(*name));
         let near = |name: &String| mistakes::nearest(name, known.iter().map(String::as_str));
         let near = unread.filter_map(|name| Some((name, near(name)?)));
-        near.map(|(name, near)| format!("nothing reads `{PREFIX}{name}`; did you mean `{PREFIX}{near}`?")).collect()
+        near.map(|(name, near)| format!("`{PREFIX}{name}` is not a setting; did you mean `{PREFIX}{near}`?")).collect()
     }
 }
 
@@ -185,6 +185,8 @@ pub fn mistakes_in(text: &str, running: &str) -> Vec<String> {
         Err(mistake) => vec![mistake],
     }
 }
+
+pub use mistakes::nearest;
 
 /// The name of a flag's variable, behind the prefix.
 fn variable(key: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod backups;
+mod network;
 mod next;
 mod show;
 
@@ -13,6 +14,7 @@ use super::condition_keys;
 use super::connection::{self, Waited};
 use super::exit::Tally;
 use super::fleet::nothing;
+use super::known_actions;
 use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
 use super::{Exit, Stop, args, confirm, files, gather, no_way, output};
@@ -24,7 +26,7 @@ use crate::aws::Connection;
 use crate::diagnose::diagnose;
 use crate::emit;
 use crate::facts::{Fact, Facts, Network, Subject, SubjectKind, Unreadable, UnreadableKind};
-use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step, Warning};
+use crate::fix::{self, Change, NetworkPlan, NetworkProposal, Record, Refusal, Status, Step};
 use crate::limits;
 use crate::render::changes::Titled;
 use crate::render::sanitize::{terminal as clean, word};
@@ -59,6 +61,7 @@ type Chosen = (Option<String>, String);
 pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> Result<Exit, Stop> {
     let resolved = resolve::fix(typed).map_err(Stop::Usage)?;
     condition_keys::warn_of_unknown(&resolved.requirements.context);
+    known_actions::warn_of_unknown(&resolved.requirements.actions);
     let fail_on = typed.fail_on.severity();
     let taken = match (&resolved.source, &resolved.backup) {
         (FixSource::Snapshot { file, .. }, _) => files::read(file, limits::SNAPSHOT_FILE_BYTES).map(Some),
@@ -168,19 +171,17 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_n
             None => Vec::new(),
         };
         let mut network = fix::propose(&report, &facts);
-        let mut warnings = plan.warnings;
-        if !emits_network && !network.proposals.is_empty() {
-            let targets = network.proposals.iter().flat_map(|proposal| &proposal.targets).cloned().collect();
-            warnings.push(Warning::NetworkOnlyEmitted { targets });
-        }
+        let (mut warnings, mut refusals) = (plan.warnings, plan.refusals);
         if !emits_network {
-            network = NetworkPlan::default();
+            let left = network::left_alone(std::mem::take(&mut network), &report, &facts, resolved);
+            refusals.extend(left.refusals);
+            warnings.extend(left.warning);
         }
         let steps = plan.changes.into_iter().zip(plan.targets);
         let record = Record {
             dry_run,
             steps: steps.map(|(change, targets)| Step::planned(change, targets)).collect(),
-            refusals: plan.refusals,
+            refusals,
             warnings,
             reach,
             assume_role: accounts.id(index).and(resolved.reach.accounts.as_ref()).map(|all| all.role.clone()),

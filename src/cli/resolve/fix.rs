@@ -175,7 +175,7 @@ pub fn policy(typed: &args::Policy) -> Result<PolicyPlan, Mistakes> {
     }
     created_name(typed.create_profile.as_deref(), &mut mistakes);
     if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
-        mistakes.push(format!("`{account}` is not an account id of 12 digits"));
+        mistakes.push(format!("`{account}` is not an account ID of 12 digits"));
     }
     if typed.caller_of != Some(args::CallerOf::Fix) {
         for (flag, given) in

@@ -393,7 +393,7 @@ fn regions(typed: &[String], mistakes: &mut Mistakes) -> Vec<String> {
 fn documents(typed: &args::Sources, mistakes: &mut Mistakes) -> DocumentFiles {
     let account = noted_account(typed, mistakes);
     if let Some(id) = typed.instance_id.as_deref().filter(|id| !is_instance_id(id)) {
-        mistakes.push(format!("`{id}` is not an instance id: `i-` and 8 or 17 hexadecimal digits are expected"));
+        mistakes.push(format!("`{id}` is not an instance ID: `i-` and 8 or 17 hexadecimal digits are expected"));
     }
     DocumentFiles {
         policies: typed.policy.clone(),
@@ -407,7 +407,7 @@ fn documents(typed: &args::Sources, mistakes: &mut Mistakes) -> DocumentFiles {
 
 fn noted_account(typed: &args::Sources, mistakes: &mut Mistakes) -> Option<String> {
     if let Some(account) = typed.account.as_deref().filter(|account| !is_account_id(account)) {
-        mistakes.push(format!("`{account}` is not an account id of 12 digits"));
+        mistakes.push(format!("`{account}` is not an account ID of 12 digits"));
     }
     typed.account.clone()
 }

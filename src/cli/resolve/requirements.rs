@@ -27,7 +27,7 @@ pub fn requirements(typed: &args::Needs, circumstances: &args::Circumstances, mi
 pub fn kms_key(text: &str) -> Result<String, String> {
     let mistake = || {
         Err(format!(
-            "`{text}` is not a KMS key; give a key ARN, a key id like `1234abcd-12ab-34cd-56ef-1234567890ab`, or `alias/NAME`"
+            "`{text}` is not a KMS key; give a key ARN, a key ID like `1234abcd-12ab-34cd-56ef-1234567890ab`, or `alias/NAME`"
         ))
     };
     let name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b));

@@ -18,14 +18,15 @@ fn remedy_for(condition: Json) -> String {
 fn a_key_that_differs_with_the_service_is_asked_for_by_call() {
     for key in ["aws:SourceVpce", "aws:SourceVpc", "aws:SourceIp", "aws:ResourceTag/env"] {
         let remedy = remedy_for(json!({ "StringEquals": { key: "x" } }));
-        assert!(remedy.contains(&format!("`--context ssm:UpdateInstanceInformation@{key}=VALUE`")), "{remedy}");
-        assert!(remedy.contains(&format!("`--context 'ssmmessages:*@{key}=VALUE'`")), "{remedy}");
+        assert!(remedy.contains(&format!("`--context ssm:UpdateInstanceInformation@{key}=x`")), "{remedy}");
+        assert!(remedy.contains(&format!("`--context 'ssmmessages:*@{key}=x'`")), "{remedy}");
         assert!(remedy.contains("=` if requests do not carry it"), "{remedy}");
     }
     let remedy = remedy_for(json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } }));
     assert_eq!(
         remedy,
-        "provide the value: `--context aws:PrincipalOrgID=VALUE` (`--context aws:PrincipalOrgID=` if requests do not carry it)"
+        "provide the value, for example the one that the policy names: `--context aws:PrincipalOrgID=o-1` \
+         (`--context aws:PrincipalOrgID=` if requests do not carry it)"
     );
 }
 

@@ -141,7 +141,7 @@ fn a_key_policy_that_names_the_role_opens_no_other_gate() {
     let all = || allow(&["*"], "*");
     assert_eq!(telling(&level(&[all()])), (Verdict::Ready, vec![]));
     let denied = telling(&level(&[all(), deny(&["kms:*"], "*")]));
-    assert_eq!(denied, (Verdict::NotReady, vec![Code::ExplicitDeny, Code::BlockedByScp]));
+    assert_eq!(denied, (Verdict::NotReady, vec![Code::BlockedByScp]));
     assert_eq!(telling(&level(&[all(), under(deny(&["kms:*"], "*"), unknowable())])).0, Verdict::Unknown);
     assert_eq!(telling(&level(&[allow(&["ssm*:*"], "*")])), (Verdict::NotReady, vec![Code::BlockedByScp]));
     let bounded = |statements: &[Json]| {

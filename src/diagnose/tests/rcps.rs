@@ -94,7 +94,7 @@ fn one_that_would_keep_ec2_from_assuming_the_role_leaves_it_unknown() {
 fn they_touch_neither_service_linked_roles_nor_the_management_account() {
     let denies = || account(&[deny("kms:*", json!({})), deny("sts:*", json!({}))]);
     let outcome = requiring(&denies(), "kms:Decrypt");
-    assert_eq!(errors(&outcome), [Code::BlockedByRcp, Code::ExplicitDeny].into());
+    assert_eq!(errors(&outcome), [Code::BlockedByRcp].into());
     let managing = denies().with(|facts| facts.organization = in_organization("111122223333"));
     let of_service = denies().with(|facts| {
         for role in facts.roles.values_mut() {

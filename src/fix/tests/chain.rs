@@ -46,7 +46,7 @@ fn an_instance_without_a_profile_gets_one() {
 
     let plan = Account::new().instance(INSTANCE, bare).core_plan();
     assert_refused(&plan, &[Reason::NeedsProfile]);
-    let command = format!("`ssm-profile fix {INSTANCE} --region us-east-1 --create-profile NAME`");
+    let command = format!("`ssm-profile fix {INSTANCE} --region us-east-1 --create-profile SessionManager`");
     assert!(plan.refusals[0].remedy().contains(&command), "{}", plan.refusals[0].remedy());
 }
 

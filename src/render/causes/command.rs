@@ -6,14 +6,12 @@ use super::Fixes;
 use super::grouping::{Blame, Cause, Kind, Member};
 use crate::command_line::Command;
 use crate::render::sanitize::word;
+use crate::render::words;
 use crate::report::{ANY_REGION, ActionOn, Code, FindingKind, Severity};
 use iam_eval::arn::{Arn, is_instance_id, partition_of_region};
 
 /// The most instances that a command names one by one.
 const MOST_NAMED: usize = 10;
-
-/// What `ssm-profile fix` calls a profile that it creates where none is: it creates nothing without a name.
-const CREATED_PROFILE: &str = "SessionManager";
 
 /// A command that fixes a cause.
 pub(super) struct FixCommand<'a> {
@@ -44,9 +42,18 @@ pub(super) fn fix_command<'a>(cause: &Cause<'a>, fixes: Fixes<'_>) -> Option<Fix
     let account = cause.account.filter(|_| fixes.several_accounts && !targets.is_selection);
     let mut command = Command::new("ssm-profile fix").with(&targets.words);
     if codes.contains(&Code::NoInstanceProfile) || codes.contains(&Code::InstanceProfileMissing) {
-        command = command.option("--create-profile", CREATED_PROFILE);
+        command = command.option("--create-profile", words::CREATED_PROFILE);
     }
-    Some(FixCommand { command: command.with(fixes.flags), account })
+    let command = command.with(fixes.flags);
+    // What somebody else manages, `fix` only prints.
+    let owner = cause.grounds.iter().find_map(|ground| match &ground.finding.kind {
+        FindingKind::MissingPermission { managed_by, .. } | FindingKind::TrustDenied { managed_by, .. } => {
+            managed_by.as_deref()
+        }
+        _ => None,
+    });
+    let command = command.options("--emit", owner.map(words::form_of));
+    Some(FixCommand { command, account })
 }
 
 /// What a command is to act on.

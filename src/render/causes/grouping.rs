@@ -139,7 +139,7 @@ pub fn cautions(report: &Report) -> Vec<Caution<'_>> {
     }
     let mut cautions = Vec::with_capacity(groups.len());
     for ((key, known), group) in groups {
-        let (grounds, members) = group.finish(vec![key], vec![known]);
+        let (grounds, members) = group.finish(vec![key], vec![known], &Blame::Nothing);
         cautions.extend(grounds.into_iter().next().map(|ground| Caution { ground, members }));
     }
     cautions.sort_by_key(|caution| Reverse(caution.members.len()));
@@ -201,16 +201,37 @@ impl<'a> Group<'a> {
     }
 
     /// `keys` are the findings without what one instance alone has.
-    fn finish(self, keys: Vec<Cow<'a, Finding>>, known: Vec<Option<&'a Known>>) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
+    fn finish(
+        self,
+        keys: Vec<Cow<'a, Finding>>,
+        known: Vec<Option<&'a Known>>,
+        blame: &Blame<'a>,
+    ) -> (Vec<Ground<'a>>, Vec<Member<'a>>) {
         let Group { mut members, first, same } = self;
         members.sort_unstable();
         let place = match (members.as_slice(), &first) {
             ([_], Some((outcome, _))) => Place::of(outcome),
             (members, _) => Place::of_several(one_region(members)),
         };
+        let example = first.as_ref().filter(|_| members.len() > 1).map(|(outcome, findings)| {
+            let region = one_region(&members);
+            let share = match blame {
+                Blame::Role(arn) if arn.starts_with("arn:") && region.is_some() => Some((*arn, region)),
+                _ => None,
+            };
+            (*outcome, findings.clone(), share)
+        });
         let full = first.filter(|_| same).map(|(_, findings)| findings).unwrap_or_default();
         let grounds = keys.into_iter().zip(known).enumerate().map(|(index, (finding, known))| {
-            let words = words::finding(full.get(index).copied().unwrap_or(&finding), &place);
+            let mut words = words::finding(full.get(index).copied().unwrap_or(&finding), &place);
+            // A command names one of them, rather than none.
+            if let Some((outcome, findings, share)) = &example {
+                let place = Place::of_example(outcome, *share);
+                let own = findings.get(index).map(|finding| words::finding(finding, &place).remedy);
+                if let Some(remedy) = own {
+                    words.remedy = if place.showed_example() { words::of_each(&remedy) } else { remedy };
+                }
+            }
             Ground { finding, words, known }
         });
         let grounds = grounds.collect();
@@ -226,7 +247,7 @@ fn one_region<'a>(members: &[Member<'a>]) -> Option<&'a str> {
 
 fn cause<'a>(key: Key<'a>, group: Group<'a>) -> Cause<'a> {
     let Key { unknown, blame, account, grounds, undecided, known } = key;
-    let (grounds, members) = group.finish(grounds, known);
+    let (grounds, members) = group.finish(grounds, known, &blame);
     let verdict = if unknown { Verdict::Unknown } else { Verdict::NotReady };
     Cause { verdict, blame, account, grounds, undecided, members }
 }
@@ -254,6 +275,7 @@ fn is_about_role(code: Code) -> bool {
         Code::RoleMissing
         | Code::TrustPolicy
         | Code::MissingPermission
+        | Code::OptionalPermission
         | Code::ExplicitDeny
         | Code::BlockedByBoundary
         | Code::BlockedByScp

@@ -226,6 +226,7 @@ fn lacking_on(number: usize, resource: &str) -> Outcome {
         permissions,
         only_core: false,
         fix_can_grant: true,
+        managed_by: None,
         near_miss: None,
         boundary: None,
     };
@@ -280,12 +281,13 @@ fn words_stand_for_what_differs_only() {
     );
     let two = plain(vec![stale(1), stale(2)]);
     assert!(
-        two.contains("`ssm-profile fix INSTANCE_ID --region us-east-1`, or `aws ec2 ")
-            && two.contains("--association-id ASSOCIATION_ID --region us-east-1"),
+        two.contains("`ssm-profile fix i-00000000000000001 --region us-east-1`, or `aws ec2 ")
+            && two.contains("--association-id iip-assoc-01 --region us-east-1")
+            && two.contains("; likewise for each of the others\n"),
         "{two}"
     );
     let elsewhere = plain(vec![stale(1), in_region("eu-west-1", stale(2))]);
-    assert!(elsewhere.contains("`ssm-profile fix INSTANCE_ID --region REGION`"), "{elsewhere}");
+    assert!(!elsewhere.contains("INSTANCE_ID") && !elsewhere.contains("--region REGION"), "{elsewhere}");
     // A time that all share is worth saying.
     let (noon, later) = ("2026-11-21T12:00:00Z", "2026-11-21T12:00:01Z");
     let same = plain(vec![offline(1, noon), offline(2, noon)]);

@@ -455,7 +455,7 @@ fn equal_refusals_are_told_together() {
     ];
     assert_eq!(lines(Detail::Quiet), expected);
     let normal = lines(Detail::Normal);
-    let create = "`ssm-profile fix TARGET --region us-east-1 --create-profile NAME`";
+    let create = "`ssm-profile fix TARGET --region us-east-1 --create-profile SessionManager`";
     assert!(normal[1].starts_with(&format!("  remedy: create one for it: {create};")), "{}", normal[1]);
     assert_eq!(
         normal.iter().filter(|line| line.starts_with("refused ")).collect::<Vec<_>>(),

@@ -93,17 +93,23 @@ pub(super) fn version_unknown(least: &str) -> Words {
     )
 }
 
-pub(super) fn host_management_unreadable(reason: &Unreadable, place: &Place<'_>) -> Words {
+pub(super) fn host_management_unreadable(because: ProfileUnused, reason: &Unreadable, place: &Place<'_>) -> Words {
     let Words { message, remedy } = unreadable(reason, place);
-    Words::new(format!("cannot determine whether {HOST_MANAGEMENT} manages the instance: {message}"), remedy)
+    let why = unused(because);
+    Words::new(format!("cannot determine whether {HOST_MANAGEMENT} is enabled, and {why}: {message}"), remedy)
 }
 
-pub(super) fn managed(role: &str, because: ProfileUnused, lacks_more: bool) -> Words {
-    let why = match because {
+/// Why the agent does not use the profile, as a clause.
+fn unused(because: ProfileUnused) -> &'static str {
+    match because {
         ProfileUnused::NoProfile => "the instance has no instance profile",
         ProfileUnused::NoCredentials => "the instance gets no credentials from its profile",
         ProfileUnused::NotAllowed => "the role of its profile is not allowed `ssm:UpdateInstanceInformation`",
-    };
+    }
+}
+
+pub(super) fn managed(role: &str, because: ProfileUnused, lacks_more: bool) -> Words {
+    let why = unused(because);
     let remedy = match lacks_more {
         true => {
             format!(

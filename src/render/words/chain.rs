@@ -7,9 +7,9 @@ use crate::command_line::{Command, structure};
 use crate::report::{MetadataState, TargetKind, is_documented_instance_state};
 
 pub(super) fn instance_not_found(place: &Place<'_>) -> Words {
-    let region = place.region().unwrap_or("this Region");
+    let place_of_it = place.region().map(|region| format!(" in {region}")).unwrap_or_default();
     let target = place.target();
-    Words::new(format!("no instance `{target}` was found in {region}"), check_the_target(target))
+    Words::new(format!("no instance `{target}` was found{place_of_it}"), check_the_target(target))
 }
 
 /// What to look at again where no instance was found, by the form of what was typed.
@@ -18,7 +18,7 @@ fn check_the_target(target: &str) -> String {
     if target.starts_with("arn:") {
         "check the ID, the Region and the account in the ARN".to_owned()
     } else if is_instance_id(target) {
-        format!("check the id, {IN_PLACE}")
+        format!("check the ID, {IN_PLACE}")
     } else if target.contains('*') {
         let select = Command::default().option("--tag", format!("Name={target}"));
         format!("a target names one instance; select those whose names match with `{select}`")
@@ -83,12 +83,23 @@ pub(super) fn target_not_found(target: TargetKind, name: &str, exists_as_other: 
     Words::new(message, check_the_name(target, name, exists_as_other, place))
 }
 
-pub(super) fn target_not_in_snapshot(target: TargetKind, name: &str) -> Words {
+pub(super) fn target_not_in_snapshot(target: TargetKind, name: &str, near: Option<&str>) -> Words {
     let message = format!("the snapshot does not contain the {} `{name}`", noun(target));
+    if let Some(near) = near {
+        let target = match target {
+            TargetKind::Profile => format!("profile/{near}"),
+            TargetKind::Role => format!("role/{near}"),
+            TargetKind::Instance => near.to_owned(),
+        };
+        return Words::new(
+            format!("{message}; did you mean `{near}`?"),
+            format!("check `{target}`, which it contains"),
+        );
+    }
     let what = match target {
         TargetKind::Profile | TargetKind::Role => "the name (without a path)",
         TargetKind::Instance if name.contains('*') => return Words::new(message, check_the_target(name)),
-        TargetKind::Instance if is_instance_id(name) => "the id",
+        TargetKind::Instance if is_instance_id(name) => "the ID",
         TargetKind::Instance if name.starts_with("arn:") => "the ARN",
         TargetKind::Instance => "the tag `Name`",
     };
@@ -126,6 +137,9 @@ pub(super) fn metadata(state: MetadataState, place: &Place<'_>) -> Words {
     }
 }
 
+/// What a proposed command calls a profile that it creates.
+pub(in crate::render) const CREATED_PROFILE: &str = "SessionManager";
+
 /// A profile that only the user can name.
 const NAME: &str = "NAME";
 
@@ -145,7 +159,7 @@ pub(super) fn no_instance_profile(place: &Place<'_>) -> Words {
 }
 
 fn create_profile(place: &Place<'_>) -> Command {
-    fix_instance(place).option("--create-profile", NAME)
+    fix_instance(place).option("--create-profile", CREATED_PROFILE)
 }
 
 fn fix_instance(place: &Place<'_>) -> Command {

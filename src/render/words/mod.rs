@@ -23,8 +23,10 @@ use crate::command_line::Command;
 use crate::facts::CallerIdentity;
 use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
+pub(in crate::render) use chain::CREATED_PROFILE;
 pub use known::{FROM_BASELINE, known, known_mark};
 pub use not_checked::not_checked;
+pub use phrases::form_of;
 pub use posture::PREREQUISITES;
 pub use refusals::{refusal, unfit, why_not_granted};
 pub use warnings::warning;
@@ -40,6 +42,11 @@ pub struct Place<'a> {
     /// Whether that is a template of CloudFormation.
     in_template: bool,
     named: Cell<bool>,
+    /// For several: the role or profile that a fix is for, with its Region.
+    shared: Option<(&'a str, Option<&'a str>)>,
+    /// Whether it is one of several, which stands for them.
+    is_example: bool,
+    showed_example: Cell<bool>,
 }
 
 impl<'a> Place<'a> {
@@ -55,8 +62,18 @@ impl<'a> Place<'a> {
             // The address of a resource of a plan has a dot, `TYPE.NAME`, and a logical ID is alphanumeric:
             // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
             in_template: outcome.source.as_ref().is_some_and(|source| !source.address.contains('.')),
-            named: Cell::new(false),
+            ..Place::default()
         }
+    }
+
+    /// One of several: commands name it, but for those that are about what all of them `share`.
+    pub fn of_example(outcome: &'a Outcome, share: Option<(&'a str, Option<&'a str>)>) -> Place<'a> {
+        Place { shared: share, is_example: true, ..Place::of(outcome) }
+    }
+
+    /// Whether words were made that hold for this one of several alone.
+    pub fn showed_example(&self) -> bool {
+        self.showed_example.get()
     }
 
     /// Several instances, of one Region if that is given.
@@ -71,11 +88,13 @@ impl<'a> Place<'a> {
 
     fn target(&self) -> &'a str {
         self.named.set(true);
+        self.showed_example.set(self.is_example);
         self.target.unwrap_or("TARGET")
     }
 
     fn instance(&self) -> &'a str {
         self.named.set(true);
+        self.showed_example.set(self.is_example);
         self.instance.unwrap_or("INSTANCE_ID")
     }
 
@@ -90,6 +109,9 @@ impl<'a> Place<'a> {
 
     /// The command that fixes the target, with its Region: that of an ARN stands in it.
     fn fix(&self) -> Command {
+        if let Some((shared, region)) = self.shared {
+            return Command::new("ssm-profile fix").operand(shared).options("--region", region);
+        }
         let command = Command::new("ssm-profile fix").operand(self.target());
         match self.target.is_some_and(|target| target.starts_with("arn:")) && self.instance.is_some() {
             true => command,
@@ -131,6 +153,11 @@ pub fn checked_by(identity: &CallerIdentity) -> String {
     format!("checked {}", caller(identity))
 }
 
+/// A remedy that names one of several instances, said of all.
+pub fn of_each(remedy: &str) -> String {
+    format!("{remedy}; likewise for each of the others")
+}
+
 /// A finding in words.
 pub fn finding(finding: &Finding, place: &Place<'_>) -> Words {
     let Words { mut message, remedy } = of_kind(&finding.kind, place);
@@ -165,7 +192,9 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::TargetNotFound { target, name, exists_as_other } => {
             chain::target_not_found(*target, name, *exists_as_other, place)
         }
-        Kind::TargetNotInSnapshot { target, name } => chain::target_not_in_snapshot(*target, name),
+        Kind::TargetNotInSnapshot { target, name, near } => {
+            chain::target_not_in_snapshot(*target, name, near.as_deref())
+        }
         Kind::Metadata { state } => chain::metadata(*state, place),
         Kind::NoInstanceProfile => chain::no_instance_profile(place),
         Kind::AssociationPending { state, profile, shows_profile } => {
@@ -181,7 +210,9 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::RoleMissing { role } => chain::role_missing(role),
         Kind::Unreadable { reason, .. } => phrases::unreadable(reason, place),
         Kind::NotRead { what, reason } => phrases::not_read(*what, reason, place),
-        Kind::HostManagementUnreadable { reason } => agent::host_management_unreadable(reason, place),
+        Kind::HostManagementUnreadable { because, reason } => {
+            agent::host_management_unreadable(*because, reason, place)
+        }
         Kind::PreferencesUnreadable { name, reason } => logs::preferences_unreadable(name, reason, place),
         Kind::NotAPolicy { document, document_kind, error } => {
             permissions::not_a_policy(document, *document_kind, error)
@@ -192,16 +223,18 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::UnsoundPolicy { document, problems } => permissions::unsound(document, problems),
         Kind::PreferencesInvalid { name, error } => logs::preferences_invalid(name, error),
         Kind::PreferencesMissing { name } => logs::preferences_missing(name),
-        Kind::TrustDenied { role, service } => permissions::trust_denied(role.as_deref(), service, place),
+        Kind::TrustDenied { role, service, managed_by } => {
+            permissions::trust_denied(role.as_deref(), service, managed_by.as_deref(), place)
+        }
         Kind::TrustUnknown { role, service, depends_on, settled_by } => {
             permissions::trust_unknown(role.as_deref(), service, depends_on, settled_by.as_deref())
         }
         Kind::RcpOnAssumeRole { service, statement, denies } => {
             permissions::rcp_on_assume_role(service, statement, *denies)
         }
-        Kind::MissingPermission { role, permissions, only_core, fix_can_grant, near_miss, boundary } => {
+        Kind::MissingPermission { role, permissions, only_core, fix_can_grant, managed_by, near_miss, boundary } => {
             let grounds = (near_miss.as_ref(), boundary.as_deref());
-            let fix = fix_can_grant.then(|| place.fix());
+            let fix = fix_can_grant.then(|| (place.fix(), managed_by.as_deref()));
             permissions::missing(role.as_deref(), permissions, *only_core, fix, grounds)
         }
         Kind::OptionalPermission { action } => permissions::optional(action),

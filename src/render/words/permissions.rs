@@ -1,8 +1,10 @@
 //! Documents, trust and permissions.
 
+use std::collections::BTreeMap;
+
 use iam_eval::{DocumentKind, NearMiss, PolicySetKind, Resemblance, StatementReference, UnknownReason};
 
-use super::phrases::{actions as in_words, dependencies, listed, near_miss, statement};
+use super::phrases::{actions as in_words, dependencies, form_of, listed, near_miss, statement};
 use super::{Place, Words};
 use crate::command_line::Command;
 use crate::report::{ActionOn, AssumingService, ClosedPolicySet, DocumentName, Flag, Settling};
@@ -75,16 +77,32 @@ fn of_role(role: Option<&str>) -> String {
     role.map(|role| format!(" of role `{role}`")).unwrap_or_default()
 }
 
-pub(super) fn trust_denied(role: Option<&str>, service: &AssumingService, place: &Place<'_>) -> Words {
+pub(super) fn trust_denied(
+    role: Option<&str>,
+    service: &AssumingService,
+    managed_by: Option<&str>,
+    place: &Place<'_>,
+) -> Words {
     let principal = &service.principal;
     let by_fix = role.is_some() && !service.is_systems_manager && !place.in_code;
-    let fix = if by_fix { format!("run `{}`, or ", place.fix()) } else { String::new() };
+    let fix = if by_fix { by_command(place.fix(), managed_by) } else { String::new() };
     Words::new(
         format!("the trust policy{} does not allow {} (`{principal}`) to assume it", of_role(role), name_of(service)),
         format!(
             "{fix}add a statement that allows `sts:AssumeRole` for the principal `{{\"Service\": \"{principal}\"}}`"
         ),
     )
+}
+
+/// What `fix` does about it, as the beginning of a remedy: what somebody else manages it only prints.
+fn by_command(fix: Command, managed_by: Option<&str>) -> String {
+    match managed_by {
+        None => format!("run `{fix}`, or "),
+        Some(owner) => {
+            let print = fix.option("--emit", form_of(owner));
+            format!("the role is managed by {owner}: make the change there, which `{print}` prints, or ")
+        }
+    }
 }
 
 pub(super) fn trust_unknown(
@@ -129,7 +147,7 @@ pub(super) fn missing(
     role: Option<&str>,
     permissions: &[ActionOn],
     only_core: bool,
-    fix: Option<Command>,
+    fix: Option<(Command, Option<&str>)>,
     (near, boundary): (Option<&NearMiss>, Option<&str>),
 ) -> Words {
     let whose = match role {
@@ -148,7 +166,7 @@ pub(super) fn missing(
         None => format!("`{action}` on the instance"),
     }));
     // What else is needed was asked for by flags, which the command takes along, or by what fix reads too.
-    let fix = fix.map(|fix| format!("run `{fix}`, or ")).unwrap_or_default();
+    let fix = fix.map(|(fix, managed_by)| by_command(fix, managed_by)).unwrap_or_default();
     let by_hand = match only_core {
         true => {
             "attach the AWS managed policy `AmazonSSMManagedInstanceCore`, or allow these actions in a policy of the role"
@@ -180,14 +198,14 @@ pub(super) fn explicit_deny(by: &StatementReference, actions: &[String]) -> Word
 }
 
 pub(super) fn denied_by_gate(by: &StatementReference, actions: &[String]) -> Words {
-    let (policy, remedy) = match by.gate {
-        PolicySetKind::Scp => ("service control policy", ASK_TO_NARROW_SCP),
-        PolicySetKind::Rcp => ("resource control policy", ASK_TO_NARROW_RCP),
+    let remedy = match by.gate {
+        PolicySetKind::Scp => ASK_TO_NARROW_SCP,
+        PolicySetKind::Rcp => ASK_TO_NARROW_RCP,
         PolicySetKind::Boundary | PolicySetKind::Identity | PolicySetKind::Resource => {
-            ("permissions boundary", "narrow the deny in the boundary; no policy of the role overrides its boundary")
+            "narrow the deny in the boundary; no policy of the role overrides its boundary"
         }
     };
-    Words::new(format!("the {policy} `{}` denies {}", by.policy, in_words(actions)), remedy)
+    Words::new(format!("{} denies {}", statement(by), in_words(actions)), remedy)
 }
 
 const ASK_TO_NARROW_SCP: &str =
@@ -241,10 +259,11 @@ pub(super) fn conditional(
 fn settle(settling: &Settling, place: &Place<'_>) -> String {
     let mut remedies = Vec::new();
     if !settling.flags.is_empty() {
-        let flags: Vec<String> = settling.flags.iter().map(flag).collect();
+        let flags: Vec<String> = settling.flags.iter().map(|it| flag(it, &settling.values)).collect();
         let absent = settling.absent.as_deref().map(|name| context(name, ""));
         let absent = absent.map(|flag| format!(" (`{flag}` if requests do not carry it)")).unwrap_or_default();
-        remedies.push(format!("provide the value: {}{absent}", listed(&flags)));
+        let which = if settling.values.is_empty() { "" } else { ", for example the one that the policy names" };
+        remedies.push(format!("provide the value{which}: {}{absent}", listed(&flags)));
     }
     if settling.newer_credentials {
         remedies.push(
@@ -262,12 +281,16 @@ fn settle(settling: &Settling, place: &Place<'_>) -> String {
     remedies.join("; ")
 }
 
-fn flag(flag: &Flag) -> String {
+fn flag(flag: &Flag, values: &BTreeMap<String, String>) -> String {
     match flag {
         Flag::Account => "`--account ID`".to_owned(),
         Flag::Instance => "`--account ID --region REGION --instance-id ID`".to_owned(),
         Flag::Region => "`--region REGION`".to_owned(),
-        Flag::Context(name) => format!("`{}`", context(name, "VALUE")),
+        Flag::Context(name) => {
+            // What stands before an `@` is the action that it is said of.
+            let value = values.iter().find(|(key, _)| name == *key || name.ends_with(&format!("@{key}")));
+            format!("`{}`", context(name, value.map_or("VALUE", |(_, value)| value)))
+        }
         Flag::RegionOf(action) => format!("`{}`", region_of(action)),
         Flag::RegionOfBucket(action) => format!("`{}` (the bucket's Region)", region_of(action)),
     }

@@ -108,7 +108,7 @@ pub(super) fn near_miss(miss: Option<&NearMiss>) -> String {
             format!("has a condition on {} that does not hold{never}", listed(&names))
         }
         RuledOutBy::Alias => "names an alias, which grants nothing: use the key's ARN".to_owned(),
-        RuledOutBy::DeletedPrincipal(id) => format!("names `{id}`, the id of a role or user that was deleted"),
+        RuledOutBy::DeletedPrincipal(id) => format!("names `{id}`, the ID of a role or user that was deleted"),
         RuledOutBy::Resource => "applies to other resources".to_owned(),
     };
     format!("; {which} {why}")
@@ -190,6 +190,19 @@ pub(super) fn not_read(what: NotRead, reason: &Unreadable, place: &Place<'_>) ->
     };
     let Words { message, remedy } = unreadable(reason, place);
     Words::new(format!("{what}: {message}"), remedy)
+}
+
+/// The form of `--emit` that whoever manages a role takes.
+pub fn form_of(owner: &str) -> &'static str {
+    // Elastic Beanstalk and Service Catalog make their roles by CloudFormation.
+    let of_cloudformation = ["CloudFormation", "CDK", "Elastic Beanstalk", "Service Catalog"];
+    let of_terraform = ["Terraform", "Terragrunt", "OpenTofu"];
+    let names = |tools: &[&str]| tools.iter().any(|tool| owner.contains(tool));
+    match () {
+        () if names(&of_cloudformation) => "cloudformation",
+        () if names(&of_terraform) => "terraform",
+        () => "cli",
+    }
 }
 
 #[cfg(test)]

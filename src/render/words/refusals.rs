@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use super::chain::CREATED_PROFILE;
+use super::phrases::form_of;
 use super::{Place, Words, finding};
 use crate::command_line::{Command, structure};
 use crate::fix::{ChangedTo, Evidence, MissingFact, Refusal, RefusalKind, ThingKind, Unfit, User, WhyNotGranted};
@@ -77,6 +79,10 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
             Words::new(format!("cannot determine whether the role may call {action}"), see_why(place))
         }
         RefusalKind::NeedsProfile { was_deleted } => needs_profile(*was_deleted, place),
+        RefusalKind::NetworkOnly { print } => Words::new(
+            "nothing that `fix` can change is left: its network path is closed, and `fix` changes no network",
+            format!("print what opens it: `{print}`"),
+        ),
         RefusalKind::CutsOff { target, service } => Words::new(
             format!(
                 "an interface endpoint for `{}` would cut off `{target}`, whose traffic no rule lets through to it",
@@ -121,7 +127,10 @@ pub fn refusal(kind: &RefusalKind, place: &Place<'_>) -> Words {
                 "`{role}` is managed by {owner} ({}), and {undone_by} may undo a change made here",
                 evidence(found)
             ),
-            "make the change there (`--emit terraform` or `--emit cloudformation` prints it), or pass `--force-managed-elsewhere`",
+            format!(
+                "make the change there, which `{}` prints, or pass `--force-managed-elsewhere`",
+                place.fix().option("--emit", form_of(owner))
+            ),
         ),
         RefusalKind::QuotaExceeded { role, size, quota } => Words::new(
             format!(
@@ -185,7 +194,7 @@ fn see_why(place: &Place<'_>) -> String {
 
 fn needs_profile(was_deleted: bool, place: &Place<'_>) -> Words {
     let create = place.in_region(Command::new("ssm-profile fix").operand(place.target()));
-    let create = create.and("--create-profile NAME");
+    let create = create.option("--create-profile", CREATED_PROFILE);
     if was_deleted {
         // Its association is still there, so that another profile has to replace it.
         let remedy = format!(

@@ -57,7 +57,7 @@ variants!(FINDINGS, name_of_finding, FindingKind:
 variants!(REFUSALS, name_of_refusal, RefusalKind:
     OutOfReach PermissionUnknown NeedsProfile Unknown Unread NameTooLong RoleTaken ProfileTaken InstanceState ReservedRole
     ManagedElsewhere QuotaExceeded PolicyUnreadable CannotGrant UnfitDocument ChangedSince InUse NotCreatedByFix
-    ProfileNotDeleted CutsOff EndpointServiceNotKnown; not Sample);
+    ProfileNotDeleted NetworkOnly CutsOff EndpointServiceNotKnown; not Sample);
 
 variants!(WARNINGS, name_of_warning, Warning:
     AutoScalingGroup ManagedElsewhere TrustPolicySize LeavesHostManagement MayLeaveHostManagement NetworkOnlyEmitted ProfileGone
@@ -139,6 +139,7 @@ fn missing(permissions: &[ActionOn], near_miss: Option<NearMiss>) -> FindingKind
         permissions,
         only_core: true,
         fix_can_grant: true,
+        managed_by: None,
         near_miss,
         boundary: None,
     }
@@ -206,10 +207,17 @@ fn target() -> Vec<FindingKind> {
             samples.push(FindingKind::NoSuchTarget { target, name: name(), exists_as_other });
             samples.push(FindingKind::TargetNotFound { target, name: name(), exists_as_other });
         }
-        samples.push(FindingKind::TargetNotInSnapshot { target, name: name() });
+        samples.push(FindingKind::TargetNotInSnapshot { target, name: name(), near: None });
     }
     for name in [INSTANCE, "web-1", "web-*", "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"] {
-        samples.push(FindingKind::TargetNotInSnapshot { target: TargetKind::Instance, name: name.to_owned() });
+        samples.push(FindingKind::TargetNotInSnapshot {
+            target: TargetKind::Instance,
+            name: name.to_owned(),
+            near: None,
+        });
+    }
+    for target in [TargetKind::Profile, TargetKind::Role, TargetKind::Instance] {
+        samples.push(FindingKind::TargetNotInSnapshot { target, name: "Web".to_owned(), near: Some("web".to_owned()) });
     }
     samples
 }
@@ -272,7 +280,11 @@ fn reading() -> Vec<FindingKind> {
     ] {
         samples.push(FindingKind::NotRead { what, reason: denied(api) });
     }
-    samples.push(FindingKind::HostManagementUnreadable { reason: denied("ssm:GetServiceSetting") });
+    let unused = [ProfileUnused::NoProfile, ProfileUnused::NoCredentials, ProfileUnused::NotAllowed];
+    samples.extend(unused.map(|because| {
+        let reason = denied("ssm:GetServiceSetting");
+        FindingKind::HostManagementUnreadable { because, reason }
+    }));
     let name = "SSM-SessionManagerRunShell".to_owned();
     samples.push(FindingKind::PreferencesUnreadable { name, reason: denied("ssm:GetDocument") });
     samples
@@ -322,8 +334,9 @@ fn trust() -> Vec<FindingKind> {
     let role = || Some(ROLE.to_owned());
     let mut samples = Vec::new();
     for service in services() {
-        samples.push(FindingKind::TrustDenied { role: role(), service: service.clone() });
-        samples.push(FindingKind::TrustDenied { role: None, service: service.clone() });
+        for (role, managed_by) in [(role(), None), (role(), Some("Terraform".to_owned())), (None, None)] {
+            samples.push(FindingKind::TrustDenied { role, service: service.clone(), managed_by });
+        }
         let unknown = |depends_on, settled_by| FindingKind::TrustUnknown {
             role: role(),
             service: service.clone(),
@@ -349,6 +362,7 @@ fn permissions() -> Vec<FindingKind> {
             permissions: vec![on("kms:Decrypt", Some(KEY))],
             only_core: false,
             fix_can_grant: false,
+            managed_by: None,
             near_miss: None,
             boundary: None,
         },
@@ -361,12 +375,20 @@ fn permissions() -> Vec<FindingKind> {
     ] {
         samples.push(missing(&core(), miss(gate, ruled_out_by)));
     }
+    for owner in ["Terraform", "CloudFormation stack `web`", "Pulumi"] {
+        let mut managed = missing(&core(), None);
+        if let FindingKind::MissingPermission { managed_by, .. } = &mut managed {
+            *managed_by = Some(owner.to_owned());
+        }
+        samples.push(managed);
+    }
     for boundary in [BOUNDARY, "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"] {
         samples.push(FindingKind::MissingPermission {
             role: Some(ROLE.to_owned()),
             permissions: core(),
             only_core: true,
             fix_can_grant: true,
+            managed_by: None,
             near_miss: None,
             boundary: Some(boundary.to_owned()),
         });
@@ -421,6 +443,14 @@ fn conditional() -> Vec<FindingKind> {
         Settling {
             flags: vec![Flag::Context("aws:SourceVpce".to_owned())],
             absent: Some("aws:SourceVpce".to_owned()),
+            ..Settling::default()
+        },
+    ));
+    samples.push(unknown(
+        UnknownReason::key("aws:SourceVpce"),
+        Settling {
+            flags: vec![Flag::Context("ssm:UpdateInstanceInformation@aws:SourceVpce".to_owned())],
+            values: [("aws:SourceVpce".to_owned(), "vpce-0123".to_owned())].into(),
             ..Settling::default()
         },
     ));
@@ -586,6 +616,10 @@ fn host_management() -> Vec<FindingKind> {
     samples
 }
 
+fn print() -> String {
+    format!("ssm-profile fix {INSTANCE} --region us-east-1 --network auto --emit cli")
+}
+
 fn stack_tag() -> Evidence {
     Evidence::Tag { key: "aws:cloudformation:stack-name".to_owned(), value: "web".to_owned() }
 }
@@ -622,8 +656,8 @@ fn warnings() -> Vec<Warning> {
         Warning::TrustPolicySize { role: ROLE.to_owned(), size: 2_100, quota: 2_048 },
         Warning::LeavesHostManagement { role: ROLE.to_owned(), setting: HOST_ROLE.to_owned() },
         Warning::MayLeaveHostManagement { role: ROLE.to_owned(), api: "ssm:GetServiceSetting".to_owned() },
-        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned()] },
-        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned(); 3] },
+        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned()], print: print() },
+        Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned(); 3], print: print() },
         Warning::ProfileGone { instance: INSTANCE.to_owned(), profile: PROFILE.to_owned() },
         Warning::HoldersNotSeen {
             profile: PROFILE.to_owned(),
@@ -655,6 +689,7 @@ fn refusals() -> Vec<RefusalKind> {
     for association in [Some(ASSOCIATION.to_owned()), None] {
         samples.push(RefusalKind::ProfileTaken { name: name(), association });
     }
+    samples.push(RefusalKind::NetworkOnly { print: print() });
     samples.push(RefusalKind::InstanceState { state: "stopping".to_owned() });
     samples.push(RefusalKind::ReservedRole {
         role: role(),

@@ -19,24 +19,20 @@ pub fn warning(warning: &Warning) -> String {
             "the trust policy of role `{role}` gets {size} characters; unless the quota was raised, IAM takes {quota}"
         ),
         Warning::LeavesHostManagement { role, setting } => format!(
-            "`ssm:UpdateInstanceInformation` {} the role `{setting}` of Default Host Management Configuration; from then on only \
-             the profile counts",
-            takes_off(role)
+            "with `ssm:UpdateInstanceInformation` every instance that has the role `{role}` stops using the role `{setting}` of \
+             Default Host Management Configuration; from then on only the profile counts"
         ),
         Warning::MayLeaveHostManagement { role, api } => format!(
             "cannot determine whether Default Host Management Configuration is enabled (`{api}`); if it is, \
-             `ssm:UpdateInstanceInformation` {} its role, and from then on only the profile counts",
-            takes_off(role)
+             with `ssm:UpdateInstanceInformation` every instance that has the role `{role}` stops using its role, and from then on only \
+             the profile counts"
         ),
-        Warning::NetworkOnlyEmitted { targets } => {
+        Warning::NetworkOnlyEmitted { targets, print } => {
             let whose = match targets.as_slice() {
                 [only] => format!("the network path of `{only}` is closed"),
                 _ => format!("the network paths of {} targets are closed", targets.len()),
             };
-            format!(
-                "{whose}, and `fix` changes no network; print what opens it with `--network auto --emit cli`, `terraform` or \
-                 `cloudformation`"
-            )
+            format!("{whose}, and `fix` changes no network; `{print}` prints what opens it")
         }
         Warning::ProfileGone { instance, profile } => format!(
             "`{instance}` held the instance profile `{profile}`, which no longer exists in that form; it is left without a profile"
@@ -53,8 +49,4 @@ pub fn warning(warning: &Warning) -> String {
         #[cfg(test)]
         Warning::Sample(text) => text.clone(),
     }
-}
-
-fn takes_off(role: &str) -> String {
-    format!("takes every instance that has the role `{role}` off")
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::facts::KnownFile;
 use iam_eval::json_error;
 
 /// How the right file is made.
@@ -36,6 +37,9 @@ pub enum NotAPlan {
         /// The first line that is not.
         line: usize,
     },
+    /// It is another file that this tool takes.
+    #[error("it is not a plan but {}", .0.in_words())]
+    Another(KnownFile),
     /// There is nothing in it.
     #[error("it is empty, and the JSON of a plan is expected; {MAKE}")]
     Empty,
@@ -268,8 +272,15 @@ pub(super) fn parse(text: &str) -> Result<PlanFile<'_>, NotAPlan> {
     if first.is_empty() {
         return Err(NotAPlan::Empty);
     }
+    let another = || KnownFile::of(text).filter(|known| *known != KnownFile::Plan).map(NotAPlan::Another);
     if !first.starts_with('{') {
-        return Err(if first.starts_with('[') { NotAPlan::Array } else { NotAPlan::TextForPeople });
+        return Err(if let Some(another) = another() {
+            another
+        } else if first.starts_with('[') {
+            NotAPlan::Array
+        } else {
+            NotAPlan::TextForPeople
+        });
     }
     let malformed = |error: serde_json::Error| NotAPlan::Malformed(json_error::in_words(&error, text));
     let mut header = serde_json::Deserializer::from_str(text).into_iter::<Header>();
@@ -278,7 +289,7 @@ pub(super) fn parse(text: &str) -> Result<PlanFile<'_>, NotAPlan> {
         Some(Err(error)) => return Err(malformed(error)),
         None => Header::default(),
     };
-    header.refuse()?;
+    header.refuse().map_err(|why| another().unwrap_or(why))?;
     serde_json::from_str(text).map_err(malformed)
 }
 

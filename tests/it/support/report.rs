@@ -256,6 +256,7 @@ pub enum Code {
     RoleMissing,
     TrustPolicy,
     MissingPermission,
+    OptionalPermission,
     ExplicitDeny,
     BlockedByBoundary,
     BlockedByScp,

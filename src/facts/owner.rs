@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{CREATED_BY, CREATED_BY_VALUE};
 use iam_eval::arn::Arn;
 
 /// What tells that something else owns a role.
@@ -76,11 +75,6 @@ impl Owner {
 /// Who else owns the role with that ARN and those tags.
 pub fn of_role(arn: &Arn, tags: &BTreeMap<String, String>) -> Option<Owner> {
     by_path(arn.path()).or_else(|| by_prefix(tags)).or_else(|| by_custom(tags))
-}
-
-/// Whether this tool created the thing that has those tags.
-pub fn is_ours(tags: &BTreeMap<String, String>) -> bool {
-    tags.get(CREATED_BY).is_some_and(|value| value == CREATED_BY_VALUE)
 }
 
 /// [Service-linked roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html) and
@@ -401,7 +395,7 @@ mod tests {
     #[test]
     fn ordinary_tags_tell_no_owner() {
         for (key, value) in [
-            (CREATED_BY, CREATED_BY_VALUE),
+            ("created-by", "ssm-profile"),
             ("Name", "web"),
             ("Name", "terraform-runner"),
             ("Env", "prod"),
@@ -428,19 +422,5 @@ mod tests {
             assert_eq!(owner("role/web", &[(key, value)]), None, "{key}={value}");
         }
         assert_eq!(owner("role/web", &[]), None);
-    }
-
-    #[test]
-    fn what_this_tool_made() {
-        for (list, expected) in [
-            (&[(CREATED_BY, CREATED_BY_VALUE), ("Name", "web")][..], true),
-            (&[(CREATED_BY, "alice")], false),
-            (&[("Created-By", CREATED_BY_VALUE)], false),
-            (&[], false),
-        ] {
-            assert_eq!(is_ours(&tags(list)), expected, "{list:?}");
-        }
-        // What this tool made may have been taken over since.
-        assert!(owner("role/web", &[(CREATED_BY, CREATED_BY_VALUE), ("terraform", "true")]).is_some());
     }
 }
