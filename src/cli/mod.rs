@@ -43,7 +43,7 @@ use tokio::sync::Semaphore;
 
 use crate::apply::Interrupt;
 use crate::aws::Connection;
-use crate::command_line::{self, Command};
+use crate::command_line;
 use crate::diagnose::{self, Judge, diagnose};
 use crate::facts::{Facts, Subject, snapshot};
 use crate::needs::Requirements;

@@ -61,7 +61,7 @@ fn a_deny_of_a_boundary_is_one_error_too() {
     );
     let deny = r#"{"Effect": "Deny", "Action": "ssmmessages:*", "Resource": "*"}"#;
     let allow = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
-    sandbox.file("boundary.json", &format!(r#"{{"Version": "2012-10-17", "Statement": [{allow}, {deny}]}}"#));
+    sandbox.file("boundary.json", format!(r#"{{"Version": "2012-10-17", "Statement": [{allow}, {deny}]}}"#));
     let report = sandbox.run(&["check", "--policy", "allow.json", "--boundary", "boundary.json", "-o", "json"]);
     assert_eq!(codes(&report.expect(1).json()["results"][0]), ["blocked-by-boundary"]);
 }
@@ -73,7 +73,7 @@ fn what_is_not_known_comes_first() {
         json!({"unreadable": {"api": "ssm:GetServiceSetting", "kind": "denied", "message": "AccessDenied: no"}});
     snapshot["facts"]["settings"]["us-east-1"]["host_management"] = denied;
     let sandbox = Sandbox::new();
-    sandbox.file("blind.json", &snapshot.to_string());
+    sandbox.file("blind.json", snapshot.to_string());
     for more in [&[][..], &["-q"]] {
         let text = sandbox.run(&[&["check", "web-2", "--snapshot", "blind.json"], more].concat()).expect(3).stdout;
         let headline = text.lines().next().unwrap();
@@ -112,7 +112,7 @@ fn managed(tag: &str, value: &str) -> Sandbox {
     let mut snapshot = account();
     snapshot["facts"]["roles"]["111122223333/channels"]["known"]["tags"] = json!({"known": {tag: value}});
     let sandbox = Sandbox::new();
-    sandbox.file("managed.json", &snapshot.to_string());
+    sandbox.file("managed.json", snapshot.to_string());
     sandbox
 }
 
@@ -167,7 +167,7 @@ fn the_value_that_the_policy_names_stands_in_the_command() {
         (r#"["vpce-0123", "vpce-0456"]"#, "aws:SourceVpce=VALUE`"),
         (r#""vpce-*""#, "aws:SourceVpce=VALUE`"),
     ] {
-        sandbox.file("policy.json", &policy(values));
+        sandbox.file("policy.json", policy(values));
         let text = sandbox.run(&["check", "--policy", "policy.json"]).expect(3).stdout;
         says(&text, &[expected]);
     }
@@ -190,7 +190,7 @@ fn a_group_names_one_of_its_instances() {
         }
     }
     let sandbox = Sandbox::new();
-    sandbox.file("off.json", &snapshot.to_string());
+    sandbox.file("off.json", snapshot.to_string());
     let text = sandbox.run(&["check", "--all", "--snapshot", "off.json"]).expect(1).stdout;
     says(&text, &["aws ec2 modify-instance-metadata-options --instance-id i-0", "; likewise for each of the others"]);
     says_not(&text, &["INSTANCE_ID"]);
