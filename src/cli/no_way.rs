@@ -18,7 +18,7 @@ pub fn reason(outcome: &Outcome) -> Option<&Unreadable> {
 }
 
 fn is_of_way(reason: &Unreadable) -> bool {
-    matches!(reason.kind, UnreadableKind::Credentials | UnreadableKind::Network | UnreadableKind::Response)
+    matches!(reason.kind, UnreadableKind::Credentials | UnreadableKind::Network)
 }
 
 /// Ends the run where no target could be read and AWS does not even say whose credentials these are.

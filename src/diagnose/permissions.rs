@@ -118,7 +118,7 @@ pub(super) fn permissions(
         let reservation = Some(Reservation::MayBeAllowedBy(policy));
         findings.extend(lacking.into_iter().map(|finding| Finding { reservation: reservation.clone(), ..finding }));
     }
-    findings.extend(denied.iter().map(|(by, actions)| self::denied(by, actions)).map(Finding::from));
+    findings.extend(denied.iter().flat_map(|(by, actions)| self::denied(by, actions)).map(Finding::from));
     findings.extend(closed.iter().map(|((kind, name), actions)| {
         let gate = || {
             let near_miss = near(*kind, near_misses.iter().copied());
@@ -219,14 +219,14 @@ fn missing(
     })
 }
 
-/// A deny, by where its statement stands: what helps depends on whose policy it is.
-fn denied(by: &StatementReference, actions: &[&str]) -> FindingKind {
-    let (statement, actions) = (by.clone(), owned(actions));
+/// A deny, by where its statement stands: what helps depends on whose policy it is. A boundary is one of the account's own.
+fn denied(by: &StatementReference, actions: &[&str]) -> Vec<FindingKind> {
+    let explicit = || FindingKind::ExplicitDeny { statement: by.clone(), actions: owned(actions) };
+    let by_gate = || FindingKind::DeniedByGate { statement: by.clone(), actions: owned(actions) };
     match by.gate {
-        PolicySetKind::Identity | PolicySetKind::Resource => FindingKind::ExplicitDeny { statement, actions },
-        PolicySetKind::Boundary | PolicySetKind::Scp | PolicySetKind::Rcp => {
-            FindingKind::DeniedByGate { statement, actions }
-        }
+        PolicySetKind::Identity | PolicySetKind::Resource => vec![explicit()],
+        PolicySetKind::Boundary => vec![explicit(), by_gate()],
+        PolicySetKind::Scp | PolicySetKind::Rcp => vec![by_gate()],
     }
 }
 

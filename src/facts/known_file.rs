@@ -56,25 +56,10 @@ impl KnownFile {
     }
 }
 
-/// Why a text can be no policy document, whatever is in it: it does not begin as JSON does, or is another file.
+/// Why a text is no policy document, if it is another file. What is broken may have been one.
 pub fn no_policy(text: &str) -> Option<String> {
-    let known = KnownFile::of(text).filter(|known| *known != KnownFile::Policy);
-    if let Some(known) = known {
-        return Some(format!("it is not a policy document but {}", known.in_words()));
-    }
-    let start = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-    // An answer of the AWS CLI may hold it as a string, or URL-encoded.
-    let begins = start.starts_with(['{', '[', '"', '%']) || serde_json::from_str::<IgnoredAny>(start).is_ok();
-    let line = 1 + text
-        .len()
-        .checked_sub(start.len())
-        .and_then(|at| text.get(..at))
-        .map_or(0, |before| before.matches('\n').count());
-    match begins {
-        true => None,
-        false if start.is_empty() => Some("it is empty, and a policy document is JSON".to_owned()),
-        false => Some(format!("line {line}: it is not JSON, and a policy document is")),
-    }
+    let known = KnownFile::of(text).filter(|known| *known != KnownFile::Policy)?;
+    Some(format!("it is not a policy document but {}", known.in_words()))
 }
 
 #[cfg(test)]
@@ -101,16 +86,11 @@ mod tests {
 
     #[test]
     fn a_policy_with_mistakes_is_still_one() {
-        for policy in ["{", "{\"Statement\": [}", " \u{feff}{}", "[]", "\"{}\"", "%7B%7D", "null", "{} // x"] {
+        for policy in
+            ["{", "{\"Statement\": [}", " \u{feff}{}", "[]", "\"{}\"", "%7B%7D", "null", "{} // x", "", "<html>"]
+        {
             assert_eq!(no_policy(policy), None, "{policy}");
         }
-        for (text, expected) in [
-            ("", "it is empty"),
-            ("\n\nVersion: 2012-10-17\n", "line 3: it is not JSON"),
-            ("resource \"aws_iam_policy\" \"x\" {}", "line 1: it is not JSON"),
-            (r#"{"snapshot_version": 3}"#, "`--snapshot`"),
-        ] {
-            assert!(no_policy(text).unwrap().contains(expected), "{text}");
-        }
+        assert!(no_policy(r#"{"snapshot_version": 3}"#).unwrap().contains("`--snapshot`"));
     }
 }

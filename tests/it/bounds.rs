@@ -50,7 +50,7 @@ const TYPED: [&str; 6] = ["check", "-o", "json", INSTANCE, "--kms-key", "alias/s
 
 const SAVED: [&str; 4] = ["snapshot", INSTANCE, "--kms-key", "alias/session"];
 
-/// Runs with this answer to one of the calls: never a wrong verdict. Gives what a snapshot then knows, with the reasons.
+/// Runs with this answer to one of the calls: never a wrong verdict. Gives what a snapshot then says, with the reasons.
 fn known_with(action: &'static str, world: World) -> (Stub, String) {
     let stub = world.serve();
     let sandbox = Sandbox::at(&stub).env("AWS_MAX_ATTEMPTS", "1");
@@ -63,7 +63,7 @@ fn known_with(action: &'static str, world: World) -> (Stub, String) {
     only_reads(&stub);
     let output = sandbox.run(&[&SAVED[..], &["--timeout", "5"]].concat());
     assert!([0, 3].contains(&output.code), "{action}: {output:?}");
-    (stub, output.stdout)
+    (stub, output.stdout + &output.stderr)
 }
 
 /// As [`known_with`], with this answer to a call of [`everything`].

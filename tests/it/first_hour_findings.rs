@@ -19,10 +19,6 @@ fn account() -> Value {
     serde_json::from_str(&fs::read_to_string(ACCOUNT).unwrap()).unwrap()
 }
 
-fn codes(result: &Value) -> Vec<&str> {
-    result["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
-}
-
 fn says(text: &str, expected: &[&str]) {
     for expected in expected {
         assert!(text.contains(expected), "`{expected}` not in {text}");
@@ -50,20 +46,6 @@ fn a_deny_of_an_scp_is_one_error_with_one_remedy() {
     assert!(channels.all(|permission| permission["decision"] == "explicit_deny"), "{result}");
     let plan = on_account(&["fix", "legacy-1", "--dry-run", "-o", "json"]).expect(1).json();
     assert_eq!(plan["refusals"].as_array().unwrap().len(), 1, "{plan}");
-}
-
-#[test]
-fn a_deny_of_a_boundary_is_one_error_too() {
-    let sandbox = Sandbox::new();
-    sandbox.file(
-        "allow.json",
-        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#,
-    );
-    let deny = r#"{"Effect": "Deny", "Action": "ssmmessages:*", "Resource": "*"}"#;
-    let allow = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
-    sandbox.file("boundary.json", format!(r#"{{"Version": "2012-10-17", "Statement": [{allow}, {deny}]}}"#));
-    let report = sandbox.run(&["check", "--policy", "allow.json", "--boundary", "boundary.json", "-o", "json"]);
-    assert_eq!(codes(&report.expect(1).json()["results"][0]), ["blocked-by-boundary"]);
 }
 
 #[test]
@@ -227,14 +209,10 @@ fn another_file_in_the_place_of_a_policy_is_a_mistake() {
     let sandbox = Sandbox::new();
     let policy = r#"{"Version": "2012-10-17", "Statement": []}"#;
     sandbox.file("policy.json", policy);
-    sandbox.file("notes.txt", "\nallow everything\n");
-    sandbox.file("empty.json", "");
     sandbox.file("template.yaml", "Resources:\n  App: {Type: 'AWS::EC2::Instance'}\n");
     sandbox.file("plan.json", r#"{"format_version": "1.2", "planned_values": {}}"#);
     for flag in ["--policy", "--trust", "--boundary", "--scp", "--rcp", "--endpoint-policy"] {
         for (file, said) in [
-            ("notes.txt", "cannot use `notes.txt`: line 2: it is not JSON"),
-            ("empty.json", "cannot use `empty.json`: it is empty"),
             ("template.yaml", "pass it with `--cloudformation`"),
             ("plan.json", "pass it with `--terraform-plan`"),
             (ACCOUNT, "pass it with `--snapshot`"),
@@ -248,7 +226,7 @@ fn another_file_in_the_place_of_a_policy_is_a_mistake() {
             says(&output.stderr, &[said]);
         }
     }
-    // What begins as one is judged as one.
+    // What is broken may have been one.
     sandbox.file("broken.json", r#"{"Version": "2012-10-17", "Statement": [}"#);
     says(&sandbox.run(&["check", "--policy", "broken.json"]).expect(3).stdout, &["invalid-policy"]);
 }
