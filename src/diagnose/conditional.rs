@@ -65,7 +65,8 @@ fn only_value(key: &str, gates: &[PolicySet]) -> Option<String> {
     let conditions = documents.flat_map(|document| &document.statements).map(|statement| &statement.condition);
     let named: Option<Vec<BTreeSet<String>>> = conditions.map(|condition| condition.values_of(key)).collect();
     let mut values = named?.into_iter().flatten().collect::<BTreeSet<String>>().into_iter();
-    values.next().filter(|_| values.next().is_none())
+    // An empty one would say that the key is absent.
+    values.next().filter(|value| !value.is_empty() && values.next().is_none())
 }
 
 /// The flag that says which Region a call goes to.

@@ -40,7 +40,7 @@ use crate::needs::{Place, Requirements};
 use crate::report::{
     Finding, FindingKind, Outcome, Permission, Report, Reservation, Severity, Shared, TargetKind, Verdict,
 };
-use iam_eval::arn::Arn;
+use iam_eval::arn::{Arn, is_instance_id};
 use iam_eval::{Decision, ServicePrincipal};
 
 pub use answers::{Answers, answers};
@@ -287,6 +287,8 @@ fn not_in_snapshot_as(facts: &Facts, target: TargetKind, name: &str) -> Finding 
         key.rsplit('/').next().unwrap_or(key)
     }
     let near = match target {
+        // A pattern names no one instance, and an ID is no name.
+        TargetKind::Instance if name.contains(['*', ':']) || is_instance_id(name) => None,
         TargetKind::Instance => nearest(name, facts.names.iter().map(String::as_str)),
         TargetKind::Profile => nearest(name, facts.profiles.keys().map(|key| last(key))),
         TargetKind::Role => nearest(name, facts.roles.keys().map(|key| last(key))),

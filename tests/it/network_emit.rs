@@ -304,14 +304,16 @@ fn a_fix_leaves_the_network_alone() {
         let record = fix(more, 1).record();
         assert_eq!(record.results[0].network.decision, PathDecision::Closed);
         assert!(record.changes.is_empty());
-        let warning = "is closed, and `fix` changes no network; print what opens it with `--network auto --emit cli`";
-        assert!(record.warnings[0].contains(warning), "{:?}", record.warnings);
+        let print = format!("`ssm-profile fix {instance} --region {REGION} --network auto --emit cli`");
+        assert!(record.refusals[0].remedy.contains(&print), "{:?}", record.refusals);
     }
     assert_eq!(check(&sandbox, &[&instance]).results[0].network.decision, PathDecision::Closed);
     // What the role lacks is mended, and what the path lacks is said.
     account.detach_role_policy(PROFILE, AWS_MANAGED_CORE);
     let record = fix(&["--yes", "--network", "require"], 1).record();
     assert_eq!(record.changes.len(), 1, "{record:?}");
+    let warning = "is closed, and `fix` changes no network; `ssm-profile fix ";
+    assert!(record.warnings.iter().any(|it| it.contains(warning)), "{:?}", record.warnings);
     let after = &record.results[0];
     assert_eq!((after.network.decision, after.grounds()), (PathDecision::Closed, vec![Code::NoNetworkPath]));
 }

@@ -188,14 +188,16 @@ fn a_check_of_a_hostile_account_proposes_what_is_meant() {
 
     let mut conditional = world();
     let key = "ssm:resourceTag/a b=$(touch made)'`touch made`!!";
-    let document = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {key: "x"}}}});
+    let document = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {key: "$(touch made), 'x'"}}}});
     conditional.roles[0] = conditional.roles[0].clone().inline("p", document);
     let (conditional, _stub) = sandbox(conditional);
     let read = commands_of(&conditional, &["check", INSTANCE], 3);
     let key = key.replace('=', "\\=");
     let given = |calls: &str, value: &str| format!("{calls}@{key}={value}");
     let update = "ssm:UpdateInstanceInformation";
-    for value in [given(update, "VALUE"), given(update, ""), given("ssmmessages:*", "VALUE")] {
+    for value in
+        [given(update, r"$(touch made)\, 'x'"), given(update, ""), given("ssmmessages:*", r"$(touch made)\, 'x'")]
+    {
         holds(&read, &[&["ssm-profile", "check", "--context", &value]]);
     }
     // What is proposed is understood.
@@ -279,7 +281,7 @@ fn what_a_fix_refuses_names_what_is_meant() {
     holds(
         &read,
         &[
-            &["ssm-profile", "fix", INSTANCE, "--region", "us-east-1", "--create-profile", "NAME"],
+            &["ssm-profile", "fix", INSTANCE, "--region", "us-east-1", "--create-profile", "SessionManager"],
             &[&associate[..], &["--region", "us-east-1", "--iam-instance-profile", "Name=NAME"]].concat(),
         ],
     );

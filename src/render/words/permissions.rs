@@ -289,7 +289,8 @@ fn flag(flag: &Flag, values: &BTreeMap<String, String>) -> String {
         Flag::Context(name) => {
             // What stands before an `@` is the action that it is said of.
             let value = values.iter().find(|(key, _)| name == *key || name.ends_with(&format!("@{key}")));
-            format!("`{}`", context(name, value.map_or("VALUE", |(_, value)| value)))
+            let value = value.map_or("VALUE".to_owned(), |(_, value)| value.replace(',', r"\,"));
+            format!("`{}`", context(name, &value))
         }
         Flag::RegionOf(action) => format!("`{}`", region_of(action)),
         Flag::RegionOfBucket(action) => format!("`{}` (the bucket's Region)", region_of(action)),
