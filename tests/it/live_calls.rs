@@ -288,6 +288,11 @@ fn a_snapshot_is_judged_like_the_live_account() {
             let bucket = if needs.contains(&"--s3-logs") { &["--s3-logs", "bucket"][..] } else { &[] };
             let taken = sandbox.run(&[&["snapshot"], targets, &key, bucket].concat());
             assert!([0, 3].contains(&taken.code), "{name}: {taken:?}");
+            if taken.stdout.is_empty() {
+                // Nothing of it could be read.
+                assert_eq!((taken.code, report.summary.unknown), (3, report.results.len()), "{name}: {taken:?}");
+                continue;
+            }
             let elsewhere = Sandbox::new().without("AWS_REGION");
             elsewhere.file("snapshot.json", &taken.stdout);
             let again = elsewhere.run(&[&["check", "-o", "json", "--snapshot", "snapshot.json"], &needs[..]].concat());

@@ -201,7 +201,8 @@ fn a_check_of_a_hostile_account_proposes_what_is_meant() {
         holds(&read, &[&["ssm-profile", "check", "--context", &value]]);
     }
     // What is proposed is understood.
-    let (update, channels) = (given(update, "x"), given("ssmmessages:*", "x"));
+    let proposed = r"$(touch made)\, 'x'";
+    let (update, channels) = (given(update, proposed), given("ssmmessages:*", proposed));
     conditional.run(&["check", INSTANCE, "--context", &update, "--context", &channels]).expect(0);
 }
 
