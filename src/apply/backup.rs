@@ -147,8 +147,8 @@ impl Backup {
     }
 }
 
-/// IAM is eventually consistent: a change of a fix that runs just now may not be seen yet. As long as a fix waits to see it.
-const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// IAM is eventually consistent: a change of a fix that runs just now may not be seen yet.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A backup and the file that it is kept in.
 #[derive(Debug)]

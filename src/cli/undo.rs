@@ -42,8 +42,8 @@ pub async fn undo(cli: &args::Cli, typed: &args::Undo, interrupt: &Interrupt) ->
                 if !found.is_settled {
                     // Nothing older is taken for what may only not be seen yet.
                     output::note(&format!(
-                        "all is as before this fix, which is less than a minute old: AWS may not show its changes yet; run this \
-                         again in a minute, or give an older backup (`{}`)\n",
+                        "all is as before this fix, which is less than ten minutes old: AWS may not show its changes yet; run this \
+                         again later, or give an older backup (`{}`)\n",
                         Command::new("ssm-profile undo --list")
                     ));
                     return found.tell();

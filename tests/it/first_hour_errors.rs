@@ -113,7 +113,7 @@ fn the_last_backup_passes_over_what_has_nothing_left() {
     };
     // Nothing older is taken for what may only not be seen yet, and that is said.
     let young = sandbox.run(&["undo", "--last", "--yes"]).expect(0);
-    says(&young.stderr, &["less than a minute old", "`ssm-profile undo --list`"]);
+    says(&young.stderr, &["less than ten minutes old", "`ssm-profile undo --list`"]);
     assert_eq!((left(&first), left(&second)), (json!(1), json!(1)));
     age(&second);
     // Nobody has agreed to anything in a dry run.
