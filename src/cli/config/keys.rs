@@ -133,20 +133,23 @@ fn flag(command: &Command, arg: &Arg) -> Option<Flag> {
         words: words_for_file(arg),
         delimiter: arg.get_value_delimiter(),
         conflicts: conflicts.iter().map(|other| other.get_id().to_string()).collect(),
-        default: default_of(arg, takes),
+        default: default_of(arg),
         is_global: arg.is_global_set(),
         typed_only: TYPED_ONLY.iter().find(concerns).map(|(_, _, why)| *why),
     })
 }
 
-/// What holds where nobody says anything: clap's default, or the one word that the help names, where the tool fills it in.
-fn default_of(arg: &Arg, takes: Takes) -> Vec<String> {
-    let values = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned());
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let named = help.split_once("[default: ").and_then(|(_, rest)| rest.split_once(']')).map(|(word, _)| word);
-    let named = named.filter(|word| !word.contains(' ') && takes != Takes::SwitchOrNumber).map(str::to_owned);
-    let values: Vec<String> = values.collect();
-    if values.is_empty() { named.into_iter().collect() } else { values }
+/// What holds where nobody says anything and clap has no default, because it matters whether somebody did. The help says the same.
+const FILLED_IN: [(&str, &str); 3] =
+    [("network", "auto"), ("output", "text"), ("preferences", "SSM-SessionManagerRunShell")];
+
+/// What holds where nobody says anything.
+fn default_of(arg: &Arg) -> Vec<String> {
+    let values: Vec<String> =
+        arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+    let filled_in = FILLED_IN.iter().filter(|(key, _)| values.is_empty() && arg.get_long() == Some(*key));
+    let filled_in: Vec<String> = filled_in.map(|(_, value)| (*value).to_owned()).collect();
+    if values.is_empty() { filled_in } else { values }
 }
 
 /// Whether an argument takes the name of a file.
