@@ -1160,18 +1160,25 @@ fn the_specifications_of_a_spot_fleet_are_targets() {
     }
 }
 
-/// The content of a document may be a text in YAML.
-#[test]
-fn session_preferences_in_yaml_are_read() {
-    let sessions = |format: &str, inputs: &str| {
-        with(&format!(
-            "  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
+/// An instance beside the document of its session preferences, of which these are the other properties.
+fn with_sessions(properties: &str) -> String {
+    with(&format!(
+        "  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
   Sessions:
     Type: AWS::SSM::Document
     Properties:
       Name: SSM-SessionManagerRunShell
       DocumentType: Session
-      {format}
+{properties}"
+    ))
+}
+
+/// The content of a document may be a text in YAML.
+#[test]
+fn session_preferences_in_yaml_are_read() {
+    let sessions = |format: &str, inputs: &str| {
+        with_sessions(&format!(
+            "      {format}
       Content: |
         schemaVersion: 1.0
         sessionType: Standard_Stream
@@ -1214,14 +1221,8 @@ fn session_preferences_in_yaml_are_read() {
 #[test]
 fn a_value_as_json_is_read() {
     let sessions = |inputs: &str| {
-        with(&format!(
-            "  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: !Ref Profile}}}}
-  Sessions:
-    Type: AWS::SSM::Document
-    Properties:
-      Name: SSM-SessionManagerRunShell
-      DocumentType: Session
-      Content: !ToJsonString {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {{{inputs}}}}}"
+        with_sessions(&format!(
+            "      Content: !ToJsonString {{schemaVersion: '1.0', sessionType: Standard_Stream, inputs: {{{inputs}}}}}"
         ))
     };
     hold(vec![

@@ -222,21 +222,28 @@ fn of_instance(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
 /// ([AWS::AutoScaling::LaunchConfiguration](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-launchconfiguration.html)).
 fn like_instance(evaluator: &Evaluator<'_>, resource: &Resource, instance: &Value) -> Launch {
     let attribute = attribute(resource, "InstanceId");
-    match find(evaluator, INSTANCE, instance) {
-        Found::Here(instance) => match evaluator.exists(instance) {
-            Holds::Yes => Launch { name: None, ..of_instance(evaluator, instance) },
-            Holds::Unknown(why) => Launch::unknown(&attribute, &why),
-            Holds::No => {
-                let what = format!("the instance `{}` is not created", instance.id);
-                Launch::unknown(&attribute, &Why::new(instance.line, what))
-            }
+    let found = find(evaluator, INSTANCE, instance);
+    let launch = |instance: &Resource| Launch { name: None, ..of_instance(evaluator, instance) };
+    through(evaluator, found, ("instance", resource.line, &attribute), launch)
+}
+
+/// What something says that an attribute refers to, which is called `what`; `line` is that of the attribute.
+fn through(
+    evaluator: &Evaluator<'_>,
+    found: Found<'_>,
+    (what, line, attribute): (&str, usize, &str),
+    launch: impl FnOnce(&Resource) -> Launch,
+) -> Launch {
+    let why = match found {
+        Found::NotKnown(why) => why,
+        Found::Elsewhere(name) => Why::new(line, format!("the {what} `{name}` is not in the template")),
+        Found::Here(resource) => match evaluator.exists(resource) {
+            Holds::Yes => return launch(resource),
+            Holds::Unknown(why) => why,
+            Holds::No => Why::new(resource.line, format!("the {what} `{}` is not created", resource.id)),
         },
-        Found::Elsewhere(id) => {
-            let what = format!("it launches what the instance `{id}` is like, which is not in the template");
-            Launch::unknown(&attribute, &Why::new(resource.line, what))
-        }
-        Found::NotKnown(why) => Launch::unknown(&attribute, &why),
-    }
+    };
+    Launch::unknown(attribute, &why)
 }
 
 fn of_data(evaluator: &Evaluator<'_>, resource: &Resource, data: &Value) -> Launch {
@@ -262,22 +269,11 @@ fn of_template(evaluator: &Evaluator<'_>, specification: &Value, attribute: &str
     if let Value::Unknown(why) = specification {
         return Launch::unknown(attribute, why);
     }
-    match named(evaluator, specification) {
-        Found::Here(template) => match (evaluator.exists(template), is_latest(template, &specification.get("Version")))
-        {
-            (Holds::Unknown(why), _) | (_, Err(why)) => Launch::unknown(attribute, &why),
-            (Holds::No, _) => {
-                let what = format!("the launch template `{}` is not created", template.id);
-                Launch::unknown(attribute, &Why::new(template.line, what))
-            }
-            (Holds::Yes, Ok(())) => of_data(evaluator, template, &evaluator.property(template, "LaunchTemplateData")),
-        },
-        Found::Elsewhere(name) => {
-            let what = format!("the launch template `{name}` is not in the template");
-            Launch::unknown(attribute, &Why::new(0, what))
-        }
-        Found::NotKnown(why) => Launch::unknown(attribute, &why),
-    }
+    let of_version = |template: &Resource| match is_latest(template, &specification.get("Version")) {
+        Err(why) => Launch::unknown(attribute, &why),
+        Ok(()) => of_data(evaluator, template, &evaluator.property(template, "LaunchTemplateData")),
+    };
+    through(evaluator, named(evaluator, specification), ("launch template", 0, attribute), of_version)
 }
 
 /// The launch template that a specification names, by its reference or its name.
@@ -324,21 +320,9 @@ fn of_group(evaluator: &Evaluator<'_>, resource: &Resource) -> Launch {
     let configuration = property("LaunchConfigurationName");
     if configuration != Value::Nothing {
         let attribute = attribute(resource, "LaunchConfigurationName");
-        return match find(evaluator, LAUNCH_CONFIGURATION, &configuration) {
-            Found::Here(configuration) => match evaluator.exists(configuration) {
-                Holds::Yes => launch(evaluator, configuration),
-                Holds::Unknown(why) => Launch::unknown(&attribute, &why),
-                Holds::No => {
-                    let what = format!("the launch configuration `{}` is not created", configuration.id);
-                    Launch::unknown(&attribute, &Why::new(configuration.line, what))
-                }
-            },
-            Found::Elsewhere(name) => {
-                let what = format!("the launch configuration `{name}` is not in the template");
-                Launch::unknown(&attribute, &Why::new(resource.line, what))
-            }
-            Found::NotKnown(why) => Launch::unknown(&attribute, &why),
-        };
+        let found = find(evaluator, LAUNCH_CONFIGURATION, &configuration);
+        let of = ("launch configuration", resource.line, attribute.as_str());
+        return through(evaluator, found, of, |configuration| launch(evaluator, configuration));
     }
     let instance = property("InstanceId");
     if instance != Value::Nothing {
