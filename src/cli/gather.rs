@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::progress::{FleetProgress, Progress};
 use super::resolve::{CheckPlan, DocumentFiles, LevelFiles, Preferred, Reach, Source, TargetSelection};
-use super::{Stop, args, files, near_misses, no_way, output, regions};
+use super::{Stop, args, files, near_misses, nothing_read, output, regions};
 use crate::aws::{Connection, NoCode, Settings};
 use crate::command_line::Command;
 use crate::facts::{Fact, Facts, Instance, SubjectKind, Unreadable, snapshot};
@@ -369,7 +369,7 @@ pub async fn open(settings: Settings) -> Result<Connection, Stop> {
             (true, None) => {
                 format!("{missing}; run `{}` or `{}`, or give `--profile`", of("aws configure"), of("aws sso login"))
             }
-            (false, _) => format!("{missing}; {}", no_way::renew(source)),
+            (false, _) => format!("{missing}; {}", nothing_read::renew(source)),
         })
     })?;
     Ok(connection)

@@ -19,7 +19,7 @@ mod man;
 mod manual;
 mod mistyped;
 mod near_misses;
-mod no_way;
+mod nothing_read;
 mod output;
 mod policy;
 mod progress;
@@ -300,7 +300,7 @@ async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &m
     let (facts, source, connection) = gather::for_check(&plan, &typed.aws).await?;
     let mut report = diagnose(&facts, &plan.requirements, facts.taken_at);
     if let Some(connection) = connection.as_ref().filter(|_| matches!(plan.source, Source::Live(_))) {
-        no_way::stop_if_nothing_is_read(connection, &report.results).await?;
+        nothing_read::stop_if_nothing_is_read(connection, &report.results).await?;
     }
     if let Some(connection) = &connection {
         if typed.simulate {
@@ -387,7 +387,7 @@ async fn check_fleet(
     }
     progress.finish();
     let held = unread.held.take();
-    no_way::stop_if_nothing_is_read(fleet.base(), &held).await?;
+    nothing_read::stop_if_nothing_is_read(fleet.base(), &held).await?;
     results.take(held);
     let nothing = results.count() == 0;
     if nothing {
@@ -426,7 +426,7 @@ struct Unread {
 
 impl Unread {
     fn pass(&self, results: &Results, mut outcomes: Vec<Outcome>) {
-        if !self.is_over.get() && outcomes.iter().all(|outcome| no_way::reason(outcome).is_some()) {
+        if !self.is_over.get() && outcomes.iter().all(|outcome| nothing_read::reason(outcome).is_some()) {
             self.held.borrow_mut().append(&mut outcomes);
             return;
         }
@@ -493,7 +493,7 @@ async fn save(typed: &args::Snapshot) -> Result<Exit, Stop> {
     let query = Query { preferences, complete: true, ..Query::of(&plan.requirements) };
     let (facts, connection) = gather::live(plan.wanted, &plan.regions, &plan.reach, query, &typed.aws).await?;
     let report = diagnose(&facts, &plan.requirements, facts.taken_at);
-    no_way::stop_if_nothing_is_read(&connection, &report.results).await?;
+    nothing_read::stop_if_nothing_is_read(&connection, &report.results).await?;
     if let Some(message) = no_fact(&report) {
         return Err(Stop::Failure(format!("nothing could be read, so there is no snapshot: {message}")));
     }

@@ -17,7 +17,7 @@ use super::fleet::nothing;
 use super::known_actions;
 use super::progress::Progress as Bar;
 use super::resolve::{self, FixPlan, FixSource};
-use super::{Exit, Stop, args, confirm, files, gather, no_way, output};
+use super::{Exit, Stop, args, confirm, files, gather, nothing_read, output};
 use crate::apply::backup::{BackupFile, Progress};
 use crate::apply::patience::Patience;
 use crate::apply::run::{Run, run};
@@ -83,7 +83,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let emits_network = emits && typed.circumstances.network.is_some();
     let mut parts = planned(&accounts, &resolved, typed.writing.dry_run || emits, emits_network).await;
     if let Some(connection) = accounts.base() {
-        no_way::stop_if_nothing_is_read(connection, &report_of(&parts).results).await?;
+        nothing_read::stop_if_nothing_is_read(connection, &report_of(&parts).results).await?;
     }
     accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
