@@ -12,13 +12,13 @@
 //! |---|---|---|
 //! | [`cli`] | all | what was typed, the plan of the run, exit codes |
 //! | [`render`] | report, baseline, fix, facts, target, command_line, unseen | every sentence; a report as text, JSON, JUnit, SARIF, Markdown; changes as text, JSON |
-//! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, aws, redact, limits | where facts come from |
+//! | [`sources`] | fix, facts, needs, preferences, simulation, target, command_line, nearest, aws, redact, limits | where facts come from |
 //! | [`apply`] | fix, facts, command_line, aws, limits | the only room that writes to an account, and the backup file |
-//! | [`aws`] | facts, redact, limits | SDK configuration, error classes |
+//! | [`aws`] | facts, nearest, redact, limits | SDK configuration, error classes |
 //! | [`emit`] | fix, facts, report, command_line, unseen | changes as text for people whose roles live in code |
 //! | [`fix`] | diagnose, facts, needs, network, report | from facts to changes, a plain function |
 //! | [`caller`] | | what the caller must be allowed |
-//! | [`diagnose`] | facts, needs, network, preferences, simulation, agent_context, report | facts to report, a plain function |
+//! | [`diagnose`] | facts, needs, network, preferences, simulation, agent_context, nearest, report | facts to report, a plain function |
 //! | [`needs`], [`preferences`], [`agent_context`] | report | what Session Manager needs; what session preferences ask for; what the agent's requests carry |
 //! | [`network`] | facts, report | whether the agent's connections reach a service, a plain function |
 //! | [`simulation`] | report | the IAM policy simulator's answers beside the report's |
@@ -27,6 +27,7 @@
 //! | [`facts`] | redact | what was read, and the snapshot file |
 //! | [`target`] | | what a person can point the tool at |
 //! | [`command_line`] | unseen | commands that a person may copy into a shell, quoted |
+//! | [`nearest`] | | the name that was nearly meant |
 //! | [`unseen`] | | characters that nobody sees |
 //! | [`redact`] | | secrets, taken out of text from outside |
 //! | [`limits`] | | the bounds on answers, files, lists and time, each with its source |
@@ -49,6 +50,7 @@ pub mod emit;
 pub mod facts;
 pub mod fix;
 pub mod limits;
+pub mod nearest;
 pub mod needs;
 pub mod network;
 pub mod preferences;

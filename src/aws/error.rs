@@ -322,7 +322,8 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     let useful = texts.len().saturating_sub(2);
     let innermost = texts.split_off(useful);
     match innermost.as_slice() {
-        [outer, inner] if is_connection_detail(outer) => format!("{outer}: {inner}"),
+        // Where in making the connection the inner one arose.
+        [outer, inner] if outer.starts_with("tls ") => format!("{outer}: {inner}"),
         [.., inner] => inner.clone(),
         [] => "no cause is known".to_owned(),
     }
@@ -334,11 +335,6 @@ pub(super) fn cause_with_proxy(error: &(dyn Error + 'static)) -> String {
         Some(ThroughProxy { proxy, .. }) => format!("through the proxy `{proxy}`: {}", cause(error)),
         None => cause(error),
     }
-}
-
-/// Whether the outer of two errors says where in making the connection the inner one arose.
-fn is_connection_detail(text: &str) -> bool {
-    ["tls "].iter().any(|layer| text.starts_with(layer))
 }
 
 /// One line, of bounded length, without secrets, a closing period and what only a machine can read.

@@ -35,6 +35,7 @@ use super::traffic::{Log, Traffic};
 use super::unanswered::{SoonAfterSilence, Unanswered};
 use super::whole::WholeAnswer;
 use crate::facts::CallerIdentity;
+use crate::nearest::nearest_as_clap;
 use crate::redact;
 use iam_eval::arn::{Arn, iam_region, partition_of_region};
 
@@ -573,9 +574,8 @@ fn exists(name: &str, profiles: &ProfileSet) -> Result<(), SettingsError> {
     let file = |variable: &str, usual: &str| is_set(variable).unwrap_or_else(|| usual.to_owned());
     let config = file("AWS_CONFIG_FILE", "~/.aws/config");
     let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-    let rated = profiles.profiles().map(|known| (strsim::jaro(name, known), known)).filter(|(near, _)| *near > 0.7);
-    let hint = match rated.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
-        Some((_, near)) => format!("did you mean `{near}`?"),
+    let hint = match nearest_as_clap(name, profiles.profiles()) {
+        Some(near) => format!("did you mean `{near}`?"),
         None => "`aws configure list-profiles` lists those that there are".to_owned(),
     };
     Err(SettingsError::new(format!(

@@ -1,6 +1,7 @@
 //! Condition keys that were typed and that AWS does not know: a typo would say nothing, and nobody would notice.
 
 use super::output;
+use crate::nearest::nearest_in_any_case;
 use crate::needs::ContextEntry;
 
 /// The global condition keys
@@ -61,9 +62,6 @@ const GLOBAL: [&str; 52] = [
     "VpcSourceIp",
 ];
 
-/// So alike two keys must be for one to be a typo of the other.
-const ALIKE: f64 = 0.85;
-
 /// Warns of each global key that there is none of.
 pub fn warn_of_unknown(context: &[ContextEntry]) {
     for entry in context {
@@ -82,11 +80,9 @@ fn warning(key: &str) -> Option<String> {
     if GLOBAL.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return None;
     }
-    let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
-    let nearest = GLOBAL.iter().map(|known| (likeness(known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     let tag = if tag.is_empty() { String::new() } else { format!("/{tag}") };
-    let hint = nearest.filter(|(likeness, _)| *likeness >= ALIKE);
-    let hint = hint.map(|(_, known)| format!("; did you mean `aws:{known}{tag}`?")).unwrap_or_default();
+    let hint = nearest_in_any_case(name, GLOBAL);
+    let hint = hint.map(|known| format!("; did you mean `aws:{known}{tag}`?")).unwrap_or_default();
     Some(format!("`{key}` is not a condition key that AWS documents, so that no policy asks for it{hint}"))
 }
 

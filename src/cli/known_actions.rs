@@ -1,14 +1,12 @@
 //! Actions that were typed and that their service does not have: a typo would be granted, and nothing would ever use it.
 
 use super::output;
+use crate::nearest::nearest_in_any_case;
 use crate::needs::RequiredAction;
 
 /// The actions of the services that sessions and their logs use
 /// ([Service Authorization Reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html)).
 const KNOWN: &str = include_str!("known_actions.txt");
-
-/// So alike two actions must be for one to be a typo of the other.
-const ALIKE: f64 = 0.85;
 
 /// Warns of each action that its service does not have.
 pub fn warn_of_unknown(actions: &[RequiredAction]) {
@@ -24,9 +22,7 @@ fn warning(action: &str) -> Option<String> {
     if of_service().next().is_none() || of_service().any(|known| known.eq_ignore_ascii_case(action)) {
         return None;
     }
-    let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &action.to_lowercase());
-    let nearest = of_service().map(|known| (likeness(known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = nearest.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, known)| known);
+    let hint = nearest_in_any_case(action, of_service());
     let hint = hint.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
     Some(format!("`{action}` is not a known action of `{service}`{hint}"))
 }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::config::nearest;
 use super::{args, output, typed};
 use crate::command_line::Command;
+use crate::nearest::nearest_as_clap;
 use crate::render::sanitize::word;
 use crate::report::Code;
 use crate::target::{Target, TargetKind};
@@ -95,7 +95,7 @@ fn flag_of_another(typed: &str, tool: &clap::Command, running: Option<&str>) -> 
 
 fn near_code(typed: &str) -> Option<String> {
     let all: Vec<String> = Code::ALL.iter().map(word).collect();
-    nearest(typed, all.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+    nearest_as_clap(typed, all.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
 }
 
 /// All codes.

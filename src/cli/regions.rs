@@ -72,9 +72,7 @@ pub fn is_known(region: &str) -> bool {
 /// The known Region whose name is most like this.
 pub fn nearest(region: &str) -> Option<&'static str> {
     let region = region.to_lowercase();
-    let rated = REGIONS.into_iter().map(|known| (strsim::normalized_damerau_levenshtein(known, &region), known));
-    let best = rated.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.map(|(_, known)| known)
+    crate::nearest::nearest(REGIONS, |known| strsim::normalized_damerau_levenshtein(known, &region), ALIKE)
 }
 
 #[cfg(test)]

@@ -305,8 +305,7 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         true => f64::INFINITY,
         false => strsim::jaro(&known.to_lowercase(), &name.to_lowercase()),
     };
-    let rated = names.map(|known| (alike(known), known)).filter(|(alike, known)| *alike >= ALIKE && *known != name);
-    rated.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, known)| known)
+    crate::nearest::nearest(names.filter(|known| *known != name), alike, ALIKE)
 }
 
 fn shared(kind: FindingKind) -> Shared<Finding> {

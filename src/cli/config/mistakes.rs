@@ -8,6 +8,7 @@ use super::keys::{Flag, Keys};
 use super::toml::{Entry, Written};
 use super::value::Value;
 use crate::cli::args;
+use crate::nearest::nearest_as_clap;
 
 /// What only the user's own file and one given with `--config` may set: others choose what lies in a working directory.
 const NOT_FOUND: [(&[&str], &str); 5] = [
@@ -114,16 +115,10 @@ fn unknown(entry: &Entry, keys: &[Keys], commands: &[&Keys]) -> String {
 
 /// Proposes the nearest of these names, if one is near.
 pub fn proposal<'a>(typed: &str, names: impl Iterator<Item = &'a str>, show: impl Fn(&str) -> String) -> String {
-    nearest(typed, names).map_or_else(
+    nearest_as_clap(typed, names).map_or_else(
         || "; `ssm-profile config -v` lists all".to_owned(),
         |name| format!("; did you mean `{}`?", show(name)),
     )
-}
-
-/// The nearest of these names, by the measure and the bound that clap takes for flags.
-pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let rated = names.map(|name| (strsim::jaro(typed, name), name)).filter(|(near, _)| *near > 0.7);
-    rated.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
 fn kind(value: &Written) -> &'static str {

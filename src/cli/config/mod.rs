@@ -17,6 +17,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::args;
+use crate::nearest::nearest_as_clap;
 use crate::render::settings::{FileKind, Source, SourceKind};
 use find::ConfigFile;
 use keys::{Flag, Keys, Takes};
@@ -167,7 +168,7 @@ impl Settings {
         let flags = || self.keys.iter().flat_map(|keys| &keys.flags);
         let known: BTreeSet<String> = flags().map(|flag| variable(&flag.key)).chain(["CONFIG".to_owned()]).collect();
         let unread = self.variables.keys().filter(|name| !known.contains(*name));
-        let near = |name: &String| mistakes::nearest(name, known.iter().map(String::as_str));
+        let near = |name: &String| nearest_as_clap(name, known.iter().map(String::as_str));
         let near = unread.filter_map(|name| Some((name, near(name)?)));
         near.map(|(name, near)| format!("`{PREFIX}{name}` is not a setting; did you mean `{PREFIX}{near}`?")).collect()
     }
@@ -185,8 +186,6 @@ pub fn mistakes_in(text: &str, running: &str) -> Vec<String> {
         Err(mistake) => vec![mistake],
     }
 }
-
-pub use mistakes::nearest;
 
 /// The name of a flag's variable, behind the prefix.
 fn variable(key: &str) -> String {

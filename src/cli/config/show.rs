@@ -3,9 +3,9 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 
+use super::Settings;
 use super::keys::{Flag, Takes};
 use super::value::Value;
-use super::{Settings, mistakes};
 use crate::cli::{Exit, Stop, args, output};
 use crate::redact;
 use crate::render::settings::{self, File, Setting, Source, SourceKind};
@@ -16,7 +16,7 @@ pub fn show(cli: &args::Cli, typed: &args::Config) -> Result<Exit, Stop> {
     let found = Settings::read(cli, typed.command.as_deref().unwrap_or_default()).map_err(Stop::Usage)?;
     let commands = || found.keys.iter().map(|keys| keys.command.as_str());
     if let Some(name) = typed.command.as_deref().filter(|name| !commands().any(|known| known == *name)) {
-        let near = mistakes::nearest(name, commands());
+        let near = crate::nearest::nearest_as_clap(name, commands());
         let near =
             near.map_or_else(|| commands().collect::<Vec<_>>().join(", "), |near| format!("did you mean `{near}`?"));
         return Err(Stop::Usage(vec![format!("no command `{name}` has settings; {near}")]));

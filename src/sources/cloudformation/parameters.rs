@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::node::{Content, Node};
 use super::template::Template;
 use super::value::{Part, Text, Value, Why};
+use crate::nearest::nearest_in_any_case;
 
 /// The values of all parameters.
 ///
@@ -37,10 +38,9 @@ pub fn values(template: &Template, given: &[(String, String)]) -> Result<BTreeMa
 }
 
 fn no_such(name: &str, template: &Template) -> String {
-    let near = template.parameters.keys().map(|known| (strsim::jaro_winkler(name, known), known));
-    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = match nearest {
-        Some((_, known)) => format!("did you mean `{known}`?"),
+    let names = template.parameters.keys().map(String::as_str);
+    let hint = match nearest_in_any_case(name, names) {
+        Some(known) => format!("did you mean `{known}`?"),
         None if template.parameters.is_empty() => "it has none; omit `--parameter`".to_owned(),
         None => {
             let names: Vec<String> = template.parameters.keys().take(10).map(|name| format!("`{name}`")).collect();
