@@ -7,7 +7,7 @@ use std::rc::Rc;
 use ipnet::Ipv4Net;
 
 use crate::agent_context::RequestSource;
-use crate::facts::{Facts, Instance, Network, PlannedLocation, PrimaryInterface, Subject, SubjectKind};
+use crate::facts::{Facts, Instance, Network, PlannedLocation, PolicyText, PrimaryInterface, Subject, SubjectKind};
 use crate::needs::NetworkCheck;
 use crate::network::{Decision, Path, PathUnknown, Place, Service, Source, Via, path_in_any};
 use iam_eval::arn::partition_of_region;
@@ -227,9 +227,12 @@ fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {
     sources.collect()
 }
 
-/// The policies of the endpoints of a Region, those that are there.
-pub(super) fn endpoint_policies<'a>(facts: &'a Facts, region: Option<&str>) -> impl Iterator<Item = &'a str> {
+/// The policies of the endpoints of a Region, those that are there, with the endpoints' ids.
+pub(super) fn endpoint_policies<'a>(
+    facts: &'a Facts,
+    region: Option<&str>,
+) -> impl Iterator<Item = (&'a String, &'a PolicyText)> {
     let network = region.and_then(|region| facts.networks.get(region));
-    let endpoints = network.and_then(|network| network.endpoints.known()).into_iter().flat_map(BTreeMap::values);
-    endpoints.filter_map(|endpoint| Some(endpoint.policy.as_ref()?.as_str()))
+    let endpoints = network.and_then(|network| network.endpoints.known()).into_iter().flatten();
+    endpoints.filter_map(|(id, endpoint)| Some((id, endpoint.policy.as_ref()?)))
 }

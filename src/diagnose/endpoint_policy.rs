@@ -10,16 +10,19 @@ use crate::needs::{Cost, Need, Requirements};
 use crate::report::{Finding, FindingKind, PathWeight};
 use iam_eval::arn::Arn;
 use iam_eval::{
-    AwsPrincipals, Decision, Document, DocumentKind, PolicySetKind, Request, ResourceAnswer, Response, RoleSession,
+    AwsPrincipals, Decision, DocumentKind, PolicySetKind, Request, ResourceAnswer, Response, RoleSession,
     StatementReference, Truth, UnknownReason, evaluate_resource_policy, limited_by,
 };
 
+use super::library::Library;
 use super::role::JudgedRole;
 
 /// The endpoint policies that the calls of one session meet.
 pub(super) struct EndpointPolicies<'a> {
     /// What was read.
     pub facts: &'a Facts,
+    /// The policies that were parsed before.
+    pub library: &'a Library,
     /// The policy that was given with bare documents, for the calls to Systems Manager.
     pub given: Option<&'a NamedDocument>,
     /// The role.
@@ -125,7 +128,7 @@ impl EndpointPolicies<'_> {
     }
 
     fn answer(&self, id: &str, policy: &PolicyText, need: &Need) -> Option<EndpointAnswer> {
-        let Ok(document) = Document::parse(policy.as_str(), DocumentKind::Resource) else {
+        let Ok(document) = self.library.document(policy, DocumentKind::Resource) else {
             return Some(EndpointAnswer::NotAPolicy);
         };
         // Of bare documents there is no role: nothing is said of a policy that names any.

@@ -7,6 +7,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::agent_context::{ENDPOINT_KEYS, RequestSource};
 use crate::facts::{Bucket, Fact, Facts, Instance, Role, Subject};
@@ -51,6 +52,8 @@ struct Where {
 #[derive(Default)]
 struct Judged {
     demand: OnceCell<NeedFlags>,
+    /// The endpoints whose policies do not allow everything, none where that is no policy.
+    limiting: OnceCell<BTreeMap<String, Option<Arc<Document>>>>,
     not_checked: RefCell<HashMap<Traits, Shared<Vec<NotChecked>>>>,
     ways: RefCell<HashMap<Who, Rc<Seen>>>,
 }
@@ -115,7 +118,7 @@ struct CacheKey {
     vpc: Option<String>,
     private_ip: Option<String>,
     tokens_required: Option<bool>,
-    sources: Option<BTreeMap<&'static str, RequestSource>>,
+    sources: BTreeMap<&'static str, RequestSource>,
 }
 
 /// What a role, known or not, means for a subject.
@@ -202,15 +205,22 @@ impl Memo {
         let here = self.judged(subject, instance.is_some());
         let seen = here.ways.borrow().get(&who).cloned();
         let seen = seen.unwrap_or_else(|| {
-            let sight =
-                judged.map_or_else(KeyMask::default, |judged| KeyMask::of(judged, facts, &self.library, &place));
+            let limiting = here.limiting.get_or_init(|| limiting(facts, &self.library, place.region));
+            let documents = limiting.values().flatten();
+            let sight = judged
+                .map_or_else(KeyMask::default, |judged| KeyMask::of(judged, facts, (&self.library, documents), &place));
             let sight = KeyMask { id: sight.id || self.names_instances, ..sight };
             let seen = Rc::new(Seen { sight, ways: RefCell::default() });
             here.ways.borrow_mut().insert(who, Rc::clone(&seen));
             seen
         });
         let mut glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
-        glimpse.sources = sources.filter(|_| seen.sight.source).cloned();
+        let limits = |source: &RequestSource| match (source, here.limiting.get()) {
+            (RequestSource::Endpoint { id, .. }, Some(limiting)) => limiting.contains_key(id),
+            _ => false,
+        };
+        let sources = sources.into_iter().flatten().filter(|(_, source)| seen.sight.source || limits(source));
+        glimpse.sources = sources.map(|(service, source)| (*service, source.clone())).collect();
         let known = seen.ways.borrow().get(&glimpse).cloned();
         match known {
             Some(way) => way.about(instance.map(|_| place.instance_arn().to_string())),
@@ -269,8 +279,13 @@ impl NeedFlags {
 }
 
 impl KeyMask {
-    /// What the policies of a role, and those of the keys and buckets that are in the facts, look at.
-    fn of(judged: &JudgedRole, facts: &Facts, library: &Library, place: &Place<'_>) -> KeyMask {
+    /// What the policies of a role, and those of the keys, buckets and endpoints that are in the facts, look at.
+    fn of<'a>(
+        judged: &JudgedRole,
+        facts: &Facts,
+        (library, of_endpoints): (&Library, impl Iterator<Item = &'a Arc<Document>>),
+        place: &Place<'_>,
+    ) -> KeyMask {
         let any_instance = Resource::Arn(Place { instance_id: None, ..*place }.instance_arn());
         let mut keys = BTreeSet::new();
         let mut id = false;
@@ -286,18 +301,14 @@ impl KeyMask {
             document.add_keys(&mut keys);
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
         }
-        let mut source = false;
-        for text in agent_path::endpoint_policies(facts, place.region) {
-            source = true;
-            if let Ok(document) = Document::parse(text, DocumentKind::Resource) {
-                document.add_keys(&mut keys);
-                id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
-                id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
-            }
+        for document in of_endpoints {
+            document.add_keys(&mut keys);
+            id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
+            id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
         }
         let looks_at = |key: &str| keys.contains(key);
         KeyMask {
-            source: source || ENDPOINT_KEYS.iter().chain(&["aws:SourceIp"]).any(|key| looks_at(&key.to_lowercase())),
+            source: ENDPOINT_KEYS.iter().chain(&["aws:SourceIp"]).any(|key| looks_at(&key.to_lowercase())),
             id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
             vpc: looks_at("aws:ec2instancesourcevpc"),
             private_ip: looks_at("aws:ec2instancesourceprivateipv4") || looks_at("aws:vpcsourceip"),
@@ -312,9 +323,18 @@ impl KeyMask {
             vpc: instance.vpc.clone().filter(|_| self.vpc),
             private_ip: instance.private_ip.clone().filter(|_| self.private_ip),
             tokens_required: self.tokens.then_some(tokens),
-            sources: None,
+            sources: BTreeMap::new(),
         }
     }
+}
+
+/// The endpoints of a Region whose policies do not allow everything, with those; none where that is no policy.
+fn limiting(facts: &Facts, library: &Library, region: Option<&str>) -> BTreeMap<String, Option<Arc<Document>>> {
+    let policies = agent_path::endpoint_policies(facts, region);
+    let parsed = policies.map(|(id, text)| (id, library.document(text, DocumentKind::Resource).ok()));
+    let limits =
+        |document: &Option<Arc<Document>>| !document.as_ref().is_some_and(|document| document.allows_everything());
+    parsed.filter(|(_, document)| limits(document)).map(|(id, document)| (id.clone(), document)).collect()
 }
 
 /// Whether the policy of a resource names the session of a role, which has the id of the instance for its name.

@@ -381,7 +381,7 @@ fn not_in_snapshot(api: &str) -> Unreadable {
     Unreadable {
         api: api.to_owned(),
         kind: UnreadableKind::NotInSnapshot,
-        message: format!("the answer to `{api}` is not among the facts"),
+        message: format!("the response to `{api}` is not among the facts"),
     }
 }
 

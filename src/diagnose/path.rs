@@ -197,6 +197,7 @@ impl Diagnosis<'_> {
         }
         let endpoints = EndpointPolicies {
             facts: self.facts,
+            library: &self.memo.library,
             given: match &subject.kind {
                 SubjectKind::Documents(documents) => documents.endpoint_policy.as_ref(),
                 _ => None,

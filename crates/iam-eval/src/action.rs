@@ -36,6 +36,11 @@ impl ActionPattern {
         }
     }
 
+    /// Whether it is every action.
+    pub(super) fn is_every(&self) -> bool {
+        matches!(self.kind, Kind::Every)
+    }
+
     /// Reads one pattern.
     pub fn parse(text: &str) -> ActionPattern {
         let pattern = |text: &str| Pattern::wildcards(&text.to_ascii_lowercase());

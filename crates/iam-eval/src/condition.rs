@@ -89,6 +89,12 @@ impl Operator {
 }
 
 impl Condition {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        let Condition { tests, problems, refusals } = self;
+        tests.is_empty() && problems.is_empty() && refusals.is_empty()
+    }
+
     /// Reads the element. What is not understood becomes a problem, never an error: the rest of the statement may
     /// still decide.
     pub fn parse(json: &Json, variables_live: bool) -> Condition {

@@ -135,6 +135,11 @@ enum Standing {
 }
 
 impl ResourcePattern {
+    /// Whether it is every resource.
+    pub(super) fn is_every(&self) -> bool {
+        self.written.as_plain().as_deref() == Some("*")
+    }
+
     /// Reads one pattern. `completes` says whether it stands in a policy of an identity, where AWS documents that an incomplete ARN
     /// is completed with `*`
     /// ([wildcards in ARNs](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns)).

@@ -119,7 +119,7 @@ impl RoleSession<'_> {
         // IAM shows the id in place of the ARN once the role is deleted. That of a role that exists is not documented.
         match self.role_id {
             Some(id) if id == name => {
-                Truth::Unknown(UnknownReason::note(format!("whether the id `{name}` stands for the role that has it")))
+                Truth::Unknown(UnknownReason::note(format!("whether the ID `{name}` stands for the role that has it")))
             }
             _ => Truth::False,
         }

@@ -1,5 +1,8 @@
 //! Judging many subjects at once must say of each what judging it alone says.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -129,6 +132,46 @@ fn a_role_that_is_the_same_to_all_is_judged_once() {
     let results = diagnose(&account.facts, &requirements, now()).results;
     let first = |index: usize| &results[index].permissions[0];
     assert!(first(0).is(first(1)));
+}
+
+/// The policies of the endpoints of two VPCs, whose instances share a role.
+#[test]
+fn the_policy_of_an_endpoint_tells_instances_apart() {
+    let statement = |more: serde_json::Value| {
+        let mut statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" });
+        statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        statement
+    };
+    let only = |more: serde_json::Value| json!({ "Statement": [statement(more)] }).to_string();
+    let instance = "arn:aws:ec2:us-east-1:111122223333:instance/i-0b1b2c3d400000007";
+    let texts = [
+        only(json!({})),
+        only(json!({ "Principal": { "AWS": "*" } })),
+        only(json!({ "Action": "ssm:*" })),
+        only(json!({ "Resource": instance })),
+        only(json!({ "Condition": { "StringEquals": { "aws:PrincipalAccount": "444455556666" } } })),
+        json!({ "Statement": [statement(json!({})), statement(json!({ "Effect": "Deny" }))] }).to_string(),
+        "no policy".to_owned(),
+    ];
+    let facts = crate::facts::snapshot::read(include_str!("../../../examples/network.json")).unwrap();
+    let requirements = Requirements::default();
+    let mut verdicts = BTreeSet::new();
+    for (first, second) in texts.iter().flat_map(|first| texts.iter().map(move |second| (first, second))) {
+        let mut facts = facts.clone();
+        let network = Arc::make_mut(facts.networks.get_mut("us-east-1").unwrap());
+        let Fact::Known(endpoints) = &mut network.endpoints else { panic!("the example has endpoints") };
+        for endpoint in endpoints.values_mut() {
+            endpoint.private_dns = true;
+            endpoint.policy = Some(text(if endpoint.vpc.ends_with("711") { first } else { second }));
+        }
+        assert_same(&facts, &requirements);
+        facts.subjects.reverse();
+        assert_same(&facts, &requirements);
+        verdicts.extend(
+            diagnose(&facts, &requirements, now()).results.iter().map(|outcome| format!("{:?}", outcome.verdict)),
+        );
+    }
+    assert_eq!(verdicts.len(), 3, "{verdicts:?}");
 }
 
 proptest! {

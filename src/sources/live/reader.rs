@@ -220,6 +220,10 @@ impl<T: Clone> Once<T> {
         F: Future<Output = T>,
     {
         let cell = Arc::clone(lock(&self.0).entry((partition.to_owned(), name.to_owned())).or_default());
-        cell.get_or_init(read).await.clone()
+        if let Some(read) = cell.get() {
+            return read.clone();
+        }
+        // Boxed: thousands wait here for what is mostly there, and each would be as large as what reads it.
+        Box::pin(cell.get_or_init(read)).await.clone()
     }
 }

@@ -22,6 +22,34 @@ fn as_applies(truth: &Truth) -> Applies {
     }
 }
 
+/// `true` only where nothing that is asked can make a difference.
+#[test]
+fn a_policy_that_allows_everything() {
+    let whole = r#""Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*""#;
+    let other = r#""Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*""#;
+    for (statements, expected) in [
+        (format!("{{{whole}}}"), true),
+        (format!("[{{{whole}}}]"), true),
+        (format!("[{{{other}}}, {{{whole}}}]"), true),
+        (whole.replace(r#""*", "Action""#, r#"{"AWS": "*"}, "Action""#), true),
+        (whole.replace(r#""Action": "*""#, r#""Action": ["s3:*", "*:*"]"#), true),
+        (format!("{{{other}}}"), false),
+        (format!("[{{{whole}}}, {{{}}}]", other.replace("Allow", "Deny")), false),
+        (format!(r#"{{{whole}, "Condition": {{"Null": {{"aws:PrincipalArn": "true"}}}}}}"#), false),
+        (whole.replace(r#""Action""#, r#""NotAction""#), false),
+        (whole.replace(r#""Resource""#, r#""NotResource""#), false),
+        (whole.replace(r#""Principal": "*""#, r#""NotPrincipal": {"AWS": "*"}"#), false),
+        (whole.replace(r#""Principal": "*""#, r#""Principal": {"Service": "*"}"#), false),
+        (whole.replace(r#""Resource": "*""#, r#""Resource": "arn:aws:ssm:*:*:*""#), false),
+        (whole.replace("Allow", "allow"), false),
+    ] {
+        let statements = if statements.starts_with(['{', '[']) { statements } else { format!("{{{statements}}}") };
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": {statements}}}"#);
+        let document = Document::parse(&text, DocumentKind::Resource).unwrap();
+        assert_eq!(document.allows_everything(), expected, "{text}");
+    }
+}
+
 fn session() -> RoleSession<'static> {
     RoleSession {
         account: "111122223333",
