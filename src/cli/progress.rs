@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use tokio::time::Instant;
 
 use super::output::{self, warning};
@@ -18,7 +19,7 @@ use crate::sources::live::Watcher;
 pub struct Progress(Option<Line>);
 
 struct Line {
-    bar: indicatif::ProgressBar,
+    bar: ProgressBar,
     says: Arc<Mutex<Says>>,
     is_over: AtomicBool,
 }
@@ -34,6 +35,59 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The spinner, and the space behind it.
 const SPINNER: usize = 2;
+
+/// The columns of `^C`, which a terminal echoes at the end of the line.
+const ECHO: u16 = 2;
+
+/// How often the line is drawn at most, a second.
+const HERTZ: u8 = 20;
+
+/// The terminal without the columns of an echo: indicatif fills the line with spaces, and an echo that wraps would keep the line
+/// from being cleared.
+#[derive(Debug)]
+struct Narrower(console::Term);
+
+impl TermLike for Narrower {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0).saturating_sub(ECHO)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 impl Progress {
     /// Shows what is going on.
@@ -51,10 +105,11 @@ impl Progress {
         let line = move |_: &indicatif::ProgressState, to: &mut dyn fmt::Write| {
             let says = of_line.lock().unwrap_or_else(PoisonError::into_inner);
             // What cannot be shown is not shown.
-            let _ = to.write_str(&cut(&clean(&says()), output::columns().saturating_sub(SPINNER + 1)));
+            let _ = to.write_str(&cut(&clean(&says()), output::columns().saturating_sub(SPINNER + usize::from(ECHO))));
         };
-        let bar = indicatif::ProgressBar::new_spinner();
-        if let Ok(style) = indicatif::ProgressStyle::with_template("{spinner} {line}") {
+        let terminal = Box::new(Narrower(console::Term::buffered_stderr()));
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like_with_hz(terminal, HERTZ));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {line}") {
             bar.set_style(style.with_key("line", line));
         }
         bar.enable_steady_tick(Duration::from_millis(120));
