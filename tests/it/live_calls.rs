@@ -1,5 +1,6 @@
 //! Which calls `check` and `snapshot` make, how many one after another, and that a snapshot says what they said.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -51,8 +52,10 @@ fn an_instance_costs_three_calls_one_after_another_where_its_role_is_called_as_i
     let stub = world.key(Key::new("1234").alias("alias/session")).serve();
     // Each group is held back until all of it has arrived, so that the depth of every call is exact.
     stub.together(&[&FIRST[..], &["DescribeKey"]].concat());
-    let chain = ["GetInstanceProfile", "GetKeyPolicy", "ListParents", "ListPoliciesForTarget", "DescribeVpcAttribute"];
-    stub.together(&[&chain[..], &NAMES, &world_network::READS].concat());
+    let chain = ["GetInstanceProfile", "GetKeyPolicy", "ListParents"];
+    // Two types of policies and two attributes.
+    let twice = ["ListPoliciesForTarget", "ListPoliciesForTarget", "DescribeVpcAttribute"];
+    stub.together(&[&chain[..], &twice, &NAMES, &world_network::READS].concat());
     let documents =
         [vec!["GetRolePolicy"; inline], vec!["GetPolicy"; managed], vec!["GetPolicyVersion"; managed]].concat();
     stub.together(&[&documents[..], &["GetManagedPrefixListEntries", "ListHostedZonesByVPC"]].concat());
@@ -73,7 +76,7 @@ fn guessed_wrongly() -> World {
 #[test]
 fn a_wrong_guess_costs_calls_but_no_truth() {
     // Long enough that what is asked together is under way together.
-    let stub = guessed_wrongly().latency(Duration::from_millis(500)).serve();
+    let stub = guessed_wrongly().latency(Duration::from_secs(1)).serve();
     assert_eq!(check(&Sandbox::at(&stub), &[INSTANCE]).only().verdict, Verdict::Ready);
     assert_eq!(stub.longest_chain(), 5, "{:?}", stub.counts());
     only_reads(&stub);
@@ -106,6 +109,10 @@ fn the_progress_line_says_what_is_waited_for() {
     let stub = World::ready().spoil("GetDocument", late).serve();
     let shown = Sandbox::at(&stub).run_on_terminal(&["check", INSTANCE], &[]).expect(0).stdout;
     assert!(shown.contains("waiting for ssm:GetDocument"), "{shown}");
+    // `^C`, which a terminal of 80 columns echoes behind the line, does not wrap it.
+    let lines = shown.split('\r').map(console::strip_ansi_codes).filter(|line| line.contains("reading AWS"));
+    let widths: BTreeSet<usize> = lines.map(|line| line.trim_end_matches('\n').chars().count()).collect();
+    assert_eq!(widths, BTreeSet::from([78]), "{shown:?}");
 }
 
 #[test]
