@@ -303,6 +303,7 @@ async fn find_names(
     regions: &[String],
 ) -> Result<(Vec<Target>, BTreeMap<String, Unreadable>), Stop> {
     let mut unread = BTreeMap::new();
+    let mut missed = Vec::new();
     for target in &mut targets {
         let TargetKind::Named(name) = &target.kind else { continue };
         let mut found: Vec<String> = Vec::new();
@@ -314,13 +315,20 @@ async fn find_names(
             }
         }
         match found.as_slice() {
-            [] => {}
+            [] if unread.contains_key(name) => {}
+            [] => missed.push(name.clone()),
             [id] => target.kind = TargetKind::Instance(id.clone()),
             [..] => {
                 let ids: Vec<&str> = found.iter().map(String::as_str).collect();
                 return Err(Stop::input(target.ambiguous(&ids)));
             }
         }
+    }
+    if !missed.is_empty() {
+        let listed = join_all(regions.iter().map(|region| live::list_instances(connection, region))).await;
+        // A hint is not worth a warning.
+        let instances: Vec<Instance> = listed.into_iter().flatten().flatten().collect();
+        missed.iter().filter_map(|name| near_misses::of_name(name, &instances)).for_each(|hint| output::hint(&hint));
     }
     Ok((targets, unread))
 }

@@ -1,13 +1,22 @@
-//! Tags that were nearly meant, where a selection matched no instance.
+//! Tags and names that were nearly meant, where no instance has those that were typed.
 
 use std::collections::BTreeSet;
 
 use crate::command_line::Command;
 use crate::facts::Instance;
+use crate::nearest::nearest_in_any_case;
 use crate::target::tag_matches;
 
 /// So many are proposed.
 const MOST: usize = 3;
+
+/// Which of these instances is named nearly as what was typed: a hint.
+pub fn of_name(typed: &str, instances: &[Instance]) -> Option<String> {
+    let alive = instances.iter().filter(|instance| instance.state != "terminated");
+    let near = nearest_in_any_case(typed, alive.filter_map(|instance| instance.name.as_deref()))?;
+    let command = Command::default().operand(near);
+    Some(format!("no instance has the tag `Name={typed}`; did you mean `{command}`?"))
+}
 
 /// Which tags of these instances are spelled nearly as those of a selection that matched none: a hint for each.
 pub fn of(tags: &[(String, String)], instances: &[&Instance]) -> Vec<String> {

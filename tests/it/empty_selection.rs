@@ -76,6 +76,20 @@ fn tags_that_were_nearly_meant_are_proposed() {
 }
 
 #[test]
+fn a_name_that_was_nearly_meant_is_proposed() {
+    let named = |id: &str, name: &str| Instance::new(id).tag("Name", name);
+    let gone = named("i-00000000000000002", "database").state("terminated");
+    let stub = World::ready().instance(named("i-00000000000000001", "data base")).instance(gone).serve();
+    for (typed, proposed) in
+        [("database", Some("`'data base'`")), ("DATA BASE", Some("`'data base'`")), ("queue", None)]
+    {
+        let output = Sandbox::at(&stub).run(&["check", typed]).expect(3);
+        assert_eq!(output.stderr.contains("did you mean"), proposed.is_some(), "{typed}: {output:?}");
+        assert!(proposed.is_none_or(|proposed| output.stderr.contains(proposed)), "{typed}: {output:?}");
+    }
+}
+
+#[test]
 fn a_condition_key_that_there_is_none_of_is_warned_of() {
     let stub = World::ready().serve();
     let sandbox = Sandbox::at(&stub);
