@@ -1,6 +1,6 @@
 //! `policy`: the policy that a role needs, or the caller of a command. Makes no AWS call.
 
-use super::{Exit, Stop, args, output, resolve};
+use super::{Exit, Stop, args, known_actions, output, resolve};
 use crate::caller::{Fixing, Purpose, document};
 use crate::emit;
 use crate::fix::document::with_statements;
@@ -13,6 +13,7 @@ use iam_eval::arn::{Arn, partition_of_region};
 /// Runs `policy`.
 pub fn policy(typed: &args::Policy) -> Result<Exit, Stop> {
     let plan = resolve::policy(typed).map_err(Stop::Usage)?;
+    known_actions::warn_of_unknown(&plan.requirements.actions);
     let failed = |error: &dyn std::fmt::Display| Stop::Failure(format!("cannot write the policy: {error}"));
     let text = match typed.caller_of {
         None => of_role(typed, &plan)?,

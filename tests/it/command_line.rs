@@ -435,3 +435,9 @@ fn a_command_of_another_name_proposes_the_one_that_is_meant() {
         assert!(meant.is_none_or(|meant| said.contains(&format!("did you mean `{meant}"))), "{said}");
     }
 }
+
+#[test]
+fn a_policy_for_a_misspelled_action_comes_with_a_warning() {
+    let output = Sandbox::new().run(&["policy", "--require", "ssm:GetParamter"]).expect(0);
+    assert!(output.stderr.contains("did you mean `ssm:GetParameter`?"), "{output:?}");
+}
