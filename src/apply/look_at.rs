@@ -80,7 +80,7 @@ pub async fn instances_with(connection: &Connection, region: &str, profile: &Arn
     let mut ids = BTreeSet::new();
     described(connection, region, filter, |instance| {
         if alive(&instance) {
-            let lacking = || Failure::incomplete(DESCRIBE_INSTANCES, "an instance's id");
+            let lacking = || Failure::incomplete(DESCRIBE_INSTANCES, "an instance's ID");
             ids.insert(instance.instance_id.ok_or_else(lacking)?);
         }
         Ok(())

@@ -37,7 +37,7 @@ impl Failure {
         Failure::Failed(Unreadable {
             api: api.to_owned(),
             kind: UnreadableKind::Response,
-            message: format!("the answer is incomplete: it lacks {}", redact::secrets(what)),
+            message: format!("the response is incomplete: it lacks {}", redact::secrets(what)),
         })
     }
 
@@ -46,13 +46,13 @@ impl Failure {
         Failure::Failed(Unreadable {
             api: api.to_owned(),
             kind: UnreadableKind::Response,
-            message: format!("the answer is not one that AWS gives: it has more than {most} {what}"),
+            message: format!("the response has more than {most} {what}, which is more than AWS sends"),
         })
     }
 
     /// A read that somebody who asked for the end of the run did not wait for.
     pub fn cut_off(api: &str) -> Failure {
-        let message = "interrupted before an answer came".to_owned();
+        let message = "interrupted before a response came".to_owned();
         Failure::Failed(Unreadable { api: api.to_owned(), kind: UnreadableKind::Other, message })
     }
 
@@ -101,7 +101,7 @@ where
     // What was sent may have been answered; only without a connection is it certain that nothing was.
     let unanswered = if made_no_connection(error) { UnreadableKind::Network } else { UnreadableKind::Response };
     if let Some(refused) = find::<Refused>(error) {
-        return failed(UnreadableKind::Response, format!("the answer of {peer} {refused}"));
+        return failed(UnreadableKind::Response, format!("the response from {peer} {refused}"));
     }
     if let Some(not_made) = find::<NotMade>(error) {
         return failed(UnreadableKind::Response, format!("no response from {peer}: {not_made}"));
@@ -169,7 +169,7 @@ fn from_answer(api: &str, peer: &str, status: u16, code: Option<&str>, said: Opt
         // AWS gives a code with every error. Without one it is a proxy that speaks, or the answer is cut or garbled.
         None if status == 429 => (Class::Kind(UnreadableKind::Throttled), format!("{peer} throttles calls")),
         None if (200..300).contains(&status) => unusable(format!("the response from {peer} could not be parsed")),
-        None => unusable(format!("the answer of {peer} is not one that AWS gives")),
+        None => unusable(format!("the response from {peer} is not an AWS response")),
     };
     let shown = code.map(tidy);
     let details = match (shown.as_deref(), said.map(tidy).filter(|said| !said.is_empty())) {
@@ -480,7 +480,7 @@ mod tests {
         );
         assert_eq!(
             answered(502, None, "").into_unreadable().message,
-            "the answer of the endpoint is not one that AWS gives (HTTP status 502)"
+            "the response from the endpoint is not an AWS response (HTTP status 502)"
         );
         assert!(answered(400, Some("X"), &"é".repeat(5000)).into_unreadable().message.len() < 1300);
     }

@@ -158,7 +158,7 @@ fn check_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<(), Settin
             || Matcher::builder().all(value.as_str()).build().intercept(&Uri::from_static("https://host")).is_some();
         if url.is_none() || !taken() {
             return Err(SettingsError::new(format!(
-                "`{name}` is `{}`, and that is no proxy; give a URL such as `http://HOST:PORT`, or unset it",
+                "`{name}` is `{}`, which is not a proxy URL; give a URL such as `http://HOST:PORT`, or unset it",
                 redact::url(&value)
             )));
         }

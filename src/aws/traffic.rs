@@ -151,7 +151,7 @@ fn in_a_line(context: &FinalizerInterceptorContextRef<'_>, config: &ConfigBag) -
     let answer = context.response().map(|answer| {
         let id = REQUEST_IDS.iter().find_map(|name| answer.headers().get(name)).map(str::to_owned);
         let id = id.or_else(|| id_in(&String::from_utf8_lossy(answer.body().bytes().unwrap_or_default())));
-        let id = id.map(|id| format!(", request id {id}")).unwrap_or_default();
+        let id = id.map(|id| format!(", request ID {id}")).unwrap_or_default();
         format!("status {}{id}", answer.status().as_u16())
     });
     let outcome = answer.unwrap_or_else(|| "no answer".to_owned());

@@ -63,11 +63,11 @@ impl Intercept for WholeAnswer {
 /// What an answer that is not whole lacks.
 #[derive(Debug, thiserror::Error)]
 enum NotWhole {
-    #[error("the answer breaks off")]
+    #[error("the response breaks off")]
     End,
-    #[error("the answer is incomplete: it lacks the id of the request")]
+    #[error("the response is incomplete: it lacks the ID of the request")]
     RequestId,
-    #[error("the answer is incomplete: it lacks `{0}`")]
+    #[error("the response is incomplete: it lacks `{0}`")]
     List(&'static str),
 }
 

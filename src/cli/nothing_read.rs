@@ -56,11 +56,9 @@ fn in_words(connection: &Connection, reason: &Unreadable, region: Option<&str>) 
         (None, Some(region)) => match regions::nearest(region) {
             Some(near) => {
                 let near = Command::default().option("--region", near);
-                format!(
-                    "AWS does not answer in `{region}`, which is no Region that is known here; did you mean `{near}`?"
-                )
+                format!("AWS does not answer in `{region}`, which is not a known Region; did you mean `{near}`?")
             }
-            None => format!("{message}; `{region}` is no Region that is known here; give another `--region`"),
+            None => format!("{message}; `{region}` is not a known Region; give another `--region`"),
         },
         (None, None) => format!("{message}; check the network, and the proxy if there is one (`HTTPS_PROXY`)"),
     }

@@ -243,8 +243,10 @@ impl Destinations {
                 mistakes.push("`--output FORM=` names no file; give `--output FORM=FILE`".to_owned());
             } else if files.iter().any(|(_, other)| place::is_same(other, &file)) {
                 mistakes.push(format!("`{}` is named for two reports; give each its own file", file.display()));
-            } else if file.is_dir() || !place::directory(&file).is_dir() {
-                mistakes.push(format!("`{}` is not a file in a directory that exists", file.display()));
+            } else if file.is_dir() {
+                mistakes.push(format!("`{}` is a directory; name a file in it", file.display()));
+            } else if !place::directory(&file).is_dir() {
+                mistakes.push(format!("the directory of `{}` does not exist; create it first", file.display()));
             }
             files.push((form, file));
         }

@@ -137,7 +137,7 @@ impl<'a> Configuration<'a> {
             Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile } => {
                 let profile = self.profile_name(profile);
                 by_hand(&format!(
-                    "set `iam_instance_profile` of the `aws_instance` with id `{instance}` in `{region}` to `{profile}`"
+                    "set `iam_instance_profile` of the `aws_instance` with ID `{instance}` in `{region}` to `{profile}`"
                 ))
             }
             Call::Renew { instance, region, profile } => by_hand(&format!(
@@ -146,7 +146,7 @@ impl<'a> Configuration<'a> {
                 profile.name()
             )),
             Call::Disassociate { instance, region } => by_hand(&format!(
-                "set `iam_instance_profile` of the `aws_instance` with id `{instance}` in `{region}` to `\"\"`, for \
+                "set `iam_instance_profile` of the `aws_instance` with ID `{instance}` in `{region}` to `\"\"`, for \
                  without the argument Terraform leaves the profile as it is"
             )),
         }))

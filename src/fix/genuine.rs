@@ -105,7 +105,7 @@ fn why_not(change: &Change, before: Option<&Change>, after: Option<&Change>) -> 
 }
 
 const SAME_PROFILE: &str =
-    "a fix associates a profile that the instance has only where it was created anew, with another id";
+    "a fix associates a profile that the instance has only where it was created anew, with another ID";
 
 /// Whether a profile is another one than the instance had. One that was created anew has the same ARN and
 /// [another id](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).

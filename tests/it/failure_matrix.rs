@@ -250,8 +250,14 @@ const FAILED: &[&str] = &["the call failed"];
 const CREDENTIALS: &[&str] = &["the credentials are not accepted"];
 const LATE: &[&str] = &["in time", "it did not end within"];
 /// A policy of a bucket is all of its answer.
-const NOT_UNDERSTOOD: &[&str] =
-    &["could not be parsed", "is not one that AWS gives", "is incomplete", "breaks off", "could not be parsed, or"];
+const NOT_UNDERSTOOD: &[&str] = &[
+    "could not be parsed",
+    "is not an AWS response",
+    "more than AWS sends",
+    "is incomplete",
+    "breaks off",
+    "could not be parsed, or",
+];
 
 const CUT: &[&str] = &["could not be parsed", "no response from"];
 

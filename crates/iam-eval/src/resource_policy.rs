@@ -106,7 +106,7 @@ impl RoleSession<'_> {
         match name {
             _ if name == self.account || name == root() => Truth::True,
             _ if canonical => {
-                Truth::Unknown(UnknownReason::note(format!("which account has the canonical user id `{name}`")))
+                Truth::Unknown(UnknownReason::note(format!("which account has the canonical user ID `{name}`")))
             }
             _ => Truth::False,
         }
@@ -391,7 +391,7 @@ pub fn limited_by(response: Response, name: &str, answer: &ResourceAnswer, must_
             near_misses: answer.near_misses.clone(),
             doubt: UnknownReason::default(),
         },
-        (Decision::Allowed, Truth::False, Truth::True) => response,
+        (_, Truth::False, Truth::True) => response,
         (decision, denies, allows) => {
             let open = [&answer.denies, &answer.account, &answer.role, &answer.session].into_iter();
             let open = open.filter(|said| matches!(said.truth, Truth::Unknown(_))).flat_map(|said| &said.statements);

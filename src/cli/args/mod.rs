@@ -175,7 +175,7 @@ pub struct Snapshot {
     #[command(flatten)]
     pub aws: Aws,
 
-    /// A key whose id or alias to look up too: what check's --kms-key will be given
+    /// A key whose ID or alias to look up too: what check's --kms-key will be given
     #[arg(long, value_name = "ARN|ID|alias/NAME")]
     pub kms_key: Option<String>,
 
@@ -223,7 +223,7 @@ pub struct Selection {
     #[arg(long)]
     pub all_regions: bool,
 
-    /// These accounts: a file with an account id on each line (`-` is standard input), or `org` for every active account of
+    /// These accounts: a file with an account ID on each line (`-` is standard input), or `org` for every active account of
     /// the organization
     #[arg(long, value_name = "FILE|org")]
     pub accounts: Option<OsString>,
@@ -368,7 +368,7 @@ pub struct Aws {
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 
-    /// Log each try of a call to standard error: service, operation, status, time, request id
+    /// Log each try of a call to standard error: service, operation, status, time, request ID
     #[arg(long)]
     pub debug: bool,
 

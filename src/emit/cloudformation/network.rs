@@ -187,7 +187,7 @@ impl<'a> Stack<'a> {
             Peer::PrefixList(id) => (of_list(Name::Literal(id)), id.as_str()),
             Peer::PrefixListNamed(list) => {
                 let logical_id = logical_id(&mut self.names, &["PrefixList", list]);
-                let description = format!("The id of the prefix list {list}.");
+                let description = format!("The ID of the prefix list {list}.");
                 let parameter = Parameter { r#type: "String", description };
                 self.parameters.0.push((logical_id.clone(), parameter));
                 (of_list(Name::Reference { logical_id }), list.as_str())

@@ -35,11 +35,11 @@ fn block(names: &mut Names, proposal: &NetworkProposal, created: &str, change: &
                 DnsAttribute::Hostnames => "enable_dns_hostnames",
             };
             by_hand(&format!(
-                "set `{argument}` of the `aws_vpc` with id `{vpc}` to `true`, before endpoints are created"
+                "set `{argument}` of the `aws_vpc` with ID `{vpc}` to `true`, before endpoints are created"
             ))
         }
         NetworkChange::EnablePrivateDns { endpoint } => {
-            by_hand(&format!("set `private_dns_enabled` of the `aws_vpc_endpoint` with id `{endpoint}` to `true`"))
+            by_hand(&format!("set `private_dns_enabled` of the `aws_vpc_endpoint` with ID `{endpoint}` to `true`"))
         }
         NetworkChange::CreateGroup { name } => {
             let description = ("description", quoted(GROUP_DESCRIPTION));
@@ -133,7 +133,7 @@ fn rule(names: &mut Names, created: &str, group: &Group, direction: Direction, p
 /// Rules inside of a resource and beside it remove each other.
 fn inline_note(kind: &str, id: &str) -> String {
     by_hand(&format!(
-        "if the `{kind}` with id `{id}` has its rules inside, add this one there, and drop the block that follows"
+        "if the `{kind}` with ID `{id}` has its rules inside, add this one there, and drop the block that follows"
     ))
 }
 

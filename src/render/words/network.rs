@@ -185,7 +185,7 @@ fn in_code(obstacle: &PathObstacle, services: &str) -> String {
             )
         }
         PathObstacle::NetworkAcl { rule } => {
-            format!("allow TCP 443 and the ports 1024-65535 of the answers in network ACL `{}`", rule.acl)
+            format!("allow TCP 443 and the ports 1024-65535 of the responses in network ACL `{}`", rule.acl)
         }
         PathObstacle::NoRoute { table, nat_gateway: Some(_), .. } => {
             format!("put the NAT gateway into a public subnet, or add a route to an internet gateway to `{table}`")
@@ -266,7 +266,8 @@ fn far_side(side: &FarSide) -> String {
 }
 
 fn allow_out(groups: &[String], to: &FarSide, to_groups: &[String], place: &Place<'_>) -> String {
-    let (Some(group), enough) = (groups.first(), "; security groups are stateful, so that answers need no rule") else {
+    let (Some(group), enough) = (groups.first(), "; security groups are stateful, so that responses need no rule")
+    else {
         return "allow outbound TCP 443 in a security group of the instance".to_owned();
     };
     let permission = match (to, to_groups.first()) {
@@ -356,7 +357,7 @@ fn allow_in_acl(rule: &AclRule, place: &Place<'_>) -> String {
             format!("run `{create}` with a free number below {denies}")
         }
     };
-    format!("{how}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the answers both need a rule")
+    format!("{how}; network ACLs are stateless, so TCP 443 and the ports 1024-65535 of the responses both need a rule")
 }
 
 pub(super) fn not_known(why: &PathUnknown, services: &[Service], place: &Place<'_>) -> Words {
@@ -370,7 +371,7 @@ fn of_unknown(why: &PathUnknown, services: &str, place: &Place<'_>) -> Words {
     match why {
         PathUnknown::Unreadable { reason } => unreadable(reason, place),
         PathUnknown::NotSeen { id, api } => Words::new(
-            format!("the answer to `{api}` does not contain what is needed for `{id}`"),
+            format!("the response to `{api}` does not contain what is needed for `{id}`"),
             "check with credentials of the account that owns the VPC",
         ),
         PathUnknown::Target { table, destination, target } => {
@@ -512,7 +513,7 @@ fn of_unknown(why: &PathUnknown, services: &str, place: &Place<'_>) -> Words {
         ),
         PathUnknown::NetworkAcl { rule } => Words::new(
             format!("{}, which may be among the ports and addresses that are used", denies(rule)),
-            "allow TCP 443 and the ports 1024-65535 of the answers",
+            "allow TCP 443 and the ports 1024-65535 of the responses",
         ),
         PathUnknown::BlockPublicAccess { vpc, mode } => Words::new(
             format!(

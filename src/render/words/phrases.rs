@@ -148,7 +148,7 @@ pub(super) fn unreadable(reason: &Unreadable, place: &Place<'_>) -> Words {
         ),
         UnreadableKind::Credentials => Words::new(
             format!("`{api}` had no valid credentials: {message}"),
-            "sign in with `aws sso login`, or pass `--profile`",
+            "renew the credentials, for example with `aws sso login` or `aws configure`, or pass `--profile`",
         ),
         UnreadableKind::Network | UnreadableKind::Response => Words::new(
             format!("`{api}` returned no usable response: {message}"),

@@ -130,7 +130,7 @@ fn alias(evaluator: &Evaluator<'_>, resource: &Resource) -> Fact<KmsKey> {
         Found::Here(of) => key(evaluator, of),
         Found::NotKnown(why) => Fact::Unreadable(unknown(&attribute, &why)),
         Found::Elsewhere(arn) if Arn::parse(&arn).is_some() => {
-            let message = "the answer to `kms:GetKeyPolicy` is not in a template".to_owned();
+            let message = "the response to `kms:GetKeyPolicy` is not in a template".to_owned();
             let kind = UnreadableKind::NotInSnapshot;
             let policy = Fact::Unreadable(Unreadable { api: "kms:GetKeyPolicy".to_owned(), kind, message });
             Fact::Known(KmsKey { arn, state: None, policy })

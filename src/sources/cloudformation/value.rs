@@ -131,7 +131,7 @@ impl fmt::Display for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "`{name}` of the resource `{}`", self.resource),
-            None => write!(f, "the name or id of the resource `{}`", self.resource),
+            None => write!(f, "the name or ID of the resource `{}`", self.resource),
         }
     }
 }

@@ -24,7 +24,7 @@ pub async fn active_accounts(connection: &Connection, partition: &str) -> Result
         for account in page.accounts.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "the accounts"))? {
             // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
             if account.status == Some(AccountStatus::Active) {
-                ids.push(account.id.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "an account's id"))?);
+                ids.push(account.id.ok_or_else(|| Failure::incomplete(LIST_ACCOUNTS, "an account's ID"))?);
             }
         }
         Ok(page.next_token)

@@ -102,7 +102,7 @@ async fn ask(reader: &Reader<'_>, partition: &str, name: &str) -> Result<Profile
     let profile = answer.instance_profile().ok_or_else(|| lacks("the profile"))?;
     let arn = Arn::parse(profile.arn()).ok_or_else(|| lacks("the profile's ARN"))?;
     if profile.instance_profile_id().is_empty() {
-        return Err(lacks("the profile's id"));
+        return Err(lacks("the profile's ID"));
     }
     let role = match profile.roles().first() {
         Some(role) => Some(Embedded::new(role).ok_or_else(|| lacks("the role's ARN"))?),

@@ -32,7 +32,7 @@ pub(super) enum BrokenPage {
     NextPage,
     #[error("a reservation has no list of instances")]
     NoInstances,
-    #[error("an instance has no id")]
+    #[error("an instance has no ID")]
     NoId,
 }
 

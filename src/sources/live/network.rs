@@ -42,7 +42,7 @@ macro_rules! list {
             let read = pages($api, ask, |page| {
                 for entry in page.$entries.unwrap_or_default() {
                     // An entry that is left out would not be there.
-                    let (id, entry) = $read(entry).ok_or_else(|| Failure::incomplete($api, "an id"))?;
+                    let (id, entry) = $read(entry).ok_or_else(|| Failure::incomplete($api, "an ID"))?;
                     all.insert(id, entry);
                 }
                 Ok(page.next_token)

@@ -83,7 +83,7 @@ pub(super) async fn organization(reader: &Reader<'_>, partition: &str, given: &G
         Ok(answer) => {
             match answer.organization.and_then(|described| Some((described.id?, described.master_account_id))) {
                 Some(described) => Ok(described),
-                None => Err(Failure::incomplete(DESCRIBE, "the organization's id")),
+                None => Err(Failure::incomplete(DESCRIBE, "the organization's ID")),
             }
         }
         Err(failure) => Err(failure),
@@ -290,7 +290,7 @@ async fn level(scp_reader: &ScpReader<'_>, partition: &str, target: &str, policy
     let read = read.await;
     level.unread.extend(read.err().map(Failure::into_unreadable));
     let documents = found.into_iter().map(async |summary| {
-        let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's id").into_unreadable();
+        let lacking = || Failure::incomplete(LIST_POLICIES, "a policy's ID").into_unreadable();
         let id = summary.id.ok_or_else(lacking)?;
         let name = summary.name.unwrap_or_else(|| id.clone());
         scp_reader.documents.get(partition, &id, || document(reader, partition, &id, name)).await

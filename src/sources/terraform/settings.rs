@@ -216,6 +216,6 @@ fn add_host_role(region: &str, settings: &Settings, facts: &mut Facts, existing:
 
 /// What a plan says nothing of.
 pub(super) fn outside(api: &str) -> Unreadable {
-    let message = format!("the answer to `{api}` is not in a plan");
+    let message = format!("the response to `{api}` is not in a plan");
     Unreadable { api: api.to_owned(), kind: UnreadableKind::NotInSnapshot, message }
 }

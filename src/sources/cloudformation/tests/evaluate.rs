@@ -98,7 +98,7 @@ fn what_is_not_known_names_what_settles_it_and_its_line() {
         ("!If [Open, a, b]", "the condition `Open` cannot be decided: the parameter `Stage` has no default", 4),
         ("!If [NotOpen, a, b]", "the condition `NotOpen` cannot be decided: the parameter `Stage` has no default", 4),
         ("!If [Loop, a, b]", "the condition `Loop` cannot be decided: the condition `Loop` refers to itself", 18),
-        ("!Ref Generated", "the name or id of the resource `Generated` is known only after deployment", here),
+        ("!Ref Generated", "the name or ID of the resource `Generated` is known only after deployment", here),
         ("!GetAtt Generated.Arn", "`Arn` of the resource `Generated` is known only after deployment", here),
         ("!Ref Gone", "the resource `Gone` is not created", here),
         ("!Ref Nobody", "the template has no parameter or resource `Nobody`", here),
