@@ -64,7 +64,7 @@ pub struct Place {
 impl Fleet {
     /// One account, one Region.
     pub fn single(instances: usize, roles: usize) -> Self {
-        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles, profile: PROFILE, vpcs: 0 }
+        Self { accounts: accounts(1), regions: vec!["us-east-1".into()], instances, roles, profile: PROFILE, vpcs: 1 }
     }
 
     /// Where an account stands in the list.
