@@ -133,6 +133,17 @@ fn through(proxy: String, error: ConnectorError) -> ConnectorError {
     make(Box::new(ThroughProxy { proxy, source: error }))
 }
 
+/// Whether a URL can be an endpoint: the SDK would find out with its first call.
+pub(super) fn is_endpoint(url: &str) -> bool {
+    // The SDK reads it by rules that are stricter in part and laxer in part.
+    let is_uri = url.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+    is_uri
+        && Url::parse(url).is_ok_and(|url| {
+            let has_more = url.query().is_some() || url.fragment().is_some();
+            ["http", "https"].contains(&url.scheme()) && url.has_host() && !has_more
+        })
+}
+
 /// The addresses of instance and container metadata
 /// ([instance](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html),
 /// [container](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html)).

@@ -515,10 +515,9 @@ fn endpoints(config: &SdkConfig, typed: bool) -> BTreeSet<String> {
 }
 
 fn check_endpoint(url: &str) -> Result<(), SettingsError> {
-    let authority = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    match authority.and_then(|rest| rest.split('/').next()) {
-        Some(authority) if !authority.is_empty() && !url.contains(char::is_whitespace) => Ok(()),
-        _ => Err(SettingsError::new(format!(
+    match http::is_endpoint(url) {
+        true => Ok(()),
+        false => Err(SettingsError::new(format!(
             "`{}` is not an endpoint; give a URL such as `https://HOST:PORT`",
             redact::url(url)
         ))),
@@ -602,6 +601,14 @@ mod tests {
             ("http://", false),
             ("ftp://host", false),
             ("http://ho st", false),
+            ("http://[::1]:4566", true),
+            ("http://user:word@host", true),
+            ("http://[::1", false),
+            ("http://%zz", false),
+            ("http://host:99999", false),
+            ("http://host:abc", false),
+            ("http://host/?q=1", false),
+            ("http://host/#a", false),
         ] {
             assert_eq!(check_endpoint(url).is_ok(), fine, "{url}");
         }

@@ -165,7 +165,7 @@ fn read_to_replace(file: &Path, reports: &Destinations) -> Result<Baseline, Stri
     if reports.files.iter().any(|(_, report)| place::is_same(report, file)) {
         return Err(format!("`{name}` is named for a report and a baseline; give each its own file"));
     }
-    files::has_directory(file)?;
+    files::can_be_made(file)?;
     if file.symlink_metadata().is_err() {
         return Ok(Baseline::default());
     }

@@ -2,6 +2,7 @@
 
 use std::process::{ExitCode, Termination};
 
+use super::{Stop, output};
 use crate::report::{Outcome, Report, Severity, Verdict};
 
 /// How a run ended.
@@ -34,6 +35,20 @@ impl Exit {
     /// The code that a run ends with for which nothing was selected.
     pub fn of_nothing(allow_empty: bool) -> Exit {
         if allow_empty { Exit::Ready } else { Exit::Unknown }
+    }
+
+    /// The code of a run whose reports were written, or not: what is known not to be ready stays so.
+    ///
+    /// # Errors
+    /// Why they were not, where that is the worst of it.
+    pub(super) fn once_written(self, written: Result<(), Stop>) -> Result<Exit, Stop> {
+        match (self, written) {
+            (Exit::NotReady, Err(Stop::Failure(message))) => {
+                output::error(&message);
+                Ok(self)
+            }
+            (_, written) => written.map(|()| self),
+        }
     }
 
     /// The code that a report ends with. With `fail_on` warnings count as not ready too.

@@ -137,17 +137,44 @@ pub fn read_regular(path: &Path, most: u64) -> Result<(Text, Metadata), String> 
     read_file(path, most)
 }
 
-/// Whether there is a directory for a file that is to be written.
+/// Whether a file that is to be made will find its directory, and may be made in it.
 ///
 /// # Errors
-/// If there is none.
-pub fn has_directory(file: &Path) -> Result<(), String> {
+/// If there is none, or it takes no files.
+pub fn can_be_made(file: &Path) -> Result<(), String> {
     let directory = place::directory(file);
     if directory.is_dir() {
-        return Ok(());
+        return takes_files(directory).map_err(|why| format!("cannot write `{}`: {why}; give another", file.display()));
     }
     let (name, directory) = (file.display(), directory.display());
     Err(format!("cannot write `{name}`: there is no directory `{directory}`; make it, or give another"))
+}
+
+/// Whether a report can be written to a file, which may be there.
+///
+/// # Errors
+/// If it cannot.
+pub fn can_be_written(file: &Path) -> Result<(), String> {
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => File::options().append(true).open(file).map(drop).map_err(|error| {
+            format!("cannot write `{}`: {}; give another file", file.display(), lower(&error.to_string()))
+        }),
+        // To open a pipe would wait for whoever reads from it.
+        Ok(_) => Ok(()),
+        Err(_) => can_be_made(file),
+    }
+}
+
+/// Whether files can be made in a directory, by making one that is gone at once.
+///
+/// # Errors
+/// If they cannot.
+pub fn takes_files(directory: &Path) -> Result<(), String> {
+    let made = tempfile::Builder::new().prefix(".ssm-profile-").tempfile_in(directory);
+    made.map(drop).map_err(|error| {
+        let cause = lower(&crate::aws::cause(&error).to_string());
+        format!("the directory `{}` takes no files: {cause}", directory.display())
+    })
 }
 
 /// Whether a new file can be written there. The error names the file and says what to do.
@@ -164,7 +191,7 @@ pub fn is_free(file: &OsStr) -> Result<(), String> {
         () if path.symlink_metadata().is_ok() => Err(format!(
             "there is a file `{name}`, and a backup never overwrites a file; pass another name to `--backup`"
         )),
-        () => has_directory(path),
+        () => can_be_made(path),
     }
 }
 

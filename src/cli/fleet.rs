@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::gather::{connect, no_region};
 use super::progress::FleetProgress;
 use super::resolve::{AccountList, Reach};
-use super::{Stop, args, files};
+use super::{Stop, args, files, output};
 use crate::aws::{Connection, Failure};
 use crate::facts::{Fact, Facts, Subject, SubjectKind, Unreadable};
 use crate::limits;
@@ -63,7 +63,11 @@ impl Fleet {
         let ids = match reach.accounts.as_ref().map(|accounts| &accounts.list) {
             Some(AccountList::File(file)) => {
                 let text = files::read(file, limits::ACCOUNTS_FILE_BYTES).map_err(|mistake| vec![mistake]);
-                Some(text.and_then(|text| accounts_file::ids(&text)).map_err(Stop::Input)?)
+                let ids = text.and_then(|text| {
+                    accounts_file::not_counted(&text).iter().for_each(|warning| output::warning(warning));
+                    accounts_file::ids(&text)
+                });
+                Some(ids.map_err(Stop::Input)?)
             }
             Some(AccountList::Organization) | None => None,
         };

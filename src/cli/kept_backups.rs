@@ -3,68 +3,51 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use serde::Serialize;
-
 use super::{Exit, Stop, args, files, output};
 use crate::apply::backup::{Backup, default_directory, kept};
 use crate::limits;
+use crate::render::kept_backups::{KeptBackup, KeptBackups};
 use crate::render::sanitize::terminal;
 
 /// A backup, in short.
-#[derive(Serialize)]
-struct Row {
-    file: String,
-    taken_at: Option<Timestamp>,
-    account: Option<String>,
-    /// How many changes it holds.
-    changes: usize,
-    /// How many of them are still to be undone.
-    left: usize,
-    /// Why it cannot be used.
-    error: Option<String>,
+fn read(path: &Path) -> KeptBackup {
+    let read = files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES)
+        .and_then(|file| Backup::read(&file.text).map_err(|mistake| mistake.to_string()));
+    let file = path.display().to_string();
+    match read {
+        Ok(backup) => KeptBackup {
+            file,
+            taken_at: Some(backup.taken_at),
+            account: backup.account().map(|(account, _)| account),
+            changes: backup.changes.len(),
+            left: backup.left(),
+            error: None,
+        },
+        Err(error) => KeptBackup { file, taken_at: None, account: None, changes: 0, left: 0, error: Some(error) },
+    }
 }
 
-impl Row {
-    fn of(path: &Path) -> Row {
-        let read = files::read(path.as_os_str(), limits::BACKUP_FILE_BYTES)
-            .and_then(|file| Backup::read(&file.text).map_err(|mistake| mistake.to_string()));
-        let file = path.display().to_string();
-        match read {
-            Ok(backup) => Row {
-                file,
-                taken_at: Some(backup.taken_at),
-                account: backup.account().map(|(account, _)| account),
-                changes: backup.changes.len(),
-                left: backup.left(),
-                error: None,
-            },
-            Err(error) => Row { file, taken_at: None, account: None, changes: 0, left: 0, error: Some(error) },
-        }
+fn line(backup: &KeptBackup) -> String {
+    let file = terminal(&backup.file);
+    match &backup.error {
+        Some(error) => format!("{file}: {}\n", terminal(error)),
+        None => format!("{}  {file}\n", what_it_is(backup)),
     }
+}
 
-    fn in_words(&self) -> String {
-        let file = terminal(&self.file);
-        match &self.error {
-            Some(error) => format!("{file}: {}\n", terminal(error)),
-            None => format!("{}  {file}\n", self.what_it_is()),
-        }
+/// Its time, its account and what is left to do.
+fn what_it_is(backup: &KeptBackup) -> String {
+    let KeptBackup { taken_at, account, changes, left, error, .. } = backup;
+    if let Some(error) = error {
+        return terminal(error).into_owned();
     }
-
-    /// Its time, its account and what is left to do.
-    fn what_it_is(&self) -> String {
-        let Row { taken_at, account, changes, left, error, .. } = self;
-        if let Some(error) = error {
-            return terminal(error).into_owned();
-        }
-        let time = taken_at.map(|time| format!("{time:.0}")).unwrap_or_default();
-        let changes = match (changes, left) {
-            (_, 0) => "nothing left to undo".to_owned(),
-            (changes, left) if changes == left => format!("{changes} to undo"),
-            (changes, left) => format!("{left} of {changes} to undo"),
-        };
-        format!("{time}  {}  {changes}", account.as_deref().unwrap_or("no account"))
-    }
+    let time = taken_at.map(|time| format!("{time:.0}")).unwrap_or_default();
+    let changes = match (changes, left) {
+        (_, 0) => "nothing left to undo".to_owned(),
+        (changes, left) if changes == left => format!("{changes} to undo"),
+        (changes, left) => format!("{left} of {changes} to undo"),
+    };
+    format!("{time}  {}  {changes}", account.as_deref().unwrap_or("no account"))
 }
 
 /// The directory, and the backups in it.
@@ -81,16 +64,19 @@ fn files_kept() -> Result<(PathBuf, Vec<PathBuf>), Stop> {
 /// The backups, newest first, each with a line about it; none where they cannot be listed.
 pub fn in_short() -> Vec<(OsString, String)> {
     let (_, files) = files_kept().unwrap_or_default();
-    files.into_iter().map(|path| (path.clone().into_os_string(), Row::of(&path).what_it_is())).collect()
+    files.into_iter().map(|path| (path.clone().into_os_string(), what_it_is(&read(&path)))).collect()
 }
 
 /// Lists the backups, newest first.
 pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
-    let rows: Vec<Row> = files_kept()?.1.iter().map(|path| Row::of(path)).collect();
+    let backups: Vec<KeptBackup> = files_kept()?.1.iter().map(|path| read(path)).collect();
     match form {
-        args::RecordOutput::Json => drop(output::json_or_stop(&serde_json::json!({ "backups": rows }))?),
-        args::RecordOutput::Text if rows.is_empty() => output::print("no backups\n")?,
-        args::RecordOutput::Text => output::print(&rows.iter().map(Row::in_words).collect::<String>())?,
+        args::RecordOutput::Json => {
+            let page = KeptBackups::new(backups).json();
+            output::print(&page.map_err(|error| Stop::Failure(format!("cannot write the list: {error}")))?)?;
+        }
+        args::RecordOutput::Text if backups.is_empty() => output::print("no backups\n")?,
+        args::RecordOutput::Text => output::print(&backups.iter().map(line).collect::<String>())?,
     }
     Ok(Exit::Ready)
 }
@@ -99,7 +85,7 @@ pub fn list(form: args::RecordOutput) -> Result<Exit, Stop> {
 pub fn last(seen: &[PathBuf]) -> Result<Option<PathBuf>, Stop> {
     let (directory, files) = files_kept()?;
     for path in files.into_iter().filter(|path| !seen.contains(path)) {
-        let row = Row::of(&path);
+        let row = read(&path);
         // One that cannot be read may be the last one: nothing older is taken for it.
         if let Some(error) = row.error {
             return Err(Stop::input(format!("cannot use `{}`: {error}", row.file)));

@@ -293,12 +293,13 @@ What wins, first to last:
         command: "schema",
         description: &[
             "schema prints the JSON Schema of a machine format, with a description of each key. The schemas are in JSON Schema 2020-12. \
-             They allow keys that they do not name, since later versions may add some. A line of check -o ndjson is #/$defs/Result of \
-             the report.",
+             They allow keys that they do not name, since later versions may add some; those of a snapshot and a baseline, which \
+             are read again, do not. A line of check -o ndjson is #/$defs/Result of the report.",
         ],
         note: "\
-The schemas are in JSON Schema 2020-12. They allow keys that they do not name, since later versions \
-may add some. A line of check -o ndjson is `#/$defs/Result` of the report.",
+The schemas are in JSON Schema 2020-12. They allow keys that they do not name, since later versions may \
+add some; those of a snapshot and a baseline, which are read again, do not. \
+A line of check -o ndjson is `#/$defs/Result` of the report.",
         targets: false,
         examples: &[
             ("Validate a report:", "ssm-profile schema report > report.schema.json"),

@@ -337,9 +337,8 @@ async fn judged(line: &Line, typed: &args::Check, mut plan: CheckPlan, stale: &m
     let fixes = by_cause.then(|| if selected { again.fixes() } else { again.fixes_of_named() });
     let caller = connection.as_ref().and_then(Connection::known_caller);
     let showing = Showing { source: &source, caller, at, detail: output::detail(&line.cli), fail_on, by_cause, fixes };
-    output::report(&report, &plan.output, stale, showing)?;
-    plan.baselines.finish()?;
-    Ok(exit)
+    let written = output::report(&report, &plan.output, stale, showing);
+    exit.once_written(written.and(plan.baselines.finish()))
 }
 
 const NOTHING_SELECTED: &str = "no instance was selected, so nothing was checked";
@@ -397,6 +396,7 @@ async fn check_fleet(
         }
     }
     let (report, tally, baselines) = results.finish()?;
+    let mut written = Ok(());
     if let Some(report) = report {
         Filter::of(typed).tell_if_nothing(&report);
         let source = json::Source { kind: json::SourceKind::Live, file: None };
@@ -406,15 +406,16 @@ async fn check_fleet(
         let at = Timestamp::now();
         let detail = output::detail(&line.cli);
         let showing = Showing { source: &source, caller, at, detail, fail_on, by_cause: true, fixes };
-        output::report(&report, &plan.output, stale, showing)?;
+        written = output::report(&report, &plan.output, stale, showing);
     }
     if !tally.is_cut_short() {
-        baselines.finish()?;
+        written = written.and(baselines.finish());
     }
-    Ok(match tally.exit() {
+    let exit = match tally.exit() {
         Exit::Ready if nothing => Exit::of_nothing(typed.targets.allow_empty),
         exit => exit,
-    })
+    };
+    exit.once_written(written)
 }
 
 /// Results of which nothing is known, held back until there is one of which something is.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{Stop, args};
+use super::{Stop, args, files};
 use crate::apply::place;
 use crate::apply::run::Watcher;
 use crate::facts::{CallerIdentity, Instance};
@@ -117,18 +117,23 @@ impl Drop for StaleReports {
     }
 }
 
-/// Writes a report to the files that were named, and prints it.
+/// Writes a report to the files that were named, and prints it, also where a file cannot be written.
 pub fn report(report: &Report, to: &Destinations, stale: &mut StaleReports, showing: Showing<'_>) -> Result<(), Stop> {
+    let mut written = Ok(());
     for (form, file) in &to.files {
         // In a file there is neither a width nor a style.
         let page = page(report, *form, Layout { detail: showing.detail, width: None }, showing)?;
-        match form {
-            args::Output::Text => write_file(file, &anstream::adapter::strip_str(&page).to_string())?,
-            _ => write_file(file, &page)?,
+        let now = match form {
+            args::Output::Text => write_file(file, &anstream::adapter::strip_str(&page).to_string()),
+            _ => write_file(file, &page),
+        };
+        match now {
+            Ok(()) => stale.is_written(file),
+            Err(stop) => written = written.and(Err(stop)),
         }
-        stale.is_written(file);
     }
-    print_report(report, to.stdout, showing)
+    print_report(report, to.stdout, showing)?;
+    written
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Stop {
@@ -245,8 +250,8 @@ impl Destinations {
                 mistakes.push(format!("`{}` is named for two reports; give each its own file", file.display()));
             } else if file.is_dir() {
                 mistakes.push(format!("`{}` is a directory; name a file in it", file.display()));
-            } else if !place::directory(&file).is_dir() {
-                mistakes.push(format!("the directory of `{}` does not exist; create it first", file.display()));
+            } else if let Err(mistake) = files::can_be_written(&file) {
+                mistakes.push(mistake);
             }
             files.push((form, file));
         }

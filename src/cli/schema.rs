@@ -11,6 +11,7 @@ pub fn schema(format: args::Format) -> Result<Exit, Stop> {
         args::Format::Fix => Format::Fix,
         args::Format::Baseline => Format::Baseline,
         args::Format::Config => Format::Config,
+        args::Format::Backups => Format::Backups,
     };
     let schema = schema::of(format).map_err(|error| Stop::Failure(format!("cannot write the schema: {error}")))?;
     output::print(&schema)?;

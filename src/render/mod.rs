@@ -10,6 +10,7 @@ pub mod explanations;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod kept_backups;
 pub mod markdown;
 pub mod ocsf;
 mod page;

@@ -13,10 +13,9 @@ const MOST_TOLD: usize = 20;
 /// # Errors
 /// A message for each of the first mistakes, and one for all others.
 pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
-    let lines = file.text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut ids: Vec<String> = Vec::new();
     let (mut mistakes, mut more) = (Vec::new(), 0_usize);
-    for (index, line) in lines.split(['\n', '\r']).enumerate() {
+    for (index, line) in lines(&file.text).enumerate() {
         match id(line) {
             Ok(id) => ids.extend(id.map(str::to_owned)),
             Err(_) if mistakes.len() == MOST_TOLD => more += 1,
@@ -37,24 +36,39 @@ pub fn ids(file: &Text) -> Result<Vec<String>, Vec<String>> {
     Ok(ids)
 }
 
-/// What is wrong with a line.
-#[derive(Debug, Error)]
-enum Mistake<'a> {
-    #[error("there is a second account ID, `{0}`; give each on a line of its own")]
-    SecondId(&'a str),
-    #[error("`{0}` is not an account ID of 12 digits")]
-    NotAnId(&'a str),
+/// A warning for each line on which a second account stands, which counts as little as the rest of a line.
+pub fn not_counted(file: &Text) -> Vec<String> {
+    let second = |line| words(line).skip(1).find(|word| is_account_id(word));
+    let second = lines(&file.text).enumerate().filter_map(|(index, line)| Some((index, second(line)?)));
+    let warning = |(index, id)| {
+        let line = index + 1;
+        format!("line {line} of `{}`: `{id}` does not count; the account of a line is its first word", file.name)
+    };
+    second.map(warning).take(MOST_TOLD).collect()
 }
 
-/// The account id on a line, if it says one.
-fn id(line: &str) -> Result<Option<&str>, Mistake<'_>> {
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim_start_matches('\u{feff}');
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+/// The words of a line, of a table as well.
+fn words(line: &str) -> impl Iterator<Item = &str> {
     let line = line.split('#').next().unwrap_or_default().trim();
-    let mut words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'));
-    let Some(word) = words.next().filter(|word| !word.is_empty()) else { return Ok(None) };
-    match words.find(|word| is_account_id(word)) {
-        Some(second) => Err(Mistake::SecondId(second)),
-        None if is_account_id(word) => Ok(Some(word)),
-        None => Err(Mistake::NotAnId(word)),
+    line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_matches('"'))
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+#[error("`{0}` is not an account ID of 12 digits")]
+struct NotAnId<'a>(&'a str);
+
+/// The account id on a line, if it says one.
+fn id(line: &str) -> Result<Option<&str>, NotAnId<'_>> {
+    let Some(word) = words(line).next().filter(|word| !word.is_empty()) else { return Ok(None) };
+    match is_account_id(word) {
+        true => Ok(Some(word)),
+        false => Err(NotAnId(word)),
     }
 }
 
@@ -76,7 +90,14 @@ mod tests {
             assert_eq!(ids(text), Ok(vec!["111111111111".to_owned(), "222222222222".to_owned()]), "{text}");
         }
         assert_eq!(ids("111111111111\r222222222222").unwrap().len(), 2);
-        assert!(ids("111111111111,222222222222").unwrap_err()[0].contains("second account ID, `222222222222`"));
+        let rest = "111111111111 was 222222222222\n# 333333333333 444444444444\n555555555555 # 666666666666";
+        assert_eq!(ids(rest), Ok(vec!["111111111111".to_owned(), "555555555555".to_owned()]));
+        let file = Text { name: "accounts.txt".into(), text: rest.into() };
+        let warnings = super::not_counted(&file);
+        assert!(
+            matches!(&warnings[..], [one] if one.contains("line 1") && one.contains("`222222222222`")),
+            "{warnings:?}"
+        );
         assert!(ids("").unwrap_err()[0].contains("names no account"));
         let mistakes = ids("111111111111\nshop 111111111111\n12345\n").unwrap_err();
         assert_eq!(mistakes.len(), 2);

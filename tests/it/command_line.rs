@@ -12,7 +12,7 @@ use crate::support::stub::{Stub, unknown};
 use crate::support::world::{INSTANCE, World};
 
 const NOT_READY: &str = "i-0a1b2c3d40000000a";
-const READY: &str = "i-0a1b2c3d400000001";
+pub const READY: &str = "i-0a1b2c3d400000001";
 const UNKNOWN: &str = "i-0a1b2c3d40000000d";
 const STOPPED: &str = "i-0a1b2c3d400000010";
 pub const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];

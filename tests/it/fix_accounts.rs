@@ -155,7 +155,7 @@ fn the_backups_of_several_accounts_go_into_a_directory() {
     fs::create_dir(&directory).unwrap();
     // A file that is there is never written over, and the other account stays as it is then too.
     let taken = sandbox.file(&format!("backups/{MEMBER}.json"), "mine");
-    let said = fix(&sandbox, &both, &["--yes", "--backup", "backups"]).expect(2).stderr;
+    let said = fix(&sandbox, &both, &["--yes", "--backup", "backups"]).expect(3).stderr;
     assert!(said.contains(&format!("{MEMBER}.json")) && said.contains("nothing was changed"), "{said}");
     assert_eq!(fs::read_to_string(&taken).unwrap(), "mine");
     assert!(!is_mended(&stub, ACCOUNT) && !directory.join(format!("{ACCOUNT}.json")).exists());

@@ -24,11 +24,11 @@ fn progress(backup: &Value) -> Vec<&str> {
     backup["changes"].as_array().unwrap().iter().map(|entry| entry["progress"].as_str().unwrap()).collect()
 }
 
-/// A run that must end with 2 and change nothing.
+/// A run that must end with 2 before anything is read.
 fn refused(stub: &Stub, sandbox: &Sandbox, chain: &Chain, more: &[&str], says: &str) {
     let output = sandbox.run(&chain.typed(&[&["--yes"], more].concat())).expect(2);
     assert!(output.stderr.contains(says), "{output:?}");
-    assert!(stub.writes().is_empty());
+    assert!(stub.calls().is_empty(), "{:?}", stub.actions());
 }
 
 #[test]
@@ -46,6 +46,15 @@ fn a_backup_that_cannot_be_written_stops_the_run() {
     refused(&stub, &sandbox, &PUT, &[], "give `--backup FILE`");
     let state = Sandbox::at(&stub).env("XDG_STATE_HOME", "/dev/null");
     refused(&stub, &state, &PUT, &[], "give `--backup FILE`");
+    // A directory that takes no files, whoever asks.
+    if Path::new("/proc/self").exists() {
+        refused(&stub, &sandbox, &PUT, &["--backup", "/proc/backup.json"], "`/proc` takes no files");
+        let state = Sandbox::at(&stub).env("XDG_STATE_HOME", "/proc/state");
+        refused(&stub, &state, &PUT, &[], "give `--backup FILE`");
+        // What is not written needs no place.
+        let printed = state.run(&PUT.typed(&["--emit", "cli"])).expect(0).stdout;
+        assert!(printed.contains("put-role-policy"), "{printed}");
+    }
 }
 
 #[test]
@@ -254,7 +263,7 @@ fn backups_are_listed_and_the_last_one_is_undone() {
     let file = ran.backup.unwrap();
     let listed = sandbox.run(&["undo", "--list"]).expect(0).stdout;
     assert!(listed.contains("  111122223333  1 to undo  ") && listed.ends_with(&format!("{file}\n")), "{listed}");
-    let rows: Value = serde_json::from_str(&sandbox.run(&["undo", "--list", "-o", "json"]).expect(0).stdout).unwrap();
+    let rows = sandbox.run(&["undo", "--list", "-o", "json"]).expect(0).json();
     let row = &rows["backups"][0];
     assert_eq!((&row["file"], &row["changes"], &row["left"]), (&json!(file), &json!(1), &json!(1)));
     let undone = sandbox.run(&["undo", "--last", "--yes"]).expect(0);

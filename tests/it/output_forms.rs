@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use crate::command_line::READY;
 use crate::snapshot::EXAMPLE;
 use crate::support::command::Sandbox;
 use crate::support::model::SSM_CORE;
@@ -264,8 +265,12 @@ fn further_reports_go_to_files() {
         assert!(sandbox.path().join("link").symlink_metadata().unwrap().is_symlink());
         let full = std::path::Path::new("/dev/full");
         if full.exists() {
-            let output = sandbox.run(&[&check[..], &["-o", "json=/dev/full"]].concat()).expect(3);
-            assert!(output.stderr.contains("cannot write the report `/dev/full`"), "{output:?}");
+            // The verdict is told all the same, and by the code too where a target is not ready.
+            for (target, code) in [(&[][..], 1), (&[READY][..], 3)] {
+                let output = sandbox.run(&[&check[..], target, &["-o", "json=/dev/full"]].concat()).expect(code);
+                assert!(output.stderr.contains("cannot write the report `/dev/full`"), "{output:?}");
+                assert_eq!(output.stdout, sandbox.run(&[&check[..], target].concat()).stdout);
+            }
             assert!(!full.metadata().unwrap().is_file());
         }
     }
@@ -276,6 +281,8 @@ fn further_reports_go_to_files() {
         (&["-o", "json", "-o", "text"][..], "one report goes to standard output"),
         (&["-o", "json=none/report.json"], "`none/report.json`"),
         (&["-o", "json="], "names no file"),
+        (&["-o", "json=."], "`.` is a directory"),
+        (&["-o", "json=/proc/report.json"], "`/proc`"),
         (&["-o", "json=a", "-o", "text=a"], "`a` is named for two reports"),
         (&["-o", "jsn=a"], "json"),
     ] {

@@ -426,6 +426,8 @@ pub enum Format {
     Baseline,
     /// What config -o json prints
     Config,
+    /// What undo --list -o json prints
+    Backups,
 }
 
 /// A form of a report, and the file that it goes to; standard output if none is named.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::super::Stop;
-use super::super::files::warn_of_leftovers;
+use super::super::files::{self, warn_of_leftovers};
 use super::super::resolve::FixPlan;
 use super::Part;
-use crate::apply::backup::{Backup, BackupFile, default_path};
+use crate::apply::backup::{Backup, BackupFile, default_directory, default_path};
 
 /// Whether there is a place for the backup of each account, said before anybody is asked.
 ///
@@ -24,6 +24,23 @@ pub(super) fn check(resolved: &FixPlan, parts: &[Part]) -> Result<(), Stop> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Whether the directory for backups takes files, or the one that it will be made in: found out before anything is read.
+///
+/// # Errors
+/// If it does not.
+pub(super) fn can_be_kept(resolved: &FixPlan) -> Result<(), String> {
+    let directory = match directory(resolved) {
+        Some(directory) => Some(directory.to_owned()),
+        None => default_directory(),
+    };
+    // Without one it is the path of the backup that is missing, which is said in its place.
+    let there = directory.as_deref().and_then(|directory| directory.ancestors().find(|above| above.exists()));
+    there.map_or(Ok(()), |there| {
+        files::takes_files(there)
+            .map_err(|why| format!("cannot write a backup: {why}; give `--backup FILE`; nothing was changed"))
+    })
 }
 
 /// Writes the files, all of them or none.
@@ -46,7 +63,7 @@ pub(super) fn begin(resolved: &FixPlan, parts: &[Part]) -> Result<Vec<Option<Bac
             Ok(file) => files.push(Some(file)),
             Err(mistake) => {
                 files.into_iter().flatten().for_each(BackupFile::remove);
-                return Err(Stop::input(format!("{mistake}; nothing was changed")));
+                return Err(Stop::Failure(format!("{mistake}; nothing was changed")));
             }
         }
     }

@@ -65,9 +65,11 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     let fail_on = typed.fail_on.severity();
     let taken = match (&resolved.source, &resolved.backup) {
         (FixSource::Snapshot { file, .. }, _) => files::read(file, limits::SNAPSHOT_FILE_BYTES).map(Some),
-        (FixSource::Live(_), _) if backups::directory(&resolved).is_some() => Ok(None),
-        (FixSource::Live(_), Some(backup)) => files::is_free(backup).map(|()| None),
-        (FixSource::Live(_), None) => Ok(None),
+        (FixSource::Live(_), Some(backup)) if backups::directory(&resolved).is_none() => {
+            files::is_free(backup).map(|()| None)
+        }
+        (FixSource::Live(_), _) if typed.writing.dry_run || typed.emit.is_some() => Ok(None),
+        (FixSource::Live(_), _) => backups::can_be_kept(&resolved).map(|()| None),
     };
     let levels = gather::read_levels(&resolved.levels);
     let (levels, taken) = gather::both(levels, taken.map_err(|mistake| vec![mistake]))?;

@@ -20,6 +20,7 @@ pub enum Format {
     Fix,
     Baseline,
     Config,
+    Backups,
     /// SARIF 2.1.0, whose schema is not of this project.
     Sarif,
     /// Findings for Security Hub, as far as they are used here.
@@ -36,6 +37,7 @@ struct Closed {
     fix: SchemaIndex,
     baseline: SchemaIndex,
     config: SchemaIndex,
+    backups: SchemaIndex,
     sarif: SchemaIndex,
     asff: SchemaIndex,
     ocsf: SchemaIndex,
@@ -53,8 +55,9 @@ static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     let (report, result) = (add(closed("report"), ""), add(closed("report"), "#/$defs/Result"));
     let (snapshot, fix) = (add(closed("snapshot"), ""), add(closed("fix"), ""));
     let (baseline, config) = (add(closed("baseline"), ""), add(closed("config"), ""));
+    let backups = add(closed("backups"), "");
     let [sarif, asff, ocsf] = [SARIF, ASFF, OCSF].map(|schema| add(parse(schema), ""));
-    Closed { schemas, report, result, snapshot, fix, baseline, config, sarif, asff, ocsf }
+    Closed { schemas, report, result, snapshot, fix, baseline, config, backups, sarif, asff, ocsf }
 });
 
 // These are closed as they stand.
@@ -98,7 +101,7 @@ fn close(schema: &mut Value, covered: bool) {
 
 /// Why a value is not of a format, if so.
 pub fn mistake(format: Format, value: &Value) -> Option<String> {
-    let Closed { schemas, report, result, snapshot, fix, baseline, config, sarif, asff, ocsf } = &*CLOSED;
+    let Closed { schemas, report, result, snapshot, fix, baseline, config, backups, sarif, asff, ocsf } = &*CLOSED;
     let schema = match format {
         Format::Report => report,
         Format::Result => result,
@@ -106,6 +109,7 @@ pub fn mistake(format: Format, value: &Value) -> Option<String> {
         Format::Fix => fix,
         Format::Baseline => baseline,
         Format::Config => config,
+        Format::Backups => backups,
         Format::Sarif => sarif,
         Format::Asff => asff,
         Format::Ocsf => ocsf,
@@ -125,10 +129,11 @@ pub fn read_any(text: &str) -> Value {
     let value = parse(text);
     let has = |key: &str| value.get(key).is_some();
     if has("schema_version") {
-        let format = match (has("command"), has("settings")) {
-            (true, _) => Format::Fix,
-            (false, true) => Format::Config,
-            (false, false) => Format::Report,
+        let format = match () {
+            () if has("command") => Format::Fix,
+            () if has("settings") => Format::Config,
+            () if has("backups") => Format::Backups,
+            () => Format::Report,
         };
         hold(format, &value);
     } else if has("snapshot_version") {
