@@ -59,7 +59,7 @@ pub async fn confirm(connection: &Connection, report: &mut Report, all: bool) {
 
 /// Waits until the ready instances of reports are connected, each with the way to its account; at most so many minutes.
 pub async fn wait(reports: &mut [(&Connection, &mut Report)], minutes: u64, interrupt: &Interrupt) -> Waited {
-    let ready = |outcome: &Outcome| outcome.verdict == Verdict::Ready;
+    let ready = |outcome: &Outcome| outcome.verdict == Verdict::Ready && outcome.is_running();
     let mut open: Vec<(usize, usize, String, String)> = Vec::new();
     for (part, (_, report)) in reports.iter().enumerate() {
         open.extend(places(report, ready).map(|(index, region, instance)| (part, index, region, instance)));
@@ -134,11 +134,10 @@ pub async fn wait(reports: &mut [(&Connection, &mut Report)], minutes: u64, inte
     Waited::NotConnected
 }
 
-/// The running instances of a report, by their place in it, with Region and id.
+/// These instances of a report, by their place in it, with Region and id.
 fn places(report: &Report, of: impl Fn(&Outcome) -> bool) -> impl Iterator<Item = (usize, String, String)> {
     report.results.iter().enumerate().filter_map(move |(index, outcome)| {
         let instance = outcome.instance.as_ref().filter(|_| of(outcome))?;
-        let running = instance.state.as_deref() == Some("running");
-        Some((index, outcome.region.clone()?, instance.id.clone()?)).filter(|_| running)
+        Some((index, outcome.region.clone()?, instance.id.clone()?))
     })
 }

@@ -61,7 +61,8 @@ pub fn confirm(outcome: &mut Outcome, status: ConnectionStatus) {
     outcome.connection = Some(status);
     let connected = status == ConnectionStatus::Connected;
     let contradicts = match outcome.verdict {
-        Verdict::Ready => !connected,
+        // One that does not run is not connected, whatever its role allows.
+        Verdict::Ready => !connected && outcome.is_running(),
         Verdict::NotReady => connected,
         Verdict::Unknown | Verdict::Skipped => false,
     };

@@ -143,6 +143,11 @@ impl Outcome {
         names.into_iter().flatten().find(|name| !self.target.ends_with(name))
     }
 
+    /// Whether it is an instance that runs.
+    pub fn is_running(&self) -> bool {
+        self.instance.as_ref().is_some_and(|instance| instance.state.as_deref() == Some("running"))
+    }
+
     /// What the target is called from run to run, however it was typed: an instance by its id.
     pub fn lasting_name(&self) -> &str {
         let id = self.instance.as_ref().and_then(|instance| instance.id.as_deref());

@@ -733,6 +733,74 @@ fn what_rewrites_a_template_leaves_it_open() {
     assert!(said.contains(&format!("(line {line})")), "{said}");
 }
 
+/// An attribute that is no name, a string where an object stands, a name in another case, a module: each might have been taken for what
+/// it is not.
+#[test]
+fn what_a_reference_gives_is_what_it_is_used_for() {
+    let core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+    let of = |role: &str, roles: &str, profile: &str, more: &str| {
+        with(&format!(
+            "  Own: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: *trust, {role}}}}}
+  Made: {{Type: AWS::IAM::ManagedPolicy, Properties: {{PolicyDocument: {{Statement: {{Effect: Allow, Action: '*', Resource: '*'}}}}}}}}
+  OwnProfile: {{Type: AWS::IAM::InstanceProfile, Properties: {{Roles: [{roles}]{profile}}}}}
+{more}"
+        ))
+    };
+    let web = "  Web: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref OwnProfile}}";
+    let launched = |profile: &str| {
+        format!(
+            "  Web: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateData: {{IamInstanceProfile: {profile}}}}}}}"
+        )
+    };
+    let deny = |roles: &str| {
+        let statement = "{Effect: Deny, Action: 'ssm:*', Resource: '*'}";
+        format!("{web}
+  Denies: {{Type: AWS::IAM::Policy, Properties: {{PolicyName: no, Roles: [{roles}], PolicyDocument: {{Statement: {statement}}}}}}}")
+    };
+    let module =
+        |given: &str| format!("{web}\n  Module: {{Type: My::X::Role::MODULE, Properties: {{Given: {given}}}}}");
+    let managed = format!("ManagedPolicyArns: [{core}]");
+    let by_name =
+        |name: &str| format!("  Web: {{Type: AWS::EC2::Instance, Properties: {{IamInstanceProfile: {name}}}}}");
+    for (template, expected) in [
+        (of(&managed, "!Ref Own", "", web), Ready),
+        (of(&managed, "!GetAtt Own.Arn", "", web), Unknown),
+        (of(&managed, "!GetAtt Own.RoleId", "", web), Unknown),
+        (of(&managed, "'arn:aws:iam::111122223333:role/Own'", "", web), Unknown),
+        (of("ManagedPolicyArns: [!Ref Made]", "!Ref Own", "", web), Ready),
+        (of("ManagedPolicyArns: [!GetAtt Made.PolicyArn]", "!Ref Own", "", web), Ready),
+        (of("ManagedPolicyArns: [!GetAtt Made.PolicyId]", "!Ref Own", "", web), Unknown),
+        (of(&managed, "!Ref Own", "", &launched("{Name: !Ref OwnProfile}")), Ready),
+        (of(&managed, "!Ref Own", "", &launched("{Arn: !GetAtt OwnProfile.Arn}")), Ready),
+        (of(&managed, "!Ref Own", "", &launched("!Ref OwnProfile")), Unknown),
+        (of(&format!("RoleName: Web, {managed}"), "!Ref Own", "", &deny("web")), NotReady),
+        (of(&managed, "!Ref Own", ", InstanceProfileName: Web", &by_name("web")), Ready),
+        (of(&managed, "!Ref Own", ", InstanceProfileName: !Ref Own", &by_name("!Ref Own")), Ready),
+        (
+            of(
+                &managed,
+                "!Ref Own",
+                ", InstanceProfileName: !Sub '${AWS::StackName}-web'",
+                &by_name("!Sub '${AWS::StackName}-web'"),
+            ),
+            Ready,
+        ),
+        (
+            of(
+                &managed,
+                "!Ref Own",
+                ", InstanceProfileName: !Sub '${AWS::StackName}-web'",
+                &by_name("!Sub '${AWS::StackName}-app'"),
+            ),
+            Unknown,
+        ),
+        (of(&managed, "!Ref Own", "", &module("!Ref Own")), Unknown),
+        (of(&managed, "!Ref Own", "", &module("nothing")), Ready),
+    ] {
+        assert_eq!(judge(&template, "Web", &[]).0, expected, "{template}");
+    }
+}
+
 #[test]
 fn a_transform_or_loop_inside_the_template_leaves_open_what_it_may_set() {
     let include = "Fn::Transform: {Name: 'AWS::Include', Parameters: {Location: 's3://b/more.yaml'}}";

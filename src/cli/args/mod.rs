@@ -161,8 +161,8 @@ pub struct Check {
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "cloudformation"])]
     pub simulate: bool,
 
-    /// Also ask Session Manager whether each running instance that is named is connected, and show where it is not although it
-    /// could; the verdict stays the same
+    /// Also ask Session Manager whether each instance that is named is connected, and show where that contradicts the verdict, which
+    /// stays the same
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["snapshot", "policy", "terraform_plan", "cloudformation"])]
     pub confirm: bool,
 }

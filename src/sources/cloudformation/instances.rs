@@ -138,7 +138,11 @@ fn arn_or_name(reference: &Value) -> (Value, Says) {
             Value::Nothing => (reference.get("Name"), Says::Name),
             arn => (arn, Says::Arn),
         },
-        other => (other.clone(), Says::Either),
+        Value::Nothing | Value::Null | Value::Unknown(_) => (reference.clone(), Says::Either),
+        _ => {
+            let why = Why::new(0, "an object with the `Arn` or the `Name` of an instance profile is expected");
+            (Value::Unknown(why), Says::Either)
+        }
     }
 }
 
@@ -146,7 +150,12 @@ fn arn_or_name(reference: &Value) -> (Value, Says) {
 fn says(value: &Value) -> Option<Says> {
     let text = value.to_text()?;
     match text.as_attribute() {
-        Some(attribute) => Some(if attribute.name.is_some() { Says::Arn } else { Says::Name }),
+        Some(attribute) => match attribute.name.as_deref() {
+            None => Some(Says::Name),
+            Some("Arn") => Some(Says::Arn),
+            // An output of a nested stack, say.
+            Some(_) => None,
+        },
         None if text.pattern().starts_with("arn:") => Some(Says::Arn),
         None => text.as_known().map(|_| Says::Name),
     }

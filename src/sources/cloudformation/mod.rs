@@ -66,7 +66,12 @@ pub fn facts(file: &Text, given: Given, now: Timestamp) -> Result<Planned, Vec<S
     let mut facts = Facts::new(now);
     let loops = template.generated.iter().filter(|each| mentions(&each.value, &|kind| !is_harmless(kind)));
     let loops = loops.map(makes_resources);
-    let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).collect();
+    let modules =
+        template.resources.iter().filter(|resource| is_module_about_roles(&template, resource)).map(|module| {
+            let what = format!("the module `{}` makes resources when the template is deployed", module.id);
+            Why::new(module.line, what)
+        });
+    let rewritten: Vec<Why> = template.transforms.iter().cloned().chain(loops).chain(modules).collect();
     let mut existing = Existing::default();
     roles::add(&mut facts, &evaluator, &rewritten, &mut existing);
     keys::add(&mut facts, &evaluator);
@@ -153,6 +158,23 @@ fn mentions(node: &Node, is: &dyn Fn(&str) -> bool) -> bool {
             _ => mentions(&member.value, is),
         }),
         _ => false,
+    }
+}
+
+/// Whether a module, which is expanded into the template
+/// ([modules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/modules.html)), is given a role or policy of it.
+fn is_module_about_roles(template: &Template, resource: &Resource) -> bool {
+    let of_iam = template.resources.iter().filter(|other| other.kind.starts_with("AWS::IAM::"));
+    resource.kind.ends_with("::MODULE")
+        && resource.properties.as_ref().is_some_and(|given| of_iam.into_iter().any(|other| names(given, &other.id)))
+}
+
+/// Whether a logical ID stands somewhere in a value.
+fn names(node: &Node, id: &str) -> bool {
+    match &node.content {
+        Content::List(items) => items.iter().any(|item| names(item, id)),
+        Content::Map(members) => members.iter().any(|member| names(&member.value, id)),
+        _ => node.text().is_some_and(|text| text.contains(id)),
     }
 }
 

@@ -37,28 +37,71 @@ pub fn find<'a>(evaluator: &'a Evaluator<'_>, kind: &str, value: &Value) -> Foun
         return Found::NotKnown(value.why().unwrap_or_else(|| Why::new(0, "a name or an ARN is expected")));
     };
     let resources = || evaluator.template.resources.iter().filter(|resource| resource.kind == kind);
+    let made = || resources().filter(|resource| evaluator.exists(resource) != Holds::No);
     // A reference stands for its resource alone, or at the end of an ARN that is put together. Beside anything else it is another name.
     if let Some((Part::Of(attribute), before)) = text.0.split_last() {
         let is_it = |resource: &&Resource| {
             resource.id == attribute.resource
-                && (before.is_empty() || attribute.name.is_none() && begins_arn(evaluator, resource, before))
+                && (before.is_empty() && stands_for_it(kind, attribute)
+                    || attribute.name.is_none() && begins_arn(evaluator, resource, before))
         };
-        return match resources().find(is_it) {
-            Some(resource) => Found::Here(resource),
-            None => Found::NotKnown(text.why().unwrap_or_else(|| Why::new(attribute.line, attribute.to_string()))),
-        };
+        if let Some(resource) = resources().find(is_it) {
+            return Found::Here(resource);
+        }
     }
     let given = match text.to_known() {
         Ok(given) => given,
-        Err(why) => return Found::NotKnown(why),
+        Err(why) => {
+            // The same text is the same name, whatever that is.
+            let named = made().find(|resource| shape(evaluator, resource, None).is_same(&text));
+            return named.map_or(Found::NotKnown(why), Found::Here);
+        }
     };
     let name = given.rsplit('/').next().filter(|_| given.starts_with("arn:"));
-    let found = resources().filter(|resource| evaluator.exists(resource) != Holds::No).find(|resource| {
+    let found = made().find(|resource| {
         let own = known(evaluator, resource, None);
         let is_arn_of_it = || fits(&shape(evaluator, resource, Some("Arn")).pattern(), given);
-        own.is_some() && (own.as_deref() == Some(given) || own.as_deref() == name && is_arn_of_it())
+        own.is_some_and(|own| is_name(kind, &own, given) || name == Some(&own) && is_arn_of_it())
     });
     found.map_or_else(|| Found::Elsewhere(given.to_owned()), Found::Here)
+}
+
+/// Whether what a reference gives stands for a resource of a type: what `Ref` gives, its ARN or its ID, and no other attribute.
+fn stands_for_it(kind: &str, attribute: &Attribute) -> bool {
+    let Some(name) = attribute.name.as_deref() else { return true };
+    let names: &[&str] = match kind {
+        "AWS::IAM::Role" | "AWS::IAM::InstanceProfile" => &["Arn"],
+        MANAGED_POLICY => &["PolicyArn"],
+        "AWS::KMS::Key" => &["Arn", "KeyId"],
+        "AWS::EC2::LaunchTemplate" => &["LaunchTemplateId"],
+        "AWS::EC2::Instance" => &["InstanceId"],
+        _ => &[],
+    };
+    names.contains(&name)
+}
+
+/// Whether a name is that of a resource of a type. In IAM there are no two that differ in case alone
+/// ([names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+fn is_name(kind: &str, own: &str, given: &str) -> bool {
+    match kind.starts_with("AWS::IAM::") {
+        true => own.eq_ignore_ascii_case(given),
+        false => own == given,
+    }
+}
+
+/// Finds the role that a property names, which takes no ARN
+/// ([AddRoleToInstanceProfile](https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddRoleToInstanceProfile.html)).
+fn role_named<'a>(evaluator: &'a Evaluator<'_>, value: &Value) -> Found<'a> {
+    let text = value.to_text().unwrap_or_default();
+    match text.as_attribute() {
+        Some(attribute) if attribute.name.is_some() => {
+            Found::NotKnown(Why::new(attribute.line, format!("{attribute} is not known to be the name of a role")))
+        }
+        None if text.pattern().starts_with("arn:") => {
+            Found::NotKnown(Why::new(0, format!("`{}` is an ARN, where the name of a role stands", text.pattern())))
+        }
+        _ => find(evaluator, "AWS::IAM::Role", value),
+    }
 }
 
 /// Whether an ARN can be one of which only some parts are known.
@@ -193,7 +236,7 @@ fn profile(
             let what = "it names several roles, and an instance profile holds one; the deployment fails";
             return Fact::Unreadable(unknown(&attribute, &Why::new(resource.line, what)));
         }
-        Ok(items) => items.first().map(|item| find(evaluator, "AWS::IAM::Role", item)),
+        Ok(items) => items.first().map(|item| role_named(evaluator, item)),
     };
     let role = match role {
         None => None,
@@ -399,7 +442,7 @@ fn attach(
             existing.any.push(not_told(&why));
         }
         Ok(items) => {
-            let found: Vec<Found<'_>> = items.iter().map(|item| find(evaluator, "AWS::IAM::Role", item)).collect();
+            let found: Vec<Found<'_>> = items.iter().map(|item| role_named(evaluator, item)).collect();
             for target in &found {
                 if let Found::NotKnown(why) = target {
                     everywhere(why);

@@ -219,6 +219,12 @@ impl Text {
             && !is_longer(other, own)
     }
 
+    /// Whether another string is certainly the same, whatever those parts come to that are not known.
+    pub fn is_same(&self, other: &Text) -> bool {
+        let (own, other) = (self.tokens(), other.tokens());
+        own.len() == other.len() && own.iter().zip(&other).all(|(own, other)| own.is_same(other))
+    }
+
     fn tokens(&self) -> Vec<Token<'_>> {
         let mut tokens = Vec::new();
         for part in &self.0 {
