@@ -317,7 +317,15 @@ async fn find_names(
         match found.as_slice() {
             [] if unread.contains_key(name) => {}
             [] => missed.push(name.clone()),
-            [id] => target.kind = TargetKind::Instance(id.clone()),
+            [id] => {
+                if let Some(reason) = unread.remove(name) {
+                    output::warning(&format!(
+                        "another instance may be named `{name}`, because a Region could not be searched: `{}`: {}; give the ID",
+                        reason.api, reason.message
+                    ));
+                }
+                target.kind = TargetKind::Instance(id.clone());
+            }
             [..] => {
                 let ids: Vec<&str> = found.iter().map(String::as_str).collect();
                 return Err(Stop::input(target.ambiguous(&ids)));

@@ -140,7 +140,11 @@ impl Outcome {
     pub fn other_name(&self) -> Option<&str> {
         let instance = self.instance.as_ref()?;
         let names = [instance.name.as_deref(), instance.id.as_deref()];
-        names.into_iter().flatten().find(|name| !self.target.ends_with(name))
+        // An ARN ends with the id.
+        let is_typed = |name: &str| {
+            self.target.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        };
+        names.into_iter().flatten().find(|name| !is_typed(name))
     }
 
     /// Whether it is an instance that runs.

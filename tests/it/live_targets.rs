@@ -10,6 +10,7 @@ use crate::support::command::Sandbox;
 use crate::support::emulator::{Account, account};
 use crate::support::model::{EC2_TRUST, Instance};
 use crate::support::report::{Code, Decision, NeededFor, Verdict};
+use crate::support::stub::Call;
 use crate::support::world::World;
 
 /// Another Region than the default one of the sandbox.
@@ -241,6 +242,15 @@ fn a_named_instance_is_found_in_another_region() {
         assert_eq!((outcome.target.as_str(), outcome.verdict), (target, Verdict::Ready));
         assert_eq!(outcome.region.as_deref(), Some(OTHER));
     }
+    // One that could not be searched may have another of the name.
+    let denied = |call: &Call, answer: Answer| match call.region.as_str() {
+        REGION => Answer::unauthorized(),
+        _ => answer,
+    };
+    let there = Instance::new(elsewhere).region(OTHER).tag("Name", "far").profile("web");
+    let blind = World::ready().instance(there).regions([OTHER, REGION]).spoil("DescribeInstances", denied).serve();
+    let output = Sandbox::at(&blind).run(&["check", "far", "--all-regions"]).expect(0);
+    assert!(output.stderr.contains("another instance may be named `far`"), "{output:?}");
     let nowhere = check(&sandbox, &["i-0000000000000000f", "--all-regions"]).only().clone();
     assert_eq!((nowhere.verdict, nowhere.codes()), (Verdict::Unknown, vec![Code::InstanceNotFound]));
     // What is in no Region is judged for the default one.
