@@ -1125,7 +1125,7 @@ fn what_is_no_plan_is_refused_with_the_command_that_makes_one() {
         ("UTF-16", b"\xff\xfe{\x00".to_vec(), "UTF-16"),
         ("not UTF-8", b"{\n\"a\": \"\xff\"}".to_vec(), "line 2: it is not UTF-8"),
         ("cut off", cut.into_bytes(), "line 1, column 900: the text ends here"),
-        ("text for people", b"Terraform will perform the following actions:\n".to_vec(), "looks like the text"),
+        ("text for people", b"Terraform will perform the following actions:\n".to_vec(), "may be the text"),
         (
             "the log",
             b"{\"@level\":\"info\",\"type\":\"version\"}\n{\"@level\":\"info\"}\n".to_vec(),

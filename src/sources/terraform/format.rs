@@ -47,7 +47,9 @@ pub enum NotAPlan {
     #[error("it is a JSON array, and the JSON of a plan is an object; {MAKE}")]
     Array,
     /// It does not begin as JSON does.
-    #[error("line 1: it is not JSON; it looks like the text that Terraform shows to people; {MAKE}")]
+    #[error(
+        "line 1: it does not begin with `{{`, as the JSON of a plan does, and may be the text that Terraform shows to people; {MAKE}"
+    )]
     TextForPeople,
     /// It is broken JSON, or none of a plan, for this reason.
     #[error("{0}, and the JSON of a whole plan is expected; {MAKE}")]
