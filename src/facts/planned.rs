@@ -13,8 +13,15 @@ pub struct Origin {
     pub file: String,
     /// The address in a Terraform plan, the logical id in a template.
     pub address: String,
-    /// The line, where the file has one for it.
+    /// The line in a template; a plan, which no person writes, has none.
     pub line: Option<usize>,
+}
+
+impl Origin {
+    /// Whether it is a template.
+    pub fn is_template(&self) -> bool {
+        self.line.is_some()
+    }
 }
 
 /// An instance as a plan or template will make it, or what launches instances: a group, a template, a configuration.

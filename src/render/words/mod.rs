@@ -20,7 +20,7 @@ mod warnings;
 use std::cell::Cell;
 
 use crate::command_line::Command;
-use crate::facts::CallerIdentity;
+use crate::facts::{CallerIdentity, Origin};
 use crate::report::{Finding, FindingKind, Outcome, Reservation};
 
 pub(in crate::render) use chain::CREATED_PROFILE;
@@ -59,9 +59,7 @@ impl<'a> Place<'a> {
             instance: instance.or(is_id),
             region: outcome.region.as_deref(),
             in_code: outcome.source.is_some(),
-            // The address of a resource of a plan has a dot, `TYPE.NAME`, and a logical ID is alphanumeric:
-            // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
-            in_template: outcome.source.as_ref().is_some_and(|source| !source.address.contains('.')),
+            in_template: outcome.source.as_ref().is_some_and(Origin::is_template),
             ..Place::default()
         }
     }
