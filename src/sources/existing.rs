@@ -42,6 +42,8 @@ pub struct RoleChanges {
     pub removed: BTreeSet<String>,
     /// The ARNs of managed policies that go.
     pub detached: BTreeSet<String>,
+    /// What is given at the time of the changes, rather than found: names, and keys of managed policies.
+    pub given: BTreeSet<String>,
     /// Why there may be other changes.
     pub unread: Vec<Unreadable>,
 }
