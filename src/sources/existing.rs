@@ -25,6 +25,8 @@ pub struct Existing {
     pub policies: BTreeSet<String>,
     /// What changes of roles, by their keys in lower case: IAM's names are unique whatever their case.
     pub changes: BTreeMap<String, RoleChanges>,
+    /// Roles that go, by their names in lower case: absent, or unreadable where that is not certain.
+    pub deleted_roles: BTreeMap<String, Fact<Role>>,
     /// Why any role may have one policy more.
     pub any: Vec<Unreadable>,
 }
@@ -70,6 +72,11 @@ impl Existing {
         facts.roles.entry(key.clone()).or_insert(Fact::Unreadable(reason));
         self.roles.entry(key.clone()).or_insert_with(|| name.to_owned());
         key
+    }
+
+    /// What is known of a role that goes.
+    pub fn deleted_role(&self, name: &str) -> Option<Fact<Role>> {
+        self.deleted_roles.get(&name.to_ascii_lowercase()).cloned()
     }
 
     /// What changes of the role of a name.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::alike;
 use super::documents;
 use super::elsewhere::{self, Whose};
-use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
+use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several, outlived, outside};
 use super::plan::{Attribute, Before, GIVES_POLICIES, Last, Plan, Resource};
 use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -35,6 +35,7 @@ struct Roles<'p, 'a> {
 
 /// Adds the facts of every role that the plan makes or keeps.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    add_deleted(plan, facts, existing);
     let (mut planned, mut found) = (BTreeMap::new(), BTreeMap::new());
     for role in plan.managed("aws_iam_role") {
         let mut changes = of_role(plan, role, facts);
@@ -55,7 +56,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     let Roles { mut planned, existing, .. } = roles;
     for (arn, _) in facts.policies.iter().filter(|(_, fact)| fact.unreadable().is_some()) {
         let is_made = plan.called_so(arn).iter().any(|policy| policy.kind == "aws_iam_policy");
-        if Arn::parse(arn).is_some() && !is_made {
+        if Arn::parse(arn).is_some() && !is_made && plan.deleted("aws_iam_policy", arn).is_none() {
             existing.policies.insert(arn.clone());
         }
     }
@@ -76,6 +77,41 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
         };
         add_unread(&mut role, &unread);
         facts.roles.insert(resource.address.clone(), Fact::Known(role));
+    }
+}
+
+/// Adds what goes, so that it is not taken from the account: roles, and the documents of managed policies, which stay attached to
+/// nothing ([DeletePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html)).
+fn add_deleted(plan: &Plan<'_>, facts: &mut Facts, existing: &mut Existing) {
+    let text = |before: &Before, attribute: &str| before.values.get(attribute)?.as_str().map(str::to_owned);
+    for before in &plan.before {
+        let (name, arn) = (text(before, "name"), text(before, "arn"));
+        match (before.kind.as_str(), name, arn) {
+            ("aws_iam_role", Some(name), _) if plan.deleted(&before.kind, &name).is_some() => {
+                let makes_roles = |it: &&(&Resource<'_>, _)| {
+                    matches!(
+                        it.0.kind.as_str(),
+                        "awscc_iam_role" | "aws_cloudformation_stack" | "aws_cloudcontrolapi_resource"
+                    )
+                };
+                let fact = match elsewhere::writers(plan).iter().find(makes_roles) {
+                    _ if plan.has_several_credentials() => Fact::Unreadable(in_some_account(before)),
+                    Some((writer, path)) => {
+                        let what = format!("may make the role `{name}` anew, which the plan deletes");
+                        Fact::Unreadable(not_in_plan(writer, path, &what))
+                    }
+                    None => Fact::Absent,
+                };
+                existing.deleted_roles.insert(name.to_ascii_lowercase(), fact);
+            }
+            ("aws_iam_policy", _, Some(arn)) if plan.deleted(&before.kind, &arn).is_some() => {
+                let api = before.address.clone();
+                let message = format!("the plan deletes the managed policy `{arn}` of `{api}`");
+                let reason = Unreadable { api, kind: UnreadableKind::NotInPlan, message };
+                facts.policies.insert(arn, Fact::Unreadable(reason));
+            }
+            _ => {}
+        }
     }
 }
 
