@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Fact, Facts, InlinePolicy, PolicyText, Role, Unreadable, UnreadableKind, fits, key};
+use serde_json::Value;
+
+use crate::facts::{Fact, Facts, InlinePolicy, KmsKey, PolicyText, Role, Unreadable, UnreadableKind, fits, key};
 
 /// The facts of a plan or template, and what they leave to the account.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Existing {
     pub roles: BTreeMap<String, String>,
     /// Managed policies, by ARN.
     pub policies: BTreeSet<String>,
+    /// What is granted on KMS keys, by their ids or ARNs, as statements of key policies; without one it may be any key.
+    pub grants: Vec<(Option<String>, Value)>,
     /// What changes of roles, by their keys in lower case: IAM's names are unique whatever their case.
     pub changes: BTreeMap<String, RoleChanges>,
     /// Roles that go, by their names in lower case: absent, or unreadable where that is not certain.
@@ -107,6 +111,16 @@ impl Existing {
         }
         add_unread(&mut role, &self.any);
         role
+    }
+}
+
+impl Existing {
+    /// Adds what is granted on a key that was read.
+    pub fn grant(&self, key: &mut KmsKey) {
+        let Fact::Known(policy) = &mut key.policy else { return };
+        let is_it = |named: &str| named == key.arn || key.arn.rsplit_once(":key/").is_some_and(|(_, id)| named == id);
+        let grants = self.grants.iter().filter(|(named, _)| named.as_deref().is_none_or(is_it));
+        grants.for_each(|(_, statement)| *policy = policy.with(statement.clone()));
     }
 }
 

@@ -43,7 +43,8 @@ fn chain(account: &str, more: Vec<Resource>) -> Value {
         made("data.aws_caller_identity.own", json!({ "account_id": account })),
         made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
         made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
-        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST }))
+            .unknown(json!({ "arn": true })),
         made("aws_iam_role_policy_attachment.web", json!({ "role": "web", "policy_arn": POLICY })),
     ];
     plan(own.into_iter().chain(more).collect())
@@ -173,6 +174,24 @@ fn a_key_or_alias_that_the_plan_deletes_is_none() {
     holds(account("alias/sessions"), &chain(ACCOUNT, vec![closed]), &[], NotReady);
     let read = made("data.aws_kms_key.sessions", json!({ "arn": ARN, "key_id": KEY, "key_state": "Enabled" }));
     holds(account("alias/sessions"), &chain(ACCOUNT, vec![read]), &[], Ready);
+}
+
+/// A grant that the plan makes counts on a key of the account.
+#[test]
+fn what_the_plan_grants_on_a_key_that_exists() {
+    let account = || {
+        let key = Key::new(KEY).alias("alias/sessions").policy(key_policy("444455556666"));
+        world(allow(&CORE)).preferences(session_document("alias/sessions")).key(key)
+    };
+    let grant = |key: &str| {
+        let values = json!({ "key_id": key, "operations": ["Decrypt"], "constraints": [] });
+        made("aws_kms_grant.web", values).refers("grantee_principal", "aws_iam_role.web.arn")
+    };
+    holds(account(), &chain(ACCOUNT, vec![]), &[], NotReady);
+    holds(account(), &chain(ACCOUNT, vec![grant(KEY)]), &[], Ready);
+    holds(account(), &chain(ACCOUNT, vec![grant("99999999-2222-3333-4444-555555555555")]), &[], NotReady);
+    let any = grant(KEY).refers("key_id", "local.key");
+    holds(account(), &chain(ACCOUNT, vec![any]), &[], Unknown);
 }
 
 #[test]

@@ -179,10 +179,12 @@ fn restore(facts: &mut Facts, planned: &Facts, existing: &Existing) {
             (Fact::Known(key), Some(Fact::Known(own))) => {
                 key.state = own.state.clone().or(key.state.take());
                 let is_outside = |reason: &Unreadable| reason.kind == UnreadableKind::NotInSnapshot;
-                if !own.policy.unreadable().is_some_and(is_outside) {
-                    key.policy = own.policy.clone();
+                match own.policy.unreadable().is_some_and(is_outside) {
+                    true => existing.grant(key),
+                    false => key.policy = own.policy.clone(),
                 }
             }
+            (Fact::Known(key), None) => existing.grant(key),
             (fact, Some(own)) => *fact = own.clone(),
             (_, None) => {}
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::grants;
 use super::instances::targets;
 use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several};
 use super::plan::{Attribute, Plan, Resource};
@@ -13,7 +14,7 @@ use crate::facts::{
 use iam_eval::arn::Arn;
 
 /// What a key is called by in arguments.
-const KEY_NAMES: [&str; 3] = ["arn", "key_id", "id"];
+pub(super) const KEY_NAMES: [&str; 3] = ["arn", "key_id", "id"];
 
 /// The types that are keys.
 const KEYS: [&str; 4] = ["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"];
@@ -106,7 +107,10 @@ fn of_key(plan: &Plan<'_>, whereabouts: &Whereabouts, key: &Resource<'_>) -> Fac
         planned_key(place.partition.as_deref(), place.region.as_deref(), place.account.as_deref(), &key.address)
     });
     match state(key) {
-        Ok(state) => Fact::Known(KmsKey { arn, state, policy: policy(plan, key, &place) }),
+        Ok(state) => {
+            let policy = grants::beside(plan, whereabouts, key, policy(plan, key, &place));
+            Fact::Known(KmsKey { arn, state, policy })
+        }
         Err(reason) => Fact::Unreadable(reason),
     }
 }

@@ -38,6 +38,7 @@ const KINDS: &[&str] = &[
     "aws_kms_replica_external_key",
     "aws_kms_key_policy",
     "aws_kms_alias",
+    "aws_kms_grant",
     "aws_caller_identity",
     "aws_region",
     "aws_iam_policy_document",
