@@ -51,6 +51,21 @@ impl PolicyText {
     }
 }
 
+impl PolicyText {
+    /// The same document with one more statement.
+    #[must_use]
+    pub fn with(&self, statement: Value) -> PolicyText {
+        let Ok(Value::Object(mut document)) = serde_json::from_str(self.as_str()) else { return self.clone() };
+        let mut statements = match document.remove("Statement") {
+            Some(Value::Array(statements)) => statements,
+            one => one.into_iter().collect(),
+        };
+        statements.push(statement);
+        document.insert("Statement".to_owned(), Value::Array(statements));
+        PolicyText::new(&Value::Object(document).to_string())
+    }
+}
+
 impl Serialize for PolicyText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // A JSON string would come back as its content, so only objects and arrays stand as they are.

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Fact, Facts, InlinePolicy, PolicyText, Role, Unreadable, UnreadableKind, fits, key};
+use serde_json::Value;
+
+use crate::facts::{Fact, Facts, InlinePolicy, KmsKey, PolicyText, Role, Unreadable, UnreadableKind, fits, key};
 
 /// The facts of a plan or template, and what they leave to the account.
 #[derive(Debug, Clone)]
@@ -23,8 +25,12 @@ pub struct Existing {
     pub roles: BTreeMap<String, String>,
     /// Managed policies, by ARN.
     pub policies: BTreeSet<String>,
+    /// What is granted on KMS keys, by their ids or ARNs, as statements of key policies; without one it may be any key.
+    pub grants: Vec<(Option<String>, Value)>,
     /// What changes of roles, by their keys in lower case: IAM's names are unique whatever their case.
     pub changes: BTreeMap<String, RoleChanges>,
+    /// Roles that go, by their names in lower case: absent, or unreadable where that is not certain.
+    pub deleted_roles: BTreeMap<String, Fact<Role>>,
     /// Why any role may have one policy more.
     pub any: Vec<Unreadable>,
 }
@@ -42,6 +48,8 @@ pub struct RoleChanges {
     pub removed: BTreeSet<String>,
     /// The ARNs of managed policies that go.
     pub detached: BTreeSet<String>,
+    /// What is given at the time of the changes, rather than found: names, and keys of managed policies.
+    pub given: BTreeSet<String>,
     /// Why there may be other changes.
     pub unread: Vec<Unreadable>,
 }
@@ -68,6 +76,11 @@ impl Existing {
         facts.roles.entry(key.clone()).or_insert(Fact::Unreadable(reason));
         self.roles.entry(key.clone()).or_insert_with(|| name.to_owned());
         key
+    }
+
+    /// What is known of a role that goes.
+    pub fn deleted_role(&self, name: &str) -> Option<Fact<Role>> {
+        self.deleted_roles.get(&name.to_ascii_lowercase()).cloned()
     }
 
     /// What changes of the role of a name.
@@ -98,6 +111,16 @@ impl Existing {
         }
         add_unread(&mut role, &self.any);
         role
+    }
+}
+
+impl Existing {
+    /// Adds what is granted on a key that was read.
+    pub fn grant(&self, key: &mut KmsKey) {
+        let Fact::Known(policy) = &mut key.policy else { return };
+        let is_it = |named: &str| named == key.arn || key.arn.rsplit_once(":key/").is_some_and(|(_, id)| named == id);
+        let grants = self.grants.iter().filter(|(named, _)| named.as_deref().is_none_or(is_it));
+        grants.for_each(|(_, statement)| *policy = policy.with(statement.clone()));
     }
 }
 

@@ -41,7 +41,8 @@ fn chain(policy: &str) -> Vec<Resource> {
         made("data.aws_caller_identity.own", json!({ "account_id": ACCOUNT })),
         made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
         made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
-        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST }))
+            .unknown(json!({ "arn": true })),
         made("aws_iam_role_policy.web", json!({ "name": "web", "role": "web", "policy": policy })),
     ]
 }
@@ -133,6 +134,50 @@ fn a_new_key_of_a_plan_is_found_by_its_alias_and_judged_by_its_policy() {
         holds(what, &by_flag, verdict, codes);
         let by_preferences = check_plan(resources().chain([key, preferences("alias/sessions")]), &[]);
         holds(what, &by_preferences, verdict, codes);
+    }
+}
+
+/// A grant allows what neither the role's policies nor the key's say, and is never less than these.
+#[test]
+fn what_the_plan_grants_on_a_key() {
+    let closed = || key(json!({ "policy": key_policy("arn:aws:iam::111122223333:role/admin") }));
+    let grant = |more: Value| {
+        let mut values = json!({ "operations": ["Decrypt", "GenerateDataKey"], "constraints": [] });
+        values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        made("aws_kms_grant.sessions", values).refers("key_id", "aws_kms_key.sessions.key_id")
+    };
+    let to_web = |more: Value| grant(more).refers("grantee_principal", "aws_iam_role.web.arn");
+    let named = |principal: &str| grant(json!({ "grantee_principal": principal }));
+    let nothing = || permissions(&[]);
+    let missing: &[Code] = &[Code::MissingPermission];
+    let of_context = json!([{ "encryption_context_subset": { "Department": "Finance" } }]);
+    for (what, role, key, grant, verdict, codes) in [
+        ("the role", nothing(), closed(), to_web(json!({})), Ready, &[][..]),
+        ("by name", nothing(), closed(), named(ROLE), Ready, &[]),
+        ("another role", nothing(), closed(), named("arn:aws:iam::111122223333:role/other"), NotReady, missing),
+        ("the account", nothing(), closed(), named("arn:aws:iam::111122223333:root"), Unknown, &[]),
+        ("other operations", nothing(), closed(), to_web(json!({ "operations": ["Encrypt"] })), NotReady, missing),
+        ("some contexts", nothing(), closed(), to_web(json!({ "constraints": of_context })), Unknown, &[]),
+        ("someone", nothing(), closed(), grant(json!({})).refers("grantee_principal", "local.arn"), Unknown, &[]),
+        ("any key", nothing(), closed(), to_web(json!({})).refers("key_id", "local.key"), Unknown, &[]),
+        (
+            "another key",
+            nothing(),
+            closed(),
+            named(ROLE).refers("key_id", "aws_kms_key.other.key_id"),
+            NotReady,
+            missing,
+        ),
+        ("a permission of the role", permissions(&["*"]), closed(), to_web(json!({})), Ready, &[]),
+        ("beside what suffices", permissions(&["*"]), key(json!({})), named("arn:aws:iam::1:root"), Ready, &[]),
+    ] {
+        let other = made("aws_kms_key.other", json!({})).unknown(json!({ "arn": true, "key_id": true, "id": true }));
+        let resources = chain(&role).into_iter().chain([alias(), key, other, grant]);
+        let outcome = check_plan(resources, &["--kms-key", "alias/sessions"]);
+        assert_eq!(outcome.verdict, verdict, "{what}: {:?}", outcome.findings);
+        if !codes.is_empty() {
+            holds(what, &outcome, verdict, codes);
+        }
     }
 }
 

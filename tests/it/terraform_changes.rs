@@ -57,6 +57,120 @@ fn what_an_update_of_the_role_takes_away_stays_away() {
     holds("an update of something else", &on(retagged, vec![stays()]), Ready, &[]);
 }
 
+/// An argument of the role attaches and writes what is new in it: what it had before stays away when a resource takes it away.
+#[test]
+fn what_goes_is_not_given_back_by_an_argument_that_had_it_before() {
+    let of = |has: Value, going: Resource, verdict: Verdict, codes: &[Code]| {
+        let argument = has.as_object().unwrap().keys().next().unwrap().clone();
+        let values = || with(kept_role_values(), has.clone());
+        let set = |role: Resource| role.expression(&argument, json!({}));
+        let what = going.address().to_owned();
+        let stays = set(kept("aws_iam_role.web", values()));
+        holds(&format!("{what}, no change"), &on(stays, vec![going.clone()]), NotReady, &MISSING);
+        let retagged = set(changed("aws_iam_role.web", values(), with(values(), json!({ "tags": { "a": "b" } }))));
+        holds(&format!("{what}, another change"), &on(retagged, vec![going.clone()]), NotReady, &MISSING);
+        let gets = set(changed("aws_iam_role.web", kept_role_values(), values()));
+        holds(&format!("{what}, added"), &on(gets, vec![going]), verdict, codes);
+    };
+    let (arns, blocks) = (
+        json!({ "managed_policy_arns": [MANAGED] }),
+        json!({ "inline_policy": [{ "name": "core", "policy": core() }] }),
+    );
+    let list = json!({ "roles": ["web"], "policy_arn": MANAGED });
+    of(arns.clone(), deleted("aws_iam_role_policy_attachment.old", attached()), Unknown, &NOT_IN_PLAN);
+    of(arns.clone(), deleted("aws_iam_policy_attachment.old", list), Unknown, &NOT_IN_PLAN);
+    of(blocks, deleted("aws_iam_role_policy.old", written()), Unknown, &NOT_IN_PLAN);
+    // What comes at the same address gives it again.
+    let again = changed("aws_iam_role_policy_attachment.core", attached(), attached()).actions(&["delete", "create"]);
+    let has = kept("aws_iam_role.web", with(kept_role_values(), arns)).expression("managed_policy_arns", json!({}));
+    holds("replaced", &on(has, vec![again]), Ready, &[]);
+}
+
+/// Attachments that change places, as those of a list do by `count`, are deleted and made in no order.
+#[test]
+fn an_attachment_that_moves_to_another_index_is_not_known() {
+    const OTHER: &str = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    let at = |index: usize| format!("aws_iam_role_policy_attachment.core[{index}]");
+    let of = |arn: &str| with(attached(), json!({ "policy_arn": arn }));
+    let becomes = |index: usize, before: &str, after: &str| {
+        after_role(changed(&at(index), of(before), of(after)).actions(&["delete", "create"]))
+    };
+    let new = || after_role(made(&at(1), of(MANAGED)));
+    holds("moved", &on(kept_role(), vec![becomes(0, MANAGED, OTHER), new()]), Unknown, &NOT_IN_PLAN);
+    let swapped = vec![becomes(0, OTHER, MANAGED), becomes(1, MANAGED, OTHER)];
+    holds("swapped", &on(kept_role(), swapped), Unknown, &NOT_IN_PLAN);
+    let stays = || kept(&at(1), of(MANAGED));
+    holds("taken from another", &on(kept_role(), vec![becomes(0, MANAGED, OTHER), stays()]), NotReady, &MISSING);
+    holds("replaced by itself", &on(kept_role(), vec![becomes(0, MANAGED, MANAGED), stays()]), Ready, &[]);
+    let replaced = || kept_role().actions(&["delete", "create"]);
+    holds("of a new role", &on(replaced(), vec![becomes(0, MANAGED, OTHER), new()]), Ready, &[]);
+}
+
+/// Of a list of roles that is changed only the difference is attached and detached.
+#[test]
+fn a_list_of_roles_that_is_changed_attaches_what_is_new() {
+    let list = |roles: Value| json!({ "name": "core", "roles": roles, "policy_arn": MANAGED });
+    let becomes = |before: Value, after: Value| changed("aws_iam_policy_attachment.core", list(before), list(after));
+    let stays = || kept("aws_iam_role_policy_attachment.core", attached());
+    let goes = || deleted("aws_iam_role_policy_attachment.old", attached());
+    let leaves = || becomes(json!(["web", "other"]), json!(["other"]));
+    holds("taken from what is there", &on(kept_role(), vec![stays(), leaves()]), NotReady, &MISSING);
+    let made = || after_role(attachment(MANAGED));
+    holds("beside what is made", &on(kept_role(), vec![made(), leaves()]), Unknown, &NOT_IN_PLAN);
+    let grows = || becomes(json!(["web"]), json!(["web", "other"]));
+    holds("another joins", &on(kept_role(), vec![grows()]), Ready, &[]);
+    holds("beside what goes", &on(kept_role(), vec![grows(), goes()]), NotReady, &MISSING);
+    let joins = || becomes(json!(["other"]), json!(["web", "other"]));
+    holds("it joins beside what goes", &on(kept_role(), vec![joins(), goes()]), Unknown, &NOT_IN_PLAN);
+    let later = |role: &str| {
+        changed(
+            "aws_iam_policy_attachment.core",
+            list(json!(["web"])),
+            json!({ "name": "core", "policy_arn": MANAGED }),
+        )
+        .unknown(json!({ "roles": true }))
+        .expression("roles", references(&[role, "aws_iam_role.new.name"]))
+    };
+    let new = || {
+        crate::support::terraform::made("aws_iam_role.new", json!({ "path": "/" }))
+            .unknown(json!({ "name": true, "arn": true, "id": true }))
+    };
+    let with_new = |role| on(kept_role(), vec![new(), later(role)]);
+    holds("one without a name joins", &with_new("aws_iam_role.web.name"), Ready, &[]);
+    holds("a list that may name it", &with_new("var.role"), Unknown, &NOT_IN_PLAN);
+}
+
+/// What says all that a role has acts when it is made or changed, in no order with what it does not refer to.
+#[test]
+fn an_exclusive_list_acts_when_it_is_written() {
+    let at = "aws_iam_role_policy_attachments_exclusive.web";
+    let arns = |arns: Value| json!({ "role_name": "web", "policy_arns": arns });
+    let goes = || deleted("aws_iam_role_policy_attachment.core", attached());
+    let of = |more: Vec<Resource>| on(kept_role(), more);
+    let core_arn = || arns(json!([MANAGED]));
+    holds("there, beside what goes", &of(vec![kept(at, core_arn()), goes()]), NotReady, &MISSING);
+    holds("made beside what goes", &of(vec![made(at, core_arn()), goes()]), Unknown, &NOT_IN_PLAN);
+    let grows = changed(at, arns(json!([])), core_arn());
+    holds("changed beside what goes", &of(vec![grows, goes()]), Unknown, &NOT_IN_PLAN);
+    holds("there, beside what stays", &of(vec![kept(at, core_arn())]), Ready, &[]);
+    let (stays, comes) = (kept("aws_iam_role_policy_attachment.core", attached()), attachment(MANAGED));
+    let none = || arns(json!([]));
+    holds("there, without what comes", &of(vec![kept(at, none()), comes.clone()]), Ready, &[]);
+    holds("made without what comes", &of(vec![made(at, none()), comes]), Unknown, &NOT_IN_PLAN);
+    holds("made without what stays", &of(vec![made(at, none()), stays]), NotReady, &MISSING);
+
+    let at = "aws_iam_role_policies_exclusive.web";
+    let names = |names: Value| json!({ "role_name": "web", "policy_names": names });
+    let goes = deleted("aws_iam_role_policy.core", written());
+    let core_name = names(json!(["core"]));
+    holds("a name, beside what goes", &of(vec![kept(at, core_name), goes]), NotReady, &MISSING);
+    let none = || names(json!([]));
+    let stays = kept("aws_iam_role_policy.core", written());
+    holds("no name, there, beside what comes", &of(vec![kept(at, none()), inline()]), Ready, &[]);
+    holds("no name, made beside what comes", &of(vec![made(at, none()), inline()]), Unknown, &NOT_IN_PLAN);
+    holds("no name, made beside what stays", &of(vec![made(at, none()), stays]), NotReady, &MISSING);
+}
+
 /// With `create_before_destroy` the old object goes when the new one is there, and takes the policy of the same name along.
 #[test]
 fn what_is_destroyed_last_takes_its_like_along() {
@@ -97,12 +211,12 @@ fn what_is_deposed_takes_its_like_along() {
 /// An inline policy may have a dot in its name, and is not for that one whose name is not known yet.
 #[test]
 fn an_exclusive_list_takes_away_a_policy_whose_name_has_a_dot() {
-    let dotted = || made("aws_iam_role_policy.core", with(written(), json!({ "name": "session.manager" })));
+    let dotted = || kept("aws_iam_role_policy.core", with(written(), json!({ "name": "session.manager" })));
     let names = |names: Value| {
         made("aws_iam_role_policies_exclusive.web", json!({ "role_name": "web", "policy_names": names }))
     };
-    holds("not listed", &chain(vec![dotted(), names(json!([]))]), NotReady, &MISSING);
-    holds("listed", &chain(vec![dotted(), names(json!(["session.manager"]))]), Ready, &[]);
+    holds("not listed", &on(kept_role(), vec![dotted(), names(json!([]))]), NotReady, &MISSING);
+    holds("listed", &on(kept_role(), vec![dotted(), names(json!(["session.manager"]))]), Ready, &[]);
     let later =
         made("aws_iam_role_policy.core", json!({ "role": "web", "policy": core() })).unknown(json!({ "name": true }));
     holds("not named yet", &chain(vec![later, names(json!([]))]), Ready, &[]);

@@ -53,6 +53,9 @@ fn a_profile_that_the_plan_deletes() {
     let other =
         plan(vec![named(), deleted("aws_iam_instance_profile.web", with(values(), json!({ "name": "other" })))]);
     holds("another", &other, Unknown, &NOT_IN_PLAN);
+    let gone = deleted("aws_iam_role.web", json!({ "name": "web" }));
+    let empty = plan(vec![named(), kept("aws_iam_instance_profile.web", values()), gone]);
+    holds("its role", &empty, NotReady, &[Code::InstanceProfileEmpty]);
     let renamed = || {
         let after = json!({ "name": "web2", "role": "web" });
         changed("aws_iam_instance_profile.web", values(), after).actions(&["create", "delete"])

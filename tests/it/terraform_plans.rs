@@ -599,9 +599,13 @@ fn exclusive_resources_take_away_what_they_do_not_list() {
     let missing = [Code::MissingPermission];
     holds("listed", &chain(vec![attachment(MANAGED), arns(json!([MANAGED]))]), Verdict::Ready, &[]);
     holds("attached by it", &chain(vec![arns(json!([MANAGED]))]), Verdict::Ready, &[]);
-    holds("not listed", &chain(vec![attachment(MANAGED), arns(json!([]))]), Verdict::NotReady, &missing);
+    let has = || kept("aws_iam_role.web", with(kept_role_values(), json!({ "managed_policy_arns": [MANAGED] })));
+    holds("not listed", &plan(vec![instance(), profile(), has(), arns(json!([]))]), Verdict::NotReady, &missing);
     holds("an inline policy listed", &chain(vec![inline(), names(json!(["core"]))]), Verdict::Ready, &[]);
-    holds("an inline policy not listed", &chain(vec![inline(), names(json!([]))]), Verdict::NotReady, &missing);
+    let block = json!({ "inline_policy": [{ "name": "core", "policy": core() }] });
+    let has = kept("aws_iam_role.web", with(kept_role_values(), block));
+    let not_listed = plan(vec![instance(), profile(), has, names(json!([]))]);
+    holds("an inline policy not listed", &not_listed, Verdict::NotReady, &missing);
     holds("one that is elsewhere", &chain(vec![names(json!(["core"]))]), Verdict::Unknown, &[Code::NotInPlan]);
 }
 

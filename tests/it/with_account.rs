@@ -8,7 +8,7 @@ use crate::support::command::{Output, Sandbox};
 use crate::support::model::{CORE, EC2_TRUST, Key, Policy, Profile, Role};
 use crate::support::report::{Code, Outcome, Verdict};
 use crate::support::stub::Stub;
-use crate::support::terraform::{Resource, deleted, made, plan};
+use crate::support::terraform::{Resource, changed, deleted, kept, made, plan};
 use crate::support::world::{ACCOUNT, World};
 
 use Verdict::{NotReady, Ready, Unknown};
@@ -43,7 +43,8 @@ fn chain(account: &str, more: Vec<Resource>) -> Value {
         made("data.aws_caller_identity.own", json!({ "account_id": account })),
         made("aws_instance.web", json!({ "iam_instance_profile": "web" })),
         made("aws_iam_instance_profile.web", json!({ "name": "web", "role": "web" })),
-        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST })),
+        made("aws_iam_role.web", json!({ "name": "web", "path": "/", "assume_role_policy": EC2_TRUST }))
+            .unknown(json!({ "arn": true })),
         made("aws_iam_role_policy_attachment.web", json!({ "role": "web", "policy_arn": POLICY })),
     ];
     plan(own.into_iter().chain(more).collect())
@@ -137,6 +138,60 @@ fn the_plan_s_own_key_and_preferences_win() {
     let alias = made("aws_kms_alias.sessions", json!({ "name": "alias/sessions" }));
     let alias = alias.refers("target_key_id", "aws_kms_key.sessions.key_id");
     holds(account(), &chain(ACCOUNT, vec![key, alias]), &[], Ready);
+}
+
+/// What the plan deletes is not taken from the account, whichever way leads to it.
+#[test]
+fn a_key_or_alias_that_the_plan_deletes_is_none() {
+    const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555";
+    let account = |named: &str| {
+        let key = Key::new(KEY).alias("alias/sessions").policy(key_policy(ACCOUNT));
+        world(everything()).preferences(session_document(named)).key(key)
+    };
+    let key = || deleted("aws_kms_key.sessions", json!({ "arn": ARN, "key_id": KEY, "id": KEY }));
+    let alias_values = |name: &str| {
+        let arn = format!("arn:aws:kms:us-east-1:{ACCOUNT}:{name}");
+        json!({ "name": name, "id": name, "arn": arn, "target_key_id": KEY, "target_key_arn": ARN })
+    };
+    let alias = |name: &str| deleted("aws_kms_alias.sessions", alias_values(name));
+    for named in ["alias/sessions", ARN, KEY] {
+        holds(account(named), &chain(ACCOUNT, vec![]), &[], Ready);
+        holds(account(named), &chain(ACCOUNT, vec![key()]), &[], NotReady);
+        let replica = deleted("aws_kms_replica_key.sessions", json!({ "arn": ARN, "key_id": KEY }));
+        holds(account(named), &chain(ACCOUNT, vec![replica]), &[], NotReady);
+    }
+    holds(account("alias/sessions"), &chain(ACCOUNT, vec![alias("alias/sessions")]), &[], NotReady);
+    holds(account(ARN), &chain(ACCOUNT, vec![alias("alias/sessions")]), &[], Ready);
+    holds(account("alias/sessions"), &chain(ACCOUNT, vec![alias("alias/other")]), &[], Ready);
+    // The alias comes back for a key that stays, at another address.
+    let stays =
+        || kept("aws_kms_key.other", json!({ "arn": ARN, "key_id": KEY, "policy": key_policy(ACCOUNT).to_string() }));
+    let again = made("aws_kms_alias.again", json!({ "name": "alias/sessions", "target_key_id": KEY }));
+    holds(account("alias/sessions"), &chain(ACCOUNT, vec![stays(), again, alias("alias/sessions")]), &[], Ready);
+    // An alias of the account stands for a key whose policy the plan changes.
+    let closed = json!({ "arn": ARN, "key_id": KEY, "policy": key_policy("444455556666").to_string() });
+    let closed = changed("aws_kms_key.sessions", json!({ "arn": ARN, "key_id": KEY }), closed);
+    holds(account("alias/sessions"), &chain(ACCOUNT, vec![closed]), &[], NotReady);
+    let read = made("data.aws_kms_key.sessions", json!({ "arn": ARN, "key_id": KEY, "key_state": "Enabled" }));
+    holds(account("alias/sessions"), &chain(ACCOUNT, vec![read]), &[], Ready);
+}
+
+/// A grant that the plan makes counts on a key of the account.
+#[test]
+fn what_the_plan_grants_on_a_key_that_exists() {
+    let account = || {
+        let key = Key::new(KEY).alias("alias/sessions").policy(key_policy("444455556666"));
+        world(allow(&CORE)).preferences(session_document("alias/sessions")).key(key)
+    };
+    let grant = |key: &str| {
+        let values = json!({ "key_id": key, "operations": ["Decrypt"], "constraints": [] });
+        made("aws_kms_grant.web", values).refers("grantee_principal", "aws_iam_role.web.arn")
+    };
+    holds(account(), &chain(ACCOUNT, vec![]), &[], NotReady);
+    holds(account(), &chain(ACCOUNT, vec![grant(KEY)]), &[], Ready);
+    holds(account(), &chain(ACCOUNT, vec![grant("99999999-2222-3333-4444-555555555555")]), &[], NotReady);
+    let any = grant(KEY).refers("key_id", "local.key");
+    holds(account(), &chain(ACCOUNT, vec![any]), &[], Unknown);
 }
 
 #[test]
@@ -353,6 +408,58 @@ fn a_policy_whose_name_is_not_known_may_replace_one_of_the_role() {
         let report = run(&stub, "--cloudformation", &template, &arguments).report();
         assert_eq!(report.only().verdict, verdict, "{name}: {:?}", report.only().findings);
     }
+}
+
+/// Deleting a role takes it out of its profiles, wherever these are.
+#[test]
+fn a_role_that_the_plan_deletes_is_in_no_profile() {
+    let gone = |name: &str| {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        deleted("aws_iam_role.old", json!({ "name": name, "arn": arn }))
+    };
+    let attached = || existing(|role| role.attach("web"));
+    finds(attached(), &with_profile(vec![gone("SHARED")]), NotReady, &[Code::InstanceProfileEmpty]);
+    finds(attached(), &with_profile(vec![gone("other")]), Ready, &[]);
+    let profile = || kept("aws_iam_instance_profile.web", json!({ "name": "web", "role": "shared" }));
+    let of = |more: Vec<Resource>| around(json!({ "iam_instance_profile": "web" }), [vec![profile()], more].concat());
+    finds(attached(), &of(vec![gone("shared")]), NotReady, &[Code::InstanceProfileEmpty]);
+    finds(attached(), &of(vec![gone("other")]), Ready, &[]);
+    let read = made("data.aws_iam_role.shared", json!({ "name": "shared", "id": "shared" }));
+    finds(attached(), &of(vec![read, gone("shared")]), NotReady, &[Code::InstanceProfileEmpty]);
+    // It may come back by other means.
+    let again = made("awscc_iam_role.shared", json!({ "role_name": "shared" }));
+    finds(attached(), &of(vec![again, gone("shared")]), Unknown, &[]);
+    let of_ssm = Role::new("shared").trust(EC2_TRUST.replace("ec2.", "ssm.")).inline("core", everything());
+    let managed = World::new(ACCOUNT).role(of_ssm).host_management("shared");
+    let codes = [Code::NoInstanceProfile, Code::RoleMissing];
+    finds(managed, &around(json!({}), vec![gone("shared")]), NotReady, &codes);
+}
+
+#[test]
+fn a_managed_policy_that_the_plan_deletes_is_not_read() {
+    let gone = |arn: &str| deleted("aws_iam_policy.web", json!({ "name": "web", "arn": arn }));
+    finds(existing(|role| role.attach("web")), &with_profile(vec![gone(POLICY)]), Unknown, &[]);
+    let other = "arn:aws:iam::111122223333:policy/other";
+    finds(existing(|role| role.attach("web")), &with_profile(vec![gone(other)]), Ready, &[]);
+    finds(world(everything()), &chain(ACCOUNT, vec![gone(POLICY)]), Unknown, &[]);
+}
+
+/// Of two attachments of one policy to a role that exists one goes, and with it the policy.
+#[test]
+fn what_stays_gives_a_role_that_exists_nothing() {
+    let values = || json!({ "role": "shared", "policy_arn": POLICY });
+    let gone = || deleted("aws_iam_role_policy_attachment.old", values());
+    let stays = kept("aws_iam_role_policy_attachment.web", values());
+    let attached = || existing(|role| role.attach("web"));
+    finds(attached(), &with_profile(vec![stays, gone()]), NotReady, &[Code::MissingPermission]);
+    let comes = made("aws_iam_role_policy_attachment.web", values());
+    finds(attached(), &with_profile(vec![comes, gone()]), Unknown, &[]);
+    let list = |roles: Value| json!({ "name": "web", "roles": roles, "policy_arn": POLICY });
+    let grows = changed("aws_iam_policy_attachment.web", list(json!(["shared"])), list(json!(["shared", "other"])));
+    finds(attached(), &with_profile(vec![grows]), Ready, &[]);
+    let document = |policy: Value| json!({ "role": "shared", "name": "core", "policy": policy.to_string() });
+    let written = changed("aws_iam_role_policy.core", document(allow(&["s3:*"])), document(everything()));
+    finds(existing(|role| role.inline("core", allow(&["s3:*"]))), &with_profile(vec![written]), Ready, &[]);
 }
 
 /// Without a profile the agent goes by the role of the account's host management; its version is known of no new instance.

@@ -12,7 +12,8 @@ use super::reader::Reader;
 use super::{kms, role, ssm};
 use crate::aws::Connection;
 use crate::facts::{
-    Fact, Facts, ManagedPolicy, PolicyText, Role, Settings, Subject, UnreadableKind, is_under_condition,
+    Fact, Facts, ManagedPolicy, PolicyText, Role, Settings, Subject, Unreadable, UnreadableKind, is_under_condition,
+    kms_key,
 };
 use crate::sources::existing::{Existing, Planned};
 use iam_eval::arn::{Arn, partition_of_region};
@@ -52,11 +53,16 @@ pub async fn add_outside(
     restore(&mut facts, &planned, &existing);
     let as_read = facts.roles.clone();
     for (key, found) in read.profiles {
-        let fact = facts.profiles.get(&found).cloned();
+        let mut fact = facts.profiles.get(&found).cloned();
+        // A role that goes is in no profile.
+        if let Some(Fact::Known(profile)) = &mut fact {
+            profile.role = profile.role.take().filter(|role| existing.deleted_role(last(role)) != Some(Fact::Absent));
+        }
         facts.profiles.extend(fact.map(|fact| (key, fact)));
     }
     for Read { key, found, account } in read.roles.into_iter().chain(host_roles) {
-        let fact = own_role(&planned, &found).unwrap_or_else(|| match as_read.get(&found) {
+        let will_be = || own_role(&planned, &found).or_else(|| existing.deleted_role(last(&found)));
+        let fact = will_be().unwrap_or_else(|| match as_read.get(&found) {
             Some(Fact::Known(role)) => Fact::Known(existing.apply(account.as_deref(), role.clone())),
             Some(other) => other.clone(),
             None => Fact::Absent,
@@ -139,9 +145,14 @@ fn of_key(key: &str) -> Option<&str> {
     key.split_once('/').map(|(account, _)| account)
 }
 
+/// The name in the key of a profile or role.
+fn last(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
+}
+
 /// The role of the plan that is the one that was read: what the plan says of it will be.
 fn own_role(planned: &Facts, found: &str) -> Option<Fact<Role>> {
-    let (account, name) = (of_key(found), found.rsplit('/').next().unwrap_or(found));
+    let (account, name) = (of_key(found), last(found));
     let is_it = |role: &Role| {
         let own = role.arn.as_deref().and_then(Arn::parse);
         let of_another = own.is_some_and(|arn| account.is_some() && arn.account() != account);
@@ -151,8 +162,8 @@ fn own_role(planned: &Facts, found: &str) -> Option<Fact<Role>> {
     certain.map(|(_, fact)| fact).find(|fact| fact.known().is_some_and(is_it)).cloned()
 }
 
-/// Puts back the documents that the plan gives managed policies, which a role that was read may have as well. Those that came with
-/// this tool may be older than the account's.
+/// Puts back the documents that the plan gives managed policies, which a role that was read may have as well, and the keys that an
+/// alias of the account may stand for. Documents that came with this tool may be older than the account's.
 fn restore(facts: &mut Facts, planned: &Facts, existing: &Existing) {
     let is_of_plan = |arn: &str, fact: &Fact<ManagedPolicy>| {
         let is_shipped = fact.known().is_some_and(|policy| policy.shipped.is_some());
@@ -161,6 +172,23 @@ fn restore(facts: &mut Facts, planned: &Facts, existing: &Existing) {
     };
     let of_plan: Vec<_> = planned.policies.iter().filter(|(arn, fact)| is_of_plan(arn, fact)).collect();
     facts.policies.extend(of_plan.into_iter().map(|(key, fact)| (key.clone(), fact.clone())));
+    for fact in facts.kms_keys.values_mut() {
+        let arn = fact.known().and_then(|key| Arn::parse(&key.arn));
+        let of_plan = arn.and_then(|arn| planned.kms_keys.get(&kms_key(arn.region(), &arn.to_string())));
+        match (fact, of_plan) {
+            (Fact::Known(key), Some(Fact::Known(own))) => {
+                key.state = own.state.clone().or(key.state.take());
+                let is_outside = |reason: &Unreadable| reason.kind == UnreadableKind::NotInSnapshot;
+                match own.policy.unreadable().is_some_and(is_outside) {
+                    true => existing.grant(key),
+                    false => key.policy = own.policy.clone(),
+                }
+            }
+            (Fact::Known(key), None) => existing.grant(key),
+            (fact, Some(own)) => *fact = own.clone(),
+            (_, None) => {}
+        }
+    }
 }
 
 /// The settings of a Region: what the plan makes or changes, and else what the account has.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::alike;
-use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
+use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several, outlived, outside};
 use super::metadata::{default_of_region, metadata};
 use super::network::Locations;
-use super::plan::{Attribute, Before, Plan, Resource};
+use super::plan::{Attribute, Plan, Resource};
 use super::references::Leaf;
 use super::roles::{ROLE_NAMES, arn_of, name_of};
 use super::whereabouts::Whereabouts;
@@ -461,7 +461,10 @@ fn outside_profile(
             return Fact::Known(add_profile(plan, profile, into));
         }
     }
-    if let Some(going) = deleted_profile(plan, name) {
+    if let Some(going) = plan.deleted("aws_iam_instance_profile", name) {
+        if plan.has_several_credentials() {
+            return Fact::Unreadable(in_some_account(going));
+        }
         let key = format!("{}/{}", going.address, name.rsplit('/').next().unwrap_or(name));
         into.facts.profiles.insert(key.clone(), Fact::Absent);
         return Fact::Known(key);
@@ -472,17 +475,6 @@ fn outside_profile(
     };
     let reason = outside(resource, path, "instance profile", name);
     Fact::Known(into.existing.profile(into.facts, account.as_deref(), name, reason))
-}
-
-/// A profile of a name or ARN that the plan deletes. Of which account it is, is not told where there may be several.
-fn deleted_profile<'p>(plan: &'p Plan<'_>, name: &str) -> Option<&'p Before> {
-    let of = |before: &Before, attribute: &str| {
-        let own = before.values.get(attribute).and_then(Value::as_str);
-        own.is_some_and(|own| own.eq_ignore_ascii_case(name))
-    };
-    let is_it =
-        |before: &&Before| before.kind == "aws_iam_instance_profile" && (of(before, "name") || of(before, "arn"));
-    plan.before.iter().find(is_it).filter(|_| !plan.has_several_credentials())
 }
 
 /// Adds a profile, and gives its key.
@@ -498,8 +490,15 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
         (false, ..) => "role",
     };
     let place = into.whereabouts.of_resource(profile);
-    let mut existing_role = |name: &str| {
-        into.existing.role(into.facts, place.account.as_deref(), name, outside(profile, path, "role", name))
+    // Deleting a role takes it out of every profile
+    // (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/role.go).
+    let mut existing_role = |name: &str| match into.existing.deleted_role(name) {
+        Some(Fact::Unreadable(reason)) => Some(not_made(into.facts, reason)),
+        Some(_) => None,
+        None => {
+            let reason = outside(profile, path, "role", name);
+            Some(into.existing.role(into.facts, place.account.as_deref(), name, reason))
+        }
     };
     let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
         Link::Nothing => None,
@@ -513,8 +512,8 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
                 Some(reason) => not_made(into.facts, reason),
             })
         }
-        Link::To(role) => Some(existing_role(&name_of(role))),
-        Link::Outside(name) => Some(existing_role(&name)),
+        Link::To(role) => existing_role(&name_of(role)),
+        Link::Outside(name) => existing_role(&name),
         Link::NotKnown => Some(not_made(into.facts, after_apply(profile, path))),
     };
     let made = InstanceProfile {

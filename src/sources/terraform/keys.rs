@@ -1,7 +1,10 @@
 //! The KMS keys of a plan, by all that session preferences and people may call them.
 
+use serde_json::Value;
+
+use super::grants;
 use super::instances::targets;
-use super::links::{Link, after_apply, not_in_plan, one_of_several};
+use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several};
 use super::plan::{Attribute, Plan, Resource};
 use super::settings;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -11,7 +14,10 @@ use crate::facts::{
 use iam_eval::arn::Arn;
 
 /// What a key is called by in arguments.
-const KEY_NAMES: [&str; 3] = ["arn", "key_id", "id"];
+pub(super) const KEY_NAMES: [&str; 3] = ["arn", "key_id", "id"];
+
+/// The types that are keys.
+const KEYS: [&str; 4] = ["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"];
 
 const GET_POLICY: &str = "kms:GetKeyPolicy";
 
@@ -39,6 +45,44 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
         };
         put(facts, &place, name, fact);
     }
+    add_deleted(plan, whereabouts, facts);
+}
+
+/// Adds what goes, so that it is not taken from the account.
+fn add_deleted(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts) {
+    for before in &plan.before {
+        let text = |attribute: &str| before.values.get(attribute).and_then(Value::as_str);
+        let Some((text_of_arn, arn)) = text("arn").and_then(|text| Some((text, Arn::parse(text)?))) else { continue };
+        let region = arn.region();
+        if let Some(fact) = going_key(plan, text_of_arn) {
+            for name in ["arn", "key_id"].iter().filter_map(|name| text(name)) {
+                facts.kms_keys.insert(kms_key(region, name), fact.clone());
+            }
+        }
+        let Some(name) = text("name").filter(|_| before.kind == "aws_kms_alias") else { continue };
+        let is_it = |alias: &&Resource<'_>| {
+            let own = whereabouts.of_resource(alias).region;
+            alias.text("name") == Some(name) && own.is_none_or(|own| Some(own.as_str()) == region)
+        };
+        if plan.managed("aws_kms_alias").iter().any(is_it) {
+            continue;
+        }
+        let fact = match plan.has_several_credentials() {
+            true => Fact::Unreadable(in_some_account(before)),
+            false => Fact::Absent,
+        };
+        facts.kms_keys.insert(kms_key(region, name), fact);
+        facts.kms_keys.insert(kms_key(region, text_of_arn), Fact::Absent);
+    }
+}
+
+/// A key that the plan deletes, by its ARN: it can be used no more
+/// ([Deleting keys](https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html)).
+fn going_key(plan: &Plan<'_>, arn: &str) -> Option<Fact<KmsKey>> {
+    KEYS.iter().find_map(|kind| plan.deleted(kind, arn))?;
+    let state = Some("PendingDeletion".to_owned());
+    let policy = Fact::Unreadable(settings::outside(GET_POLICY));
+    Some(Fact::Known(KmsKey { arn: arn.to_owned(), state, policy }))
 }
 
 /// Of two keys that have one name in a Region, in two accounts, none is known to be meant.
@@ -63,7 +107,10 @@ fn of_key(plan: &Plan<'_>, whereabouts: &Whereabouts, key: &Resource<'_>) -> Fac
         planned_key(place.partition.as_deref(), place.region.as_deref(), place.account.as_deref(), &key.address)
     });
     match state(key) {
-        Ok(state) => Fact::Known(KmsKey { arn, state, policy: policy(plan, key, &place) }),
+        Ok(state) => {
+            let policy = grants::beside(plan, whereabouts, key, policy(plan, key, &place));
+            Fact::Known(KmsKey { arn, state, policy })
+        }
         Err(reason) => Fact::Unreadable(reason),
     }
 }
@@ -169,10 +216,9 @@ fn known_by_arn(plan: &Plan<'_>, whereabouts: &Whereabouts, arn: &str) -> Fact<K
     let own = plan.called_so(arn).into_iter().find(|key| key.kind == "aws_kms_key" && key.text("arn") == Some(arn));
     match own {
         Some(key) => of_key(plan, whereabouts, key),
-        None => Fact::Known(KmsKey {
-            arn: arn.to_owned(),
-            state: None,
-            policy: Fact::Unreadable(settings::outside(GET_POLICY)),
+        None => going_key(plan, arn).unwrap_or_else(|| {
+            let policy = Fact::Unreadable(settings::outside(GET_POLICY));
+            Fact::Known(KmsKey { arn: arn.to_owned(), state: None, policy })
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::{Attribute, Plan, Resource};
+use super::plan::{Attribute, Before, Plan, Resource};
 use super::references::Leaf;
 use crate::facts::{Unreadable, UnreadableKind};
 
@@ -103,6 +103,13 @@ pub(super) fn outlived(from: &Resource<'_>, path: &str, to: &Resource<'_>) -> Op
     let name = to.text("name")?;
     let what = || format!("stays as it is while the plan makes `{}` anew, and is not linked to that again", to.address);
     (to.is_new && !to.is_data && from.holds_already(path, name)).then(|| not_in_plan(from, path, &what()))
+}
+
+/// That what is deleted may be of any of several accounts: its provider is not in a plan.
+pub(super) fn in_some_account(going: &Before) -> Unreadable {
+    let api = going.address.clone();
+    let message = format!("the plan deletes `{api}`, and does not say in which account");
+    Unreadable { api, kind: UnreadableKind::NotInPlan, message }
 }
 
 /// Why an attribute is not known: what is said of it.

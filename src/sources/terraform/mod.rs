@@ -8,6 +8,7 @@ mod alike;
 mod documents;
 mod elsewhere;
 mod format;
+mod grants;
 mod instances;
 mod keys;
 mod links;
@@ -53,6 +54,7 @@ pub fn facts(file: &Text, given: Given<'_>, now: Timestamp) -> Result<Planned, N
     roles::add(&plan, &whereabouts, &mut facts, &mut existing);
     instances::add(&plan, &whereabouts, &mut facts, &mut existing);
     keys::add(&plan, &whereabouts, &mut facts);
+    grants::add(&plan, &whereabouts, &mut existing);
     settings::add_log_groups(&plan, &whereabouts, &mut facts);
     settings::add(&plan, &whereabouts, given.preferences, &mut facts, &mut existing);
     Ok(Planned { facts, existing })

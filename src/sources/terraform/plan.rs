@@ -33,8 +33,12 @@ const KINDS: &[&str] = &[
     "aws_ssm_service_setting",
     "aws_ssm_document",
     "aws_kms_key",
+    "aws_kms_external_key",
+    "aws_kms_replica_key",
+    "aws_kms_replica_external_key",
     "aws_kms_key_policy",
     "aws_kms_alias",
+    "aws_kms_grant",
     "aws_caller_identity",
     "aws_region",
     "aws_iam_policy_document",
@@ -94,7 +98,17 @@ pub(super) const GIVES_POLICIES: [&str; 3] =
     ["aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_policy_attachment"];
 
 /// The types of which it matters otherwise that one goes.
-const OTHERS_THAT_GO: [&str; 2] = ["aws_iam_instance_profile", "aws_ssm_document"];
+const OTHERS_THAT_GO: [&str; 9] = [
+    "aws_iam_instance_profile",
+    "aws_iam_role",
+    "aws_iam_policy",
+    "aws_ssm_document",
+    "aws_kms_alias",
+    "aws_kms_key",
+    "aws_kms_external_key",
+    "aws_kms_replica_key",
+    "aws_kms_replica_external_key",
+];
 
 /// A resource or data source, as it will be once the plan is applied.
 pub(super) struct Resource<'a> {
@@ -333,6 +347,15 @@ impl<'a> Plan<'a> {
     /// The resource of an address.
     pub(super) fn at(&self, address: &str) -> Option<&Resource<'a>> {
         self.resources.get(*self.by_address.get(address)?)
+    }
+
+    /// What the plan deletes of a type, by its name or ARN, and has no other resource for.
+    pub(super) fn deleted(&self, kind: &str, text: &str) -> Option<&Before> {
+        let is_it = |value: &Value| value.as_str().is_some_and(|own| own.eq_ignore_ascii_case(text));
+        let has_it = |before: &Before| ["name", "arn"].iter().any(|it| before.values.get(it).is_some_and(is_it));
+        let found = self.before.iter().find(|before| before.kind == kind && has_it(before))?;
+        let is_there = self.called_so(text).iter().any(|it| it.kind == kind && !it.is_data);
+        (!is_there).then_some(found)
     }
 
     /// The resources that have a text for name, an id or ARN, in any case.

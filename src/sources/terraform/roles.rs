@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::alike;
 use super::documents;
 use super::elsewhere::{self, Whose};
-use super::links::{Link, after_apply, not_in_plan, one_of_several, outlived, outside};
+use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several, outlived, outside};
 use super::plan::{Attribute, Before, GIVES_POLICIES, Last, Plan, Resource};
 use super::references::Leaf;
 use super::whereabouts::{Whereabout, Whereabouts};
@@ -16,6 +16,8 @@ use crate::sources::existing::{Existing, RoleChanges, add_unread};
 use crate::sources::managed_policies;
 use iam_eval::arn::Arn;
 use iam_eval::{Document, DocumentKind, Effect};
+
+const INLINE: &str = "aws_iam_role_policy";
 
 /// What a role is called by in arguments.
 pub(super) const ROLE_NAMES: [&str; 2] = ["name", "id"];
@@ -33,6 +35,7 @@ struct Roles<'p, 'a> {
 
 /// Adds the facts of every role that the plan makes or keeps.
 pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts, existing: &mut Existing) {
+    add_deleted(plan, facts, existing);
     let (mut planned, mut found) = (BTreeMap::new(), BTreeMap::new());
     for role in plan.managed("aws_iam_role") {
         let mut changes = of_role(plan, role, facts);
@@ -53,7 +56,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     let Roles { mut planned, existing, .. } = roles;
     for (arn, _) in facts.policies.iter().filter(|(_, fact)| fact.unreadable().is_some()) {
         let is_made = plan.called_so(arn).iter().any(|policy| policy.kind == "aws_iam_policy");
-        if Arn::parse(arn).is_some() && !is_made {
+        if Arn::parse(arn).is_some() && !is_made && plan.deleted("aws_iam_policy", arn).is_none() {
             existing.policies.insert(arn.clone());
         }
     }
@@ -74,6 +77,41 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
         };
         add_unread(&mut role, &unread);
         facts.roles.insert(resource.address.clone(), Fact::Known(role));
+    }
+}
+
+/// Adds what goes, so that it is not taken from the account: roles, and the documents of managed policies, which stay attached to
+/// nothing ([DeletePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html)).
+fn add_deleted(plan: &Plan<'_>, facts: &mut Facts, existing: &mut Existing) {
+    let text = |before: &Before, attribute: &str| before.values.get(attribute)?.as_str().map(str::to_owned);
+    for before in &plan.before {
+        let (name, arn) = (text(before, "name"), text(before, "arn"));
+        match (before.kind.as_str(), name, arn) {
+            ("aws_iam_role", Some(name), _) if plan.deleted(&before.kind, &name).is_some() => {
+                let makes_roles = |it: &&(&Resource<'_>, _)| {
+                    matches!(
+                        it.0.kind.as_str(),
+                        "awscc_iam_role" | "aws_cloudformation_stack" | "aws_cloudcontrolapi_resource"
+                    )
+                };
+                let fact = match elsewhere::writers(plan).iter().find(makes_roles) {
+                    _ if plan.has_several_credentials() => Fact::Unreadable(in_some_account(before)),
+                    Some((writer, path)) => {
+                        let what = format!("may make the role `{name}` anew, which the plan deletes");
+                        Fact::Unreadable(not_in_plan(writer, path, &what))
+                    }
+                    None => Fact::Absent,
+                };
+                existing.deleted_roles.insert(name.to_ascii_lowercase(), fact);
+            }
+            ("aws_iam_policy", _, Some(arn)) if plan.deleted(&before.kind, &arn).is_some() => {
+                let api = before.address.clone();
+                let message = format!("the plan deletes the managed policy `{arn}` of `{api}`");
+                let reason = Unreadable { api, kind: UnreadableKind::NotInPlan, message };
+                facts.policies.insert(arn, Fact::Unreadable(reason));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -180,32 +218,38 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
         Attribute::Unknown if may_be_set("inline_policy") => add_blocks_in_part(plan, role, &mut policies),
         Attribute::Unknown | Attribute::Null => {}
     }
-    // What an update of the role takes away, whatever else gives it.
-    let texts = |values: &Value| -> BTreeSet<String> {
+    // What an update of the role takes away, whatever else gives it. What it gives is new in the argument: what stays in it is left
+    // alone (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/role.go).
+    let arns = |values: &Value| -> BTreeSet<String> {
         let arns = values.get("managed_policy_arns").and_then(Value::as_array).into_iter().flatten();
         arns.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let names = |values: &Value| -> BTreeSet<String> {
-        let blocks = values.get("inline_policy").and_then(Value::as_array).into_iter().flatten();
-        blocks.filter_map(|block| block.get("name")?.as_str()).map(str::to_owned).collect()
+    let blocks = |values: &Value| values.get("inline_policy").and_then(Value::as_array).cloned().unwrap_or_default();
+    let names = |blocks: &[Value]| -> BTreeSet<String> {
+        blocks.iter().filter_map(|block| block.get("name")?.as_str()).map(str::to_owned).collect()
     };
+    let (arns_before, blocks_before) = (arns(&role.before), blocks(&role.before));
+    let (arns, blocks) = (arns(&role.values), blocks(&role.values));
     if role.attribute("managed_policy_arns") != Attribute::Unknown {
-        policies.detached = texts(&role.before).difference(&texts(&role.values)).cloned().collect();
+        policies.detached = arns_before.difference(&arns).cloned().collect();
     }
     if role.attribute("inline_policy") != Attribute::Unknown {
-        policies.removed = names(&role.before).difference(&names(&role.values)).cloned().collect();
+        policies.removed = names(&blocks_before).difference(&names(&blocks)).cloned().collect();
     }
-    // What is taken away from a role that exists; where an argument says all that it has, that argument holds.
-    let going = plan.before.iter().filter(|before| GIVES_POLICIES.contains(&before.kind.as_str()));
+    let attaches = |arn: &str| role.is_written() && arns.contains(arn) && !arns_before.contains(arn);
+    let writes = |name: &str| {
+        let is_it = |block: &&Value| block.get("name").and_then(Value::as_str) == Some(name);
+        role.is_written() && blocks.iter().filter(is_it).any(|block| !blocks_before.contains(block))
+    };
+    // What is taken away from a role that exists. From one that is replaced it goes before.
+    let going = plan.before.iter().filter(|before| GIVES_POLICIES.contains(&before.kind.as_str()) && !role.is_new);
     for before in going {
-        let of_role = |value: &Value| value.as_str().is_some_and(|name| role.text("name") == Some(name));
-        let roles = before.values.get("roles").and_then(Value::as_array);
-        let is_of_it =
-            before.values.get("role").is_some_and(of_role) || roles.is_some_and(|roles| roles.iter().any(of_role));
-        if !is_of_it {
+        let is_of_it = |name: &&str| role.text("name").is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let Some(policy) =
+            policy_in(&before.kind, &before.values).filter(|_| losers(plan, before).iter().any(is_of_it))
+        else {
             continue;
-        }
-        let text = |name: &str| before.values.get(name).and_then(Value::as_str);
+        };
         match is_taken_from(plan, before, role) {
             Some(true) => {}
             Some(false) => continue,
@@ -220,18 +264,55 @@ fn of_role(plan: &Plan<'_>, role: &Resource<'_>, facts: &mut Facts) -> RoleChang
                 continue;
             }
         }
-        match before.kind.as_str() {
-            "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment" if !is_set("managed_policy_arns") => {
-                let Some(arn) = text("policy_arn") else { continue };
-                policies.attached.remove(&key_of_arn(plan, role, "managed_policy_arns", arn, facts));
-            }
-            "aws_iam_role_policy" if !is_set("inline_policy") => {
-                policies.inline.remove(text("name").unwrap_or_default());
-            }
-            _ => {}
+        let argument = if before.kind == INLINE { "inline_policy" } else { "managed_policy_arns" };
+        let is_given = if before.kind == INLINE { writes(policy) } else { attaches(policy) };
+        if is_given {
+            let what = format!(
+                "gives the role a policy that `{}` takes away from it: which comes last is not known",
+                before.address
+            );
+            policies.unread.push(not_in_plan(role, argument, &what));
+        }
+        // A list that is not known as a whole may still name the role.
+        let list = plan.at(&before.address).filter(|after| after.attribute("roles") == Attribute::Unknown);
+        policies.unread.extend(list.map(|after| after_apply(after, "roles")));
+        if before.kind == INLINE {
+            policies.inline.remove(policy);
+            policies.removed.insert(policy.to_owned());
+        } else {
+            policies.attached.remove(&key_of_arn(plan, role, argument, policy, facts));
+            policies.detached.insert(policy.to_owned());
         }
     }
     policies
+}
+
+/// The names of the roles that a resource gives its policy to.
+fn holders_in(values: &Value) -> impl Iterator<Item = &str> {
+    let list = values.get("roles").and_then(Value::as_array).into_iter().flatten();
+    list.chain(values.get("role")).filter_map(Value::as_str)
+}
+
+/// What a role has the policy of a resource by: the name of an inline one, or an ARN.
+fn policy_in<'v>(kind: &str, values: &'v Value) -> Option<&'v str> {
+    values.get(if kind == INLINE { "name" } else { "policy_arn" })?.as_str()
+}
+
+/// The roles that lose the policy of what goes: those that what comes at its address does not give it to.
+fn losers<'b>(plan: &Plan<'_>, before: &'b Before) -> Vec<&'b str> {
+    let is_same = |after: &&Resource<'_>| {
+        before.goes_last.is_none() && policy_in(&after.kind, &after.values) == policy_in(&before.kind, &before.values)
+    };
+    let after = plan.at(&before.address).filter(is_same);
+    // What a list that is not known as a whole refers to is in it.
+    let open = after.filter(|after| after.attribute("roles") == Attribute::Unknown);
+    let meant: BTreeSet<Leaf> = open.map(|after| plan.origins(after, "roles")).unwrap_or_default();
+    let meant = meant.iter().filter_map(|leaf| match leaf {
+        Leaf::Attribute { address, .. } => plan.at(address)?.text("name"),
+        Leaf::Untold(_) => None,
+    });
+    let stay: Vec<&str> = after.into_iter().flat_map(|after| holders_in(&after.values)).chain(meant).collect();
+    holders_in(&before.values).filter(|role| !stay.iter().any(|own| own.eq_ignore_ascii_case(role))).collect()
 }
 
 /// Whether what goes is of a role, and not of one that has its name in another account; `None` if that is not known.
@@ -347,12 +428,14 @@ impl<'p, 'a> Roles<'p, 'a> {
     }
 
     /// Changes the policies of each holder. Where it cannot be told which those are, every role may have one more.
-    fn each(&mut self, resource: &Resource<'a>, holders: Holders<'p>, change: impl Fn(&mut RoleChanges)) {
+    fn each(&mut self, resource: &Resource<'a>, holders: Holders<'p>, change: impl Fn(&mut RoleChanges, &Holder<'p>)) {
         let all = |roles: &[Holder<'p>], this: &mut Self| {
             for role in roles {
                 match role {
-                    Holder::Planned(address) => this.planned.get_mut(address).into_iter().for_each(&change),
-                    Holder::Existing(name) => change(this.existing_role(resource, name)),
+                    Holder::Planned(address) => {
+                        this.planned.get_mut(address).into_iter().for_each(|changes| change(changes, role));
+                    }
+                    Holder::Existing(name) => change(this.existing_role(resource, name), role),
                 }
             }
         };
@@ -388,24 +471,17 @@ impl<'p, 'a> Roles<'p, 'a> {
     /// What the plan takes away from roles that it does not manage.
     fn take_away(&mut self) {
         for before in self.plan.before.iter().filter(|before| GIVES_POLICIES.contains(&before.kind.as_str())) {
-            let text = |name: &str| before.values.get(name).and_then(Value::as_str);
-            let roles = before.values.get("roles").and_then(Value::as_array).into_iter().flatten();
-            let roles: Vec<&str> = roles.filter_map(Value::as_str).chain(text("role")).collect();
             let is_managed = |name: &str| {
                 let named = self.plan.called_so(name);
                 named.iter().any(|role| role.kind == "aws_iam_role" && !role.is_data)
             };
+            let Some(policy) = policy_in(&before.kind, &before.values) else { continue };
             // Where a resource goes, its provider's account is not told: what it takes away may be of any.
             let account = self.plan.at(&before.address).and_then(|after| self.whereabouts.of_resource(after).account);
-            for role in roles.into_iter().filter(|role| !is_managed(role)) {
+            for role in losers(self.plan, before).into_iter().filter(|role| !is_managed(role)) {
                 let changes = self.existing.changes_of(account.as_deref(), role);
-                match (before.kind.as_str(), text("policy_arn"), text("name")) {
-                    ("aws_iam_role_policy_attachment" | "aws_iam_policy_attachment", Some(arn), _) => {
-                        changes.detached.insert(arn.to_owned());
-                    }
-                    ("aws_iam_role_policy", _, Some(name)) => drop(changes.removed.insert(name.to_owned())),
-                    _ => {}
-                }
+                let of_kind = if before.kind == INLINE { &mut changes.removed } else { &mut changes.detached };
+                of_kind.insert(policy.to_owned());
             }
         }
     }
@@ -413,7 +489,7 @@ impl<'p, 'a> Roles<'p, 'a> {
 
 fn add_inline(roles: &mut Roles<'_, '_>) {
     for resource in roles.plan.managed("aws_iam_role_policy") {
-        let document = match written_elsewhere(roles.plan, resource) {
+        let document = match taken_elsewhere(roles.plan, resource) {
             Some(going) => {
                 let what = format!(
                     "is a document that `{}` writes under the name that `{going}` deletes from the same role: which comes last is not known",
@@ -435,13 +511,20 @@ fn add_inline(roles: &mut Roles<'_, '_>) {
         let comes_after = refers_to_role(roles.plan, resource);
         let holders = roles.holder(resource, "role", "policy");
         let what = "is of one of several inline policies of the same name and role: which is written last is not known";
-        roles.each(resource, holders, |role| match role.removed.contains(&name_of(resource)) {
-            true if !resource.is_written() => {}
-            true if !comes_after => {
-                let what = "is of a name that an update of the role takes away: which comes last is not known";
-                role.unread.push(not_in_plan(resource, "policy", what));
+        roles.each(resource, holders, |role, holder| {
+            let goes = role.removed.contains(&name_of(resource));
+            match resource.is_written() {
+                // The account has it.
+                false if goes || matches!(holder, Holder::Existing(_)) => return,
+                false => {}
+                true => drop(role.given.insert(name_of(resource))),
             }
-            _ => role.write(name_of(resource), document.clone(), || not_in_plan(resource, "policy", what)),
+            if goes && !comes_after {
+                let what = "is of a name that is taken away from the role as well: which comes last is not known";
+                role.unread.push(not_in_plan(resource, "policy", what));
+            } else {
+                role.write(name_of(resource), document.clone(), || not_in_plan(resource, "policy", what));
+            }
         });
     }
     let found = std::mem::take(&mut roles.found);
@@ -454,18 +537,19 @@ fn add_inline(roles: &mut Roles<'_, '_>) {
     }
 }
 
-/// An inline policy of the same name and role that the plan deletes. Nothing depends on it, so it may be deleted last.
-fn written_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
-    let (role, name) = (resource.text("role")?, resource.text("name")?);
-    let says = |values: &Value| {
-        let text = |of: &str| values.get(of).and_then(Value::as_str);
-        text("role").is_some_and(|own| own.eq_ignore_ascii_case(role)) && text("name") == Some(name)
+/// What takes the policy of a resource from its role, at another address. Nothing depends on what goes, so it may do so last; from a
+/// role that is replaced it goes before.
+fn taken_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
+    let (role, policy) = (resource.text("role")?, policy_in(&resource.kind, &resource.values)?);
+    let is_it = |before: &&Before| {
+        GIVES_POLICIES.contains(&before.kind.as_str())
+            && before.address != resource.address
+            && (before.kind == INLINE) == (resource.kind == INLINE)
+            && policy_in(&before.kind, &before.values) == Some(policy)
+            && losers(plan, before).iter().any(|own| own.eq_ignore_ascii_case(role))
     };
-    going(plan, resource, role, |before| {
-        before.kind == "aws_iam_role_policy"
-            && says(&before.values)
-            && plan.at(&before.address).is_none_or(|after| !says(&after.values))
-    })
+    let is_of_new = plan.called_so(role).iter().any(|role| role.kind == "aws_iam_role" && !role.is_data && role.is_new);
+    plan.before.iter().find(is_it).filter(|_| !is_of_new).map(|before| before.address.as_str())
 }
 
 /// Why what a resource gives a role goes again: an object of the same role and policy is deleted after it is there. What is deposed goes
@@ -497,18 +581,6 @@ fn refers_to_role(plan: &Plan<'_>, resource: &Resource<'_>) -> bool {
         Leaf::Attribute { address, .. } => plan.at(address).is_some_and(|of| of.kind == "aws_iam_role" && !of.is_data),
         Leaf::Untold(_) => false,
     })
-}
-
-/// What the plan takes away from a role at another address than that of what it gives. From a role that is replaced it goes before.
-fn going<'p>(
-    plan: &'p Plan<'_>,
-    resource: &Resource<'_>,
-    role: &str,
-    is_it: impl Fn(&Before) -> bool,
-) -> Option<&'p str> {
-    let is_of_new = plan.called_so(role).iter().any(|role| role.kind == "aws_iam_role" && !role.is_data && role.is_new);
-    let found = plan.before.iter().find(|before| before.address != resource.address && is_it(before));
-    found.filter(|_| !is_of_new).map(|before| before.address.as_str())
 }
 
 fn add_attachments(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
@@ -565,7 +637,7 @@ fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
 
 fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: &mut Roles<'p, 'a>, facts: &mut Facts) {
     let plan = roles.plan;
-    let Some(mut key) = policy_key(plan, resource, "policy_arn", facts) else { return };
+    let Some(key) = policy_key(plan, resource, "policy_arn", facts) else { return };
     let last = taken_last(plan, resource);
     if last == Some(Last::Replaced) {
         return;
@@ -573,27 +645,43 @@ fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: 
     let comes_after = refers_to_role(plan, resource);
     // Where one attachment goes and another of the same policy comes, the one that is deleted may be so last.
     let deposed = last.map(|_| resource.address.as_str());
-    if let Some(going) = deposed.or_else(|| deleted_elsewhere(plan, resource)) {
-        key = resource.attribute_address("policy_arn");
-        let message = format!(
-            "`{}` attaches a policy that `{going}` detaches from the same role: which comes last is not known",
-            resource.address
-        );
-        let reason = Unreadable { api: resource.address.clone(), kind: UnreadableKind::NotInPlan, message };
-        facts.policies.insert(key.clone(), Fact::Unreadable(reason));
-    }
+    let going = deposed.or_else(|| taken_elsewhere(plan, resource));
     // A policy that only allows takes nothing away from a role that a list may name besides.
     let holders = match holders {
         Holders::TheseAndPerhaps(roles, _) if only_allows(facts, &key) => Holders::These(roles),
         other => other,
     };
-    roles.each(resource, holders, |role| match role.detached.contains(&key) {
-        true if !resource.is_written() => {}
-        true if !comes_after => {
-            let what = "is an ARN that an update of the role detaches: which comes last is not known";
-            role.unread.push(not_in_plan(resource, "policy_arn", what));
+    let path = if resource.kind == "aws_iam_policy_attachment" { "roles" } else { "role" };
+    roles.each(resource, holders, |role, holder| {
+        let name = match holder {
+            Holder::Planned(address) => plan.at(address).and_then(|role| role.text("name")),
+            Holder::Existing(name) => Some(name.as_str()),
+        };
+        let goes = role.detached.contains(&key);
+        // What an argument holds already is not attached again
+        // (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/policy_attachment.go).
+        let gives = name.is_none_or(|name| !resource.holds_already(path, name));
+        match gives {
+            // The account has it.
+            false if goes || matches!(holder, Holder::Existing(_)) => return,
+            false => {}
+            true => drop(role.given.insert(key.clone())),
         }
-        _ => drop(role.attached.insert(key.clone())),
+        match going.filter(|_| gives) {
+            Some(going) => {
+                let message = format!(
+                    "`{}` attaches a policy that `{going}` detaches from the same role: which comes last is not known",
+                    resource.address
+                );
+                let api = resource.address.clone();
+                role.unread.push(Unreadable { api, kind: UnreadableKind::NotInPlan, message });
+            }
+            None if goes && !comes_after => {
+                let what = "is an ARN that is detached from the role as well: which comes last is not known";
+                role.unread.push(not_in_plan(resource, "policy_arn", what));
+            }
+            None => drop(role.attached.insert(key.clone())),
+        }
     });
 }
 
@@ -604,24 +692,9 @@ fn only_allows(facts: &Facts, key: &str) -> bool {
     document.is_some_and(|document| document.statements.iter().all(|statement| statement.effect == Some(Effect::Allow)))
 }
 
-/// An attachment of the same policy to the same role that the plan deletes, or a list of roles that it takes this one out of.
-fn deleted_elsewhere<'p>(plan: &'p Plan<'_>, resource: &Resource<'_>) -> Option<&'p str> {
-    let (role, policy) = (resource.text("role")?, resource.text("policy_arn")?);
-    let names = |values: &Value| {
-        let of_list = || values.get("roles")?.as_array().map(|roles| roles.iter().any(|it| it.as_str() == Some(role)));
-        values.get("role").and_then(Value::as_str) == Some(role) || of_list() == Some(true)
-    };
-    going(plan, resource, role, |before| {
-        matches!(before.kind.as_str(), "aws_iam_role_policy_attachment" | "aws_iam_policy_attachment")
-            && plan
-                .at(&before.address)
-                .is_none_or(|after| after.kind == "aws_iam_policy_attachment" && !names(&after.values))
-            && names(&before.values)
-            && before.values.get("policy_arn").and_then(Value::as_str) == Some(policy)
-    })
-}
-
-/// The resources that say which policies a role has, and no others.
+/// The resources that say which policies a role has, and no others. They see to it when they are made or changed, in no order with
+/// what does not refer to them, and else only find what there is
+/// ([source](https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/role_policy_attachments_exclusive.go)).
 fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
     let plan = roles.plan;
     for resource in plan.managed("aws_iam_role_policy_attachments_exclusive") {
@@ -639,12 +712,23 @@ fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
             // It lists the policies that attachments beside it attach.
             Attribute::Unknown => None,
         };
-        let exists = is_existing(&holders);
-        roles.each(resource, holders, |role| match &keys {
-            Some(keys) if !exists => role.attached.clone_from(keys),
+        let is_written = resource.is_written();
+        roles.each(resource, holders, |role, holder| match (&keys, holder) {
+            (_, Holder::Existing(_)) if !is_written => {}
+            (Some(keys), Holder::Planned(_)) => {
+                let RoleChanges { attached, detached, given, unread, .. } = role;
+                let lost: Vec<String> = attached.difference(keys).filter(|_| is_written).cloned().collect();
+                attached.retain(|key| !lost.contains(key));
+                let (open, found): (Vec<_>, Vec<_>) = keys.iter().partition(|key| detached.contains(*key));
+                attached.extend(found.into_iter().cloned());
+                let goes = open.into_iter().any(|key| !attached.contains(key));
+                if is_written && (goes || lost.iter().any(|key| given.contains(key))) {
+                    unread.push(in_no_order(resource, "policy_arns"));
+                }
+            }
             // Which of those that the role has now it loses is not worked out.
-            Some(_) => role.unread.push(of_existing(resource, "policy_arns")),
-            None => role.unread.push(after_apply(resource, "policy_arns")),
+            (Some(_), Holder::Existing(_)) => role.unread.push(of_existing(resource, "policy_arns")),
+            (None, _) => role.unread.push(after_apply(resource, "policy_arns")),
         });
     }
     for resource in plan.managed("aws_iam_role_policies_exclusive") {
@@ -662,20 +746,27 @@ fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
             policies.into_iter().any(|policy| name_of(policy) == name)
         };
         let is_kept = |name: &str| names.iter().any(|kept| kept.as_str() == Some(name)) || is_meant(name);
-        let exists = is_existing(&holders);
-        roles.each(resource, holders, |role| {
-            if exists {
-                role.unread.push(of_existing(resource, "policy_names"));
-            } else if is_open {
-                let others = role.inline.iter_mut().filter(|(name, _)| !is_kept(name));
-                others.for_each(|(_, document)| *document = Fact::Unreadable(after_apply(resource, "policy_names")));
-            } else {
-                // A policy whose name is not known yet has its address here; it may be one that is kept.
-                role.inline.retain(|name, _| is_kept(name) || stands_for_unnamed(plan, name));
+        let is_written = resource.is_written();
+        roles.each(resource, holders, |role, holder| {
+            let RoleChanges { inline, removed, given, unread, .. } = role;
+            if matches!(holder, Holder::Existing(_)) {
+                unread.extend(is_written.then(|| of_existing(resource, "policy_names")));
+                return;
             }
-            for name in names.iter().filter_map(Value::as_str) {
+            if is_written {
+                // A policy whose name is not known yet has its address here; it may be one that is kept.
+                let stays = |name: &str| is_kept(name) || stands_for_unnamed(plan, name) && !is_open;
+                inline.retain(|name, _| stays(name) || is_open || given.contains(name));
+                for (_, document) in inline.iter_mut().filter(|(name, _)| !stays(name)) {
+                    *document = Fact::Unreadable(match is_open {
+                        true => after_apply(resource, "policy_names"),
+                        false => in_no_order(resource, "policy_names"),
+                    });
+                }
+            }
+            for name in names.iter().filter_map(Value::as_str).filter(|name| !removed.contains(*name)) {
                 let not_made = || Fact::Unreadable(outside(resource, "policy_names", "inline policy", name));
-                role.inline.entry(name.to_owned()).or_insert_with(not_made);
+                inline.entry(name.to_owned()).or_insert_with(not_made);
             }
         });
     }
@@ -701,7 +792,7 @@ fn add_elsewhere(roles: &mut Roles<'_, '_>) {
                     roles.planned.get_mut(role).into_iter().for_each(|role| role.unread.push(reason.clone()));
                 }
                 Whose::Existing(name) => roles.existing_role(resource, &name).unread.push(reason.clone()),
-                Whose::Any => roles.each(resource, Holders::NotKnown(reason.clone()), |_| {}),
+                Whose::Any => roles.each(resource, Holders::NotKnown(reason.clone()), |_, _| {}),
             }
         }
     }
@@ -717,8 +808,13 @@ fn add_elsewhere(roles: &mut Roles<'_, '_>) {
     }
 }
 
-fn is_existing(holders: &Holders<'_>) -> bool {
-    matches!(holders, Holders::These(roles) if roles.iter().any(|role| matches!(role, Holder::Existing(_))))
+/// That a resource which says all that a role has does so beside what gives the role another policy, or takes one away.
+fn in_no_order(resource: &Resource<'_>, path: &str) -> Unreadable {
+    not_in_plan(
+        resource,
+        path,
+        "differs from what the plan gives the role or takes away: which comes last is not known",
+    )
 }
 
 /// That a resource which says all that a role has is about one that the plan does not make.

@@ -207,6 +207,10 @@ fn add_host_role(region: &str, settings: &Settings, facts: &mut Facts, existing:
         facts.roles.entry(name.to_owned()).or_insert(role);
         return;
     }
+    if let Some(going) = existing.deleted_role(name) {
+        facts.roles.insert(name.to_owned(), going);
+        return;
+    }
     let message = format!("the role `{name}` of Default Host Management Configuration is not in the plan");
     let reason = Unreadable { api: "iam:GetRole".to_owned(), kind: UnreadableKind::NotInPlan, message };
     let there = |subject: &&Subject| subject.region.as_deref().unwrap_or_default() == region;
