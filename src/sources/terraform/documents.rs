@@ -84,6 +84,10 @@ fn documents(plan: &Plan<'_>, source: &Resource<'_>, path: &str, depth: usize) -
                 .at(address)
                 .filter(|it| it.is_data && it.kind == source.kind && TEXTS.contains(&attribute.as_str()))?;
             all = statements_of(plan, other, depth + 1)?;
+            let is_same = |other: &Resource<'_>| statements_of(plan, other, depth + 1).as_ref() == Some(&all);
+            if !plan.others(source, path).into_iter().all(is_same) {
+                return None;
+            }
         }
     }
     Some(all)
