@@ -40,6 +40,10 @@ impl Table<'_> {
 pub(super) fn table_of<'a>(place: &Place<'a>, subnet: &str) -> Result<Table<'a>, PathUnknown> {
     read(&place.network.route_tables)?;
     let found = place.network.route_table(place.vpc, subnet);
+    let open = [Some(subnet), found.map(|(id, _)| id.as_str())].into_iter().flatten();
+    if let Some(reason) = open.filter_map(|id| place.network.not_known.get(id)).next() {
+        return Err(PathUnknown::Unreadable { reason: reason.clone() });
+    }
     found.map(|(id, table)| Table { id, table }).ok_or_else(|| place.not_seen(subnet, "ec2:DescribeRouteTables"))
 }
 

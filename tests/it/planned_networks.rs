@@ -779,6 +779,152 @@ fn an_index_that_is_worked_out_matters_where_the_elements_differ() {
     leads_to(gateways(["public", "private"]), NotKnown, Ready, &[NetworkUnknown]);
 }
 
+/// `[count.index]`, `[count.index + 1]` and `slice` look the same in a plan: which elements are meant matters where not all are given the
+/// same.
+#[test]
+fn which_elements_are_given_something_is_not_guessed() {
+    let to = |resource: Resource, argument: &str, listed: &[&str]| {
+        resource.merge_unknown(json!({ argument: true })).expression(argument, references(listed))
+    };
+    let count = |of: &'static str| [of, "count.index"];
+    let tables = |keys: &[&str]| -> Vec<Resource> {
+        let of = |key: &&str| {
+            new(&format!("aws_route_table.each[{key}]"), json!({}))
+                .merge_unknown(json!({ "route": true }))
+                .refers("vpc_id", "aws_vpc.main.id")
+        };
+        keys.iter().map(of).collect()
+    };
+    let subnets = |keys: &[&str]| -> Vec<Resource> {
+        let of = |(at, key): (usize, &&str)| {
+            let cidr = json!({ "cidr_block": format!("10.0.{}.0/24", at + 20) });
+            new(&format!("aws_subnet.each[{key}]"), cidr).refers("vpc_id", "aws_vpc.main.id")
+        };
+        keys.iter().enumerate().map(of).collect()
+    };
+    let own = |subnet: &str| {
+        new("aws_instance.web", json!({ "iam_instance_profile": "web" }))
+            .refers("subnet_id", subnet)
+            .refers("vpc_security_group_ids", "aws_security_group.web.id")
+    };
+    let association = |key: &str, subnet: &[&str], table: &[&str]| {
+        let association = new(&format!("aws_route_table_association.each[{key}]"), json!({}));
+        to(to(association, "subnet_id", subnet), "route_table_id", table)
+    };
+    let out = |key: &str, table: &[&str]| {
+        let out = new(&format!("aws_route.each[{key}]"), json!({ "destination_cidr_block": EVERYWHERE }));
+        to(out, "route_table_id", table).refers("nat_gateway_id", "aws_nat_gateway.main.id")
+    };
+    let all = |more: Vec<Vec<Resource>>| with(nat(), more.concat());
+    let unknown = |more| leads_to(all(more), NotKnown, Ready, &[NetworkUnknown]);
+    let open = |more| leads_to(all(more), Open, Ready, &[]);
+    let two = ["0", "1"];
+    let keys = ["\"a\"", "\"b\""];
+
+    // As many associations as subnets give each its table; fewer may be of any.
+    let associations = |keys: &[&str], index: [&'static str; 2]| -> Vec<Resource> {
+        keys.iter().map(|key| association(key, &index, &["aws_route_table.private.id"])).collect()
+    };
+    let subnet = count("aws_subnet.each");
+    for at in ["aws_subnet.each[0].id", "aws_subnet.each[1].id"] {
+        open(vec![subnets(&two), associations(&two, subnet), vec![own(at)]]);
+        unknown(vec![subnets(&two), associations(&["0"], subnet), vec![own(at)]]);
+    }
+    // A key is no number to count with.
+    let by_key = ["aws_subnet.each", "each.key"];
+    open(vec![subnets(&keys), associations(&[keys[0]], by_key), vec![own("aws_subnet.each[\"a\"].id")]]);
+    let by_value = ["aws_subnet.each", "each.value"];
+    unknown(vec![subnets(&keys), associations(&[keys[0]], by_value), vec![own("aws_subnet.each[\"a\"].id")]]);
+
+    // So do routes and their tables.
+    let table = count("aws_route_table.each");
+    let each = || two.map(|key| association(key, &subnet, &table)).to_vec();
+    let routed = |keys: &[&str]| -> Vec<Resource> { keys.iter().map(|key| out(key, &table)).collect() };
+    let at = || vec![own("aws_subnet.each[0].id")];
+    open(vec![subnets(&two), tables(&two), each(), routed(&two), at()]);
+    unknown(vec![subnets(&two), tables(&two), each(), routed(&["0"]), at()]);
+    let first = || vec![out("0", &["aws_route_table.each[0].id"])];
+    unknown(vec![subnets(&two), tables(&two), each(), first(), at()]);
+    let named = || vec![out(keys[0], &["aws_route_table.each[\"a\"].id"])];
+    let mapped =
+        |index: &'static str| keys.map(|key| association(key, &by_key, &["aws_route_table.each", index])).to_vec();
+    let at = || vec![own("aws_subnet.each[\"a\"].id")];
+    open(vec![subnets(&keys), tables(&keys), mapped("each.key"), named(), at()]);
+    unknown(vec![subnets(&keys), tables(&keys), mapped("each.value"), named(), at()]);
+
+    // A network ACL that lets nothing through, of some of the subnets.
+    let acl = new("aws_network_acl.closed", json!({})).merge_unknown(json!({ "ingress": true, "egress": true }));
+    let acl = acl.refers("vpc_id", "aws_vpc.main.id");
+    let closed = |listed: &[&str]| vec![to(acl.clone(), "subnet_ids", listed)];
+    let at = |index: usize| vec![own(&format!("aws_subnet.each[{index}].id"))];
+    let given = || [subnets(&two), associations(&two, subnet)].concat();
+    unknown(vec![given(), closed(&["aws_subnet.each"]), at(0)]);
+    open(vec![given(), closed(&["aws_subnet.each[1].id"]), at(0)]);
+
+    // Groups of which one has a rule.
+    let groups = || two.map(|key| group(&format!("each[{key}]"), json!([]), json!([]))).to_vec();
+    let alone = |of: &str, values: Value, argument: &str, listed: &[&str]| {
+        to(new(&format!("aws_vpc_security_group_{of}_rule.each[0]"), values), argument, listed)
+    };
+    let values = json!({ "ip_protocol": "-1", "cidr_ipv4": EVERYWHERE });
+    let rule_of = || vec![alone("egress", values.clone(), "security_group_id", &["aws_security_group.each[0].id"])];
+    let member = |listed: &[&str]| vec![to(own("aws_subnet.private.id"), "vpc_security_group_ids", listed)];
+    open(vec![groups(), rule_of(), member(&["aws_security_group.each[0].id"])]);
+    unknown(vec![groups(), rule_of(), member(&["aws_security_group.each"])]);
+
+    // An endpoint that lets in one of two groups.
+    let let_out = || two.map(|key| group(&format!("each[{key}]"), json!([]), json!([rule(EVERYWHERE)]))).to_vec();
+    let lets_in = |listed: &[&str]| {
+        let rule = alone("ingress", json!({ "ip_protocol": "-1" }), "referenced_security_group_id", listed);
+        vec![rule.refers("security_group_id", "aws_security_group.endpoints.id")]
+    };
+    let inline = |listed: &[&str]| {
+        let mut by_group = rule(EVERYWHERE);
+        by_group["cidr_blocks"] = json!([]);
+        by_group.as_object_mut().unwrap().remove("security_groups");
+        let values = json!({ "name": "endpoints", "ingress": [by_group], "egress": [] });
+        let blocks =
+            json!({ "ingress": [{ "security_groups": references(listed) }], "egress": { "constant_value": [] } });
+        let group = new("aws_security_group.endpoints", values)
+            .merge_unknown(json!({ "ingress": [{ "security_groups": true }] }))
+            .expressions(blocks);
+        vec![group.refers("vpc_id", "aws_vpc.main.id")]
+    };
+    let through = |more: Vec<Vec<Resource>>, decision, codes: &[Code]| {
+        leads_to(with(endpoints_for(json!([])), more.concat()), decision, Ready, codes)
+    };
+    let member = || member(&["aws_security_group.each[0].id"]);
+    through(vec![let_out(), lets_in(&["aws_security_group.each[0].id"]), member()], Open, &[]);
+    through(vec![let_out(), lets_in(&count("aws_security_group.each")), member()], NotKnown, &[NetworkUnknown]);
+    through(vec![let_out(), inline(&["aws_security_group.each[0].id"]), member()], Open, &[]);
+    through(vec![let_out(), inline(&count("aws_security_group.each")), member()], NotKnown, &[NetworkUnknown]);
+}
+
+/// An Elastic IP address of one of two instances.
+#[test]
+fn which_instance_has_a_public_address_is_not_guessed() {
+    let of = |addresses: usize| {
+        let instances = |index: usize| {
+            new(&format!("aws_instance.web[{index}]"), json!({ "iam_instance_profile": "web" }))
+                .refers("subnet_id", "aws_subnet.public.id")
+                .refers("vpc_security_group_ids", "aws_security_group.web.id")
+        };
+        let address = |index: usize| {
+            new(&format!("aws_eip.web[{index}]"), json!({ "domain": "vpc" }))
+                .merge_unknown(json!({ "instance": true }))
+                .expression("instance", references(&["aws_instance.web", "count.index"]))
+        };
+        let more = (0..2).map(instances).chain((0..addresses).map(address)).collect();
+        let sandbox = Sandbox::new();
+        sandbox.file("plan.json", plan(with(without(base(), "aws_instance.web"), more)));
+        let report = sandbox.run(&["check", "--terraform-plan", "plan.json", "-o", "json"]).report();
+        report.results.iter().map(|outcome| outcome.network.decision).collect::<Vec<_>>()
+    };
+    assert_eq!(of(0), [Closed; 2]);
+    assert_eq!(of(1), [NotKnown; 2]);
+    assert_eq!(of(2), [Open; 2]);
+}
+
 /// A resource that says all rules of a group takes away the others.
 #[test]
 fn a_group_whose_rules_are_said_by_another_resource() {

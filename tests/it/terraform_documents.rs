@@ -127,14 +127,23 @@ fn source_of(address: &str) -> Resource {
 
 #[test]
 fn a_trust_policy_and_a_managed_policy_may_be_such_a_document() {
-    let trust = |service: &str| {
-        let principals = json!([{ "type": "Service", "identifiers": [service] }]);
+    let trusts = |principals: Value, unknown: Value| {
         let statement = json!({ "effect": "Allow", "actions": ["sts:AssumeRole"], "principals": principals });
         let role =
             role_with(json!({ "assume_role_policy": null })).refers("assume_role_policy", &format!("{ADDRESS}.json"));
         let policy = made("aws_iam_role_policy.core", json!({ "name": "core", "role": "web", "policy": core() }));
-        plan(vec![instance(), profile(), role, policy, source(ADDRESS, json!([statement]), json!([{}]))])
+        let source = source(ADDRESS, json!([statement]), json!([{ "principals": unknown }]));
+        plan(vec![instance(), profile(), role, policy, source])
     };
+    let of = |kind: &str, identifier: Value| json!({ "type": kind, "identifiers": [identifier] });
+    let trust = |service: &str| trusts(json!([of("Service", json!(service))]), json!([]));
+    // The role of a pipeline is trusted beside EC2.
+    let beside = |service: &str| {
+        let principals = json!([of("AWS", Value::Null), of("Service", json!(service))]);
+        trusts(principals, json!([{ "identifiers": [true] }, { "identifiers": [false] }]))
+    };
+    holds("trust beside one that is not known", &beside("ec2.amazonaws.com"), Ready, &[]);
+    holds("another trust beside one", &beside("lambda.amazonaws.com"), Unknown, &[]);
     holds("trust", &trust("ec2.amazonaws.com"), Ready, &[]);
     holds("another trust", &trust("lambda.amazonaws.com"), NotReady, &[Code::TrustPolicy]);
 

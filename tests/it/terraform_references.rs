@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::report::{Code, Verdict};
 use crate::support::terraform::{Resource, made, plan, references};
-use crate::terraform_plans::{MANAGED, holds, inline, role, role_values, verdicts, with};
+use crate::terraform_plans::{MANAGED, core, holds, inline, policy, role, role_values, verdicts, with};
 
 use Verdict::{NotReady, Ready, Unknown};
 
@@ -217,4 +217,71 @@ fn the_attribute_of_a_whole_that_a_module_gives_matters() {
         let codes: &[Code] = if verdict == Unknown { &[Code::NotInPlan] } else { &[] };
         holds(reference, &plan, verdict, codes);
     }
+}
+
+/// `aws_iam_role.web[*].name`, `slice` of it and a `for` that passes over some look the same.
+#[test]
+fn a_list_may_leave_out_some_of_several_elements() {
+    let role = |index: usize| {
+        let values = with(role_values(), json!({ "name": null }));
+        made(&format!("aws_iam_role.web[{index}]"), values).unknown(json!({ "name": true, "id": true, "arn": true }))
+    };
+    let chain = |roles: usize, more: Vec<Resource>| {
+        let last = format!("aws_iam_role.web[{}].name", roles - 1);
+        let profile = made("aws_iam_instance_profile.web", json!({ "name": "web" })).refers("role", &last);
+        let instance = made("aws_instance.web", json!({ "iam_instance_profile": "web" }));
+        plan((0..roles).map(role).chain([profile, instance]).chain(more).collect())
+    };
+    let attachment = |arn: &str, listed: &[&str]| {
+        made("aws_iam_policy_attachment.all", json!({ "name": "all", "policy_arn": arn }))
+            .unknown(json!({ "roles": true }))
+            .expressions(json!({ "roles": references(listed) }))
+    };
+    let all = ["aws_iam_role.web"];
+    let each = ["aws_iam_role.web[0].name", "aws_iam_role.web[1].name"];
+    let open = [Code::NotInPlan];
+    holds("the only one", &chain(1, vec![attachment(MANAGED, &all)]), Ready, &[]);
+    holds("perhaps both", &chain(2, vec![attachment(MANAGED, &all)]), Unknown, &open);
+    holds("both", &chain(2, vec![attachment(MANAGED, &each)]), Ready, &[]);
+    let own = |index: usize| {
+        made(&format!("aws_iam_role_policy.own_{index}"), json!({ "name": "own", "policy": core() }))
+            .refers("role", each[index])
+    };
+    let deny = |listed: &[&str]| {
+        let document = policy("Deny", &["ssm:*"]);
+        let arn = "arn:aws:iam::123456789012:policy/deny";
+        let made = made("aws_iam_policy.deny", json!({ "name": "deny", "arn": arn, "policy": document }));
+        chain(2, vec![own(0), own(1), made, attachment(arn, listed)])
+    };
+    holds("what both are perhaps denied", &deny(&all), Unknown, &open);
+    holds("what both are denied", &deny(&each), NotReady, &[Code::ExplicitDeny]);
+
+    // A switch that chooses between lists is no member of either.
+    let mut chosen = chain(2, vec![attachment(MANAGED, &["var.first", each[0], each[1]])]);
+    chosen["variables"] = json!({ "first": { "value": true } });
+    holds("one of two lists", &chosen, Unknown, &open);
+
+    // The length of a list is known where the provider plans each of its elements.
+    let exclusive = |unknown: Value| {
+        let own = |index: usize| {
+            made(&format!("aws_iam_role_policy.own[{index}]"), json!({ "policy": core() }))
+                .unknown(json!({ "name": true }))
+                .expressions(json!({ "role": references(&[each[0]]) }))
+                .merge_unknown(json!({ "role": true }))
+        };
+        let exclusive = made("aws_iam_role_policies_exclusive.web", json!({ "policy_names": [null] }))
+            .refers("role_name", each[0])
+            .merge_unknown(json!({ "policy_names": unknown }))
+            .expression("policy_names", references(&["aws_iam_role_policy.own"]));
+        chain(1, vec![own(0), own(1), exclusive])
+    };
+    holds("as many names as policies", &exclusive(json!([true, true])), Ready, &[]);
+    holds("fewer names than policies", &exclusive(json!([true])), Unknown, &open);
+    holds("some names", &exclusive(json!(true)), Unknown, &open);
+
+    // So it is with what writes policies by other means.
+    let writer = made("awscc_iam_role_policy.it[0]", json!({ "policy_name": "x" }))
+        .unknown(json!({ "role_name": true }))
+        .expressions(json!({ "role_name": references(&["aws_iam_role.web", "count.index"]) }));
+    holds("a writer for one of them", &chain(2, vec![own(0), own(1), writer]), Unknown, &open);
 }

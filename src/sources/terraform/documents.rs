@@ -84,6 +84,10 @@ fn documents(plan: &Plan<'_>, source: &Resource<'_>, path: &str, depth: usize) -
                 .at(address)
                 .filter(|it| it.is_data && it.kind == source.kind && TEXTS.contains(&attribute.as_str()))?;
             all = statements_of(plan, other, depth + 1)?;
+            let is_same = |other: &Resource<'_>| statements_of(plan, other, depth + 1).as_ref() == Some(&all);
+            if !plan.others(source, path).into_iter().all(is_same) {
+                return None;
+            }
         }
     }
     Some(all)
@@ -147,10 +151,13 @@ impl Statement<'_> {
         of_test.insert(address(first), vec![json!("known only after apply")]);
         perhaps.insert("Condition".to_owned(), json!(conditions));
         // Without what is open, a list still says the rest; what is excepted, and what it depends on, has to be known as a whole.
-        let is_list = |name: &&str| matches!(*name, "actions" | "resources");
-        let says = |name: &&str| self.texts(name).is_some_and(|texts| !texts.is_empty());
+        let says = |name: &&str| match *name {
+            "actions" | "resources" => self.texts(name).is_some_and(|texts| !texts.is_empty()),
+            "principals" => known.contains_key("Principal"),
+            _ => false,
+        };
         let mut all = vec![Value::Object(perhaps)];
-        if open.iter().all(|name| is_list(name) && says(name)) {
+        if open.iter().all(says) {
             known.retain(|_, value| !value.is_null());
             all.push(Value::Object(known));
         }
@@ -172,7 +179,8 @@ impl Statement<'_> {
             }
         }
         for (name, field) in [("principals", "Principal"), ("not_principals", "NotPrincipal")] {
-            let principals = if self.is_open(name) { None } else { principals(self.block.get(name)) };
+            let is_excepted = name == "not_principals" && self.is_open(name);
+            let principals = if is_excepted { None } else { principals(self.block.get(name)) };
             statement.extend(principals.map(|principals| (field.to_owned(), principals)));
         }
         let conditions = self.conditions()?;
@@ -217,16 +225,18 @@ const FIELDS: [(&str, &str, &str); 4] = [
 /// The blocks of a statement.
 const BLOCKS: [&str; 3] = ["principals", "not_principals", "condition"];
 
+/// The principals of which the identifiers are known.
 fn principals(blocks: Option<&Value>) -> Option<Value> {
-    let blocks = blocks?.as_array().filter(|blocks| !blocks.is_empty())?;
-    let mut all: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for block in blocks {
-        let kind = block.get("type")?.as_str()?;
-        let identifiers = block.get("identifiers")?.as_array()?;
-        if kind == "*" {
-            return Some(json!("*"));
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for block in blocks?.as_array()? {
+        let kind = block.get("type").and_then(Value::as_str);
+        let identifiers = block.get("identifiers").and_then(Value::as_array);
+        let identifiers: Vec<&str> = identifiers.into_iter().flatten().filter_map(Value::as_str).collect();
+        match kind {
+            Some("*") if !identifiers.is_empty() => return Some(json!("*")),
+            Some(kind) if !identifiers.is_empty() => all.entry(kind).or_default().extend(identifiers),
+            _ => {}
         }
-        all.entry(kind).or_default().extend(identifiers.iter().cloned());
     }
-    Some(json!(all))
+    (!all.is_empty()).then(|| json!(all))
 }

@@ -79,7 +79,11 @@ pub(super) fn whose<'p>(plan: &'p Plan<'_>, resource: &'p Resource<'_>, path: &s
     let mut found: Vec<Whose<'p>> = named.map(|role| Whose::Planned(role.address.as_str())).collect();
     let arguments = resource.expressions.as_object().into_iter().flatten().map(|(argument, _)| argument.as_str());
     let open = arguments.filter(|argument| resource.attribute(argument) == Attribute::Unknown);
-    for leaf in open.flat_map(|argument| plan.leaves(resource, argument)) {
+    let open: Vec<&str> = open.collect();
+    let others = open.iter().flat_map(|argument| plan.others(resource, argument));
+    let others = others.filter(|role| role.kind == "aws_iam_role" && !role.is_data);
+    found.extend(others.map(|role| Whose::Planned(role.address.as_str())));
+    for leaf in open.iter().flat_map(|argument| plan.leaves(resource, argument)) {
         match leaf {
             Leaf::Attribute { address, .. } if plan.at(&address).is_some() => {
                 let role = plan.at(&address).filter(|role| role.kind == "aws_iam_role" && !role.is_data);

@@ -42,7 +42,15 @@ const KINDS: &[&str] = &[
     "aws_caller_identity",
     "aws_region",
     "aws_iam_policy_document",
-    // What a network is made of.
+    // What may make anything, also in a network.
+    "aws_cloudformation_stack",
+    "aws_cloudcontrolapi_resource",
+    "aws_cloudwatch_log_group",
+    "aws_ec2_instance_state",
+];
+
+/// The types that a network is made of.
+pub(super) const NETWORK: &[&str] = &[
     "aws_vpc",
     "aws_vpc_ipv4_cidr_block_association",
     "aws_vpc_dhcp_options",
@@ -85,11 +93,6 @@ const KINDS: &[&str] = &[
     "aws_service_discovery_private_dns_namespace",
     "aws_network_interface_sg_attachment",
     "aws_vpn_gateway_route_propagation",
-    // What may make anything, also in a network.
-    "aws_cloudformation_stack",
-    "aws_cloudcontrolapi_resource",
-    "aws_cloudwatch_log_group",
-    "aws_ec2_instance_state",
     "aws_vpc_security_group_rules_exclusive",
 ];
 
@@ -657,7 +660,7 @@ fn credentials(provider: &ProviderConfig) -> Vec<(&str, &Value)> {
 }
 
 fn is_looked_at(kind: &str) -> bool {
-    KINDS.contains(&kind) || kind.starts_with("awscc_iam_")
+    KINDS.contains(&kind) || NETWORK.contains(&kind) || kind.starts_with("awscc_iam_")
 }
 
 fn deferred(change: &DeferredChange<'_>) -> Option<Deferred> {

@@ -35,6 +35,16 @@ pub(super) enum Leaf {
     Untold(String),
 }
 
+/// Several elements of one resource, of which a configuration means one or some. A plan lists `a.b` for `a.b[*].id`, for
+/// `slice(a.b[*].id, 0, 1)` and for `a.b[count.index + 1].id`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Spread {
+    /// Their addresses.
+    pub addresses: BTreeSet<String>,
+    /// What goes into the index: `count.index`, `each.key` or `each.value`.
+    pub indexes: BTreeSet<&'static str>,
+}
+
 /// Where an expression stands.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -51,6 +61,8 @@ struct Place<'a> {
     may_be_null: bool,
     /// Whether all that goes into it counts, and not the one that is chosen.
     is_list: bool,
+    /// Whether it stands in one of several instances of a module, and which is not told.
+    is_spread: bool,
     /// The attribute that is taken of what an expression gives as a whole, as in `module.iam.role.name`; empty if none is.
     attribute: &'a str,
 }
@@ -66,6 +78,7 @@ impl<'a> Place<'a> {
             by_index: true,
             may_be_null: false,
             is_list: false,
+            is_spread: false,
             attribute: "",
         }
     }
@@ -77,6 +90,8 @@ struct Found {
     /// The variables and outputs that were followed, by the module instance, the attribute that is taken of them, and whether with what
     /// is known and by index.
     followed: BTreeSet<(String, String, String, bool, bool)>,
+    /// What may be meant, and does not have to be.
+    spread: Spread,
     /// Whether one of several resources was named by its index, or an attribute was taken.
     is_picked: bool,
     /// How many expressions may still be looked at.
@@ -85,7 +100,7 @@ struct Found {
 
 impl Found {
     fn nothing(left: usize) -> Found {
-        Found { leaves: BTreeSet::new(), followed: BTreeSet::new(), is_picked: false, left }
+        Found { leaves: BTreeSet::new(), followed: BTreeSet::new(), spread: Spread::default(), is_picked: false, left }
     }
 
     fn insert(&mut self, leaf: Leaf) {
@@ -183,7 +198,24 @@ impl<'a> Plan<'a> {
 
     /// What makes up a list. Where a switch may leave out some of it that is not told.
     pub(super) fn members(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
-        self.of_argument(resource, path, Place { is_list: true, ..Place::of(resource) })
+        self.of_argument(resource, path, Place { is_list: true, ..Place::of(resource) }).leaves
+    }
+
+    /// What makes up a list, with what of it is known.
+    pub(super) fn all_members(&self, resource: &Resource<'_>, path: &str) -> BTreeSet<Leaf> {
+        self.of_argument(resource, path, Place { is_list: true, with_known: true, ..Place::of(resource) }).leaves
+    }
+
+    /// Of which elements an argument that is not known means one or some, unless the length of a list shows that it is all of them.
+    pub(super) fn spread(&self, resource: &Resource<'_>, path: &str, with_known: bool) -> Spread {
+        if resource.attribute(path) != Attribute::Unknown {
+            return Spread::default();
+        }
+        let place = Place { with_known, by_index: false, ..Place::of(resource) };
+        let Found { leaves, spread, .. } = self.of_argument(resource, path, place);
+        let length = resource.unknown.pointer(&format!("/{path}")).and_then(Value::as_array).map(Vec::len);
+        let is_all = spread.indexes.is_empty() && length == Some(leaves.len());
+        if is_all { Spread::default() } else { spread }
     }
 
     /// Every attribute of a resource that goes into an argument, known or not.
@@ -193,10 +225,10 @@ impl<'a> Plan<'a> {
 
     fn references(&self, resource: &Resource<'_>, path: &str, with_known: bool, by_index: bool) -> BTreeSet<Leaf> {
         let may_be_null = path == PROFILE && FILLS_IN_PROFILE.contains(&resource.kind.as_str());
-        self.of_argument(resource, path, Place { with_known, by_index, may_be_null, ..Place::of(resource) })
+        self.of_argument(resource, path, Place { with_known, by_index, may_be_null, ..Place::of(resource) }).leaves
     }
 
-    fn of_argument(&self, resource: &Resource<'_>, path: &str, place: Place<'_>) -> BTreeSet<Leaf> {
+    fn of_argument(&self, resource: &Resource<'_>, path: &str, place: Place<'_>) -> Found {
         let mut found = Found::nothing(MOST);
         // A dynamic block is one expression for all that it makes.
         let block = path.split('/').next().unwrap_or(path);
@@ -204,7 +236,7 @@ impl<'a> Plan<'a> {
             Some(expression) => self.follow(expression, place, &mut found),
             None => found.insert(Leaf::Untold(resource.attribute_address(path))),
         }
-        found.leaves
+        found
     }
 
     /// Follows every reference in an expression.
@@ -228,6 +260,10 @@ impl<'a> Plan<'a> {
         let by_index = place.by_index && indexes > 0;
         if references.len() > 1 && !only_chooses(&references, indexes) {
             found.insert(Leaf::Untold("expression".to_owned()));
+        }
+        if references.len() > 1 {
+            let goes_in = |index: &str| references.iter().any(|it| it == index || it.starts_with(&format!("{index}.")));
+            found.spread.indexes.extend(INDEXES.into_iter().filter(|index| goes_in(index)));
         }
         // What is known may still be a part of the text: `"${aws_iam_role.a.name}-${aws_iam_role.b.name}"`.
         let place = Place { with_known: place.with_known || references.len() > 1, ..place };
@@ -349,6 +385,16 @@ impl<'a> Plan<'a> {
         if place.may_be_null && !is_by_key {
             found.insert(Leaf::Untold(within(place.module, reference)));
         }
+        if !is_by_key {
+            found.spread.addresses.extend(of_each.spread.addresses);
+            let is_one_of = of_each.leaves.len() > 1;
+            let addresses = of_each.leaves.iter().filter(|_| is_one_of).filter_map(|leaf| match leaf {
+                Leaf::Attribute { address, .. } => Some(address.clone()),
+                Leaf::Untold(_) => None,
+            });
+            found.spread.addresses.extend(addresses);
+            found.spread.indexes.insert("each.value");
+        }
         found.leaves.extend(of_each.leaves.into_iter().filter(|leaf| !is_by_key || is_own(leaf)));
     }
 
@@ -383,6 +429,7 @@ impl<'a> Plan<'a> {
         if chosen.is_empty() {
             found.insert(untold());
         }
+        let place = Place { is_spread: place.is_spread || chosen.len() > 1, ..place };
         for module in chosen {
             if !found.is_first(module, format!("output.{}", output.name), place) {
                 continue;
@@ -415,10 +462,12 @@ impl<'a> Plan<'a> {
             let address = within(place.module, &format!("{own}{index}"));
             found.insert(Leaf::Attribute { address, attribute: attribute.to_owned() });
         }
+        let is_spread = place.is_spread || chosen.len() > 1;
         for resource in chosen {
             let is_known = !attribute.is_empty() && resource.attribute(attribute) != Attribute::Unknown;
             if !is_known || place.with_known {
                 found.insert(Leaf::Attribute { address: resource.address.clone(), attribute: attribute.to_owned() });
+                found.spread.addresses.extend(is_spread.then(|| resource.address.clone()));
             }
         }
     }

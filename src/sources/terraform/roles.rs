@@ -613,26 +613,33 @@ fn add_attachments(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
                 }
                 if open { Holders::NotKnown(after_apply(resource, "roles")) } else { Holders::These(found) }
             }
-            Attribute::Unknown => several(plan, resource),
+            Attribute::Unknown => {
+                let (these, perhaps) = several(plan, resource);
+                add_attachment(resource, perhaps, roles, facts);
+                these
+            }
         };
         add_attachment(resource, holders, roles, facts);
     }
 }
 
-/// The roles that a list refers to, some of which have no name yet.
-fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> Holders<'p> {
-    if !plan.others(resource, "roles").is_empty() {
-        return Holders::NotKnown(one_of_several(resource, "roles"));
-    }
-    let mut found = Vec::new();
-    for leaf in plan.origins(resource, "roles") {
+/// The roles that a list refers to, some of which have no name yet, and those of which it may leave out some.
+fn several<'p, 'a>(plan: &'p Plan<'a>, resource: &Resource<'a>) -> (Holders<'p>, Holders<'p>) {
+    let reason = one_of_several(resource, "roles");
+    let spread = plan.spread(resource, "roles", true);
+    let (mut these, mut perhaps) = (Vec::new(), Vec::new());
+    for leaf in plan.all_members(resource, "roles") {
         match plan.link_by_reference(&BTreeSet::from([leaf]), "aws_iam_role", &ROLE_NAMES) {
-            Link::To(role) => found.push(Holder::of(role)),
-            _ => return Holders::NotKnown(after_apply(resource, "roles")),
+            Link::To(role) if !spread.addresses.contains(&role.address) => these.push(Holder::of(role)),
+            Link::To(role) if !role.is_data => perhaps.push(role.address.as_str()),
+            _ => return (Holders::NotKnown(after_apply(resource, "roles")), Holders::These(Vec::new())),
         }
     }
+    if !spread.addresses.is_empty() && !spread.indexes.is_empty() {
+        return (Holders::NotKnown(reason), Holders::These(Vec::new()));
+    }
     // A set that holds something unknown is unknown as a whole, and a name that is written in it leaves no trace.
-    Holders::TheseAndPerhaps(found, after_apply(resource, "roles"))
+    (Holders::TheseAndPerhaps(these, after_apply(resource, "roles")), Holders::OneOf(perhaps, reason))
 }
 
 fn add_attachment<'p, 'a>(resource: &Resource<'a>, holders: Holders<'p>, roles: &mut Roles<'p, 'a>, facts: &mut Facts) {
@@ -738,9 +745,10 @@ fn keep_exclusive(roles: &mut Roles<'_, '_>, facts: &mut Facts) {
         let names = listed.map(Vec::as_slice).unwrap_or_default();
         let is_open = resource.attribute("policy_names") == Attribute::Unknown;
         let meant = if is_open { plan.origins(resource, "policy_names") } else { BTreeSet::new() };
+        let spread = plan.spread(resource, "policy_names", true);
         let is_meant = |name: &str| {
             let policies = meant.iter().filter_map(|leaf| match leaf {
-                Leaf::Attribute { address, .. } => plan.at(address),
+                Leaf::Attribute { address, .. } => plan.at(address).filter(|_| !spread.addresses.contains(address)),
                 Leaf::Untold(_) => None,
             });
             policies.into_iter().any(|policy| name_of(policy) == name)

@@ -141,9 +141,16 @@ impl<'a> Reading<'_, 'a> {
         Ok((known, open))
     }
 
-    /// The tables that a list names: those of the plan, or the main one of a VPC.
+    /// The tables that a list names: those of the plan, or the main one of a VPC. Whether some of several are left out does not matter:
+    /// only S3 and DynamoDB are behind their routes.
     fn tables_of(&self, from: &Resource<'a>, path: &str) -> Result<Vec<String>, Unreadable> {
-        match self.all_of(from, path, "aws_route_table") {
+        let is_open = from.attribute(path) == Attribute::Unknown;
+        let listed = if is_open {
+            self.members(from, path, "aws_route_table")
+        } else {
+            self.all_of(from, path, "aws_route_table")
+        };
+        match listed {
             Ok(tables) => Ok(tables.into_iter().map(|table| table.address.clone()).collect()),
             Err(reason) => match self.table_id(from, path) {
                 Ok(Some(table)) => Ok(vec![table]),

@@ -37,17 +37,8 @@ impl<'a> Reading<'_, 'a> {
         for kind in ALONE {
             for rule in self.managed(kind) {
                 let path = "security_group_id";
-                let Some(id) = self.group_id(rule, path)? else { continue };
-                // Which of several groups has a rule matters where the others have another one.
-                let of_block = self.plan.named(&rule.module, &format!("{}.{}", rule.kind, rule.name));
-                let is_same = |other: &Resource<'a>| other.values == rule.values && other.unknown == rule.unknown;
-                let others = self.plan.others(rule, path);
-                let is_any = of_block.len() == others.len() + 1 && of_block.into_iter().all(is_same);
-                if !others.is_empty() && !is_any {
-                    let ids = others.into_iter().map(|group| group.address.clone()).chain([id]);
-                    not_known.extend(ids.map(|id| (id, one_of_several(rule, path))));
-                    continue;
-                }
+                let id = self.or_any(self.group_id(rule, path), (rule, path, "aws_security_group"), not_known)?;
+                let Some(id) = id else { continue };
                 match self.rule(rule, &id) {
                     Ok((is_egress, rule)) => {
                         groups.entry(id).and_modify(|group| match is_egress {
@@ -73,10 +64,11 @@ impl<'a> Reading<'_, 'a> {
             {
                 let is_open = exclusive.attribute(path) == Attribute::Unknown;
                 let listed = if is_open { self.plan.members(exclusive, path) } else { BTreeSet::new() };
+                let perhaps = self.plan.spread(exclusive, path, false).addresses;
                 let is_listed = |rule: &Resource<'a>| {
-                    listed
-                        .iter()
-                        .any(|leaf| matches!(leaf, Leaf::Attribute { address, .. } if *address == rule.address))
+                    let is_it =
+                        |leaf: &Leaf| matches!(leaf, Leaf::Attribute { address, .. } if *address == rule.address);
+                    listed.iter().any(is_it) && !perhaps.contains(&rule.address)
                         || rule.text("id").is_some_and(|id| {
                             let ids = exclusive.values.get(path).and_then(Value::as_array).into_iter().flatten();
                             ids.into_iter().any(|listed| listed.as_str() == Some(id))
@@ -122,6 +114,7 @@ impl<'a> Reading<'_, 'a> {
         match self.one(from, path, "aws_security_group", &["id"]) {
             Ok(Some(group)) => return Ok(Some(group.address.clone())),
             Ok(None) => return Ok(None),
+            Err(reason) if self.any_of(from, path, "aws_security_group").is_some() => return Err(reason),
             Err(_) => {}
         }
         if let Ok(Some(group)) = self.one(from, path, "aws_default_security_group", &["id"]) {
@@ -171,7 +164,11 @@ impl<'a> Reading<'_, 'a> {
             return Err(after_apply(group, path));
         };
         let known = self.plan.at(&address).filter(|resource| resource.kind == "aws_security_group");
-        known.map(|group| group.address.clone()).ok_or_else(|| after_apply(group, path))
+        match known {
+            Some(named) if self.stands_for_all(group, path, named) => Ok(named.address.clone()),
+            Some(_) => Err(one_of_several(group, path)),
+            None => Err(after_apply(group, path)),
+        }
     }
 
     /// A rule that stands alone, and whether it is one of egress. `own` is the group that it is of.

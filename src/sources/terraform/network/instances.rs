@@ -13,7 +13,7 @@ use super::{DEFAULT_GROUP, Reading};
 use crate::facts::{Fact, Network, PlannedInterface, PlannedLocation, Unreadable};
 
 /// The types that say themselves where they are.
-const INSTANCES: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
+pub(super) const INSTANCES: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
 
 /// The attribute of an instance that leads to the interface that it is made with.
 const OWN_INTERFACE: &str = "primary_network_interface_id";
@@ -36,8 +36,20 @@ struct Attached {
     /// The groups of which it is not known to which instance.
     groups_of_any: Vec<Unreadable>,
     public_addresses: HashSet<String>,
+    /// By the instances' addresses: why it is not known whether they get a public address.
+    public_addresses_perhaps: HashMap<String, Unreadable>,
     /// A public address of which it is not known to which instance.
     public_address_of_any: Option<Unreadable>,
+}
+
+/// What a resource of its own is attached to.
+enum Attachee {
+    /// This instance.
+    Is(String),
+    /// One of these, or some.
+    OneOf(Vec<String>, Unreadable),
+    /// Any.
+    NotKnown(Unreadable),
 }
 
 impl<'p, 'a> Locations<'p, 'a> {
@@ -45,7 +57,7 @@ impl<'p, 'a> Locations<'p, 'a> {
     pub(in super::super) fn of(plan: &'p Plan<'a>, networks: &BTreeMap<String, Arc<Network>>) -> Locations<'p, 'a> {
         let in_region = networks.iter().filter_map(|(region, network)| {
             let vpcs = network.vpcs.known()?.keys().filter_map(|vpc| Some(plan.at(vpc)?.address.as_str())).collect();
-            let reading = Reading { plan, vpcs };
+            let reading = Reading::of(plan, vpcs);
             let attached = reading.attached();
             Some((region.clone(), InRegion { reading, attached }))
         });
@@ -130,11 +142,16 @@ impl<'p, 'a> Reading<'p, 'a> {
         let mut attached = Attached::default();
         for attachment in self.managed("aws_network_interface_sg_attachment") {
             match self.instance_of(attachment, "network_interface_id", OWN_INTERFACE) {
-                Some(Ok(instance)) => {
+                Some(Attachee::Is(instance)) => {
                     let group = self.group_id(attachment, "security_group_id").transpose();
                     attached.groups.entry(instance).or_default().extend(group);
                 }
-                Some(Err(reason)) => attached.groups_of_any.push(reason),
+                Some(Attachee::OneOf(instances, reason)) => {
+                    for instance in instances {
+                        attached.groups.entry(instance).or_default().push(Err(reason.clone()));
+                    }
+                }
+                Some(Attachee::NotKnown(reason)) => attached.groups_of_any.push(reason),
                 None => {}
             }
         }
@@ -146,8 +163,12 @@ impl<'p, 'a> Reading<'p, 'a> {
         ] {
             for address in self.managed(kind).into_iter().filter(|address| address.is_set(path)) {
                 match self.instance_of(address, path, by) {
-                    Some(Ok(instance)) => drop(attached.public_addresses.insert(instance)),
-                    Some(Err(reason)) => attached.public_address_of_any = Some(reason),
+                    Some(Attachee::Is(instance)) => drop(attached.public_addresses.insert(instance)),
+                    Some(Attachee::OneOf(instances, reason)) => {
+                        let perhaps = instances.into_iter().map(|instance| (instance, reason.clone()));
+                        attached.public_addresses_perhaps.extend(perhaps);
+                    }
+                    Some(Attachee::NotKnown(reason)) => attached.public_address_of_any = Some(reason),
                     None => {}
                 }
             }
@@ -155,17 +176,22 @@ impl<'p, 'a> Reading<'p, 'a> {
         attached
     }
 
-    /// The instance that an argument leads to, or why that is not known; none where it leads to something else.
-    fn instance_of(&self, from: &Resource<'a>, path: &str, by: &str) -> Option<Result<String, Unreadable>> {
+    /// The instance that an argument leads to; none where it leads to something else.
+    fn instance_of(&self, from: &Resource<'a>, path: &str, by: &str) -> Option<Attachee> {
         let mut is_open = false;
         for kind in INSTANCES {
+            if let Some((instances, reason)) = self.any_of(from, path, kind)
+                && self.one(from, path, kind, &[by]).is_err()
+            {
+                return Some(Attachee::OneOf(instances, reason));
+            }
             match self.plan.link(from, path, kind, &[by]) {
-                Link::To(instance) => return Some(Ok(instance.address.clone())),
+                Link::To(instance) => return Some(Attachee::Is(instance.address.clone())),
                 Link::NotKnown => is_open = true,
                 Link::Outside(_) | Link::Nothing => {}
             }
         }
-        (is_open && !self.is_another_interface(from, path)).then(|| Err(after_apply(from, path)))
+        (is_open && !self.is_another_interface(from, path)).then(|| Attachee::NotKnown(after_apply(from, path)))
     }
 
     /// Whether an argument leads to an interface that is made by itself: it is not the one that an instance is made with.
@@ -193,7 +219,7 @@ impl Attached {
             Attribute::Unknown if instance.is_set(own) => Err(after_apply(instance, own)),
             Attribute::Unknown | Attribute::Null => flag(subnet, "map_public_ip_on_launch"),
         };
-        match (known, &self.public_address_of_any) {
+        match (known, self.public_addresses_perhaps.get(&instance.address).or(self.public_address_of_any.as_ref())) {
             (Ok(true), _) => Fact::Known(true),
             (Ok(false), None) => Fact::Known(false),
             (Err(reason), _) => Fact::Unreadable(reason),

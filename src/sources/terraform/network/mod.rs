@@ -3,12 +3,14 @@
 //! Only a VPC that the plan makes is looked at: all that is in it is in the plan too. Of one that exists others may have routes, rules and
 //! endpoints that the plan does not show. What has no id yet is called by its address.
 
+mod alike;
 mod dns;
 mod endpoints;
 mod groups;
 mod instances;
 mod routes;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use super::references::Leaf;
 use super::whereabouts::Whereabouts;
 use crate::facts::{BlockExclusion, BlockPublicAccess, Fact, Facts, Network, Subnet, Unreadable, UnreadableKind, Vpc};
 
+use alike::Likeness;
 pub(super) use instances::Locations;
 
 /// The attribute of a VPC that leads to its main route table, before and since it was made.
@@ -45,7 +48,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
         }
     }
     for (region, vpcs) in vpcs {
-        let reading = Reading { plan, vpcs };
+        let reading = Reading::of(plan, vpcs);
         let network = reading.network(&region, whereabouts);
         facts.networks.insert(region, Arc::new(network));
     }
@@ -55,6 +58,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts)
 struct Reading<'p, 'a> {
     plan: &'p Plan<'a>,
     vpcs: BTreeSet<&'p str>,
+    /// Worked out where it is asked for: most plans say by themselves what is meant.
+    likeness: OnceCell<Likeness>,
 }
 
 /// A list of which one element may be anything is not known.
@@ -68,6 +73,10 @@ fn fact<T>(listed: Listed<T>) -> Fact<BTreeMap<String, T>> {
 }
 
 impl<'p, 'a> Reading<'p, 'a> {
+    fn of(plan: &'p Plan<'a>, vpcs: BTreeSet<&'p str>) -> Reading<'p, 'a> {
+        Reading { plan, vpcs, likeness: OnceCell::new() }
+    }
+
     fn network(&self, region: &str, whereabouts: &Whereabouts) -> Network {
         let mut network = Network::not_read();
         let account = |vpc: &str| whereabouts.of_resource(self.plan.at(vpc)?).account;
@@ -86,7 +95,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         network.nat_gateways = fact(self.nat_gateways());
         network.internet_gateways = fact(self.internet_gateways());
         let endpoints = network.endpoints.known();
-        network.route_tables = fact(self.route_tables(endpoints));
+        network.route_tables = fact(self.route_tables(endpoints, &mut network.not_known));
         network.network_acls = fact(self.network_acls());
         network.block_public_access = self.block_public_access(region, whereabouts);
         network.private_zones = self.private_zones();
@@ -103,8 +112,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         self.plan.managed(kind).into_iter().filter(is_there).collect()
     }
 
-    /// The resource that an argument leads to, among those of a type. Of one of several that a block makes any will do: the same block
-    /// configures them.
+    /// The resource that an argument leads to, among those of a type. Of several that are alike any will do.
     fn one(
         &self,
         from: &Resource<'a>,
@@ -122,13 +130,61 @@ impl<'p, 'a> Reading<'p, 'a> {
         }
     }
 
-    /// That it does not matter which of several resources an argument leads to by an index that is worked out.
+    /// That it does not matter which of several elements an argument leads to by an index that is worked out, or that it is the one of
+    /// its own key.
     fn does_not_matter(&self, from: &Resource<'a>, path: &str, found: &[&Resource<'a>]) -> Result<(), Unreadable> {
-        let is_alike = |other: &Resource<'a>| found.iter().any(|found| is_alike(found, other));
-        match self.plan.others(from, path).into_iter().all(is_alike) {
+        let spread = self.plan.spread(from, path, false);
+        let one_of_all = spread.indexes.contains("each.value");
+        let stands_for = |other: &Resource<'a>| {
+            let is_it = |it: &&&Resource<'a>| match one_of_all {
+                true => spread.addresses.contains(&it.address),
+                false => is_of_one_block(it, other),
+            };
+            found.iter().find(is_it).is_some_and(|found| self.is_like(from, path, found, other))
+        };
+        match spread.addresses.iter().all(|address| self.plan.at(address).is_some_and(stands_for)) {
             true => Ok(()),
             false => Err(one_of_several(from, path)),
         }
+    }
+
+    /// Whether what the blocks of an argument lead to is the same as every element that may be meant in its place.
+    fn stands_for_all(&self, from: &Resource<'a>, argument: &str, found: &Resource<'a>) -> bool {
+        let spread = self.plan.spread(from, argument, false).addresses;
+        let elements = spread.iter().filter_map(|address| self.plan.at(address));
+        elements.filter(|other| is_of_one_block(found, other)).all(|other| self.is_like(from, argument, found, other))
+    }
+
+    fn is_like(&self, from: &Resource<'a>, path: &str, found: &Resource<'a>, other: &Resource<'a>) -> bool {
+        is_of_one_block(found, other)
+            && says_the_same(found, other)
+            && (self.likeness().are_alike(found, other) || self.likeness().is_by_index(from, path))
+    }
+
+    fn likeness(&self) -> &Likeness {
+        self.likeness.get_or_init(|| Likeness::of(self.plan))
+    }
+
+    /// The addresses of the elements of which an argument leads to one, and it is not known to which; why that is so.
+    fn any_of(&self, from: &Resource<'a>, path: &str, kind: &str) -> Option<(Vec<String>, Unreadable)> {
+        let addresses = self.plan.spread(from, path, false).addresses;
+        let is_of_kind = |address: &String| self.plan.at(address).is_some_and(|it| it.kind == kind);
+        (!addresses.is_empty() && addresses.iter().all(is_of_kind))
+            .then(|| (addresses.into_iter().collect(), one_of_several(from, path)))
+    }
+
+    /// What an argument leads to; where that is one of several and not known, each of these is among `not_known`.
+    fn or_any<T>(
+        &self,
+        found: Result<Option<T>, Unreadable>,
+        (from, path, kind): (&Resource<'a>, &str, &str),
+        not_known: &mut BTreeMap<String, Unreadable>,
+    ) -> Result<Option<T>, Unreadable> {
+        found.or_else(|reason| {
+            let (any, reason) = self.any_of(from, path, kind).ok_or(reason)?;
+            not_known.extend(any.into_iter().map(|id| (id, reason.clone())));
+            Ok(None)
+        })
     }
 
     /// The VPC of this reading that an argument leads to; none if it is another one.
@@ -185,17 +241,21 @@ impl<'p, 'a> Reading<'p, 'a> {
             }
             Attribute::Known(_) => Err(after_apply(from, path)),
             Attribute::Unknown => {
-                let leaves = self.plan.members(from, path).into_iter();
-                let found = leaves.map(|leaf| {
-                    let Leaf::Attribute { address, .. } = leaf else { return None };
-                    self.plan.at(&address).filter(|resource| resource.kind == kind)
-                });
-                let found: Option<Vec<_>> = found.collect();
-                let found = found.filter(|found| !found.is_empty()).ok_or_else(|| after_apply(from, path))?;
+                let found = self.members(from, path, kind)?;
                 self.does_not_matter(from, path, &found)?;
                 Ok(found)
             }
         }
+    }
+
+    /// Every resource that a list refers to, whether it is all or some of them.
+    fn members(&self, from: &Resource<'a>, path: &str, kind: &str) -> Result<Vec<&'p Resource<'a>>, Unreadable> {
+        let found = self.plan.members(from, path).into_iter().map(|leaf| {
+            let Leaf::Attribute { address, .. } = leaf else { return None };
+            self.plan.at(&address).filter(|resource| resource.kind == kind)
+        });
+        let found: Option<Vec<_>> = found.collect();
+        found.filter(|found| !found.is_empty()).ok_or_else(|| after_apply(from, path))
     }
 
     /// The resources of a type that are in a VPC of this reading, each with that.
@@ -295,11 +355,14 @@ impl<'p, 'a> Reading<'p, 'a> {
     }
 }
 
-/// Whether two resources are made by one block of the configuration, with `count` or `for_each`, and let through the same.
-fn is_alike(one: &Resource<'_>, other: &Resource<'_>) -> bool {
-    let is_of_one_block = one.module == other.module && one.kind == other.kind && one.name == other.name;
-    let says_the_same = |path: &&str| one.attribute(path) == other.attribute(path);
-    is_of_one_block && ["ingress", "egress", "connectivity_type"].iter().all(says_the_same)
+/// Whether two resources are made by one block of the configuration, with `count` or `for_each`.
+fn is_of_one_block(one: &Resource<'_>, other: &Resource<'_>) -> bool {
+    one.module == other.module && one.kind == other.kind && one.name == other.name
+}
+
+/// Whether two resources let through the same by themselves.
+fn says_the_same(one: &Resource<'_>, other: &Resource<'_>) -> bool {
+    ["ingress", "egress", "connectivity_type"].iter().all(|path| one.attribute(path) == other.attribute(path))
 }
 
 /// The texts of a list that is known.

@@ -23,8 +23,13 @@ const TARGETS: [(&str, &str); 10] = [
 ];
 
 impl<'a> Reading<'_, 'a> {
-    /// The route tables, and the main one of each VPC.
-    pub(super) fn route_tables(&self, endpoints: Option<&BTreeMap<String, VpcEndpoint>>) -> Listed<RouteTable> {
+    /// The route tables, and the main one of each VPC. A table of which a route is not known is among `not_known`, and so is a subnet
+    /// of which the table is not.
+    pub(super) fn route_tables(
+        &self,
+        endpoints: Option<&BTreeMap<String, VpcEndpoint>>,
+        not_known: &mut BTreeMap<String, Unreadable>,
+    ) -> Listed<RouteTable> {
         let mut tables = BTreeMap::new();
         for vpc in &self.vpcs {
             tables.insert(main_table(vpc), self.table(vpc, true)?);
@@ -40,14 +45,25 @@ impl<'a> Reading<'_, 'a> {
             tables.entry(main_table(&vpc)).and_modify(|known| known.routes.extend(routes));
         }
         for route in self.managed("aws_route") {
-            let Some(id) = self.table_id(route, "route_table_id")? else { continue };
+            let path = "route_table_id";
+            let id = self.or_any(self.table_id(route, path), (route, path, "aws_route_table"), not_known)?;
+            let Some(id) = id else { continue };
             let route = self.route(route)?;
             tables.entry(id).and_modify(|known| known.routes.push(route));
         }
         for association in self.managed("aws_route_table_association") {
             // One of a gateway decides on what comes in.
-            let Some(subnet) = self.one(association, "subnet_id", "aws_subnet", &["id"])? else { continue };
-            let Some(id) = self.table_id(association, "route_table_id")? else { continue };
+            let (path, kind) = ("subnet_id", "aws_subnet");
+            let subnet = self.one(association, path, kind, &["id"]);
+            let Some(subnet) = self.or_any(subnet, (association, path, kind), not_known)? else { continue };
+            let id = match self.table_id(association, "route_table_id") {
+                Ok(Some(id)) => id,
+                Ok(None) => continue,
+                Err(reason) => {
+                    not_known.insert(subnet.address.clone(), reason);
+                    continue;
+                }
+            };
             tables.entry(id).and_modify(|known| known.subnets.push(subnet.address.clone()));
         }
         for association in self.managed("aws_main_route_table_association") {
@@ -155,7 +171,9 @@ impl<'a> Reading<'_, 'a> {
         let known: Vec<&Resource<'a>> = addresses.iter().map(|it| self.plan.at(it)).collect::<Option<_>>()?;
         let mut of_kind = known.into_iter().filter(|resource| resource.kind == kind);
         match (of_kind.next(), of_kind.next()) {
-            (Some(gateway), None) => Some(gateway.address.clone()),
+            (Some(gateway), None) => {
+                Some(gateway.address.clone()).filter(|_| self.stands_for_all(table, "route", gateway))
+            }
             _ => None,
         }
     }
@@ -193,7 +211,10 @@ impl<'a> Reading<'_, 'a> {
             let Some(vpc) = self.vpc(attachment, "vpc_id", &["id"])? else { continue };
             let path = "internet_gateway_id";
             let id = match self.plan.link(attachment, path, "aws_internet_gateway", &["id"]) {
-                Link::To(gateway) => gateway.address.clone(),
+                Link::To(gateway) => {
+                    self.does_not_matter(attachment, path, &[gateway])?;
+                    gateway.address.clone()
+                }
                 Link::Outside(id) => id,
                 Link::Nothing | Link::NotKnown => return Err(after_apply(attachment, path)),
             };
