@@ -45,7 +45,7 @@ pub(super) enum EndpointAnswer {
 
 impl EndpointPolicies<'_> {
     /// What the policy of the endpoint that a call goes through says to it, with the endpoint's id. None where no endpoint is
-    /// certain, or it has no policy.
+    /// certain, or its policy stands in no call's way.
     pub(super) fn answer_to(&self, need: &Need) -> Option<(&str, EndpointAnswer)> {
         if let Some(given) = self.given {
             let of_systems_manager = ["ssm:", "ssmmessages:"].iter().any(|service| need.action.starts_with(service));
@@ -131,6 +131,10 @@ impl EndpointPolicies<'_> {
         let Ok(document) = self.library.document(policy, DocumentKind::Resource) else {
             return Some(EndpointAnswer::NotAPolicy);
         };
+        // As the default one does, which most endpoints have.
+        if document.allows_everything() {
+            return None;
+        }
         // Of bare documents there is no role: nothing is said of a policy that names any.
         let role_arn = match self.caller.role_arn {
             Some(role_arn) => role_arn,
