@@ -157,7 +157,7 @@ pub fn can_be_made(file: &Path) -> Result<(), String> {
 pub fn can_be_written(file: &Path) -> Result<(), String> {
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => File::options().append(true).open(file).map(drop).map_err(|error| {
-            format!("cannot write `{}`: {}; give another file", file.display(), lower(&error.to_string()))
+            format!("cannot write `{}`: {}; give another file", file.display(), crate::aws::cause(&error))
         }),
         // To open a pipe would wait for whoever reads from it.
         Ok(_) => Ok(()),
@@ -172,8 +172,7 @@ pub fn can_be_written(file: &Path) -> Result<(), String> {
 pub fn takes_files(directory: &Path) -> Result<(), String> {
     let made = tempfile::Builder::new().prefix(".ssm-profile-").tempfile_in(directory);
     made.map(drop).map_err(|error| {
-        let cause = lower(&crate::aws::cause(&error).to_string());
-        format!("the directory `{}` takes no files: {cause}", directory.display())
+        format!("the directory `{}` takes no files: {}", directory.display(), crate::aws::cause(&error))
     })
 }
 

@@ -22,8 +22,7 @@ impl Document {
     pub fn allows_everything(&self) -> bool {
         let everything = |statement: &Statement| {
             matches!(&statement.action, ActionElement::Action(actions) if actions.iter().any(ActionPattern::is_every))
-                && matches!(&statement.resource, ResourceElement::Resource(_))
-                && statement.resource.patterns().iter().any(ResourcePattern::is_every)
+                && matches!(&statement.resource, ResourceElement::Resource(all) if all.iter().any(ResourcePattern::is_every))
                 && statement.aws_principals == AwsPrincipals::Everyone
                 && statement.condition.is_empty()
         };

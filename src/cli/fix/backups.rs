@@ -31,10 +31,7 @@ pub(super) fn check(resolved: &FixPlan, parts: &[Part]) -> Result<(), Stop> {
 /// # Errors
 /// If it does not.
 pub(super) fn can_be_kept(resolved: &FixPlan) -> Result<(), String> {
-    let directory = match directory(resolved) {
-        Some(directory) => Some(directory.to_owned()),
-        None => default_directory(),
-    };
+    let directory = directory(resolved).map(Path::to_owned).or_else(default_directory);
     // Without one it is the path of the backup that is missing, which is said in its place.
     let there = directory.as_deref().and_then(|directory| directory.ancestors().find(|above| above.exists()));
     there.map_or(Ok(()), |there| {

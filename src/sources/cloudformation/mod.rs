@@ -164,9 +164,9 @@ fn mentions(node: &Node, is: &dyn Fn(&str) -> bool) -> bool {
 /// Whether a module, which is expanded into the template
 /// ([modules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/modules.html)), is given a role or policy of it.
 fn is_module_about_roles(template: &Template, resource: &Resource) -> bool {
-    let of_iam = template.resources.iter().filter(|other| other.kind.starts_with("AWS::IAM::"));
+    let mut of_iam = template.resources.iter().filter(|other| other.kind.starts_with("AWS::IAM::"));
     resource.kind.ends_with("::MODULE")
-        && resource.properties.as_ref().is_some_and(|given| of_iam.into_iter().any(|other| names(given, &other.id)))
+        && resource.properties.as_ref().is_some_and(|given| of_iam.any(|other| names(given, &other.id)))
 }
 
 /// Whether a logical ID stands somewhere in a value.
