@@ -51,6 +51,9 @@ pub const ANSWER_DEPTH: usize = 64;
 /// are below.
 pub const ANSWER_ITEMS: usize = 200_000;
 
+/// The bytes of a tag or comment in a page of instances. A tag of AWS has less than 100.
+pub const MARKUP_BYTES: usize = 4 << 10;
+
 /// The pages of a list: a page of EC2 and IAM has up to 1000 elements, and no Region or account has a million.
 pub const PAGES: usize = 1_000;
 

@@ -17,6 +17,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::retry::ErrorKind;
 
+use super::excerpt::Excerpt;
 use crate::limits::{self, ANSWER_BYTES, ANSWER_DEPTH, ANSWER_ITEMS, JSON_ANSWER_BYTES, LARGE_ANSWER_BYTES};
 
 /// A client whose answers are whole, in time and within the limits; `timeout` is the time from a request to the end of its answer.
@@ -104,13 +105,18 @@ struct Expected {
 enum Format {
     /// Of services that are asked in form fields.
     Xml,
+    /// The same, a page of instances.
+    Instances,
     /// Of the others, and of sources of credentials.
     Json,
 }
 
+/// The call whose pages are of instances.
+const INSTANCES: &[u8] = b"Action=DescribeInstances&";
+
 /// The calls whose pages are large.
 const LARGE: [&[u8]; 6] = [
-    b"Action=DescribeInstances&",
+    INSTANCES,
     b"Action=DescribeNetworkAcls&",
     b"Action=DescribeSecurityGroups&",
     b"Action=DescribeVpcEndpoints&",
@@ -126,7 +132,8 @@ impl Expected {
         }
         let fields = request.body().bytes().unwrap_or_default();
         let large = LARGE.iter().any(|action| fields.starts_with(action));
-        Expected { format: Format::Xml, most: if large { LARGE_ANSWER_BYTES } else { ANSWER_BYTES } }
+        let format = if fields.starts_with(INSTANCES) { Format::Instances } else { Format::Xml };
+        Expected { format, most: if large { LARGE_ANSWER_BYTES } else { ANSWER_BYTES } }
     }
 }
 
@@ -136,23 +143,31 @@ async fn read(mut answer: HttpResponse, expected: Expected) -> Result<HttpRespon
     if said.is_some_and(|length| length > expected.most) {
         return Err(too_large());
     }
-    let mut body = Vec::with_capacity(usize::try_from(said.unwrap_or_default()).unwrap_or_default());
+    let said = usize::try_from(said.unwrap_or_default()).unwrap_or_default();
+    // What a proxy answers in the place of AWS is read as text alone.
+    let is_page = expected.format == Format::Instances && answer.status().is_success();
+    let mut excerpt = is_page.then(|| Excerpt::of_page(said));
+    let mut body = Vec::with_capacity(if is_page { 0 } else { said });
+    let mut came = 0;
     let mut chunks = ByteStream::new(std::mem::replace(answer.body_mut(), SdkBody::taken()));
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| Refused::Broken(error.into()).into_error())?;
-        if (body.len() + chunk.len()) as u64 > expected.most {
+        came += chunk.len() as u64;
+        if came > expected.most {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        match &mut excerpt {
+            Some(excerpt) => excerpt.take(&chunk).map_err(Refused::into_error)?,
+            None => body.extend_from_slice(&chunk),
+        }
     }
-    match expected.format {
-        Format::Json => check_json(&body),
-        // What a proxy answers in the place of AWS is read as text alone.
-        Format::Xml if answer.status().is_success() => check_xml(&body),
-        Format::Xml => Ok(()),
-    }
-    .map_err(Refused::into_error)?;
-    *answer.body_mut() = SdkBody::from(body);
+    let body = match (excerpt, expected.format) {
+        (Some(excerpt), _) => excerpt.end(),
+        (None, Format::Json) => check_json(&body).map(|()| body),
+        (None, Format::Xml) if answer.status().is_success() => check_xml(&body).map(|()| body),
+        (None, Format::Xml | Format::Instances) => Ok(body),
+    };
+    *answer.body_mut() = SdkBody::from(body.map_err(Refused::into_error)?);
     Ok(answer)
 }
 
@@ -185,22 +200,51 @@ fn check_json(body: &[u8]) -> Result<(), Refused> {
 }
 
 fn check_xml(body: &[u8]) -> Result<(), Refused> {
-    let (mut depth, mut items) = (0_usize, 0_usize);
+    let mut levels = Levels::default();
     for place in memchr::memchr_iter(b'<', body) {
         let tag = body.get(place + 1..).unwrap_or_default();
         match tag.first() {
-            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(b'/') => levels.close(),
             Some(b'!' | b'?') | None => {}
             Some(_) => {
-                items += usize::from(tag.starts_with(b"item") || tag.starts_with(b"member"));
-                within(depth + 1, items)?;
+                levels.open(tag)?;
                 let end = memchr::memchr(b'>', tag).unwrap_or(tag.len());
-                let empty = end.checked_sub(1).and_then(|last| tag.get(last)) == Some(&b'/');
-                depth += usize::from(!empty);
+                if end.checked_sub(1).and_then(|last| tag.get(last)) == Some(&b'/') {
+                    levels.close();
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The levels and elements of an answer in XML, as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Levels {
+    depth: usize,
+    items: usize,
+}
+
+impl Levels {
+    /// Goes into an element whose tag begins like this.
+    ///
+    /// # Errors
+    /// If no answer of AWS has so many.
+    pub(super) fn open(&mut self, tag: &[u8]) -> Result<(), Refused> {
+        self.depth += 1;
+        self.items += usize::from(tag.starts_with(b"item") || tag.starts_with(b"member"));
+        within(self.depth, self.items)
+    }
+
+    /// Goes out of one.
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// The level of the element that it is in; that of the root is 1.
+    pub(super) fn level(&self) -> usize {
+        self.depth
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod assume;
 mod bounded;
 mod credentials;
 mod error;
+pub(crate) mod excerpt;
 mod http;
 mod mfa;
 pub mod pages;
@@ -17,6 +18,6 @@ mod whole;
 
 pub use error::{Failure, cause, classify};
 pub use mfa::{AskCode, NoCode};
-pub use raw::RawInstances;
+pub use raw::RawAnswer;
 pub use settings::{Connection, CredentialSource, NoCredentials, Settings, SettingsError, profiles};
 pub use traffic::Traffic;

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::{DescribeInstancesError, DescribeInstancesOutput};
+use aws_sdk_ssm::operation::describe_instance_properties::{
+    DescribeInstancePropertiesError, DescribeInstancePropertiesOutput,
+};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{BeforeSerializationInterceptorContextMut, Error, Output};
@@ -16,24 +19,44 @@ use aws_smithy_types::error::ErrorMetadata;
 use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
+use serde::Deserialize;
 
-/// Keeps the answer to a call of `DescribeInstances`, and has the SDK do everything but read it.
+/// Keeps the answer to a call that lists by the thousand, and has the SDK do everything but read it.
 ///
-/// Of each instance AWS tells some sixty things in a few kilobytes. The SDK reads them all, which takes it longer than AWS takes to
-/// answer, and only then knows the token of the next page.
-#[derive(Debug, Clone, Default)]
-pub struct RawInstances(Arc<Mutex<Option<SdkBody>>>);
+/// Of each instance AWS tells some sixty things, and of each agent some twenty. The SDK reads them all, which takes it longer than
+/// AWS takes to answer, and keeps them all.
+#[derive(Debug, Clone)]
+pub struct RawAnswer {
+    call: Call,
+    body: Arc<Mutex<Option<SdkBody>>>,
+}
 
-impl RawInstances {
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    DescribeInstances,
+    DescribeInstanceProperties,
+}
+
+impl RawAnswer {
+    /// That to `DescribeInstances`.
+    pub fn instances() -> RawAnswer {
+        RawAnswer { call: Call::DescribeInstances, body: Arc::default() }
+    }
+
+    /// That to `DescribeInstanceProperties`.
+    pub fn instance_properties() -> RawAnswer {
+        RawAnswer { call: Call::DescribeInstanceProperties, body: Arc::default() }
+    }
+
     /// The body of the last answer, which is in memory.
     pub fn take(&self) -> Option<SdkBody> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl Intercept for RawInstances {
+impl Intercept for RawAnswer {
     fn name(&self) -> &'static str {
-        "RawInstances"
+        "RawAnswer"
     }
 
     fn modify_before_serialization(
@@ -47,21 +70,29 @@ impl Intercept for RawInstances {
     }
 }
 
-impl DeserializeResponse for RawInstances {
+impl DeserializeResponse for RawAnswer {
     fn deserialize_nonstreaming(&self, response: &HttpResponse) -> Result<Output, OrchestratorError<Error>> {
-        let body = response.body().bytes().unwrap_or_default();
         if !response.status().is_success() {
-            let error = DescribeInstancesError::generic(error_in(body));
-            return Err(OrchestratorError::operation(Error::erase(error)));
+            let body = response.body().bytes().unwrap_or_default();
+            return Err(OrchestratorError::operation(match self.call {
+                Call::DescribeInstances => Error::erase(DescribeInstancesError::generic(error_in_xml(body))),
+                Call::DescribeInstanceProperties => {
+                    let header = response.headers().get("x-amzn-errortype");
+                    Error::erase(DescribeInstancePropertiesError::generic(error_in_json(header, body)))
+                }
+            }));
         }
         // This copies no bytes.
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = response.body().try_clone();
-        Ok(Output::erase(DescribeInstancesOutput::builder().build()))
+        *self.body.lock().unwrap_or_else(PoisonError::into_inner) = response.body().try_clone();
+        Ok(match self.call {
+            Call::DescribeInstances => Output::erase(DescribeInstancesOutput::builder().build()),
+            Call::DescribeInstanceProperties => Output::erase(DescribeInstancePropertiesOutput::builder().build()),
+        })
     }
 }
 
 /// The code and message of an error, where the answer is one of EC2's.
-fn error_in(body: &[u8]) -> ErrorMetadata {
+fn error_in_xml(body: &[u8]) -> ErrorMetadata {
     let mut error = ErrorMetadata::builder();
     let text = String::from_utf8_lossy(body);
     let mut reader = Reader::from_str(&text);
@@ -82,18 +113,62 @@ fn error_in(body: &[u8]) -> ErrorMetadata {
     error.build()
 }
 
+/// The same, where it is one of Systems Manager's. The code may stand in a header, and between a namespace and a URI
+/// ([AWS JSON 1.1](https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization)).
+fn error_in_json(header: Option<&str>, body: &[u8]) -> ErrorMetadata {
+    #[derive(Default, Deserialize)]
+    struct Said {
+        #[serde(rename = "__type")]
+        kind: Option<String>,
+        code: Option<String>,
+        message: Option<String>,
+        #[serde(rename = "Message")]
+        capital: Option<String>,
+    }
+    let said: Said = serde_json::from_slice(body).unwrap_or_default();
+    let mut error = ErrorMetadata::builder();
+    if let Some(code) = header.map(str::to_owned).or(said.kind).or(said.code) {
+        let code = code.split(':').next().unwrap_or_default();
+        error = error.code(code.rsplit('#').next().unwrap_or_default());
+    }
+    if let Some(message) = said.message.or(said.capital) {
+        error = error.message(message);
+    }
+    error.build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_error_of_an_answer() {
+    fn the_error_of_an_answer_in_xml() {
         let xml = "<?xml version=\"1.0\"?>\n<Response><Errors><Error><Code>AuthFailure</Code><Message>a &lt; b</Message></Error></Errors>\
                    <RequestID>1</RequestID></Response>";
-        let error = error_in(xml.as_bytes());
+        let error = error_in_xml(xml.as_bytes());
         assert_eq!((error.code(), error.message()), (Some("AuthFailure"), Some("a < b")));
         for broken in ["", "<html><body>no</body></html>", "<Response><Errors><Error><Co", "{}"] {
-            assert_eq!(error_in(broken.as_bytes()).code(), None, "{broken}");
+            assert_eq!(error_in_xml(broken.as_bytes()).code(), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_an_answer_in_json() {
+        let (throttled, denied) = (Some("ThrottlingException"), Some("AccessDeniedException"));
+        for (header, body, expected) in [
+            (None, r#"{"__type":"ThrottlingException","message":"slow"}"#, (throttled, Some("slow"))),
+            (
+                None,
+                r#"{"__type":"com.amazon#ThrottlingException","message":"slow","Message":"slow"}"#,
+                (throttled, Some("slow")),
+            ),
+            (Some("AccessDeniedException:http://a/b#c"), "{}", (denied, None)),
+            (None, r#"{"code":"AccessDeniedException","Message":"no"}"#, (denied, Some("no"))),
+            (None, "<html>", (None, None)),
+            (None, "", (None, None)),
+        ] {
+            let error = error_in_json(header, body.as_bytes());
+            assert_eq!((error.code(), error.message()), expected, "{body}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Instances and their associations with profiles.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
@@ -17,7 +16,7 @@ use super::network;
 use super::parts::{self, List, Part, Told};
 use super::reader::{Calls, Reader};
 use super::ssm;
-use crate::aws::{self, Failure, RawInstances};
+use crate::aws::{self, Failure, RawAnswer};
 use crate::facts::{Agent, Association, Fact, Instance, Unreadable, UnreadableKind};
 use crate::target::has_tags;
 use iam_eval::arn::{Arn, partition_of_region};
@@ -48,7 +47,8 @@ pub(super) struct NamedInstance<'a> {
 #[derive(Clone)]
 pub(super) struct RegionalInstance {
     pub(super) account: Option<String>,
-    pub(super) instance: Instance,
+    /// Boxed, because it is moved and sorted by the thousand.
+    pub(super) instance: Box<Instance>,
 }
 
 /// The instances that a list gave, and why it gave no more.
@@ -332,8 +332,7 @@ fn pages<'r>(
             let mut met = page.map_err(Failure::into_unreadable)?;
             met.retain(|met| choice.takes(&met.instance));
             reader.watcher.met(met.len());
-            let alive = met.iter().filter(|met| choice.asks_for_agents() && met.instance.state != "terminated");
-            let alive: Vec<&str> = alive.map(|met| met.instance.id.as_str()).collect();
+            let has_agent = |met: &&RegionalInstance| choice.asks_for_agents() && met.instance.state != "terminated";
             let profiles = async {
                 // Each profile of the page once.
                 let mut by_profile: BTreeMap<&str, &RegionalInstance> = BTreeMap::new();
@@ -356,24 +355,29 @@ fn pages<'r>(
                     None => None,
                 };
                 match listed {
-                    Some(listed) => alive.iter().map(|id| ((*id).to_owned(), listed.agent(id))).collect(),
-                    None => ssm::agents(reader, region, &alive).await,
+                    Some(listed) => (Some(listed), BTreeMap::new()),
+                    None => {
+                        let ids: Vec<&str> = met.iter().filter(has_agent).map(|met| met.instance.id.as_str()).collect();
+                        (None, ssm::agents(reader, region, &ids).await)
+                    }
                 }
             };
             // Boxed, because all of it together is more than the stack of a thread should hold.
             let networks = Box::pin(async {
-                let instances: Vec<&Instance> = met.iter().map(|met| &met.instance).collect();
+                let instances: Vec<&Instance> = met.iter().map(|met| met.instance.as_ref()).collect();
                 match choice {
                     Choice::Named(_) if reader.network => network::of_instances(reader, region, &instances).await,
                     Choice::Tagged(_) if reader.network => network::dns(reader, region, &instances).await,
                     Choice::Named(_) | Choice::Tagged(_) | Choice::Listed => {}
                 }
             });
-            let (_, mut agents, ()) = join3(profiles, agents, networks).await;
-            for met in &mut met {
-                if let Some(agent) = agents.remove(&met.instance.id) {
-                    met.instance.agent = agent;
-                }
+            let (_, (listed, mut asked), ()) = join3(profiles, agents, networks).await;
+            for met in met.iter_mut().filter(|met| has_agent(&&**met)) {
+                let agent = match &listed {
+                    Some(listed) => Some(listed.agent(&met.instance.id)),
+                    None => asked.remove(&met.instance.id),
+                };
+                met.instance.agent = agent.unwrap_or(Fact::Absent);
             }
             Ok(met)
         }
@@ -400,7 +404,7 @@ impl List for InstanceList {
     async fn page(&self, part: Option<&Part>, token: Option<String>) -> Result<parts::Page<RegionalInstance>, Failure> {
         // The semaphore is never closed.
         let permit = BODIES.acquire().await.ok();
-        let raw = RawInstances::default();
+        let raw = RawAnswer::instances();
         let begin_with = |part: &Part| {
             let patterns: Vec<String> = part.prefixes().iter().map(|prefix| format!("{prefix}*")).collect();
             filter("instance-id", patterns.iter().map(String::as_str))
@@ -410,16 +414,10 @@ impl List for InstanceList {
         self.calls.make(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
         let body = raw.take().ok_or_else(|| Failure::incomplete(DESCRIBE, "a body"))?;
         let next = instances::next_token(body.bytes().unwrap_or_default());
-        // A page of a thousand is megabytes.
-        let met = tokio::task::spawn_blocking(move || {
+        let items = Box::pin(async {
             let met = instances::met_in(body.bytes().unwrap_or_default());
             drop((body, permit));
-            met
-        });
-        let items = Box::pin(async {
-            let unreadable =
-                |why: &dyn Display| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}"));
-            met.await.map_err(|why| unreadable(&why))?.map_err(|why| unreadable(&why))
+            met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")))
         });
         Ok(parts::Page { items, next })
     }

@@ -86,8 +86,8 @@ fn reservation(xml: &mut Xml<'_>, all: &mut Vec<RegionalInstance>) -> Read<()> {
     children(xml, |xml, tag| match tag.local_name().as_ref() {
         b"ownerId" => text(xml, tag).map(|text| account = Some(text)),
         b"instancesSet" => {
-            let instances: &mut Vec<Instance> = instances.get_or_insert_default();
-            items(xml, |xml| instance(xml).map(|instance| instances.push(instance)))
+            let instances: &mut Vec<Box<Instance>> = instances.get_or_insert_default();
+            items(xml, |xml| instance(xml).map(|instance| instances.push(Box::new(instance))))
         }
         _ => skip(xml, tag),
     })?;
@@ -246,6 +246,7 @@ fn broken(error: impl std::fmt::Display) -> BrokenPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::excerpt;
 
     const PAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
@@ -295,6 +296,31 @@ mod tests {
         assert_eq!(instance.name.as_deref(), Some(" a <nextToken> & b "));
         assert_eq!(instance.tags["Empty"], "");
         assert_eq!((bare.state.as_str(), bare.profile.is_none(), bare.metadata.is_none()), ("unknown", true, true));
+    }
+
+    #[test]
+    fn what_is_kept_while_a_page_comes_is_all_that_is_looked_at() {
+        let (interface, rest) = PAGE.split_once("<networkInterfaceSet><item>").unwrap();
+        let page = format!(
+            "{interface}<networkInterfaceSet><item><subnetId>subnet-1</subnetId><privateIpAddress>10.0.0.1</privateIpAddress>\
+             <attachment><attachmentId>a</attachmentId><deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex></attachment>\
+             <association><publicDnsName/><publicIp>192.0.2.1</publicIp></association><description>a &lt; b</description>\
+             <groupSet><item><groupId>sg-1</groupId><groupName>web</groupName></item></groupSet>\
+             <ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet></item><item>{rest}"
+        );
+        let whole = met_in(page.as_bytes()).unwrap();
+        let interface = whole[0].instance.interface.as_ref().unwrap();
+        assert_eq!(interface.public_ip.as_deref(), Some("192.0.2.1"));
+        assert!(interface.has_ipv6 && interface.security_groups == ["sg-1"]);
+        for bytes in [1, 2, 3, 7, 64, page.len()] {
+            let kept = excerpt::of_pieces(page.as_bytes(), bytes);
+            let met = met_in(&kept).unwrap();
+            assert_eq!(next_token(&kept), next_token(page.as_bytes()));
+            assert_eq!(met.len(), whole.len());
+            for (met, whole) in met.iter().zip(&whole) {
+                assert!(met.account == whole.account && met.instance == whole.instance, "{}", met.instance.id);
+            }
+        }
     }
 
     #[test]

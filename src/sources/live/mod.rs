@@ -18,6 +18,7 @@ mod organization;
 mod outside;
 mod pace;
 mod parts;
+mod properties;
 mod query;
 mod reader;
 mod role;
@@ -201,7 +202,7 @@ fn subjects(
     match page {
         Ok(page) => page
             .into_iter()
-            .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(Box::new(met.instance))))
+            .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(met.instance)))
             .collect(),
         Err(reason) => vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))],
     }
@@ -230,7 +231,7 @@ pub async fn list_instances(connection: &Connection, region: &str) -> Result<Vec
     let listed = ec2::listed(&reader, region).await;
     match listed.failure {
         Some(reason) => Err(reason),
-        None => Ok(listed.met.into_values().map(|met| met.instance).collect()),
+        None => Ok(listed.met.into_values().map(|met| *met.instance).collect()),
     }
 }
 
@@ -244,7 +245,7 @@ pub async fn instances_named(connection: &Connection, region: &str, name: &str) 
     match listed.failure {
         Some(reason) => Err(reason),
         None => {
-            let instances = listed.met.into_values().map(|met| met.instance);
+            let instances = listed.met.into_values().map(|met| *met.instance);
             Ok(instances
                 .filter(|instance| instance.name.as_deref() == Some(name) && instance.state != "terminated")
                 .collect())
@@ -373,7 +374,7 @@ fn instance_subject(
     let fact = match met {
         Some((_, met)) => match ec2::other_account(named_account, met.account.as_deref()) {
             Some(reason) => Fact::Unreadable(reason),
-            None => Fact::Known(Box::new(met.instance.clone())),
+            None => Fact::Known(met.instance.clone()),
         },
         // Its name was searched before.
         None if matches!(target.kind, TargetKind::Named(_)) => {

@@ -15,10 +15,11 @@ use jiff::Timestamp;
 
 use super::iam::Expected;
 use super::parts::{self, List, Page, Part, Told};
+use super::properties::{self, AgentPage};
 use super::reader::{self, Calls, Reader};
 use super::{kms, logs, role};
 use crate::aws::pages::pages;
-use crate::aws::{Connection, Failure};
+use crate::aws::{Connection, Failure, RawAnswer};
 use crate::facts::{Agent, ConnectionStatus, Fact, PolicyText, Settings, Unreadable};
 use crate::preferences::Preferences;
 use iam_eval::arn::partition_of_region;
@@ -185,17 +186,12 @@ impl List for PropertyList {
             request =
                 request.filters_with_operator(filter.map_err(|_| Failure::incomplete(LIST_AGENTS, "its filter"))?);
         }
-        let answer = self.calls.make(LIST_AGENTS, request.send()).await?;
-        let listed =
-            answer.instance_properties.ok_or_else(|| Failure::incomplete(LIST_AGENTS, "the list of instances"));
-        let agents = listed?.into_iter().map(|listed| {
-            let lacking = || Failure::incomplete(LIST_AGENTS, "what it is asked for");
-            let (id, ping) = listed.instance_id.zip(listed.ping_status).ok_or_else(lacking)?;
-            let time = listed.last_ping_date_time.as_ref();
-            Ok((id.into_boxed_str(), agent(Some(&ping), listed.agent_version, time, listed.platform_type.as_ref())))
-        });
-        let agents = agents.collect::<Result<Vec<_>, Failure>>();
-        Ok(Page { items: Box::pin(ready(agents)), next: answer.next_token })
+        let raw = RawAnswer::instance_properties();
+        self.calls.make(LIST_AGENTS, request.customize().interceptor(raw.clone()).send()).await?;
+        let body = raw.take().ok_or_else(|| Failure::incomplete(LIST_AGENTS, "a body"))?;
+        properties::page(body.bytes().unwrap_or_default())
+            .map(|AgentPage { agents, next }| Page { items: Box::pin(ready(Ok(agents))), next })
+            .map_err(|why| Failure::incomplete(LIST_AGENTS, &format!("a list that can be read: {why}")))
     }
 
     fn id((id, _): &Self::Item) -> &str {

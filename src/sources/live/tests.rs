@@ -63,7 +63,7 @@ fn met(account: &str) -> Fact<ec2::RegionalInstance> {
         interface: None,
         agent_started: Fact::Absent,
     };
-    Fact::Known(ec2::RegionalInstance { account: Some(account.to_owned()), instance })
+    Fact::Known(ec2::RegionalInstance { account: Some(account.to_owned()), instance: Box::new(instance) })
 }
 
 fn subject(text: &str, regions: &[&str], answers: &Answers<'_>) -> (Option<String>, Fact<Box<Instance>>) {
