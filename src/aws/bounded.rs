@@ -67,6 +67,8 @@ pub(super) enum Refused {
     Deep,
     /// It has more elements than are read.
     Many,
+    /// Its elements do not end where they should, or it has markup that is none of AWS's.
+    Malformed,
     /// It breaks off.
     Broken(BoxError),
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Refused {
             }
             Refused::Deep => write!(f, "is nested more than {ANSWER_DEPTH} levels deep, which no AWS response is"),
             Refused::Many => write!(f, "has more than {ANSWER_ITEMS} elements, which no AWS response has"),
+            Refused::Malformed => f.write_str("is not XML as AWS writes it"),
             Refused::Broken(error) => write!(f, "could not be parsed: {}", super::error::cause(error.as_ref())),
         }
     }
@@ -171,7 +174,8 @@ async fn read(mut answer: HttpResponse, expected: Expected) -> Result<HttpRespon
     Ok(answer)
 }
 
-fn within(depth: usize, items: usize) -> Result<(), Refused> {
+/// Whether an answer of AWS may have so many levels and elements.
+pub(super) fn within(depth: usize, items: usize) -> Result<(), Refused> {
     match () {
         () if depth > ANSWER_DEPTH => Err(Refused::Deep),
         () if items > ANSWER_ITEMS => Err(Refused::Many),
@@ -200,51 +204,27 @@ fn check_json(body: &[u8]) -> Result<(), Refused> {
 }
 
 fn check_xml(body: &[u8]) -> Result<(), Refused> {
-    let mut levels = Levels::default();
+    let (mut depth, mut items) = (0_usize, 0_usize);
     for place in memchr::memchr_iter(b'<', body) {
         let tag = body.get(place + 1..).unwrap_or_default();
         match tag.first() {
-            Some(b'/') => levels.close(),
+            Some(b'/') => depth = depth.saturating_sub(1),
             Some(b'!' | b'?') | None => {}
             Some(_) => {
-                levels.open(tag)?;
+                items += usize::from(is_item(tag));
+                within(depth + 1, items)?;
                 let end = memchr::memchr(b'>', tag).unwrap_or(tag.len());
-                if end.checked_sub(1).and_then(|last| tag.get(last)) == Some(&b'/') {
-                    levels.close();
-                }
+                let empty = end.checked_sub(1).and_then(|last| tag.get(last)) == Some(&b'/');
+                depth += usize::from(!empty);
             }
         }
     }
     Ok(())
 }
 
-/// The levels and elements of an answer in XML, as far as it was read.
-#[derive(Debug, Default)]
-pub(super) struct Levels {
-    depth: usize,
-    items: usize,
-}
-
-impl Levels {
-    /// Goes into an element whose tag begins like this.
-    ///
-    /// # Errors
-    /// If no answer of AWS has so many.
-    pub(super) fn open(&mut self, tag: &[u8]) -> Result<(), Refused> {
-        self.depth += 1;
-        self.items += usize::from(tag.starts_with(b"item") || tag.starts_with(b"member"));
-        within(self.depth, self.items)
-    }
-
-    /// Goes out of one.
-    pub(super) fn close(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-    }
-
-    /// The level of the element that it is in; that of the root is 1.
-    pub(super) fn level(&self) -> usize {
-        self.depth
-    }
+/// Whether a tag that begins like this is that of a list's element.
+pub(super) fn is_item(tag: &[u8]) -> bool {
+    tag.starts_with(b"item") || tag.starts_with(b"member")
 }
 
 #[cfg(test)]

@@ -3,18 +3,16 @@
 //! Of each instance AWS tells some sixty things in a few kilobytes, and all pages of a Region come at once. To have them all in memory
 //! takes longer than to read them.
 
-use super::bounded::{Levels, Refused};
+use super::bounded::{Refused, is_item, within};
 use crate::limits::MARKUP_BYTES;
 
-/// Whether somebody looks at an element on this level; the root is on the first one.
+/// Whether somebody looks at an element, by the names of what it is in. What is not known here is kept.
 ///
 /// Source: [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
-fn is_looked_at(level: usize, name: &[u8]) -> bool {
-    let names: &[&[u8]] = match level {
-        // Of a reservation.
-        4 => &[b"ownerId", b"instancesSet"],
-        // Of an instance.
-        6 => &[
+fn is_looked_at([grandparent, parent]: [&[u8]; 2], name: &[u8]) -> bool {
+    let names: &[&[u8]] = match (grandparent, parent) {
+        (b"reservationSet", _) => &[b"ownerId", b"instancesSet"],
+        (b"instancesSet", _) => &[
             b"instanceId",
             b"instanceState",
             b"iamInstanceProfile",
@@ -24,21 +22,14 @@ fn is_looked_at(level: usize, name: &[u8]) -> bool {
             b"networkInterfaceSet",
             b"tagSet",
         ],
-        // Of its lists, its state, its profile and its metadata options.
-        7 => &[b"item", b"name", b"arn", b"id", b"httpEndpoint", b"httpTokens", b"state"],
-        // Of a tag and of a network interface.
-        8 => &[
-            b"key",
-            b"value",
-            b"attachment",
-            b"subnetId",
-            b"privateIpAddress",
-            b"association",
-            b"groupSet",
-            b"ipv6AddressesSet",
-        ],
-        // Of the lists, the attachment and the association of a network interface.
-        9 => &[b"item", b"deviceIndex", b"networkCardIndex", b"publicIp"],
+        (b"networkInterfaceSet", _) => {
+            &[b"attachment", b"subnetId", b"privateIpAddress", b"association", b"groupSet", b"ipv6AddressesSet"]
+        }
+        (_, b"instanceState") => &[b"name"],
+        (_, b"iamInstanceProfile") => &[b"arn", b"id"],
+        (_, b"metadataOptions") => &[b"httpEndpoint", b"httpTokens", b"state"],
+        (_, b"attachment") => &[b"deviceIndex", b"networkCardIndex"],
+        (_, b"association") => &[b"publicIp"],
         _ => return true,
     };
     names.contains(&name)
@@ -50,7 +41,8 @@ pub(super) struct Excerpt {
     kept: Vec<u8>,
     /// Markup that has begun and not ended yet.
     begun: Vec<u8>,
-    levels: Levels,
+    open: Names,
+    items: usize,
     /// The level of the element that is being left out.
     left_out: Option<usize>,
 }
@@ -65,7 +57,7 @@ impl Excerpt {
     /// Takes in what came.
     ///
     /// # Errors
-    /// If the page is beyond what AWS gives.
+    /// If the page is not as AWS writes one, or beyond what AWS gives.
     pub(super) fn take(&mut self, mut chunk: &[u8]) -> Result<(), Refused> {
         // Markup that has begun is read once it ends, and what is behind it where it is.
         while !self.begun.is_empty() && !chunk.is_empty() {
@@ -73,9 +65,6 @@ impl Excerpt {
             let (end, behind) = chunk.split_at_checked(more).unwrap_or_default();
             let mut begun = std::mem::take(&mut self.begun);
             begun.extend_from_slice(end);
-            if begun.len() > MARKUP_BYTES {
-                return Err(Refused::Broken("a tag does not end".into()));
-            }
             let read = self.read(&begun)?;
             begun.drain(..read);
             (self.begun, chunk) = (begun, behind);
@@ -90,7 +79,7 @@ impl Excerpt {
     /// # Errors
     /// If it breaks off.
     pub(super) fn end(mut self) -> Result<Vec<u8>, Refused> {
-        if self.left_out.is_some() {
+        if self.open.level() > 0 {
             return Err(Refused::Broken("it breaks off".into()));
         }
         self.kept.append(&mut self.begun);
@@ -104,23 +93,32 @@ impl Excerpt {
         let mut settled = 0;
         let mut at = 0;
         while let Some(place) = memchr::memchr(b'<', rest(at)).map(|place| at + place) {
-            let Some((markup, end)) = Markup::read(rest(place)).map(|(markup, length)| (markup, place + length)) else {
+            let markup = Markup::read(rest(place))?;
+            let length = markup.as_ref().map_or(bytes.len() - place, |(_, length)| *length);
+            if length > MARKUP_BYTES {
+                return Err(Refused::Malformed);
+            }
+            let Some((markup, _)) = markup else {
                 self.keep(bytes.get(settled..place));
                 return Ok(place);
             };
-            at = end;
+            at = place + length;
             match markup {
                 Markup::Start { name, is_empty } => {
-                    self.levels.open(name)?;
-                    if self.left_out.is_none() && !is_looked_at(self.levels.level(), name) {
+                    let inside = self.open.last_two();
+                    let leaves_out = self.left_out.is_none() && !is_looked_at(inside, local(name));
+                    self.items += usize::from(is_item(name));
+                    self.open.push(name);
+                    within(self.open.level(), self.items)?;
+                    if leaves_out {
                         self.keep(bytes.get(settled..place));
-                        self.left_out = Some(self.levels.level());
+                        self.left_out = Some(self.open.level());
                     }
                     if is_empty {
-                        settled = self.close(settled, end);
+                        settled = self.close(name, settled, at)?;
                     }
                 }
-                Markup::End => settled = self.close(settled, end),
+                Markup::End { name } => settled = self.close(name, settled, at)?,
                 Markup::Other => {}
             }
         }
@@ -128,15 +126,14 @@ impl Excerpt {
         Ok(bytes.len())
     }
 
-    /// Goes a level up at the end of an element; says from where on nothing is settled.
-    fn close(&mut self, settled: usize, end: usize) -> usize {
-        let is_end = self.left_out == Some(self.levels.level());
-        self.levels.close();
+    /// Goes out of an element at its end; says from where on nothing is settled.
+    fn close(&mut self, name: &[u8], settled: usize, end: usize) -> Result<usize, Refused> {
+        let is_end = self.left_out == Some(self.open.level());
+        self.open.pop(name)?;
         if is_end {
             self.left_out = None;
-            return end;
         }
-        settled
+        Ok(if is_end { end } else { settled })
     }
 
     fn keep(&mut self, bytes: Option<&[u8]>) {
@@ -146,41 +143,99 @@ impl Excerpt {
     }
 }
 
+/// The names of the elements that are open, behind one another.
+#[derive(Default)]
+struct Names {
+    text: Vec<u8>,
+    begins: Vec<usize>,
+}
+
+impl Names {
+    fn push(&mut self, name: &[u8]) {
+        self.begins.push(self.text.len());
+        self.text.extend_from_slice(name);
+    }
+
+    /// Takes away the last one, which must be this.
+    fn pop(&mut self, name: &[u8]) -> Result<(), Refused> {
+        let begin = self.begins.pop().ok_or(Refused::Malformed)?;
+        if self.text.get(begin..) != Some(name) {
+            return Err(Refused::Malformed);
+        }
+        self.text.truncate(begin);
+        Ok(())
+    }
+
+    /// The level of the last one; that of the root is 1.
+    fn level(&self) -> usize {
+        self.begins.len()
+    }
+
+    /// The last two, without prefixes; empty where there are none.
+    fn last_two(&self) -> [&[u8]; 2] {
+        let mut ends = self.begins.iter().rev();
+        let mut name = |end: usize| {
+            let begin = ends.next().copied().unwrap_or_default();
+            (begin, local(self.text.get(begin..end).unwrap_or_default()))
+        };
+        let (begin, last) = name(self.text.len());
+        [name(begin).1, last]
+    }
+}
+
+/// A name without its prefix.
+fn local(name: &[u8]) -> &[u8] {
+    name.rsplit(|byte| *byte == b':').next().unwrap_or_default()
+}
+
 /// What stands between a `<` and its `>`.
 enum Markup<'b> {
     Start { name: &'b [u8], is_empty: bool },
-    End,
+    End { name: &'b [u8] },
     Other,
 }
 
 impl Markup<'_> {
     /// The markup at the beginning of `bytes` and its length; `None` if it does not end there.
-    fn read(bytes: &[u8]) -> Option<(Markup<'_>, usize)> {
-        let ends_with = |end: &[u8]| memchr::memmem::find(bytes, end).map(|place| place + end.len());
-        match bytes {
-            [b'<', b'!', b'-', b'-', ..] => ends_with(b"-->").map(|length| (Markup::Other, length)),
-            [b'<', b'!', b'[', ..] => ends_with(b"]]>").map(|length| (Markup::Other, length)),
-            // What may still become one of those.
-            [b'<'] | [b'<', b'!'] | [b'<', b'!', b'-'] => None,
-            _ => {
-                let end = memchr::memchr(b'>', bytes)?;
-                let tag = bytes.get(1..end)?;
-                let markup = match tag {
-                    [b'/', ..] => Markup::End,
-                    [b'!' | b'?', ..] => Markup::Other,
-                    _ => Markup::Start { name: local_name(tag), is_empty: tag.ends_with(b"/") },
-                };
-                Some((markup, end + 1))
-            }
+    fn read(bytes: &[u8]) -> Result<Option<(Markup<'_>, usize)>, Refused> {
+        let other = |begin: usize, end: &[u8]| {
+            let place = memchr::memmem::find(bytes.get(begin..).unwrap_or_default(), end);
+            Ok(place.map(|place| (Markup::Other, begin + place + end.len())))
+        };
+        const COMMENT: &[u8] = b"<!--";
+        const CDATA: &[u8] = b"<![CDATA[";
+        if bytes.starts_with(COMMENT) {
+            return other(COMMENT.len(), b"-->");
+        } else if bytes.starts_with(CDATA) {
+            return other(CDATA.len(), b"]]>");
+        } else if bytes.starts_with(b"<?") {
+            return other(2, b"?>");
+        } else if COMMENT.starts_with(bytes) || CDATA.starts_with(bytes) {
+            return Ok(None);
+        } else if bytes.starts_with(b"<!") {
+            return Err(Refused::Malformed);
         }
+        let Some(end) = end_of_tag(bytes) else { return Ok(None) };
+        let tag = bytes.get(1..end).unwrap_or_default();
+        let (is_end, tag) = tag.strip_prefix(b"/").map_or((false, tag), |tag| (true, tag));
+        let is_empty = !is_end && tag.ends_with(b"/");
+        let tag = if is_empty { tag.get(..tag.len() - 1).unwrap_or_default() } else { tag };
+        let name = tag.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let markup = if is_end { Markup::End { name } } else { Markup::Start { name, is_empty } };
+        Ok(Some((markup, end + 1)))
     }
 }
 
-/// The name of a tag without its prefix.
-fn local_name(tag: &[u8]) -> &[u8] {
-    let is_end = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'/';
-    let name = tag.split(is_end).next().unwrap_or_default();
-    name.rsplit(|byte| *byte == b':').next().unwrap_or_default()
+/// Where the `>` of a tag is, which is none in quotes.
+fn end_of_tag(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let place = at + memchr::memchr3(b'>', b'"', b'\'', bytes.get(at..)?)?;
+        match bytes.get(place)? {
+            b'>' => return Some(place),
+            quote => at = place + 1 + memchr::memchr(*quote, bytes.get(place + 1..)?)? + 1,
+        }
+    }
 }
 
 /// What is kept of a whole page that comes in pieces of so many bytes, for tests of who reads it.
@@ -230,7 +285,8 @@ mod tests {
             ("<groupSet><item><groupId>sg-2</groupId></item></groupSet><requesterId/>", "<imageId>ami-1</imageId>"),
             ("", "<dnsName/><a b=\"c\"/><placement x=\"y\"><tagSet><vpcId>1</vpcId><a/></tagSet></placement>"),
             ("", "<blockDeviceMapping><item><ebs><status>a > b</status></ebs></item></blockDeviceMapping>"),
-            ("", "<a><!-- </a> --><![CDATA[</a><a>]]><?a </a?>b</a>"),
+            ("", "<a><!-- </a> --><!--> <a> --><![CDATA[</a><a>]]><?a > </a?>b</a>"),
+            ("", "<a b=\">\"/><a b='/>'>\"</a ><a b=\"/\"\t/>"),
         ] {
             let more = page(&format!("{reservation}{RESERVATION}"), &format!("{INSTANCE}{instance}"));
             assert_eq!(excerpt(more.as_bytes(), []).unwrap(), whole, "{more}");
@@ -241,10 +297,19 @@ mod tests {
 
     #[test]
     fn what_is_no_page_stays_as_it_is() {
-        for text in
-            ["", "{}", "<html><body>no</body></html>", "a < b", "<", "<!", "<!-- a", "<a b", "<a></b></c></d><e>"]
+        for text in ["", "{}", "<html><body>no</body></html>", "a < b", "<", "<!", "<!-- a", "<a b", "<![CDATA[<a>]]>"]
         {
             assert_eq!(excerpt(text.as_bytes(), []).unwrap(), text);
+        }
+    }
+
+    /// Whoever reads a text that markup is in refuses it.
+    #[test]
+    fn markup_in_a_text_stays() {
+        for text in ["<instanceId>i-<x>1</x></instanceId>", "<iamInstanceProfile><arn>a<x/></arn></iamInstanceProfile>"]
+        {
+            let page = page(RESERVATION, &format!("{text}<tagSet><tag><key>a<b/></key></tag></tagSet>"));
+            assert_eq!(excerpt(page.as_bytes(), []).unwrap(), page);
         }
     }
 
@@ -256,32 +321,37 @@ mod tests {
         assert!(matches!(excerpt("<a>".repeat(ANSWER_DEPTH + 1).as_bytes(), []), Err(Refused::Deep)));
         for endless in ["<a ".to_owned() + &"b".repeat(MARKUP_BYTES), "<!-- ".to_owned() + &">".repeat(MARKUP_BYTES)] {
             let pieces = std::iter::repeat_n(1000, endless.len() / 1000);
-            assert!(matches!(excerpt(endless.as_bytes(), pieces), Err(Refused::Broken(_))));
+            assert!(matches!(excerpt(endless.as_bytes(), pieces), Err(Refused::Malformed)));
+            assert!(matches!(excerpt((endless + "-->").as_bytes(), []), Err(Refused::Malformed)));
         }
     }
 
-    /// Whoever reads what is kept sees that something was wrong with what is not.
     #[test]
-    fn what_does_not_balance_balances_no_more() {
-        for wrong in ["<imageId><a></imageId>", "<imageId></a></imageId>", "</imageId>", "<imageId><imageId></imageId>"]
-        {
+    fn what_does_not_balance_is_refused() {
+        for wrong in [
+            "<imageId><a></imageId>",
+            "<imageId></a></imageId>",
+            "</imageId>",
+            "<imageId><imageId></imageId>",
+            "<foo><b></foo></b>",
+            "<imageId></item><item><instanceId></imageId>",
+            "<foo><a></foo></item><item><foo></a></foo>",
+            "<instan:eState><name>running</name></instanceState>",
+            "<!DOCTYPE r [<!ENTITY a \"<b>\">]>",
+            "< a></a>",
+        ] {
             let page = page(RESERVATION, &format!("{wrong}{INSTANCE}</item><item>{INSTANCE}"));
-            if let Ok(kept) = excerpt(page.as_bytes(), []) {
-                let mut xml = quick_xml::Reader::from_str(&kept);
-                let root = std::iter::repeat_with(|| xml.read_event().unwrap()).find_map(|event| match event {
-                    quick_xml::events::Event::Start(root) => Some(root.into_owned()),
-                    _ => None,
-                });
-                assert!(xml.read_to_end(root.unwrap().name()).is_err(), "{wrong} {kept}");
-            }
+            assert!(matches!(excerpt(page.as_bytes(), []), Err(Refused::Malformed)), "{wrong}");
         }
+        assert!(matches!(excerpt(b"<a></a></b>", []), Err(Refused::Malformed)));
+        assert!(matches!(excerpt(b"<a></a><b>", []), Err(Refused::Broken(_))));
     }
 
     proptest! {
         #[test]
         fn it_is_the_same_however_it_comes(
             pieces in proptest::collection::vec(0_usize..40, 0..80),
-            comment in "(<!--[a-c<>/-]{0,9}-->|<b>[a-c]{0,3}</b>|<imageId>x</imageId>|<c/>){0,6}",
+            comment in "(<!--[a-c<>/]{0,9}-->|<a b=\"[a-c>/]{0,3}\"/>|<b>[a-c]{0,3}</b>|<imageId>x</imageId>|<c/>){0,6}",
         ) {
             let page = page(RESERVATION, &format!("{comment}{INSTANCE}"));
             prop_assert_eq!(excerpt(page.as_bytes(), pieces).unwrap(), excerpt(page.as_bytes(), []).unwrap());

@@ -19,7 +19,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Keeps the answer to a call that lists by the thousand, and has the SDK do everything but read it.
 ///
@@ -116,22 +116,14 @@ fn error_in_xml(body: &[u8]) -> ErrorMetadata {
 /// The same, where it is one of Systems Manager's. The code may stand in a header, and between a namespace and a URI
 /// ([AWS JSON 1.1](https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization)).
 fn error_in_json(header: Option<&str>, body: &[u8]) -> ErrorMetadata {
-    #[derive(Default, Deserialize)]
-    struct Said {
-        #[serde(rename = "__type")]
-        kind: Option<String>,
-        code: Option<String>,
-        message: Option<String>,
-        #[serde(rename = "Message")]
-        capital: Option<String>,
-    }
-    let said: Said = serde_json::from_slice(body).unwrap_or_default();
+    let said: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let text = |names: [&str; 2]| names.into_iter().find_map(|name| said.get(name)?.as_str());
     let mut error = ErrorMetadata::builder();
-    if let Some(code) = header.map(str::to_owned).or(said.kind).or(said.code) {
+    if let Some(code) = header.or(text(["code", "__type"])) {
         let code = code.split(':').next().unwrap_or_default();
         error = error.code(code.rsplit('#').next().unwrap_or_default());
     }
-    if let Some(message) = said.message.or(said.capital) {
+    if let Some(message) = text(["message", "Message"]) {
         error = error.message(message);
     }
     error.build()
@@ -164,6 +156,12 @@ mod tests {
             ),
             (Some("AccessDeniedException:http://a/b#c"), "{}", (denied, None)),
             (None, r#"{"code":"AccessDeniedException","Message":"no"}"#, (denied, Some("no"))),
+            (
+                None,
+                r#"{"__type":"ThrottlingException","code":400,"message":{},"Message":"slow"}"#,
+                (throttled, Some("slow")),
+            ),
+            (None, r#"{"__type":"Other","code":"ThrottlingException","__type":5}"#, (throttled, None)),
             (None, "<html>", (None, None)),
             (None, "", (None, None)),
         ] {

@@ -1,21 +1,25 @@
 //! A page of agents, read for what this tool looks at.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::facts::Agent;
 
 /// The answer to
 /// [DescribeInstanceProperties](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceProperties.html).
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
-    instance_properties: Vec<Properties>,
+    instance_properties: Vec<Object<Properties>>,
     next_token: Option<String>,
 }
 
 /// Without its instance and its state it is none.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
     instance_id: Box<str>,
@@ -24,6 +28,29 @@ struct Properties {
     /// In seconds since 1970.
     last_ping_date_time: Option<f64>,
     platform_type: Option<String>,
+}
+
+/// What is read from an object only: by itself a struct takes an array too, whose values are of no key.
+struct Object<T>(T);
+
+impl<'d, T: Deserialize<'d>> Deserialize<'d> for Object<T> {
+    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        struct OfObject<T>(PhantomData<T>);
+
+        impl<'d, T: Deserialize<'d>> Visitor<'d> for OfObject<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'d>>(self, object: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(object))
+            }
+        }
+
+        deserializer.deserialize_map(OfObject(PhantomData)).map(Object)
+    }
 }
 
 /// What a page tells.
@@ -39,8 +66,8 @@ pub(super) struct AgentPage {
 /// # Errors
 /// If it cannot be understood.
 pub(super) fn page(body: &[u8]) -> serde_json::Result<AgentPage> {
-    let Answer { instance_properties, next_token } = serde_json::from_slice(body)?;
-    let agents = instance_properties.into_iter().map(|properties| {
+    let Object(Answer { instance_properties, next_token }) = serde_json::from_slice(body)?;
+    let agents = instance_properties.into_iter().map(|Object(properties)| {
         let agent = Agent {
             ping: Some(properties.ping_status),
             version: properties.agent_version,
@@ -84,6 +111,8 @@ mod tests {
             r#"{"InstanceProperties":[{"PingStatus":"Online"}]}"#,
             r#"{"InstanceProperties":[{"InstanceId":"i-1"}]}"#,
             r#"{"InstanceProperties":[{"InstanceId":"i-1","PingStatus":"Online","LastPingDateTime":"x"}]}"#,
+            r#"{"InstanceProperties":[["i-1","Online",null,null,null]]}"#,
+            "[[],null]",
             r#"{"InstanceProperties":[]"#,
         ] {
             assert!(page(broken.as_bytes()).is_err(), "{broken}");
