@@ -221,8 +221,11 @@ impl Markup<'_> {
         let is_empty = !is_end && tag.ends_with(b"/");
         let tag = if is_empty { tag.get(..tag.len() - 1).unwrap_or_default() } else { tag };
         let name = tag.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        let markup = if is_end { Markup::End { name } } else { Markup::Start { name, is_empty } };
-        Ok(Some((markup, end + 1)))
+        match name {
+            b"" => Err(Refused::Malformed),
+            _ if is_end => Ok(Some((Markup::End { name }, end + 1))),
+            _ => Ok(Some((Markup::Start { name, is_empty }, end + 1))),
+        }
     }
 }
 
@@ -338,7 +341,8 @@ mod tests {
             "<foo><a></foo></item><item><foo></a></foo>",
             "<instan:eState><name>running</name></instanceState>",
             "<!DOCTYPE r [<!ENTITY a \"<b>\">]>",
-            "< a></a>",
+            "< a></ a>",
+            "<></>",
         ] {
             let page = page(RESERVATION, &format!("{wrong}{INSTANCE}</item><item>{INSTANCE}"));
             assert!(matches!(excerpt(page.as_bytes(), []), Err(Refused::Malformed)), "{wrong}");
