@@ -93,6 +93,12 @@ impl Excerpt {
         let mut settled = 0;
         let mut at = 0;
         while let Some(place) = memchr::memchr(b'<', rest(at)).map(|place| at + place) {
+            // Nearly each end tag is this one.
+            if let Some(length) = self.open.end_tag(rest(place)) {
+                at = place + length;
+                settled = self.close(None, settled, at)?;
+                continue;
+            }
             let markup = Markup::read(rest(place))?;
             let length = markup.as_ref().map_or(bytes.len() - place, |(_, length)| *length);
             if length > MARKUP_BYTES {
@@ -105,8 +111,7 @@ impl Excerpt {
             at = place + length;
             match markup {
                 Markup::Start { name, is_empty } => {
-                    let inside = self.open.last_two();
-                    let leaves_out = self.left_out.is_none() && !is_looked_at(inside, local(name));
+                    let leaves_out = self.left_out.is_none() && !is_looked_at(self.open.last_two(), local(name));
                     self.items += usize::from(is_item(name));
                     self.open.push(name);
                     within(self.open.level(), self.items)?;
@@ -115,10 +120,10 @@ impl Excerpt {
                         self.left_out = Some(self.open.level());
                     }
                     if is_empty {
-                        settled = self.close(name, settled, at)?;
+                        settled = self.close(None, settled, at)?;
                     }
                 }
-                Markup::End { name } => settled = self.close(name, settled, at)?,
+                Markup::End { name } => settled = self.close(Some(name), settled, at)?,
                 Markup::Other => {}
             }
         }
@@ -126,8 +131,8 @@ impl Excerpt {
         Ok(bytes.len())
     }
 
-    /// Goes out of an element at its end; says from where on nothing is settled.
-    fn close(&mut self, name: &[u8], settled: usize, end: usize) -> Result<usize, Refused> {
+    /// Goes out of an element at its end, which must have this name where there is one; says from where on nothing is settled.
+    fn close(&mut self, name: Option<&[u8]>, settled: usize, end: usize) -> Result<usize, Refused> {
         let is_end = self.left_out == Some(self.open.level());
         self.open.pop(name)?;
         if is_end {
@@ -156,14 +161,21 @@ impl Names {
         self.text.extend_from_slice(name);
     }
 
-    /// Takes away the last one, which must be this.
-    fn pop(&mut self, name: &[u8]) -> Result<(), Refused> {
+    /// Takes away the last one, which must be this where there is one.
+    fn pop(&mut self, name: Option<&[u8]>) -> Result<(), Refused> {
         let begin = self.begins.pop().ok_or(Refused::Malformed)?;
-        if self.text.get(begin..) != Some(name) {
+        if name.is_some_and(|name| self.text.get(begin..) != Some(name)) {
             return Err(Refused::Malformed);
         }
         self.text.truncate(begin);
         Ok(())
+    }
+
+    /// The length of the last one's end tag, if `bytes` begins with it.
+    fn end_tag(&self, bytes: &[u8]) -> Option<usize> {
+        let name = self.text.get(*self.begins.last()?..)?;
+        let behind = bytes.strip_prefix(b"</")?.strip_prefix(name)?;
+        (behind.first() == Some(&b'>')).then_some(name.len() + 3)
     }
 
     /// The level of the last one; that of the root is 1.
