@@ -81,7 +81,7 @@ impl fmt::Display for Refused {
             }
             Refused::Deep => write!(f, "is nested more than {ANSWER_DEPTH} levels deep, which no AWS response is"),
             Refused::Many => write!(f, "has more than {ANSWER_ITEMS} elements, which no AWS response has"),
-            Refused::Malformed => f.write_str("is not XML as AWS writes it"),
+            Refused::Malformed => f.write_str("could not be parsed: it is not XML as AWS writes it"),
             Refused::Broken(error) => write!(f, "could not be parsed: {}", super::error::cause(error.as_ref())),
         }
     }
