@@ -1,6 +1,7 @@
 //! Instances and their associations with profiles.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
@@ -414,10 +415,16 @@ impl List for InstanceList {
         self.calls.make(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
         let body = raw.take().ok_or_else(|| Failure::incomplete(DESCRIBE, "a body"))?;
         let next = instances::next_token(body.bytes().unwrap_or_default());
-        let items = Box::pin(async {
+        // Beside the call for the next page.
+        let met = tokio::spawn(async move {
             let met = instances::met_in(body.bytes().unwrap_or_default());
             drop((body, permit));
-            met.map_err(|why| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}")))
+            met
+        });
+        let items = Box::pin(async {
+            let unreadable =
+                |why: &dyn Display| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}"));
+            met.await.map_err(|why| unreadable(&why))?.map_err(|why| unreadable(&why))
         });
         Ok(parts::Page { items, next })
     }
