@@ -148,9 +148,10 @@ async fn read(mut answer: HttpResponse, expected: Expected) -> Result<HttpRespon
     }
     let said = usize::try_from(said.unwrap_or_default()).unwrap_or_default();
     // What a proxy answers in the place of AWS is read as text alone.
-    let is_page = expected.format == Format::Instances && answer.status().is_success();
-    let mut excerpt = is_page.then(|| Excerpt::of_page(said));
-    let mut body = Vec::with_capacity(if is_page { 0 } else { said });
+    let mut body = match expected.format {
+        Format::Instances if answer.status().is_success() => Body::Page(Excerpt::of_page(said)),
+        _ => Body::Whole(Vec::with_capacity(said)),
+    };
     let mut came = 0;
     let mut chunks = ByteStream::new(std::mem::replace(answer.body_mut(), SdkBody::taken()));
     while let Some(chunk) = chunks.next().await {
@@ -159,19 +160,28 @@ async fn read(mut answer: HttpResponse, expected: Expected) -> Result<HttpRespon
         if came > expected.most {
             return Err(too_large());
         }
-        match &mut excerpt {
-            Some(excerpt) => excerpt.take(&chunk).map_err(Refused::into_error)?,
-            None => body.extend_from_slice(&chunk),
+        match &mut body {
+            Body::Page(excerpt) => excerpt.take(&chunk).map_err(Refused::into_error)?,
+            Body::Whole(bytes) => bytes.extend_from_slice(&chunk),
         }
     }
-    let body = match (excerpt, expected.format) {
-        (Some(excerpt), _) => excerpt.end(),
-        (None, Format::Json) => check_json(&body).map(|()| body),
-        (None, Format::Xml) if answer.status().is_success() => check_xml(&body).map(|()| body),
-        (None, Format::Xml | Format::Instances) => Ok(body),
+    let body = match body {
+        Body::Page(excerpt) => excerpt.end(),
+        Body::Whole(bytes) => match expected.format {
+            Format::Json => check_json(&bytes).map(|()| bytes),
+            Format::Xml if answer.status().is_success() => check_xml(&bytes).map(|()| bytes),
+            Format::Xml | Format::Instances => Ok(bytes),
+        },
     };
     *answer.body_mut() = SdkBody::from(body.map_err(Refused::into_error)?);
     Ok(answer)
+}
+
+/// An answer as far as it came.
+enum Body {
+    Whole(Vec<u8>),
+    /// A page of instances.
+    Page(Excerpt),
 }
 
 /// Whether an answer of AWS may have so many levels and elements.

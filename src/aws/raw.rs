@@ -21,6 +21,8 @@ use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 use serde_json::{Map, Value};
 
+use super::error::Failure;
+
 /// Keeps the answer to a call that lists by the thousand, and has the SDK do everything but read it.
 ///
 /// Of each instance AWS tells some sixty things, and of each agent some twenty. The SDK reads them all, which takes it longer than
@@ -48,9 +50,13 @@ impl RawAnswer {
         RawAnswer { call: Call::DescribeInstanceProperties, body: Arc::default() }
     }
 
-    /// The body of the last answer, which is in memory.
-    pub fn take(&self) -> Option<SdkBody> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The body of the answer to `api`, which is in memory; it is given once.
+    ///
+    /// # Errors
+    /// If there was no answer.
+    pub fn body(&self, api: &'static str) -> Result<SdkBody, Failure> {
+        let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+        body.ok_or_else(|| Failure::incomplete(api, "a body"))
     }
 }
 

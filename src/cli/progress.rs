@@ -233,7 +233,7 @@ fn many(count: usize, what: &str) -> String {
 }
 
 impl Watcher for FleetProgress {
-    fn met(&self, instances: usize) {
+    fn found(&self, instances: usize) {
         self.counts.instances.fetch_add(instances, Ordering::Relaxed);
     }
 

@@ -49,7 +49,7 @@ struct Part {
     /// What would open closed paths.
     network: NetworkPlan,
     /// How many targets there were, before `--only` sorted some out.
-    met: usize,
+    selected: usize,
     /// The targets that are left once `--only` has sorted the others out.
     chosen: Option<BTreeSet<Chosen>>,
 }
@@ -89,7 +89,7 @@ pub async fn fix(cli: &args::Cli, typed: &args::Fix, interrupt: &Interrupt) -> R
     }
     accounts.without_network();
     warn_if_nothing(&parts, &resolved.only);
-    let nothing = parts.iter().all(|part| part.met == 0);
+    let nothing = parts.iter().all(|part| part.selected == 0);
     // A dry run that has nothing to do ends well, whatever sorted the targets out.
     let none_left = parts.iter().all(|part| part.report.results.is_empty());
     let is_empty = nothing || none_left && !typed.writing.dry_run && typed.emit.is_none();
@@ -154,9 +154,9 @@ async fn wait(accounts: &Accounts, minutes: Option<u64>, parts: &mut [Part], int
 /// Reads each account, and plans what to do there.
 async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_network: bool) -> Vec<Part> {
     let judged = |facts: &Facts| diagnose(facts, &resolved.requirements, facts.taken_at);
-    let met = RefCell::new(BTreeMap::new());
+    let selected = RefCell::new(BTreeMap::new());
     let choose = |index: usize, mut facts: Facts| {
-        met.borrow_mut().insert(index, facts.subjects.len());
+        selected.borrow_mut().insert(index, facts.subjects.len());
         if !resolved.only.is_empty() {
             let mut outcomes = judged(&facts).results.into_iter();
             facts.subjects.retain(|_| outcomes.next().is_some_and(|outcome| is_meant(&outcome, &resolved.only)));
@@ -191,10 +191,10 @@ async fn planned(accounts: &Accounts, resolved: &FixPlan, dry_run: bool, emits_n
         };
         let chosen = facts.subjects.iter().map(place_of);
         let chosen = (!resolved.only.is_empty()).then(|| chosen.collect());
-        let met = met.borrow().get(&index).copied().unwrap_or_default();
+        let selected = selected.borrow().get(&index).copied().unwrap_or_default();
         let account = accounts.id(index).map(str::to_owned);
         let Facts { subjects, networks, .. } = facts;
-        parts.push(Part { account, record, report, subjects, networks, network, met, chosen });
+        parts.push(Part { account, record, report, subjects, networks, network, selected, chosen });
     }
     parts
 }
@@ -212,16 +212,16 @@ fn warn_if_nothing(parts: &[Part], only: &[Code]) {
     if parts.iter().any(|part| !part.report.results.is_empty()) {
         return;
     }
-    let met: usize = parts.iter().map(|part| part.met).sum();
+    let selected: usize = parts.iter().map(|part| part.selected).sum();
     let codes: Vec<String> = only.iter().map(|code| format!("`{}`", word(code))).collect();
     let codes = codes.join(" or ");
-    match met {
+    match selected {
         0 => output::warning("no instance was selected, so there is nothing to fix"),
         1 => {
             output::warning(&format!("the target is not kept from being ready by {codes}, so there is nothing to fix"))
         }
-        met => output::warning(&format!(
-            "none of the {met} targets is kept from being ready by {codes}, so there is nothing to fix"
+        selected => output::warning(&format!(
+            "none of the {selected} targets is kept from being ready by {codes}, so there is nothing to fix"
         )),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn next(record: &Record, after: &Report) -> Vec<String> {
         let role = outcome.role.as_ref().and_then(|role| role.arn.as_deref()).and_then(Arn::parse);
         record.steps.iter().any(|Step { change, .. }| match change.thing() {
             Thing::ProfileOfInstance { instance, .. } => {
-                outcome.instance.as_ref().is_some_and(|met| met.id.as_ref() == Some(instance))
+                outcome.instance.as_ref().is_some_and(|summary| summary.id.as_ref() == Some(instance))
             }
             Thing::RoleOfProfile(_) => matches!(change.after(), State::Holds(held) if Some(held) == role.as_ref()),
             thing => thing.role().is_some() && thing.role() == role.as_ref(),

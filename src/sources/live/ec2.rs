@@ -44,7 +44,7 @@ pub(super) struct NamedInstance<'a> {
     pub(super) account: Option<&'a str>,
 }
 
-/// An instance that was met, and the account that owns it.
+/// An instance, and the account that owns it.
 #[derive(Clone)]
 pub(super) struct RegionalInstance {
     pub(super) account: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct RegionalInstance {
 /// The instances that a list gave, and why it gave no more.
 #[derive(Default)]
 pub(super) struct Listed {
-    pub(super) met: BTreeMap<String, RegionalInstance>,
+    pub(super) found: BTreeMap<String, RegionalInstance>,
     pub(super) failure: Option<Unreadable>,
 }
 
@@ -63,8 +63,8 @@ impl Listed {
     /// Adds to each instance what is known of its agent.
     fn tell_agents(&mut self, agents: BTreeMap<String, Fact<Agent>>) {
         for (id, agent) in agents {
-            if let Some(met) = self.met.get_mut(&id) {
-                met.instance.agent = agent;
+            if let Some(found) = self.found.get_mut(&id) {
+                found.instance.agent = agent;
             }
         }
     }
@@ -90,9 +90,9 @@ impl Choice<'_> {
     }
 
     /// Whether its profile is to be read too; not for one of another account than its ARN says.
-    fn looks_into(&self, met: &RegionalInstance) -> bool {
+    fn looks_into(&self, found: &RegionalInstance) -> bool {
         let fits = |wanted: &NamedInstance<'_>| {
-            wanted.id == met.instance.id && other_account(wanted.account, met.account.as_deref()).is_none()
+            wanted.id == found.instance.id && other_account(wanted.account, found.account.as_deref()).is_none()
         };
         match self {
             Choice::Named(wanted) => wanted.iter().any(fits),
@@ -133,12 +133,12 @@ pub(super) async fn named(
         let (mut listed, (agents, started)) = join(listed, agents).await;
         listed.tell_agents(agents);
         for (id, started) in started {
-            if let Some(met) = listed.met.get_mut(&id) {
-                met.instance.agent_started = started;
+            if let Some(found) = listed.found.get_mut(&id) {
+                found.instance.agent_started = started;
             }
         }
-        let fact = |id: &&str| match (listed.met.remove(*id), &listed.failure) {
-            (Some(met), _) => ((*id).to_owned(), Fact::Known(met)),
+        let fact = |id: &&str| match (listed.found.remove(*id), &listed.failure) {
+            (Some(found), _) => ((*id).to_owned(), Fact::Known(found)),
             (None, Some(reason)) => ((*id).to_owned(), Fact::Unreadable(reason.clone())),
             (None, None) => ((*id).to_owned(), Fact::Absent),
         };
@@ -205,10 +205,10 @@ pub(super) fn selected<'r>(
         }
     });
     // An instance is one result, also where a page is repeated, or begun again in parts.
-    let mut met_before = HashSet::new();
+    let mut listed_before = HashSet::new();
     pages.buffered(PAGES_AT_A_TIME).map(move |page| {
         let mut page = page?;
-        page.retain(|met| met_before.insert(met.instance.id.clone().into_boxed_str()));
+        page.retain(|found| listed_before.insert(found.instance.id.clone().into_boxed_str()));
         Ok(page)
     })
 }
@@ -241,7 +241,7 @@ async fn list(
 ) -> Listed {
     let instances = gather(pages(reader, region, choice, instance_filters, None));
     let (mut listed, associations) = join(instances, associations(reader, region, association_filters)).await;
-    tell_associations(listed.met.values_mut(), &associations);
+    tell_associations(listed.found.values_mut(), &associations);
     listed
 }
 
@@ -249,10 +249,10 @@ type ByInstance = BTreeMap<String, Vec<Association>>;
 
 /// Adds to each instance how its association with its profile stands.
 fn tell_associations<'m>(
-    met: impl Iterator<Item = &'m mut RegionalInstance>,
+    found: impl Iterator<Item = &'m mut RegionalInstance>,
     associations: &Result<ByInstance, Unreadable>,
 ) {
-    for RegionalInstance { instance, .. } in met {
+    for RegionalInstance { instance, .. } in found {
         instance.association = match associations {
             Ok(by_instance) => {
                 let arn = instance.profile.as_ref().map(|profile| profile.arn.as_str());
@@ -269,7 +269,7 @@ async fn gather(pages: impl Stream<Item = impl Future<Output = Result<Vec<Region
     let mut pages = std::pin::pin!(pages.buffered(PAGES_AT_A_TIME));
     while let Some(page) = pages.next().await {
         match page {
-            Ok(page) => listed.met.extend(page.into_iter().map(|met| (met.instance.id.clone(), met))),
+            Ok(page) => listed.found.extend(page.into_iter().map(|found| (found.instance.id.clone(), found))),
             Err(reason) => listed.failure = Some(reason),
         }
     }
@@ -314,7 +314,7 @@ fn pages<'r>(
         };
         loop {
             let page = match receiver.recv().await? {
-                Told::Items(met) => Ok(met),
+                Told::Items(found) => Ok(found),
                 Told::Failed(failure) => Err(failure),
                 Told::Chain(why) => {
                     let text = format!("the instances of {region} are listed page after page, not in parts: {why}");
@@ -330,25 +330,26 @@ fn pages<'r>(
         let begun = Arc::clone(&begun);
         let agents = agents.clone();
         async move {
-            let mut met = page.map_err(Failure::into_unreadable)?;
-            met.retain(|met| choice.takes(&met.instance));
-            reader.watcher.met(met.len());
-            let has_agent = |met: &&RegionalInstance| choice.asks_for_agents() && met.instance.state != "terminated";
+            let mut found = page.map_err(Failure::into_unreadable)?;
+            found.retain(|found| choice.takes(&found.instance));
+            reader.watcher.found(found.len());
+            let has_agent =
+                |found: &&RegionalInstance| choice.asks_for_agents() && found.instance.state != "terminated";
             let profiles = async {
                 // Each profile of the page once.
                 let mut by_profile: BTreeMap<&str, &RegionalInstance> = BTreeMap::new();
-                for met in met.iter().filter(|met| choice.looks_into(met)) {
-                    let held = met.instance.profile.as_ref().map(|held| held.arn.as_str());
-                    by_profile.entry(held.unwrap_or_default()).or_insert(met);
+                for found in found.iter().filter(|found| choice.looks_into(found)) {
+                    let held = found.instance.profile.as_ref().map(|held| held.arn.as_str());
+                    by_profile.entry(held.unwrap_or_default()).or_insert(found);
                 }
                 let looked_into: Vec<&RegionalInstance> = by_profile.into_values().collect();
-                let named = looked_into.iter().filter_map(|met| met.instance.profile.as_ref());
+                let named = looked_into.iter().filter_map(|found| found.instance.profile.as_ref());
                 reader.prepare(partition_of_region(region), named.map(|profile| profile.arn.clone())).await;
                 if let Some(begun) = begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     // Whoever waited may be gone.
                     let _ = begun.send(());
                 }
-                join_all(looked_into.into_iter().map(|met| look_into(reader, region, met))).await
+                join_all(looked_into.into_iter().map(|found| look_into(reader, region, found))).await
             };
             let agents = async {
                 let listed = match agents {
@@ -358,14 +359,15 @@ fn pages<'r>(
                 match listed {
                     Some(listed) => (Some(listed), BTreeMap::new()),
                     None => {
-                        let ids: Vec<&str> = met.iter().filter(has_agent).map(|met| met.instance.id.as_str()).collect();
+                        let ids: Vec<&str> =
+                            found.iter().filter(has_agent).map(|found| found.instance.id.as_str()).collect();
                         (None, ssm::agents(reader, region, &ids).await)
                     }
                 }
             };
             // Boxed, because all of it together is more than the stack of a thread should hold.
             let networks = Box::pin(async {
-                let instances: Vec<&Instance> = met.iter().map(|met| met.instance.as_ref()).collect();
+                let instances: Vec<&Instance> = found.iter().map(|found| found.instance.as_ref()).collect();
                 match choice {
                     Choice::Named(_) if reader.network => network::of_instances(reader, region, &instances).await,
                     Choice::Tagged(_) if reader.network => network::dns(reader, region, &instances).await,
@@ -373,14 +375,14 @@ fn pages<'r>(
                 }
             });
             let (_, (listed, mut asked), ()) = join3(profiles, agents, networks).await;
-            for met in met.iter_mut().filter(|met| has_agent(&&**met)) {
+            for found in found.iter_mut().filter(|found| has_agent(&&**found)) {
                 let agent = match &listed {
-                    Some(listed) => Some(listed.agent(&met.instance.id)),
-                    None => asked.remove(&met.instance.id),
+                    Some(listed) => Some(listed.agent(&found.instance.id)),
+                    None => asked.remove(&found.instance.id),
                 };
-                met.instance.agent = agent.unwrap_or(Fact::Absent);
+                found.instance.agent = agent.unwrap_or(Fact::Absent);
             }
-            Ok(met)
+            Ok(found)
         }
     })
 }
@@ -413,33 +415,33 @@ impl List for InstanceList {
         let filters = self.filters.iter().cloned().chain(part.map(begin_with)).collect();
         let request = self.request.as_ref().clone().set_filters(some(filters)).set_next_token(token);
         self.calls.make(DESCRIBE, request.customize().interceptor(raw.clone()).send()).await?;
-        let body = raw.take().ok_or_else(|| Failure::incomplete(DESCRIBE, "a body"))?;
+        let body = raw.body(DESCRIBE)?;
         let next = instances::next_token(body.bytes().unwrap_or_default());
         // Beside the call for the next page.
-        let met = tokio::spawn(async move {
-            let met = instances::met_in(body.bytes().unwrap_or_default());
+        let found = tokio::spawn(async move {
+            let found = instances::page(body.bytes().unwrap_or_default());
             drop((body, permit));
-            met
+            found
         });
         let items = Box::pin(async {
             let unreadable =
                 |why: &dyn Display| Failure::incomplete(DESCRIBE, &format!("instances that can be read: {why}"));
-            met.await.map_err(|why| unreadable(&why))?.map_err(|why| unreadable(&why))
+            found.await.map_err(|why| unreadable(&why))?.map_err(|why| unreadable(&why))
         });
         Ok(parts::Page { items, next })
     }
 
-    fn id(met: &RegionalInstance) -> &str {
-        &met.instance.id
+    fn id(found: &RegionalInstance) -> &str {
+        &found.instance.id
     }
 }
 
 /// Reads the profile of an instance and what depends on it, or waits until that is read for another instance that has it too.
-async fn look_into(reader: &Reader<'_>, region: &str, met: &RegionalInstance) {
-    let Some(arn) = met.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
+async fn look_into(reader: &Reader<'_>, region: &str, found: &RegionalInstance) {
+    let Some(arn) = found.instance.profile.as_ref().and_then(|profile| Arn::parse(&profile.arn)) else { return };
     let partition = partition_of_region(region);
     let read = async || {
-        let expected = Expected { arn: None, account: met.account.as_deref().or(arn.account()) };
+        let expected = Expected { arn: None, account: found.account.as_deref().or(arn.account()) };
         iam::profile(reader, partition, arn.name(), &expected).await;
     };
     reader.held_profiles.get(partition, &arn.to_string(), read).await;

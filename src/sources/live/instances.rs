@@ -51,7 +51,7 @@ pub(super) fn next_token(body: &[u8]) -> Option<String> {
 ///
 /// # Errors
 /// If it cannot be understood.
-pub(super) fn met_in(body: &[u8]) -> Read<Vec<RegionalInstance>> {
+pub(super) fn page(body: &[u8]) -> Read<Vec<RegionalInstance>> {
     let mut xml = Reader::from_reader(body);
     xml.config_mut().expand_empty_elements = true;
     let mut all = Vec::new();
@@ -281,9 +281,9 @@ mod tests {
 
     #[test]
     fn what_is_looked_at_is_read_and_what_looks_like_it_elsewhere_is_not() {
-        let met = met_in(PAGE.as_bytes()).unwrap();
-        let [RegionalInstance { account, instance }, RegionalInstance { instance: bare, .. }] = &met[..] else {
-            panic!("{}", met.len())
+        let found = page(PAGE.as_bytes()).unwrap();
+        let [RegionalInstance { account, instance }, RegionalInstance { instance: bare, .. }] = &found[..] else {
+            panic!("{}", found.len())
         };
         assert_eq!(account.as_deref(), Some("111122223333"));
         assert_eq!((instance.id.as_str(), instance.state.as_str()), ("i-0123456789abcdef0", "running"));
@@ -301,24 +301,24 @@ mod tests {
     #[test]
     fn what_is_kept_while_a_page_comes_is_all_that_is_looked_at() {
         let (interface, rest) = PAGE.split_once("<networkInterfaceSet><item>").unwrap();
-        let page = format!(
+        let body = format!(
             "{interface}<networkInterfaceSet><item><subnetId>subnet-1</subnetId><privateIpAddress>10.0.0.1</privateIpAddress>\
              <attachment><attachmentId>a</attachmentId><deviceIndex>0</deviceIndex><networkCardIndex>0</networkCardIndex></attachment>\
              <association><publicDnsName/><publicIp>192.0.2.1</publicIp></association><description>a &lt; b</description>\
              <groupSet><item><groupId>sg-1</groupId><groupName>web</groupName></item></groupSet>\
              <ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet></item><item>{rest}"
         );
-        let whole = met_in(page.as_bytes()).unwrap();
+        let whole = page(body.as_bytes()).unwrap();
         let interface = whole[0].instance.interface.as_ref().unwrap();
         assert_eq!(interface.public_ip.as_deref(), Some("192.0.2.1"));
         assert!(interface.has_ipv6 && interface.security_groups == ["sg-1"]);
-        for bytes in [1, 2, 3, 7, 64, page.len()] {
-            let kept = excerpt::of_pieces(page.as_bytes(), bytes);
-            let met = met_in(&kept).unwrap();
-            assert_eq!(next_token(&kept), next_token(page.as_bytes()));
-            assert_eq!(met.len(), whole.len());
-            for (met, whole) in met.iter().zip(&whole) {
-                assert!(met.account == whole.account && met.instance == whole.instance, "{}", met.instance.id);
+        for bytes in [1, 2, 3, 7, 64, body.len()] {
+            let kept = excerpt::of_pieces(body.as_bytes(), bytes);
+            let found = page(&kept).unwrap();
+            assert_eq!(next_token(&kept), next_token(body.as_bytes()));
+            assert_eq!(found.len(), whole.len());
+            for (found, whole) in found.iter().zip(&whole) {
+                assert!(found.account == whole.account && found.instance == whole.instance, "{}", found.instance.id);
             }
         }
     }
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn an_empty_page_is_a_page() {
         for empty in ["<R><reservationSet/></R>", "<R><reservationSet></reservationSet><nextToken/></R>"] {
-            assert!(met_in(empty.as_bytes()).unwrap().is_empty(), "{empty}");
+            assert!(page(empty.as_bytes()).unwrap().is_empty(), "{empty}");
         }
     }
 
@@ -355,7 +355,7 @@ mod tests {
             b"<R><reservationSet><item><instancesSet><item><instanceId><![CDATA[i-2]]></instanceId></item></instancesSet></item></reservationSet></R>",
             b"<DescribeInstancesResponse><reservationSet><item><ownerId>1</own",
         ] {
-            assert!(met_in(broken).is_err(), "{}", String::from_utf8_lossy(broken));
+            assert!(page(broken).is_err(), "{}", String::from_utf8_lossy(broken));
         }
     }
 }

@@ -202,7 +202,7 @@ fn subjects(
     match page {
         Ok(page) => page
             .into_iter()
-            .map(|met| subject(met.instance.id.clone(), met.account, Fact::Known(met.instance)))
+            .map(|found| subject(found.instance.id.clone(), found.account, Fact::Known(found.instance)))
             .collect(),
         Err(reason) => vec![subject(selection.as_typed(), account.map(str::to_owned), Fact::Unreadable(reason))],
     }
@@ -231,7 +231,7 @@ pub async fn list_instances(connection: &Connection, region: &str) -> Result<Vec
     let listed = ec2::listed(&reader, region).await;
     match listed.failure {
         Some(reason) => Err(reason),
-        None => Ok(listed.met.into_values().map(|met| *met.instance).collect()),
+        None => Ok(listed.found.into_values().map(|found| *found.instance).collect()),
     }
 }
 
@@ -245,7 +245,7 @@ pub async fn instances_named(connection: &Connection, region: &str, name: &str) 
     match listed.failure {
         Some(reason) => Err(reason),
         None => {
-            let instances = listed.met.into_values().map(|met| *met.instance);
+            let instances = listed.found.into_values().map(|found| *found.instance);
             Ok(instances
                 .filter(|instance| instance.name.as_deref() == Some(name) && instance.state != "terminated")
                 .collect())
@@ -365,16 +365,16 @@ fn instance_subject(
     let arn = target.arn.as_ref();
     let facts: Vec<(&str, &Fact<ec2::RegionalInstance>)> =
         regions.iter().filter_map(|region| Some((*region, answers.get(region)?.get(id)?))).collect();
-    let met = facts.iter().find_map(|(region, fact)| Some((*region, fact.known()?)));
-    let region = met.map(|(region, _)| region).or(match regions {
+    let found = facts.iter().find_map(|(region, fact)| Some((*region, fact.known()?)));
+    let region = found.map(|(region, _)| region).or(match regions {
         [only] => Some(*only),
         _ => None,
     });
     let named_account = arn.and_then(Arn::account);
-    let fact = match met {
-        Some((_, met)) => match ec2::other_account(named_account, met.account.as_deref()) {
+    let fact = match found {
+        Some((_, found)) => match ec2::other_account(named_account, found.account.as_deref()) {
             Some(reason) => Fact::Unreadable(reason),
-            None => Fact::Known(met.instance.clone()),
+            None => Fact::Known(found.instance.clone()),
         },
         // Its name was searched before.
         None if matches!(target.kind, TargetKind::Named(_)) => {
@@ -391,7 +391,7 @@ fn instance_subject(
             None => Fact::Absent,
         },
     };
-    let owner = met.and_then(|(_, met)| met.account.as_deref());
+    let owner = found.and_then(|(_, found)| found.account.as_deref());
     let partition = arn.map(|arn| arn.partition.as_str()).or(region.map(partition_of_region)).unwrap_or("aws");
     Subject {
         target: target.text.clone(),

@@ -23,8 +23,8 @@ const CALLS_AT_A_TIME: u16 = 64;
 
 /// Who is told how the reading goes.
 pub trait Watcher {
-    /// So many instances more were met.
-    fn met(&self, instances: usize);
+    /// So many instances more were found.
+    fn found(&self, instances: usize);
     /// A Region was read to its end.
     fn region_read(&self);
     /// Something that a person should know and that changes no verdict.
@@ -37,7 +37,7 @@ pub trait Watcher {
 pub struct Unwatched;
 
 impl Watcher for Unwatched {
-    fn met(&self, _: usize) {}
+    fn found(&self, _: usize) {}
     fn region_read(&self) {}
     fn note(&self, _: &str) {}
     fn explain(&self, _: &str) {}

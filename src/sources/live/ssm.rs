@@ -188,8 +188,7 @@ impl List for PropertyList {
         }
         let raw = RawAnswer::instance_properties();
         self.calls.make(LIST_AGENTS, request.customize().interceptor(raw.clone()).send()).await?;
-        let body = raw.take().ok_or_else(|| Failure::incomplete(LIST_AGENTS, "a body"))?;
-        properties::page(body.bytes().unwrap_or_default())
+        properties::page(raw.body(LIST_AGENTS)?.bytes().unwrap_or_default())
             .map(|AgentPage { agents, next }| Page { items: Box::pin(ready(Ok(agents))), next })
             .map_err(|why| Failure::incomplete(LIST_AGENTS, &format!("a list that can be read: {why}")))
     }

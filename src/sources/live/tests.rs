@@ -48,7 +48,7 @@ fn answer(fact: Fact<ec2::RegionalInstance>) -> BTreeMap<String, Fact<ec2::Regio
     BTreeMap::from([("i-01234567".to_owned(), fact)])
 }
 
-fn met(account: &str) -> Fact<ec2::RegionalInstance> {
+fn found(account: &str) -> Fact<ec2::RegionalInstance> {
     let instance = Instance {
         id: "i-01234567".to_owned(),
         name: None,
@@ -79,7 +79,7 @@ fn an_instance_is_absent_only_when_every_region_says_so() {
     let reason = Unreadable { api: "x".to_owned(), kind: UnreadableKind::Denied, message: "m".to_owned() };
     let regions = ["eu-west-1", "us-east-1"];
     let answers = |first, second| Answers::from([("eu-west-1", answer(first)), ("us-east-1", answer(second))]);
-    let (region, fact) = subject("i-01234567", &regions, &answers(Fact::Absent, met("111122223333")));
+    let (region, fact) = subject("i-01234567", &regions, &answers(Fact::Absent, found("111122223333")));
     assert!(region.as_deref() == Some("us-east-1") && fact.known().is_some());
     let (region, fact) = subject("i-01234567", &regions, &answers(Fact::Absent, Fact::Absent));
     assert_eq!((region, fact), (None, Fact::Absent));
@@ -92,7 +92,7 @@ fn an_instance_is_absent_only_when_every_region_says_so() {
 #[test]
 fn an_instance_of_another_account_than_its_arn_says_is_not_judged() {
     let text = "arn:aws:ec2:eu-west-1:444455556666:instance/i-01234567";
-    let (_, fact) = subject(text, &["eu-west-1"], &Answers::from([("eu-west-1", answer(met("111122223333")))]));
+    let (_, fact) = subject(text, &["eu-west-1"], &Answers::from([("eu-west-1", answer(found("111122223333")))]));
     assert_eq!(fact.unreadable().map(|reason| reason.kind), Some(UnreadableKind::OtherAccount));
 }
 
