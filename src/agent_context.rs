@@ -53,6 +53,26 @@ pub enum RequestSource {
     },
     /// One of these public addresses; none where it is not known which.
     Public(Vec<String>),
+    /// One of several ways, and which is not known.
+    OneOf {
+        /// The endpoints among them.
+        endpoints: Vec<String>,
+        /// The VPC of those.
+        vpc: String,
+        /// Whether there are others, which lead through none of these endpoints.
+        others: bool,
+    },
+}
+
+impl RequestSource {
+    /// The endpoints that requests may come through.
+    pub fn endpoints(&self) -> &[String] {
+        match self {
+            RequestSource::Endpoint { id, .. } => std::slice::from_ref(id),
+            RequestSource::Public(_) => &[],
+            RequestSource::OneOf { endpoints, .. } => endpoints,
+        }
+    }
 }
 
 /// The organization of the caller's account.
@@ -242,14 +262,32 @@ pub fn for_need(base: &Context, caller: &Caller<'_>, need: &Need, given: &[Conte
     context
 }
 
+/// The context of a call that the agent signs with the identity of its instance, as far as that is documented.
+pub fn for_registration(caller: &Caller<'_>, need: &Need, given: &[ContextEntry]) -> Context {
+    let mut context = Context::default();
+    let place = caller.place;
+    context.set("aws:PrincipalAccount", Value::Present(vec![Text::of(place.account_parts())]));
+    context.set("aws:RequestedRegion", Value::Present(vec![Text::of([place.region])]));
+    context.set("aws:CurrentTime", Value::known(format!("{:.0}", caller.now)));
+    context.set("aws:SecureTransport", Value::known("true"));
+    set_organization(&mut context, "aws:Principal", caller.organization);
+    set_resource(&mut context, caller);
+    if let Some(source) = source_of(caller, need) {
+        set_source(&mut context, caller, source);
+    }
+    add_given(&mut context, ContextEntry::for_action(given, &need.action));
+    context
+}
+
 /// Where the agent's own call for a need comes from. The key of a bucket is used by S3 on its behalf.
 pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSource> {
     let service = need.action.split(':').next().unwrap_or_default().to_ascii_lowercase();
     let is_own = service != "kms" || need.needed_for == NeededFor::Kms;
     let source = caller.sources.filter(|_| is_own)?.get(service.as_str())?;
     let is_of_region = match &need.requested_region {
+        _ if service == "s3" => true,
         RequestedRegion::OfInstance => true,
-        RequestedRegion::Named(region) => service == "s3" || Some(region.as_str()) == caller.place.region,
+        RequestedRegion::Named(region) => Some(region.as_str()) == caller.place.region,
         RequestedRegion::NotKnown => false,
     };
     // An endpoint serves one Region. The path to S3 is that to the Region of the bucket.
@@ -260,10 +298,10 @@ pub fn source_of<'a>(caller: &Caller<'a>, need: &Need) -> Option<&'a RequestSour
 ///
 /// Source: [properties of the network](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-network-properties).
 fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource) {
+    // What a plan makes has no id yet.
+    let known = |id: &str, prefix: &str| if id.starts_with(prefix) { Text::known(id) } else { Text::any() };
     match source {
         RequestSource::Endpoint { id, vpc, may_be_over_ipv6 } => {
-            // What a plan makes has no id yet.
-            let known = |id: &str, prefix: &str| if id.starts_with(prefix) { Text::known(id) } else { Text::any() };
             context.set("aws:SourceVpce", Value::Present(vec![known(id, "vpce-")]));
             context.set("aws:SourceVpc", Value::Present(vec![known(vpc, "vpc-")]));
             let address = if *may_be_over_ipv6 { Text::any() } else { Text::of([caller.private_ip]) };
@@ -278,6 +316,14 @@ fn set_source(context: &mut Context, caller: &Caller<'_>, source: &RequestSource
                 // A NAT gateway takes any of its addresses.
                 all => context.set("aws:SourceIp", Value::OneOf(all.iter().map(Text::known).collect())),
             }
+        }
+        RequestSource::OneOf { others: true, .. } => {}
+        RequestSource::OneOf { endpoints, vpc, others: false } => {
+            let endpoints = endpoints.iter().map(|id| known(id, "vpce-")).collect();
+            context.set("aws:SourceVpce", Value::OneOf(endpoints));
+            context.set("aws:SourceVpc", Value::Present(vec![known(vpc, "vpc-")]));
+            context.set("aws:VpcSourceIp", Value::Present(vec![Text::any()]));
+            context.set("aws:SourceIp", Value::Absent);
         }
     }
 }
@@ -312,8 +358,11 @@ fn set_resource(context: &mut Context, caller: &Caller<'_>) {
 /// The keys of the agent's own call to decrypt a data key. Source: the source of the SSM Agent.
 fn set_kms(context: &mut Context, caller: &Caller<'_>, need: &Need) {
     let target = caller.place.instance_id.map_or_else(|| vec![Part::from("i-"), Part::NAME], |id| vec![Part::from(id)]);
+    context.set_absent_prefix("kms:EncryptionContext:");
     context.set("kms:EncryptionContext:aws:ssm:SessionId", Value::Present(vec![Text::any()]));
     context.set("kms:EncryptionContext:aws:ssm:TargetId", Value::Present(vec![Text::of(target)]));
+    let keys = ["aws:ssm:SessionId", "aws:ssm:TargetId"];
+    context.set("kms:EncryptionContextKeys", Value::Present(keys.map(Text::known).to_vec()));
     context.set("kms:ViaService", Value::Absent);
     set_key_owner(context, caller, need);
 }

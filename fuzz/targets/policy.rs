@@ -115,6 +115,7 @@ fn survive(text: &str, kind: DocumentKind) {
                     role_id: None,
                     name: Some("i-1"),
                     has_boundary: true,
+                    at_gateway_endpoint: false,
                 };
                 let resource = Resource::Arn(Text::known("arn:aws:s3:::logs/a"));
                 let request = Request { action: "s3:PutObject".to_owned(), resource, context };

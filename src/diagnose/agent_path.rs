@@ -220,6 +220,9 @@ fn sources(paths: &[Path], vpc: &str) -> BTreeMap<&'static str, RequestSource> {
                 may_be_over_ipv6: *may_be_over_ipv6,
             },
             Source::Public { addresses } => RequestSource::Public(addresses.clone()),
+            Source::OneOf { endpoints, others } => {
+                RequestSource::OneOf { endpoints: endpoints.clone(), vpc: vpc.to_owned(), others: *others }
+            }
             Source::NotKnown => return None,
         };
         Some((path.service.name(), source))

@@ -6,18 +6,22 @@ use std::collections::BTreeMap;
 
 use crate::agent_context::{self, Caller, RequestSource};
 use crate::facts::{Facts, NamedDocument, PolicyText, VpcEndpoint};
-use crate::needs::{Cost, Need, Requirements};
-use crate::report::{Finding, FindingKind, PathWeight};
+use crate::needs::{Cost, Need, RequestedRegion, Requirements};
+use crate::report::{Finding, FindingKind, NeededFor, PathWeight};
 use iam_eval::arn::Arn;
 use iam_eval::{
-    AwsPrincipals, Decision, DocumentKind, PolicySetKind, Request, ResourceAnswer, Response, RoleSession,
-    StatementReference, Truth, UnknownReason, evaluate_resource_policy, limited_by,
+    AwsPrincipals, Decision, DocumentKind, PolicySetKind, Request, Resource, ResourceAnswer, Response, RoleSession,
+    StatementReference, Text, Truth, UnknownReason, evaluate_resource_policy, limited_by,
 };
 
 use super::library::Library;
 use super::role::JudgedRole;
 
+/// The calls that the agent makes before it has the role of Default Host Management Configuration.
+const REGISTRATION: [&str; 2] = ["ssm:RegisterManagedInstance", "ssm:RequestManagedInstanceRoleToken"];
+
 /// The endpoint policies that the calls of one session meet.
+#[derive(Clone, Copy)]
 pub(super) struct EndpointPolicies<'a> {
     /// What was read.
     pub facts: &'a Facts,
@@ -34,7 +38,7 @@ pub(super) struct EndpointPolicies<'a> {
 }
 
 /// What the policy of an endpoint says to a call.
-pub(super) enum EndpointAnswer {
+enum EndpointAnswer {
     /// This.
     Said(Box<ResourceAnswer>),
     /// It is no policy.
@@ -43,75 +47,154 @@ pub(super) enum EndpointAnswer {
     OfNoRole,
 }
 
-impl EndpointPolicies<'_> {
-    /// What the policy of the endpoint that a call goes through says to it, with the endpoint's id. None where no endpoint is
-    /// certain, or its policy stands in no call's way.
-    pub(super) fn answer_to(&self, need: &Need) -> Option<(&str, EndpointAnswer)> {
-        if let Some(given) = self.given {
-            let of_systems_manager = ["ssm:", "ssmmessages:"].iter().any(|service| need.action.starts_with(service));
-            let answer = self.answer(&given.name, &given.document, need).filter(|_| of_systems_manager)?;
-            return Some((given.name.as_str(), answer));
+/// An endpoint whose policy does not let calls through.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Blocked {
+    endpoint: String,
+    /// The statement that denies them.
+    statement: Option<StatementReference>,
+    /// Whether the calls go through it, rather than perhaps.
+    certain: bool,
+    /// Whether sessions need them.
+    leaves_unknown: bool,
+}
+
+impl Blocked {
+    fn finding(self, actions: Vec<String>) -> FindingKind {
+        let Blocked { endpoint, statement, certain, leaves_unknown } = self;
+        // That the agent is online proves a path, and not that its other calls are allowed.
+        let weight = if leaves_unknown { PathWeight::Sessions } else { PathWeight::Logs };
+        match certain {
+            true => FindingKind::EndpointPolicyBlocks { endpoint, statement, actions, weight },
+            false => FindingKind::EndpointPolicyMayBlock { endpoint, statement, actions, leaves_unknown },
         }
-        let RequestSource::Endpoint { id, .. } = agent_context::source_of(self.caller, need)? else { return None };
-        let policy = self.endpoint(id)?.policy.as_ref()?;
-        Some((id, self.answer(id, policy, need)?))
+    }
+}
+
+impl EndpointAnswer {
+    /// Whether it certainly lets the call through.
+    fn allows(&self) -> bool {
+        matches!(self, EndpointAnswer::Said(answer) if answer.denies.truth.is_false() && answer.allows().is_true())
     }
 
-    /// What a response comes to where the endpoint has its say.
-    pub(super) fn limit(&self, need: &Need, response: Response) -> Response {
-        match self.answer_to(need) {
-            Some((id, EndpointAnswer::Said(answer))) => limited_by(response, id, &answer, true),
-            Some((_, EndpointAnswer::NotAPolicy | EndpointAnswer::OfNoRole)) | None => response,
+    /// Whether it certainly does not.
+    fn refuses(&self) -> bool {
+        matches!(self, EndpointAnswer::Said(answer) if answer.denies.truth.is_true() || answer.allows().is_false())
+    }
+}
+
+/// What the policies of the endpoints that a call may go through say to it.
+struct EndpointAnswers<'a> {
+    /// The answers, with the endpoints' ids.
+    answers: Vec<(&'a str, EndpointAnswer)>,
+    /// Whether the call meets these answers, rather than perhaps.
+    certain: bool,
+}
+
+impl EndpointPolicies<'_> {
+    /// What stands in the way of a call, or may.
+    fn answers_to(&self, need: &Need) -> EndpointAnswers<'_> {
+        let nothing = EndpointAnswers { answers: Vec::new(), certain: true };
+        if let Some(given) = self.given {
+            let of_systems_manager = ["ssm:", "ssmmessages:"].iter().any(|service| need.action.starts_with(service));
+            let answer = self.answer(&given.name, &given.document, need).filter(|_| of_systems_manager);
+            let answers = answer.into_iter().map(|answer| (given.name.as_str(), answer)).collect();
+            return EndpointAnswers { answers, ..nothing };
         }
+        let Some(source) = agent_context::source_of(self.caller, need) else { return nothing };
+        let said = |id: &String| self.answer(id, self.endpoint(id)?.policy.as_ref()?, need);
+        let endpoints = source.endpoints();
+        let mut answers: Vec<(&str, EndpointAnswer)> =
+            endpoints.iter().filter_map(|id| Some((id.as_str(), said(id)?))).collect();
+        if let (RequestSource::Endpoint { .. }, _) | (_, []) = (source, &answers[..]) {
+            return EndpointAnswers { answers, ..nothing };
+        }
+        let has_others = matches!(source, RequestSource::OneOf { others: true, .. });
+        let refused = !has_others && answers.len() == endpoints.len() && answers.iter().all(|(_, it)| it.refuses());
+        answers.retain(|(_, answer)| !answer.allows());
+        EndpointAnswers { answers, certain: refused }
+    }
+
+    /// What a response comes to where endpoints have their say.
+    pub(super) fn limit(&self, need: &Need, response: Response) -> Response {
+        let EndpointAnswers { answers, certain } = self.answers_to(need);
+        if !certain && !answers.is_empty() && response.decision == Decision::Allowed {
+            return Response { decision: Decision::Unknown, ..response };
+        }
+        let said = answers.iter().filter(|_| certain).filter_map(|(id, answer)| match answer {
+            EndpointAnswer::Said(answer) => Some((id, answer)),
+            EndpointAnswer::NotAPolicy | EndpointAnswer::OfNoRole => None,
+        });
+        said.fold(response, |response, (id, answer)| limited_by(response, id, answer, true))
     }
 
     /// What is found about the endpoints: what they do not let through, and what may not get through, each with the calls.
     ///
     /// `answers` are those of the role's side and of resources; what is denied there already says nothing of an endpoint.
     pub(super) fn findings(&self, answers: &[(Need, Response)]) -> Vec<Finding> {
-        let mut blocked: BTreeMap<(String, Option<StatementReference>, PathWeight), Vec<String>> = BTreeMap::new();
+        let mut blocked: BTreeMap<Blocked, Vec<String>> = BTreeMap::new();
         let mut open: BTreeMap<(String, UnknownReason, bool), Vec<String>> = BTreeMap::new();
         for (need, response) in answers {
-            let Some((id, answer)) = self.answer_to(need) else { continue };
+            let EndpointAnswers { answers, certain } = self.answers_to(need);
+            let is_open = matches!(response.decision, Decision::Allowed | Decision::Unknown);
             let leaves_unknown = need.cost != Cost::Logs;
-            // That the agent is online proves a path, and not that its other calls are allowed.
-            let weight = if leaves_unknown { PathWeight::Sessions } else { PathWeight::Logs };
-            let unsaid = match &answer {
-                EndpointAnswer::Said(_) => None,
-                EndpointAnswer::NotAPolicy => Some("a policy that could not be parsed"),
-                EndpointAnswer::OfNoRole => {
-                    Some("the accounts or roles that its policy names, and the documents are of none")
-                }
-            };
-            let EndpointAnswer::Said(answer) = answer else {
-                let why = UnknownReason::note(unsaid.unwrap_or_default());
-                open.entry((id.to_owned(), why, leaves_unknown)).or_default().push(need.action.clone());
-                continue;
-            };
-            match (&answer.denies.truth, answer.allows()) {
-                (Truth::True, _) => {
-                    let statement = answer.denies.statements.first().cloned();
-                    blocked.entry((id.to_owned(), statement, weight)).or_default().push(need.action.clone());
-                }
-                (_, Truth::False) => {
-                    blocked.entry((id.to_owned(), None, weight)).or_default().push(need.action.clone());
-                }
-                (Truth::False, Truth::True) => {}
-                (denies, allows) => {
-                    if matches!(response.decision, Decision::Allowed | Decision::Unknown) {
-                        let why = denies.doubt().merge(allows.doubt());
-                        open.entry((id.to_owned(), why, leaves_unknown)).or_default().push(need.action.clone());
-                    }
-                }
+            for (id, answer) in answers {
+                let id = id.to_owned();
+                let why = match answer {
+                    EndpointAnswer::Said(answer) => match (&answer.denies.truth, answer.allows()) {
+                        (Truth::True, _) | (_, Truth::False) => {
+                            let statement = answer.denies.statements.first().filter(|_| answer.denies.truth.is_true());
+                            let by = Blocked { endpoint: id, statement: statement.cloned(), certain, leaves_unknown };
+                            if certain || is_open {
+                                blocked.entry(by).or_default().push(need.action.clone());
+                            }
+                            continue;
+                        }
+                        (Truth::False, Truth::True) => continue,
+                        (denies, allows) if is_open => denies.doubt().merge(allows.doubt()),
+                        _ => continue,
+                    },
+                    EndpointAnswer::NotAPolicy => UnknownReason::note("a policy that could not be parsed"),
+                    EndpointAnswer::OfNoRole => UnknownReason::note(
+                        "the accounts or roles that its policy names, and the documents are of none",
+                    ),
+                };
+                open.entry((id, why, leaves_unknown)).or_default().push(need.action.clone());
             }
         }
-        let blocked = blocked.into_iter().map(|((endpoint, statement, weight), actions)| {
-            FindingKind::EndpointPolicyBlocks { endpoint, statement, actions, weight }.into()
-        });
+        let blocked = blocked.into_iter().map(|(by, actions)| by.finding(actions).into());
         let open = open.into_iter().map(|((endpoint, depends_on, leaves_unknown), actions)| {
             FindingKind::EndpointPolicyUnknown { endpoint, actions, depends_on, leaves_unknown }.into()
         });
         blocked.chain(open).collect()
+    }
+
+    /// What is found about the calls that give the agent the role of Default Host Management Configuration, as far as an endpoint
+    /// may not let them through. The agent signs them with the identity of its instance, and how policies see that is not documented.
+    ///
+    /// Source: the source of the SSM Agent.
+    pub(super) fn of_registration(&self) -> Option<Finding> {
+        let caller = &Caller { role_arn: None, role_id: None, role_tags: None, ..*self.caller };
+        let as_instance = EndpointPolicies { caller, ..*self };
+        let call = |action: &&str| Need {
+            action: (*action).to_owned(),
+            resource: Resource::Arn(Text::any()),
+            needed_for: NeededFor::Core,
+            requested_region: RequestedRegion::OfInstance,
+            unresolved: false,
+            cost: Cost::Sessions,
+        };
+        let stopped = REGISTRATION.iter().map(call).filter_map(|need| {
+            let EndpointAnswers { answers, .. } = as_instance.answers_to(&need);
+            let (id, _) = answers.iter().find(|(_, answer)| !answer.allows())?;
+            Some(((*id).to_owned(), need.action))
+        });
+        let (mut endpoints, actions): (Vec<String>, Vec<String>) = stopped.unzip();
+        let depends_on = UnknownReason::note(
+            "how it treats the identity of the instance, with which the agent asks for the role of Default Host Management Configuration",
+        );
+        let endpoint = endpoints.pop()?;
+        Some(FindingKind::EndpointPolicyUnknown { endpoint, actions, depends_on, leaves_unknown: true }.into())
     }
 
     fn endpoint(&self, id: &str) -> Option<&VpcEndpoint> {
@@ -152,9 +235,17 @@ impl EndpointPolicies<'_> {
             role_id: self.caller.role_id,
             name: self.caller.place.instance_id,
             has_boundary: self.judged.gates.iter().any(|gate| gate.kind == PolicySetKind::Boundary),
+            at_gateway_endpoint: self
+                .endpoint(id)
+                .is_some_and(|endpoint| endpoint.kind.eq_ignore_ascii_case("Gateway")),
         };
-        let base = agent_context::base(self.caller);
-        let context = agent_context::for_need(&base, self.caller, need, &self.requirements.context);
+        let context = match REGISTRATION.contains(&need.action.as_str()) && self.caller.role_arn.is_none() {
+            true => agent_context::for_registration(self.caller, need, &self.requirements.context),
+            false => {
+                let base = agent_context::base(self.caller);
+                agent_context::for_need(&base, self.caller, need, &self.requirements.context)
+            }
+        };
         let request = Request { action: need.action.clone(), resource: need.resource.clone(), context };
         Some(EndpointAnswer::Said(Box::new(evaluate_resource_policy(&document, id, &session, &request))))
     }

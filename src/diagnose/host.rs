@@ -15,10 +15,13 @@ use crate::report::{
 use iam_eval::arn::Arn;
 use iam_eval::{ServicePrincipal, Truth, UnknownReason};
 
+use super::endpoint_policy::EndpointPolicies;
 use super::path::Path;
 use super::resolved_needs::{self, settings_of};
+use super::role::JudgedRole;
 use super::{
-    Diagnosis, RoleInView, agent, agent_path, chain, explain, network, not_in_snapshot, planned, settle, shared,
+    Diagnosis, RoleInView, agent, agent_path, chain, explain, network, not_in_snapshot, place_of, planned, settle,
+    shared,
 };
 
 /// What is known of the configuration, for one instance.
@@ -131,6 +134,11 @@ impl Diagnosis<'_> {
         chain.extend(agent::too_old_for_host_management(instance).map(Shared::from));
         let service = ServicePrincipal::ssm(subject.partition.as_deref());
         let mut path = self.path(&role, chain, subject, &service, Some(instance));
+        if let RoleInView::Judged(judged) = &role
+            && !agent::is_online(instance)
+        {
+            path.findings.extend(self.registration(judged, subject, instance).map(Shared::from));
+        }
         if agent::may_be_too_old_for_host_management(instance) && path.credentials.is_true() {
             path.credentials = Truth::Unknown(UnknownReason::default());
             if !path.is_closed() {
@@ -138,6 +146,22 @@ impl Diagnosis<'_> {
             }
         }
         Host::On(name.to_owned(), Box::new(path))
+    }
+
+    /// What may keep the agent from getting the role of the configuration.
+    fn registration(&self, judged: &JudgedRole, subject: &Subject, instance: &Instance) -> Option<Finding> {
+        let paths = self.agent_paths(subject, instance, self.demand(subject, Some(instance)))?;
+        let mut caller = self.caller_of(judged, place_of(subject, Some(instance)), Some(instance));
+        caller.sources = Some(&paths.sources);
+        let policies = EndpointPolicies {
+            facts: self.facts,
+            library: &self.memo.library,
+            given: None,
+            judged,
+            caller: &caller,
+            requirements: self.requirements,
+        };
+        policies.of_registration()
     }
 }
 

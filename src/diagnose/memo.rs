@@ -215,10 +215,8 @@ impl Memo {
             seen
         });
         let mut glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
-        let limits = |source: &RequestSource| match (source, here.limiting.get()) {
-            (RequestSource::Endpoint { id, .. }, Some(limiting)) => limiting.contains_key(id),
-            _ => false,
-        };
+        let is_limiting = |id: &String| here.limiting.get().is_some_and(|limiting| limiting.contains_key(id));
+        let limits = |source: &RequestSource| source.endpoints().iter().any(is_limiting);
         let sources = sources.into_iter().flatten().filter(|(_, source)| seen.sight.source || limits(source));
         glimpse.sources = sources.map(|(service, source)| (*service, source.clone())).collect();
         let known = seen.ways.borrow().get(&glimpse).cloned();
@@ -306,10 +304,18 @@ impl KeyMask {
             id |= document.statements.iter().any(|statement| names_sessions(&statement.aws_principals));
             id |= document.tells_apart(UPDATE_INSTANCE_INFORMATION, &any_instance);
         }
+        let of_keys = KeyMask::of_keys(&keys);
+        KeyMask { id: id || of_keys.id, ..of_keys }
+    }
+
+    /// What these keys, in lower case, hold of an instance.
+    fn of_keys(keys: &BTreeSet<String>) -> KeyMask {
+        const OF_ID: [&str; 4] =
+            ["aws:userid", "ec2:sourceinstancearn", "kms:encryptioncontext:aws:ssm:targetid", "ssm:sourceinstancearn"];
         let looks_at = |key: &str| keys.contains(key);
         KeyMask {
             source: ENDPOINT_KEYS.iter().chain(&["aws:SourceIp"]).any(|key| looks_at(&key.to_lowercase())),
-            id: id || looks_at("ec2:sourceinstancearn") || looks_at("ssm:sourceinstancearn") || looks_at("aws:userid"),
+            id: OF_ID.into_iter().any(looks_at),
             vpc: looks_at("aws:ec2instancesourcevpc"),
             private_ip: looks_at("aws:ec2instancesourceprivateipv4") || looks_at("aws:vpcsourceip"),
             tokens: looks_at("ec2:roledelivery"),
@@ -364,5 +370,75 @@ impl Way {
         }
         way.instance_arn = instance_arn;
         way
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent_context::{self, Caller, Organization};
+    use crate::needs::{self, KeyArn, RequiredAction, S3Logs};
+    use iam_eval::Text;
+    use jiff::Timestamp;
+
+    fn caller(number: u8) -> Caller<'static> {
+        let one = number == 1;
+        let place = Place {
+            partition: Some("aws"),
+            account: Some("111122223333"),
+            region: Some("us-east-1"),
+            instance_id: Some(if one { "i-1" } else { "i-2" }),
+        };
+        Caller {
+            place,
+            role_arn: Some("arn:aws:iam::111122223333:role/web"),
+            role_id: Some("AROAWEB"),
+            role_tags: None,
+            vpc: Some(if one { "vpc-1" } else { "vpc-2" }),
+            private_ip: Some(if one { "10.0.0.1" } else { "10.0.0.2" }),
+            tokens_required: one,
+            through_systems_manager: false,
+            organization: Organization::None,
+            sources: None,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Whatever a request holds of the instance, the answers of two instances are told apart by it.
+    #[test]
+    fn each_key_that_differs_between_instances_is_looked_at() {
+        let known = |caller: &Caller<'_>| {
+            let requirements = Requirements {
+                s3_logs: Some(S3Logs { bucket: "logs".to_owned(), prefix: String::new() }),
+                cloudwatch_logs: Some("logs".to_owned()),
+                actions: vec![RequiredAction { action: "ec2:DescribeTags".to_owned(), resource: None }],
+                ..Requirements::default()
+            };
+            let key = KeyArn::Resolved(Text::known("arn:aws:kms:us-east-1:111122223333:key/k"));
+            let needs = needs::all(&requirements, &caller.place, Some(&key));
+            let base = agent_context::base(caller);
+            let contexts = needs.iter().map(|need| agent_context::for_need(&base, caller, need, &[]));
+            contexts.flat_map(|context| context.known()).collect::<BTreeSet<_>>()
+        };
+        let mut differing = BTreeSet::new();
+        for (service, place) in [(false, "ec2"), (true, "ssm")] {
+            let differs = |part: fn(&mut Caller<'static>), looks: fn(KeyMask) -> bool| {
+                let mut other = caller(1);
+                part(&mut other);
+                let [one, other] =
+                    [caller(1), other].map(|caller| Caller { through_systems_manager: service, ..caller });
+                let keys: Vec<String> =
+                    known(&one).symmetric_difference(&known(&other)).map(|(key, _)| key.to_ascii_lowercase()).collect();
+                for key in &keys {
+                    assert!(looks(KeyMask::of_keys(&BTreeSet::from([key.clone()]))), "{place}: {key}");
+                }
+                keys
+            };
+            differing.extend(differs(|other| other.place = caller(2).place, |mask| mask.id));
+            differing.extend(differs(|other| other.vpc = caller(2).vpc, |mask| mask.vpc));
+            differing.extend(differs(|other| other.private_ip = caller(2).private_ip, |mask| mask.private_ip));
+            differing.extend(differs(|other| other.tokens_required = false, |mask| mask.tokens));
+        }
+        assert_eq!(differing.len(), 7, "{differing:?}");
     }
 }

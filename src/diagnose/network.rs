@@ -6,7 +6,7 @@ use crate::report::{Finding, FindingKind, NetworkPath, NetworkReport, PathDecisi
 /// What is known and asked of a network path beside what the network shows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PathExpectations<'a> {
-    /// Whether Systems Manager saw the agent as connected: its way is open, whatever it looks like.
+    /// Whether the heartbeat of the agent gets to Systems Manager: that way is open, whatever it looks like.
     pub online: bool,
     /// Whether a path that is not known leaves the verdict unknown.
     pub required: bool,
@@ -58,13 +58,16 @@ pub fn findings(paths: &[Path], expected: PathExpectations<'_>) -> Vec<Finding> 
             }
         }
     }
+    let is_refuted = |path: &Path| path.service == Service::Ssm && path.decision == Decision::Closed;
+    let refuted = expected.online && paths.iter().any(is_refuted);
     let closed = closed.into_iter().map(|(obstacle, services)| {
-        let weight = weight(&services, expected);
+        let weight = weight(&services, refuted, expected);
         FindingKind::PathClosed { obstacle, services, weight }
     });
     let unknown = unknown.into_iter().map(|(why, services)| {
-        // A connected agent proves the paths that it needs for that.
-        let proven = |service: &Service| expected.online && connects(*service);
+        // What the heartbeat gets through lets the channels of sessions through too, and proves nothing of another way.
+        let beaten = expected.online && services.contains(&Service::Ssm);
+        let proven = |service: &Service| beaten && matches!(service, Service::Ssm | Service::SsmMessages);
         let required =
             expected.required && services.iter().any(|service| expected.is_needed(*service) && !proven(service));
         FindingKind::PathNotKnown { why: why.clone(), services, required }
@@ -84,14 +87,15 @@ fn causes(path: &Path) -> impl Iterator<Item = &PathObstacle> {
     path.obstacles.iter().filter(move |obstacle| !has_endpoint || !lacks_way(obstacle))
 }
 
-fn connects(service: Service) -> bool {
-    matches!(service, Service::Ssm | Service::SsmMessages)
-}
-
-/// An agent that is connected proves the paths to the services that it needs for that, and with them that what seems to close those
-/// does not.
-fn weight(services: &[Service], expected: PathExpectations<'_>) -> PathWeight {
-    if expected.online && services.iter().any(|service| connects(*service)) {
+/// What a cause costs that closes the paths to these services.
+///
+/// A heartbeat goes to the endpoint of `ssm` alone: an instance without a way to `ssmmessages` shows up as managed, and no session
+/// opens ([endpoints](https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-create-vpc.html)). Where the way of the
+/// heartbeat seems closed and is not, the agent has one that nobody sees, a proxy, say: `refuted`. What closes `ssmmessages` does not
+/// close that one.
+fn weight(services: &[Service], refuted: bool, expected: PathExpectations<'_>) -> PathWeight {
+    let of_heartbeat = services.contains(&Service::Ssm);
+    if refuted && (of_heartbeat || services.iter().all(|service| *service == Service::SsmMessages)) {
         PathWeight::Connected
     } else if services.iter().any(|service| expected.is_needed(*service)) {
         PathWeight::Sessions

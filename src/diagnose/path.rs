@@ -211,6 +211,7 @@ impl Diagnosis<'_> {
             permissions::permission(need, &endpoints.limit(need, response)).into()
         };
         let permissions: Vec<Shared<Permission>> = answers.iter().map(permission).collect();
+        findings.extend(policies.findings(&answers));
         findings.extend(endpoints.findings(&answers));
         findings.extend(key_policy::findings(&policies, &answers));
         findings.extend(session_logs::findings(&policies, &answers));

@@ -9,7 +9,7 @@ use iam_eval::{
     evaluate_resource_policy, evaluate_with_grants, limited_by,
 };
 
-use crate::report::{NeededFor, ResourceKind, UnreadPolicy};
+use crate::report::{Finding, FindingKind, NeededFor, ResourceKind, UnreadPolicy};
 
 use super::resolved_needs::ResolvedNeeds;
 use super::role::JudgedRole;
@@ -103,9 +103,26 @@ impl ResourcePolicies<'_> {
         }
     }
 
+    /// The resource whose policy must allow what the role's policies allow, and is of a kind that is never read. A key or a bucket
+    /// whose policy was not read has findings of its own.
+    fn must_allow_and_is_unread(&self, need: &Need, response: &Response) -> Option<InView<'_>> {
+        let is_half = response.decision == Decision::Allowed && !self.asked.of_documents;
+        let resource = self.in_view(need).filter(|resource| is_half && resource.must_allow)?;
+        matches!(resource.kind, ResourceKind::Role | ResourceKind::Other).then_some(resource)
+    }
+
+    /// What is found about resources whose policies must allow what the role's do, and which nobody reads.
+    pub(super) fn findings(&self, answers: &[(Need, Response)]) -> Vec<Finding> {
+        let unread = answers.iter().filter_map(|(need, response)| {
+            let InView { kind, name, .. } = self.must_allow_and_is_unread(need, response)?;
+            Some(FindingKind::ResourceMustAllow { of: kind, resource: name, action: need.action.clone() }.into())
+        });
+        unread.collect()
+    }
+
     /// What a response of the role's side comes to where the resource's policy has its say too.
     pub(super) fn limit(&self, need: &Need, response: Response) -> Response {
-        if self.may_grant(need, &response).is_some() {
+        if self.may_grant(need, &response).is_some() || self.must_allow_and_is_unread(need, &response).is_some() {
             return Response { decision: Decision::Unknown, ..response };
         }
         let Some(resource) = self.in_view(need).filter(|_| !need.unresolved) else { return response };
@@ -174,8 +191,10 @@ impl ResourcePolicies<'_> {
                 let name = bucket.map_or(name, |bucket| bucket.name.clone());
                 Some(InView { kind: ResourceKind::Bucket, name, owner, policy, must_allow: owner == Owner::Other })
             }
-            // A trust policy is the policy of a role.
-            "sts" if arn.resource_type() == "role" => Some(unread(ResourceKind::Role, name, owner)),
+            // A trust policy is the policy of a role, and says alone who may assume it.
+            "sts" if arn.resource_type() == "role" => {
+                Some(InView { must_allow: true, ..unread(ResourceKind::Role, name, owner) })
+            }
             other if WITH_POLICIES.contains(&other) => Some(unread(ResourceKind::Other, name, owner)),
             _ => None,
         }
@@ -196,6 +215,7 @@ impl ResourcePolicies<'_> {
             role_id: self.caller.role_id,
             name: self.caller.place.instance_id,
             has_boundary: self.judged.gates.iter().any(|gate| gate.kind == PolicySetKind::Boundary),
+            at_gateway_endpoint: false,
         };
         let mut request = self.request(need);
         // Only key policies see it.

@@ -48,12 +48,14 @@ impl Leg {
 
     /// A way that may be this one or another that nobody sees, such as a proxy in the VPC.
     pub(super) fn perhaps(self, why: PathUnknown) -> Leg {
-        Leg { obstacles: Vec::new(), ..self.anonymous() }.unless(why)
+        let source = self.source.or_unseen();
+        Leg { via: None, through: Vec::new(), source, obstacles: Vec::new(), ..self }.unless(why)
     }
 
-    /// The same, of which neither what it goes through nor what its requests carry is known.
+    /// The same, of which it is not known what it goes through.
     pub(super) fn anonymous(self) -> Leg {
-        Leg { via: None, through: Vec::new(), source: Source::NotKnown, ..self }
+        let (endpoints, others) = self.source.ways();
+        Leg { via: None, through: Vec::new(), source: Source::one_of(endpoints, others), ..self }
     }
 }
 
@@ -67,7 +69,9 @@ pub(super) fn either(legs: Vec<Leg>, why: PathUnknown) -> Leg {
     let same = |differs: &dyn Fn(&Leg) -> bool| !legs.iter().any(differs);
     let via = first.via.filter(|_| same(&|leg| leg.via != first.via));
     let through = if same(&|leg| leg.through != first.through) { first.through } else { Vec::new() };
-    let source = if same(&|leg| leg.source != first.source) { first.source } else { Source::NotKnown };
+    // What is closed carries nothing.
+    let open = legs.iter().filter(|leg| !leg.is_closed()).map(|leg| &leg.source);
+    let source = open.cloned().reduce(|sum, one| sum.or(&one)).unwrap_or_default();
     let known = Leg { via, through, source, ..Leg::default() };
     if legs.iter().all(Leg::is_closed) {
         let obstacles = legs.into_iter().flat_map(|leg| leg.obstacles).collect();

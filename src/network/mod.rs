@@ -161,9 +161,54 @@ pub enum Source {
         /// The instance's own, or those of the NAT gateway.
         addresses: Vec<String>,
     },
+    /// They come in one of several ways, and which is not known.
+    OneOf {
+        /// The endpoints that they may come through.
+        endpoints: Vec<String>,
+        /// Whether they may come through none of these.
+        others: bool,
+    },
     /// That is not known.
     #[default]
     NotKnown,
+}
+
+impl Source {
+    /// This one or the other.
+    fn or(self, other: &Source) -> Source {
+        if self == *other {
+            return self;
+        }
+        let ((mut endpoints, others), (more, more_others)) = (self.ways(), other.clone().ways());
+        for endpoint in more {
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
+            }
+        }
+        Source::one_of(endpoints, others || more_others)
+    }
+
+    /// The same, or one that nobody sees.
+    fn or_unseen(self) -> Source {
+        self.or(&Source::NotKnown)
+    }
+
+    /// One of so many endpoints, or of others.
+    fn one_of(endpoints: Vec<String>, others: bool) -> Source {
+        match endpoints.is_empty() {
+            true => Source::NotKnown,
+            false => Source::OneOf { endpoints, others },
+        }
+    }
+
+    /// The endpoints that requests may come through, and whether they may come through none of these.
+    fn ways(self) -> (Vec<String>, bool) {
+        match self {
+            Source::Endpoint { endpoint, .. } => (vec![endpoint], false),
+            Source::OneOf { endpoints, others } => (endpoints, others),
+            Source::Public { .. } | Source::NotKnown => (Vec::new(), true),
+        }
+    }
 }
 
 /// The way from an instance to one service.

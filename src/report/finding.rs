@@ -380,6 +380,8 @@ pub enum FindingKind {
     LevelAllowsNothing { level: String, has_policies: bool, actions: Vec<String> },
     /// Whether the role may is not known.
     ConditionalPermission { actions: Vec<String>, depends_on: UnknownReason, settling: Settling },
+    /// The role's policies allow it, and the policy of the resource, which nobody reads, must allow it too.
+    ResourceMustAllow { of: ResourceKind, resource: String, action: String },
 
     // The session key.
     /// The key is of another partition than the role.
@@ -460,6 +462,13 @@ pub enum FindingKind {
         statement: Option<StatementReference>,
         actions: Vec<String>,
         weight: PathWeight,
+    },
+    /// The same, and it is not known whether the calls go through that endpoint.
+    EndpointPolicyMayBlock {
+        endpoint: String,
+        statement: Option<StatementReference>,
+        actions: Vec<String>,
+        leaves_unknown: bool,
     },
     /// Whether it does is not known.
     EndpointPolicyUnknown { endpoint: String, actions: Vec<String>, depends_on: UnknownReason, leaves_unknown: bool },
@@ -559,6 +568,7 @@ impl Finding {
             FindingKind::PathClosed { .. }
                 | FindingKind::PathNotKnown { .. }
                 | FindingKind::EndpointPolicyBlocks { .. }
+                | FindingKind::EndpointPolicyMayBlock { .. }
                 | FindingKind::EndpointPolicyUnknown { .. }
         )
     }
@@ -645,7 +655,9 @@ impl FindingKind {
             FindingKind::DeniedByGate { statement, .. } => code_of_gate(statement.gate),
             FindingKind::NotAllowedByGate { gate, .. } => code_of_gate(gate.gate),
             FindingKind::LevelAllowsNothing { .. } => Code::BlockedByScp,
-            FindingKind::ConditionalPermission { .. } => Code::ConditionalPermission,
+            FindingKind::ConditionalPermission { .. } | FindingKind::ResourceMustAllow { .. } => {
+                Code::ConditionalPermission
+            }
             FindingKind::KeyOfOtherPartition { .. }
             | FindingKind::KeyOfOtherRegion { .. }
             | FindingKind::AliasNotResolved { .. }
@@ -677,9 +689,9 @@ impl FindingKind {
             FindingKind::ConnectionContradicts { .. } => Code::NotConnected,
             FindingKind::PathClosed { obstacle, .. } => code_of_obstacle(obstacle),
             FindingKind::PathNotKnown { .. } => Code::NetworkUnknown,
-            FindingKind::EndpointPolicyBlocks { .. } | FindingKind::EndpointPolicyUnknown { .. } => {
-                Code::EndpointPolicy
-            }
+            FindingKind::EndpointPolicyBlocks { .. }
+            | FindingKind::EndpointPolicyMayBlock { .. }
+            | FindingKind::EndpointPolicyUnknown { .. } => Code::EndpointPolicy,
             #[cfg(test)]
             FindingKind::Sample { code, .. } => *code,
         }
@@ -717,7 +729,8 @@ impl FindingKind {
                 PathWeight::Connected | PathWeight::Logs => WARNING,
             },
             FindingKind::PathNotKnown { required: true, .. } => UNKNOWN,
-            FindingKind::EndpointPolicyUnknown { leaves_unknown, .. } => unknown_if(*leaves_unknown),
+            FindingKind::EndpointPolicyMayBlock { leaves_unknown, .. }
+            | FindingKind::EndpointPolicyUnknown { leaves_unknown, .. } => unknown_if(*leaves_unknown),
             FindingKind::KeyNotResolved { by_preferences, .. } => {
                 if *by_preferences {
                     ERROR
@@ -764,6 +777,7 @@ impl FindingKind {
             | FindingKind::TrustUnknown { .. }
             | FindingKind::RcpOnAssumeRole { .. }
             | FindingKind::ConditionalPermission { .. }
+            | FindingKind::ResourceMustAllow { .. }
             | FindingKind::AliasNotResolved { .. }
             | FindingKind::KeyPolicyInvalid { .. }
             | FindingKind::KeyPolicyUnknown { .. }

@@ -92,6 +92,10 @@ pub struct RoleSession<'a> {
     pub name: Option<&'a str>,
     /// Whether the role has a permissions boundary.
     pub has_boundary: bool,
+    /// Whether the policy is that of a gateway endpoint, in which an account stands for its root user alone.
+    ///
+    /// Source: [Principals for gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html#vpc-endpoint-policies-gateway).
+    pub at_gateway_endpoint: bool,
 }
 
 impl RoleSession<'_> {
@@ -104,6 +108,7 @@ impl RoleSession<'_> {
         let root = || format!("arn:{}:iam::{}:root", self.partition(), self.account);
         let canonical = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         match name {
+            _ if self.at_gateway_endpoint => Truth::False,
             _ if name == self.account || name == root() => Truth::True,
             _ if canonical => {
                 Truth::Unknown(UnknownReason::note(format!("which account has the canonical user ID `{name}`")))
@@ -114,7 +119,7 @@ impl RoleSession<'_> {
 
     fn is_role(&self, name: &str) -> Truth {
         if name == self.role_arn {
-            return Truth::True;
+            return self.named(name);
         }
         // IAM shows the id in place of the ARN once the role is deleted. That of a role that exists is not documented.
         match self.role_id {
@@ -125,11 +130,22 @@ impl RoleSession<'_> {
         }
     }
 
+    /// Whether a name that is the role's or the session's means it: the policy of a gateway endpoint has to name everybody.
+    fn named(&self, name: &str) -> Truth {
+        match self.at_gateway_endpoint {
+            true => Truth::Unknown(UnknownReason::note(format!(
+                "whether a gateway endpoint takes `{name}` for a principal"
+            ))),
+            false => Truth::True,
+        }
+    }
+
     fn is_session(&self, name: &str) -> Truth {
         let sessions = format!("arn:{}:sts::{}:assumed-role/{}/", self.partition(), self.account, self.role_name);
         match (name.strip_prefix(&sessions), self.name) {
             (None, _) => Truth::False,
-            (Some(named), Some(session)) => Truth::from(named == session),
+            (Some(named), Some(session)) if named == session => self.named(name),
+            (Some(_), Some(_)) => Truth::False,
             (Some(_), None) => {
                 Truth::Unknown(UnknownReason::note(format!("whether the instance's session is `{name}`")))
             }

@@ -85,6 +85,26 @@ fn what_a_policy_looks_at_of_an_instance_tells_instances_apart() {
     }
 }
 
+/// The encryption context of its sessions holds the instance's id.
+#[test]
+fn a_condition_on_the_encryption_context_tells_instances_apart() {
+    let target = |id: &str| json!({ "StringEquals": { "kms:EncryptionContext:aws:ssm:TargetId": id } });
+    for (statement, expected) in [
+        (under(allow(&["kms:Decrypt"], KEY), target(FIRST)), [Verdict::Ready, Verdict::NotReady]),
+        (under(allow(&["kms:Decrypt"], KEY), target(SECOND)), [Verdict::NotReady, Verdict::Ready]),
+    ] {
+        let account = two(|role| {
+            ready(role);
+            add_inline(role, "key", &policy(&[statement.clone()]));
+        });
+        let account = with_readable_key(account, KEY);
+        let requirements = Requirements { kms_key: Some(KEY.to_owned()), ..Requirements::default() };
+        let results = diagnose(&account.facts, &requirements, now()).results;
+        assert_eq!([results[0].verdict, results[1].verdict], expected);
+        assert_same(&account.facts, &requirements);
+    }
+}
+
 #[test]
 fn the_words_are_about_the_instance() {
     let account = two(|role| {

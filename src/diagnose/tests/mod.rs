@@ -2,6 +2,7 @@
 
 mod agent;
 mod conditional;
+mod endpoint_policy;
 mod host;
 mod key_policy;
 mod memo;

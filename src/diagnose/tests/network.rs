@@ -55,14 +55,16 @@ fn a_cause_is_said_once_with_all_services_that_it_closes() {
     assert_eq!(report(&paths, PathExpectations::default()).paths[2].blocked_by, ["rtb-1", "vpce-1"]);
 }
 
-/// A connected agent proves the paths that it needs for that, and no other.
+/// Its heartbeat proves that what seems to close the way of the heartbeat does not, and nothing of any other way.
 #[test]
-fn a_connected_agent_makes_a_closed_path_a_warning() {
+fn an_agent_that_is_online_makes_what_closes_its_heartbeat_a_warning() {
     let expected = PathExpectations { online: true, ..PathExpectations::default() };
     for (services, severity) in [
         (&[Service::Ssm][..], Severity::Warning),
-        (&[Service::SsmMessages], Severity::Warning),
+        (&[Service::Ssm, Service::SsmMessages], Severity::Warning),
         (&[Service::Ssm, Service::Kms], Severity::Warning),
+        (&[Service::SsmMessages], Severity::Error),
+        (&[Service::SsmMessages, Service::Kms], Severity::Error),
         (&[Service::Kms], Severity::Error),
     ] {
         let paths: Vec<Path> = services.iter().map(|service| path(*service, vec![no_route()], Vec::new())).collect();
@@ -71,6 +73,33 @@ fn a_connected_agent_makes_a_closed_path_a_warning() {
             said(&findings(&paths, PathExpectations::default())),
             [(Code::NoNetworkPath, Severity::Error, false)]
         );
+    }
+}
+
+/// There is a way that nobody sees, such as a proxy.
+#[test]
+fn where_the_heartbeat_gets_through_all_the_same_another_cause_does_not_close_the_channels() {
+    let expected = PathExpectations { online: true, ..PathExpectations::default() };
+    let closed = |others: &[Service]| {
+        let mut paths = vec![path(Service::Ssm, vec![no_dns("vpce-1")], Vec::new())];
+        paths.extend(others.iter().map(|service| path(*service, vec![no_dns("vpce-2")], Vec::new())));
+        findings(&paths, expected).iter().map(Finding::severity).collect::<Vec<_>>()
+    };
+    assert_eq!(closed(&[Service::SsmMessages]), [Severity::Warning, Severity::Warning]);
+    assert_eq!(closed(&[Service::SsmMessages, Service::Kms]), [Severity::Warning, Severity::Error]);
+}
+
+#[test]
+fn a_heartbeat_proves_what_it_gets_through() {
+    let expected = PathExpectations { online: true, required: true, ..PathExpectations::default() };
+    let unknown = |service| path(service, Vec::new(), vec![PathUnknown::Ipv6Only]);
+    let open = |service| path(service, Vec::new(), Vec::new());
+    for (paths, leaves_unknown) in [
+        (vec![unknown(Service::Ssm), unknown(Service::SsmMessages)], false),
+        (vec![open(Service::Ssm), unknown(Service::SsmMessages)], true),
+        (vec![unknown(Service::Ssm), unknown(Service::SsmMessages), unknown(Service::Kms)], true),
+    ] {
+        assert_eq!(findings(&paths, expected)[0].leaves_unknown(), leaves_unknown, "{paths:?}");
     }
 }
 

@@ -246,3 +246,30 @@ fn what_another_resource_may_grant_is_not_missing() {
         assert_eq!(verdict(action, resource), expected, "{action} {resource:?}");
     }
 }
+
+/// Where the resource's own policy must allow too, and nobody reads it, an allow of the role's is half of the answer.
+#[test]
+fn what_another_resource_must_allow_too_is_not_known() {
+    for (action, resource, expected) in [
+        ("sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:q", Verdict::Ready),
+        ("sqs:SendMessage", "arn:aws:sqs:us-east-1:444455556666:q", Verdict::Unknown),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:444455556666:secret:s", Verdict::Unknown),
+        // Whose it is is not known.
+        ("s3:GetObject", "arn:aws:s3:::b/o", Verdict::Ready),
+        // These have no policy of their own.
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:444455556666:instance/*", Verdict::Ready),
+        ("sts:AssumeRole", "arn:aws:iam::444455556666:role/x", Verdict::Unknown),
+        ("sts:AssumeRole", "arn:aws:iam::111122223333:role/x", Verdict::Unknown),
+    ] {
+        let account = Account::with_role(move |role| {
+            ready(role);
+            add_inline(role, "more", &policy(&[allow(&[action], "*")]));
+        });
+        let required = RequiredAction { action: action.to_owned(), resource: Some(resource.to_owned()) };
+        let requirements = Requirements { actions: vec![required], ..Requirements::default() };
+        let outcome = diagnose(&account.facts, &requirements, now()).results.remove(0);
+        assert_eq!(outcome.verdict, expected, "{action} {resource}");
+        let said = found(&outcome, Code::ConditionalPermission).map(crate::render::words::Said::message);
+        assert_eq!(said.is_some_and(|said| said.contains(resource)), expected == Verdict::Unknown, "{outcome:?}");
+    }
+}

@@ -127,7 +127,11 @@ fn a_route_within_the_vpc_may_lead_through_something_else() {
 fn several_endpoints_serve_a_name_alike_or_it_is_not_known() {
     let two = World::with_endpoint().but(|world| world.add_endpoint("vpce-2", OUTER_SUBNET, "10.0.3.7"));
     let path = two.path();
-    assert_eq!((path.decision, path.via, path.source), (Decision::Open, Some(Via::VpcEndpoint), Source::NotKnown));
+    let source = Source::OneOf { endpoints: owned(&[ENDPOINT, "vpce-2"]), others: false };
+    assert_eq!((path.decision, path.via, path.source), (Decision::Open, Some(Via::VpcEndpoint), source));
+    // What is closed carries nothing.
+    let shut = two.clone().but(|world| world.endpoint("vpce-2").state = "deleting".to_owned());
+    assert!(matches!(shut.path().source, Source::Endpoint { endpoint, .. } if endpoint == ENDPOINT));
     let differ = two.clone().but(|world| world.group(GROUP).egress = vec![https(&["10.0.2.0/24"])]);
     assert!(matches!(differ.doubt(), PathUnknown::EndpointOrNot { .. }));
     // With private DNS on for one, the name leads to that one.
@@ -191,7 +195,8 @@ fn a_gateway_endpoint_serves_the_tables_that_name_it() {
 fn an_interface_endpoint_beside_a_gateway_endpoint_may_not_be_taken() {
     let both = with_gateway_endpoint("s3").but(|world| world.add_endpoint("vpce-2", FAR_SUBNET, FAR_ADDRESS));
     let path = both.path();
-    assert_eq!((path.decision, path.source), (Decision::Open, Source::NotKnown));
+    let source = Source::OneOf { endpoints: owned(&["vpce-2", ENDPOINT]), others: false };
+    assert_eq!((path.decision, path.source), (Decision::Open, source));
     let one = both.but(|world| world.group(FAR_GROUP).ingress.clear());
     assert!(matches!(one.doubt(), PathUnknown::EndpointOrNot { .. }));
 }

@@ -242,6 +242,7 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::LevelAllowsNothing { level, has_policies, actions } => {
             permissions::level_allows_nothing(level, *has_policies, actions)
         }
+        Kind::ResourceMustAllow { of, resource, action } => permissions::resource_must_allow(*of, resource, action),
         Kind::ConditionalPermission { actions, depends_on, settling } => {
             permissions::conditional(actions, depends_on, settling, place)
         }
@@ -294,6 +295,9 @@ fn of_kind(kind: &FindingKind, place: &Place<'_>) -> Words {
         Kind::PathNotKnown { why, services, .. } => network::not_known(why, services, place),
         Kind::EndpointPolicyBlocks { endpoint, statement, actions, weight } => {
             network::endpoint_policy_blocks(endpoint, statement.as_ref(), actions, *weight)
+        }
+        Kind::EndpointPolicyMayBlock { endpoint, statement, actions, .. } => {
+            network::endpoint_policy_may_block(endpoint, statement.as_ref(), actions)
         }
         Kind::EndpointPolicyUnknown { endpoint, actions, depends_on, .. } => {
             network::endpoint_policy_unknown(endpoint, actions, depends_on)

@@ -540,7 +540,19 @@ pub(super) fn endpoint_policy_blocks(
     actions: &[String],
     weight: PathWeight,
 ) -> Words {
-    let (actions, weight) = (in_words(actions), weighed(weight));
+    endpoint_policy(endpoint, statement, actions, weighed(weight))
+}
+
+pub(super) fn endpoint_policy_may_block(
+    endpoint: &str,
+    statement: Option<&StatementReference>,
+    actions: &[String],
+) -> Words {
+    endpoint_policy(endpoint, statement, actions, "; cannot determine whether these calls go through that endpoint")
+}
+
+fn endpoint_policy(endpoint: &str, statement: Option<&StatementReference>, actions: &[String], weight: &str) -> Words {
+    let actions = in_words(actions);
     match statement {
         Some(by) => Words::new(
             format!(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use iam_eval::{DocumentKind, NearMiss, PolicySetKind, Resemblance, StatementReference, UnknownReason};
 
-use super::phrases::{actions as in_words, dependencies, form_of, listed, near_miss, statement};
+use super::phrases::{actions as in_words, dependencies, form_of, listed, near_miss, policy_of, statement};
 use super::{Place, Words};
 use crate::command_line::Command;
-use crate::report::{ActionOn, AssumingService, ClosedPolicySet, DocumentName, Flag, Settling};
+use crate::report::{ActionOn, AssumingService, ClosedPolicySet, DocumentName, Flag, ResourceKind, Settling};
 
 /// The problems of a document that are named.
 const PROBLEMS_SHOWN: usize = 3;
@@ -254,6 +254,17 @@ pub(super) fn conditional(
     };
     let message = format!("cannot determine whether the role may call {}: {}", in_words(actions), why.join("; "));
     Words::new(message, remedy)
+}
+
+pub(super) fn resource_must_allow(of: ResourceKind, resource: &str, action: &str) -> Words {
+    Words::new(
+        format!(
+            "cannot determine whether the role may call `{action}` on `{resource}`: its own policies allow it, and {}, which was not \
+             read, must allow it too",
+            policy_of(of)
+        ),
+        "see that policy, and make sure that it allows the role",
+    )
 }
 
 fn settle(settling: &Settling, place: &Place<'_>) -> String {

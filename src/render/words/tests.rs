@@ -45,13 +45,13 @@ variants!(FINDINGS, name_of_finding, FindingKind:
     RoleMissing Unreadable NotRead HostManagementUnreadable PreferencesUnreadable
     NotAPolicy MisplacedDocument UnsoundPolicy PreferencesInvalid PreferencesMissing
     TrustDenied TrustUnknown RcpOnAssumeRole
-    MissingPermission OptionalPermission ExplicitDeny DeniedByGate NotAllowedByGate LevelAllowsNothing ConditionalPermission
+    MissingPermission OptionalPermission ExplicitDeny DeniedByGate NotAllowedByGate LevelAllowsNothing ConditionalPermission ResourceMustAllow
     KeyOfOtherPartition KeyOfOtherRegion AliasNotResolved KeyNotResolved KeyMissing KeyState KeyOfOtherUse KeyPolicyInvalid KeyPolicyDenies
     KeyPolicyDoesNotAllow KeyPolicyUnknown KeyPolicyNotRead
     LogsDenied LogsUnknown LogDestinationMissing BucketNotEncrypted LogGroupNotEncrypted BucketPolicyInvalid BucketPolicyDenies
     BucketPolicyUnknown
     AgentOffline AgentOutdated AgentVersionUnknown ConnectionContradicts
-    PathClosed PathNotKnown EndpointPolicyBlocks EndpointPolicyUnknown
+    PathClosed PathNotKnown EndpointPolicyBlocks EndpointPolicyMayBlock EndpointPolicyUnknown
     ManagedByHostManagement EitherRole FallbackUnknown FallbackOff HostRoleElsewhere HostRoleMissing; not Sample);
 
 variants!(REFUSALS, name_of_refusal, RefusalKind:
@@ -463,6 +463,15 @@ fn conditional() -> Vec<FindingKind> {
         Settling { require_tokens: true, ..Settling::default() },
     ));
     samples.push(unknown(UnknownReason::note("AWS does not document the order of variables"), Settling::default()));
+    let cases = [
+        (ResourceKind::Role, "arn:aws:iam::444455556666:role/other", "sts:AssumeRole"),
+        (ResourceKind::Other, "arn:aws:sqs:us-east-1:444455556666:queue", "sqs:SendMessage"),
+    ];
+    samples.extend(cases.map(|(of, resource, action)| FindingKind::ResourceMustAllow {
+        of,
+        resource: resource.to_owned(),
+        action: action.to_owned(),
+    }));
     samples
 }
 
@@ -959,6 +968,12 @@ fn network() -> Vec<FindingKind> {
             weight: PathWeight::Sessions,
         });
     }
+    samples.push(FindingKind::EndpointPolicyMayBlock {
+        endpoint: ENDPOINT.to_owned(),
+        statement: None,
+        actions: channel(),
+        leaves_unknown: true,
+    });
     samples.push(FindingKind::EndpointPolicyUnknown {
         endpoint: ENDPOINT.to_owned(),
         actions: channel(),

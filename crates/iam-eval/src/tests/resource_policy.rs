@@ -58,6 +58,7 @@ fn session() -> RoleSession<'static> {
         role_id: Some(ROLE_ID),
         name: Some(SESSION),
         has_boundary: false,
+        at_gateway_endpoint: false,
     }
 }
 
@@ -88,6 +89,31 @@ const LEFT_TO_ROLE: [Applies; 3] = [Yes, No, No];
 const ALLOWED: [Applies; 3] = [No, Yes, No];
 const DENIED: [Applies; 3] = [No, No, Yes];
 const SILENT: [Applies; 3] = [No, No, No];
+
+/// At a gateway endpoint an account is its root user, and everybody is to be named.
+#[test]
+fn whom_a_statement_of_a_gateway_endpoint_means() {
+    let session = RoleSession { at_gateway_endpoint: true, ..session() };
+    for (principal, allows, denies) in [
+        (r#""*""#, Yes, Yes),
+        (r#"{"AWS": "*"}"#, Yes, Yes),
+        (r#"{"AWS": "111122223333"}"#, No, No),
+        (r#"{"AWS": "arn:aws:iam::111122223333:root"}"#, No, No),
+        (r#"{"AWS": "arn:aws:iam::111122223333:role/team/web"}"#, Unknown, Unknown),
+        (r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0"}"#, Unknown, Unknown),
+        (r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/web/i-1"}"#, No, No),
+        (r#"{"AWS": ["111122223333", "*"]}"#, Yes, Yes),
+    ] {
+        let of = |effect: &str| {
+            answer_to(
+                &format!(r#"{{"Effect": "{effect}", "Principal": {principal}, "Action": "*", "Resource": "*"}}"#),
+                &session,
+            )
+        };
+        assert_eq!(as_applies(&of("Allow").allows()), allows, "{principal}");
+        assert_eq!(as_applies(&of("Deny").denies.truth), denies, "{principal}");
+    }
+}
 
 #[test]
 fn whom_a_statement_means() {
