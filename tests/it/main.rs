@@ -73,6 +73,7 @@ mod support_works;
 mod support_writes;
 mod terraform_accounts;
 mod terraform_changes;
+mod terraform_choices;
 mod terraform_documents;
 mod terraform_instances;
 mod terraform_plans;

@@ -319,7 +319,8 @@ enum Version<'a> {
 
 /// The version of a template that is launched; a plan shows its newest, and that which was the newest before.
 fn version_of<'a>(plan: &Plan<'a>, resource: &Resource<'_>, path: &str, template: &Resource<'a>) -> Version<'a> {
-    if template.is_new {
+    // Of one that exists a data source shows the newest version too.
+    if template.is_new && !template.is_data {
         return Version::Newest;
     }
     let at = format!("{path}/version");

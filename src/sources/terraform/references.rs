@@ -65,6 +65,8 @@ struct Place<'a> {
     is_spread: bool,
     /// The attribute that is taken of what an expression gives as a whole, as in `module.iam.role.name`; empty if none is.
     attribute: &'a str,
+    /// Whether the expression gives an object, a map or a list, of which one member is meant.
+    is_member: bool,
 }
 
 impl<'a> Place<'a> {
@@ -80,6 +82,7 @@ impl<'a> Place<'a> {
             is_list: false,
             is_spread: false,
             attribute: "",
+            is_member: false,
         }
     }
 }
@@ -88,8 +91,8 @@ impl<'a> Place<'a> {
 struct Found {
     leaves: BTreeSet<Leaf>,
     /// The variables and outputs that were followed, by the module instance, the attribute that is taken of them, and whether with what
-    /// is known and by index.
-    followed: BTreeSet<(String, String, String, bool, bool)>,
+    /// is known, by index and as a member.
+    followed: BTreeSet<(String, String, String, [bool; 3])>,
     /// What may be meant, and does not have to be.
     spread: Spread,
     /// Whether one of several resources was named by its index, or an attribute was taken.
@@ -110,7 +113,8 @@ impl Found {
     /// Whether a variable or output is met for the first time: its leaves are the same each time.
     fn is_first(&mut self, module: &str, what: String, place: Place<'_>) -> bool {
         let attribute = place.attribute.to_owned();
-        self.followed.insert((module.to_owned(), what, attribute, place.with_known, place.by_index))
+        let how = [place.with_known, place.by_index, place.is_member];
+        self.followed.insert((module.to_owned(), what, attribute, how))
     }
 }
 
@@ -266,9 +270,15 @@ impl<'a> Plan<'a> {
             found.spread.indexes.extend(INDEXES.into_iter().filter(|index| goes_in(index)));
         }
         // What is known may still be a part of the text: `"${aws_iam_role.a.name}-${aws_iam_role.b.name}"`.
-        let place = Place { with_known: place.with_known || references.len() > 1, ..place };
+        let is_one_of = references.len() > 1;
+        let place = Place { with_known: place.with_known || is_one_of, ..place };
         for reference in &references {
+            let before = found.leaves.len();
             self.follow_one(reference, by_index, place, found);
+            // A known output of a module has no origin, and may choose or be a part of the text all the same.
+            if is_one_of && reference.starts_with("module.") && found.leaves.len() == before {
+                found.insert(Leaf::Untold(within(place.module, reference)));
+            }
         }
     }
 
@@ -330,6 +340,8 @@ impl<'a> Plan<'a> {
             false => is_before && is_counted(reference),
         };
         match switches.is_empty() {
+            // `length(a.b) > 0 ? aws_iam_instance_profile.web.name : null` looks like a choice between the two.
+            true if !not_made.is_empty() => false,
             true => nothings.is_empty() || nothings.iter().any(|(reference, _)| is_counted(reference)),
             false => switches.iter().all(is_on_its_side),
         }
@@ -346,11 +358,14 @@ impl<'a> Plan<'a> {
             }
             [Step { name: "var", .. }, variable, rest @ ..] => {
                 let attribute = taken(rest, place);
-                self.follow_variable(variable.name, Place { attribute: &attribute, ..deeper }, found);
+                let is_member = place.is_member || !rest.is_empty() || !variable.index.is_empty();
+                self.follow_variable(variable.name, Place { attribute: &attribute, is_member, ..deeper }, found);
             }
             [Step { name: "module", .. }, call, rest @ ..] => {
                 let attribute = taken(rest.get(1..).unwrap_or_default(), place);
-                self.follow_module(call, rest.first(), by_index, Place { attribute: &attribute, ..deeper }, found);
+                let is_of_output = rest.len() > 1 || rest.first().is_some_and(|output| !output.index.is_empty());
+                let place = Place { attribute: &attribute, is_member: place.is_member || is_of_output, ..deeper };
+                self.follow_module(call, rest.first(), by_index, place, found);
             }
             [Step { name: "local" | "self", .. }, ..] => found.insert(Leaf::Untold(within(place.module, reference))),
             [Step { name: "data", .. }, kind, name, rest @ ..] => {
@@ -455,6 +470,18 @@ impl<'a> Plan<'a> {
     ) {
         let candidates = self.named(place.module, own);
         found.is_picked |= attribute.is_some() || !index.is_empty();
+        // Another member than the one that is meant may come from the resource: `{ web = null, db = a.b.name }`. Of a resource that is
+        // given as a whole there is nothing else.
+        let is_whole = attribute.is_none() && !place.attribute.is_empty();
+        if place.may_be_null && place.is_member && !is_whole {
+            found.insert(Leaf::Untold(within(place.module, own)));
+        }
+        // What has no element of this index is not taken by it: `"${one(aws_iam_role.a[*].name)}-${each.key}"`.
+        let is_indexed = by_index && index.is_empty() && attribute.is_none() && !place.index.is_empty();
+        let has_own = || candidates.iter().any(|resource| resource.address.ends_with(place.index));
+        if is_indexed && own.starts_with("aws_iam_") && !has_own() {
+            found.insert(Leaf::Untold(within(place.module, own)));
+        }
         let attribute = attribute.map_or(place.attribute, |step| step.name);
         let chosen = narrowed(candidates, |resource| &resource.address, index, by_index, place.index);
         if chosen.is_empty() {
@@ -526,19 +553,26 @@ fn narrowed<'b, T: Copy>(
 
 /// Whether all that stands beside resources and outputs in an expression can be their indexes. A plan lists what goes into an
 /// expression, not how: `"${var.prefix}${aws_iam_role.a.name}"`, which is another name, looks like a choice between the two. Of
-/// `a.b[count.index].name` it lists `a.b`, without the attribute.
+/// `a.b[count.index].name` it lists `a.b`, without the attribute, and then `count.index`: what stands elsewhere is no index.
 fn only_chooses(references: &[String], indexes: usize) -> bool {
     let mut indexed = 0;
+    let mut may_be_indexed = false;
     for reference in references {
-        match steps(reference).as_slice() {
+        may_be_indexed = match steps(reference).as_slice() {
             [Step { name: "each", .. }, Step { name: "key" | "value", .. }, ..]
-            | [Step { name: "count", .. }, Step { name: "index", .. }] => {}
+            | [Step { name: "count", .. }, Step { name: "index", .. }] => {
+                if !may_be_indexed {
+                    return false;
+                }
+                continue;
+            }
             [Step { name: "var" | "local" | "self" | "path" | "terraform", .. }, ..] => return false,
-            [Step { name: "data", .. }, _, Step { index: "", .. }] => indexed += 1,
-            [Step { name: "module" | "data", .. }, ..] => {}
-            [_, Step { index: "", .. }] => indexed += 1,
-            _ => {}
-        }
+            [Step { name: "data", .. }, _, Step { index: "", .. }] => true,
+            [Step { name: "module" | "data", .. }, ..] => false,
+            [_, Step { index: "", .. }] => true,
+            _ => false,
+        };
+        indexed += usize::from(may_be_indexed);
     }
     indexes <= indexed
 }
