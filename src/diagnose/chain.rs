@@ -139,12 +139,17 @@ pub(super) fn profile_stale(profile: &InstanceProfile, instance: &Instance) -> O
     })
 }
 
+/// Whether Default Host Management Configuration of some Region names a role.
+pub(super) fn is_of_host_management(facts: &Facts, name: &str) -> bool {
+    let names_it = |settings: &Settings| {
+        settings.host_management.known().is_some_and(|path| path.rsplit('/').next() == Some(name))
+    };
+    facts.settings.values().any(names_it)
+}
+
 /// No instance can use a role that no instance profile holds, unless host management does.
 pub(super) fn role_without_profile(facts: &Facts, key: &str, name: &str) -> Option<FindingKind> {
     let unused = facts.profiles_of_roles.get(key)?.known()?.is_empty();
-    let of_host_management = |settings: &Settings| {
-        settings.host_management.known().is_some_and(|path| path.rsplit('/').next() == Some(name))
-    };
-    let is_unused = unused && !facts.settings.values().any(of_host_management);
+    let is_unused = unused && !is_of_host_management(facts, name);
     is_unused.then(|| FindingKind::RoleWithoutProfile { role: name.to_owned() })
 }

@@ -252,12 +252,24 @@ impl Diagnosis<'_> {
         role: &RoleInView,
         subject: &Subject,
     ) -> Outcome {
-        let service = ServicePrincipal::ec2(subject.partition.as_deref());
-        let path = self.path(role, chain, subject, &service, None);
+        let path = self.path(role, chain, subject, &self.service_of(role, subject), None);
         path.into_outcome(&mut outcome);
         outcome.not_checked = Shared::from(explain::not_checked(self.facts, subject, self.demand(subject, None)));
         settle(&mut outcome, Vec::new());
         outcome
+    }
+
+    /// The service that assumes a role for the agent: EC2, but for a role that Default Host Management Configuration names and EC2 may
+    /// not assume.
+    fn service_of(&self, role: &RoleInView, subject: &Subject) -> ServicePrincipal {
+        let ec2 = ServicePrincipal::ec2(subject.partition.as_deref());
+        let RoleInView::Judged(judged) = role else { return ec2 };
+        let Some(Ok(trust)) = &judged.trust else { return ec2 };
+        let is_of_host = chain::is_of_host_management(self.facts, &judged.name);
+        match is_of_host && self.trust_of(trust, &ec2).0 != Decision::Allowed {
+            true => ServicePrincipal::ssm(subject.partition.as_deref()),
+            false => ec2,
+        }
     }
 
     /// What is asked on behalf of a subject, in short.

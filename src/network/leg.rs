@@ -69,9 +69,7 @@ pub(super) fn either(legs: Vec<Leg>, why: PathUnknown) -> Leg {
     let same = |differs: &dyn Fn(&Leg) -> bool| !legs.iter().any(differs);
     let via = first.via.filter(|_| same(&|leg| leg.via != first.via));
     let through = if same(&|leg| leg.through != first.through) { first.through } else { Vec::new() };
-    // What is closed carries nothing.
-    let open = legs.iter().filter(|leg| !leg.is_closed()).map(|leg| &leg.source);
-    let source = open.cloned().reduce(|sum, one| sum.or(&one)).unwrap_or_default();
+    let source = legs.iter().map(|leg| leg.source.clone()).reduce(|sum, one| sum.or(&one)).unwrap_or_default();
     let known = Leg { via, through, source, ..Leg::default() };
     if legs.iter().all(Leg::is_closed) {
         let obstacles = legs.into_iter().flat_map(|leg| leg.obstacles).collect();

@@ -316,6 +316,10 @@ fn through_endpoints() {
             )
             .refers("vpc_id", "aws_vpc.main.id");
     leads_to(with(endpoints(), vec![referring]), Open, Ready, &[]);
+    // One with an address in subnets has no routes, whatever its module passes on.
+    let of_module =
+        ["ssm", "ssmmessages"].map(|service| endpoint(service, json!({})).refers("route_table_ids", "each.value"));
+    leads_to(with(endpoints(), of_module.to_vec()), Open, Ready, &[]);
     // Private DNS, and what it needs of the VPC.
     let without_dns = [
         endpoint("ssm", json!({ "private_dns_enabled": false })),

@@ -174,6 +174,7 @@ fn a_gateway_endpoint_takes_no_account_for_its_roles() {
         ("Interface", json!({ "AWS": "111122223333" }), false),
     ] {
         let mut facts = facts();
+        facts.roles.values_mut().for_each(|role| add_inline(known(role), "logs", &policy(&[allow(&["s3:*"], "*")])));
         let service = "com.amazonaws.us-east-1.s3".to_owned();
         copy(&mut facts, "vpce-s3", MESSAGES);
         let made = endpoint(&mut facts, "vpce-s3");

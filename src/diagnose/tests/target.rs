@@ -65,3 +65,25 @@ fn a_boundary_is_not_taken_for_a_grant() {
     assert!(message(Some(Account::new().iam("policy/all"))).ends_with("grants nothing by itself"));
     assert!(!message(None).contains("boundary"));
 }
+
+/// The service that a role of host management is assumed by is Systems Manager.
+#[test]
+fn a_role_of_host_management_is_judged_as_that() {
+    for (setting, service, expected) in [
+        (Some("service-role/web"), "ssm.amazonaws.com", Verdict::Ready),
+        (Some("service-role/other"), "ssm.amazonaws.com", Verdict::NotReady),
+        (None, "ssm.amazonaws.com", Verdict::NotReady),
+        (Some("service-role/web"), "ec2.amazonaws.com", Verdict::Ready),
+        (Some("service-role/web"), "lambda.amazonaws.com", Verdict::NotReady),
+    ] {
+        let account = Account::new().role("web", |role| {
+            ready(role);
+            role.trust = Fact::Known(text(&policy(&[trusting(service)])));
+        });
+        let account = with_settings(account, |settings| {
+            settings.host_management = setting.map_or(Fact::Absent, |path| Fact::Known(path.to_owned()));
+        });
+        let outcome = named(account, "role/web", SubjectKind::Role);
+        assert_eq!(outcome.verdict, expected, "{setting:?} {service}: {:?}", outcome.findings);
+    }
+}

@@ -129,7 +129,7 @@ fn several_endpoints_serve_a_name_alike_or_it_is_not_known() {
     let path = two.path();
     let source = Source::OneOf { endpoints: owned(&[ENDPOINT, "vpce-2"]), others: false };
     assert_eq!((path.decision, path.via, path.source), (Decision::Open, Some(Via::VpcEndpoint), source));
-    // What is closed carries nothing.
+    // One that goes is none of them.
     let shut = two.clone().but(|world| world.endpoint("vpce-2").state = "deleting".to_owned());
     assert!(matches!(shut.path().source, Source::Endpoint { endpoint, .. } if endpoint == ENDPOINT));
     let differ = two.clone().but(|world| world.group(GROUP).egress = vec![https(&["10.0.2.0/24"])]);

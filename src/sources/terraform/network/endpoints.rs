@@ -107,8 +107,9 @@ impl<'a> Reading<'_, 'a> {
             }
         };
         let path = "route_table_ids";
-        // Which tables have its route decides on the way of the others too.
-        let tables = if endpoint.is_set(path) { self.tables_of(endpoint, path)? } else { Vec::new() };
+        // Which tables have its route decides on the way of the others too. Only a gateway endpoint has routes.
+        let has_routes = kind.eq_ignore_ascii_case("Gateway") && endpoint.is_set(path);
+        let tables = if has_routes { self.tables_of(endpoint, path)? } else { Vec::new() };
         let policy = match policy_of(endpoint) {
             Ok(policy) => Some(policy),
             Err(reason) => {
