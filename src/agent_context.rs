@@ -21,8 +21,10 @@ pub struct Caller<'a> {
     pub role_arn: Option<&'a str>,
     /// The role's id.
     pub role_id: Option<&'a str>,
-    /// The role's tags, all of them.
+    /// The role's tags, all of them unless it may have more.
     pub role_tags: Option<&'a BTreeMap<String, String>>,
+    /// Whether the role may have tags of other keys.
+    pub role_may_have_more_tags: bool,
     /// The instance's VPC.
     pub vpc: Option<&'a str>,
     /// The instance's private address.
@@ -162,7 +164,9 @@ pub fn base(caller: &Caller<'_>) -> Context {
     let session = Text::of(role_id.chain([Part::from(":")]).chain(id(place.instance_id, "i-")));
     context.set("aws:userid", Value::Present(vec![session]));
     if let Some(tags) = caller.role_tags {
-        context.set_absent_prefix("aws:PrincipalTag/");
+        if !caller.role_may_have_more_tags {
+            context.set_absent_prefix("aws:PrincipalTag/");
+        }
         for (tag, value) in tags {
             context.set(&format!("aws:PrincipalTag/{tag}"), known(value));
         }
@@ -478,6 +482,7 @@ mod tests {
             role_arn: Some("arn:aws:iam::111122223333:role/web"),
             role_id: Some("AROAWEB"),
             role_tags: None,
+            role_may_have_more_tags: false,
             vpc: Some("vpc-1"),
             private_ip: Some("10.0.0.1"),
             tokens_required: true,

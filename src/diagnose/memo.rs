@@ -394,6 +394,7 @@ mod tests {
             role_arn: Some("arn:aws:iam::111122223333:role/web"),
             role_id: Some("AROAWEB"),
             role_tags: None,
+            role_may_have_more_tags: false,
             vpc: Some(if one { "vpc-1" } else { "vpc-2" }),
             private_ip: Some(if one { "10.0.0.1" } else { "10.0.0.2" }),
             tokens_required: one,

@@ -373,6 +373,7 @@ impl<'a> Diagnosis<'a> {
             role_arn: judged.arn.as_deref(),
             role_id: judged.id.as_deref(),
             role_tags: judged.tags.as_ref(),
+            role_may_have_more_tags: judged.may_have_more_tags,
             vpc: instance.and_then(|instance| instance.vpc.as_deref()),
             private_ip: instance.and_then(|instance| instance.private_ip.as_deref()),
             tokens_required: metadata.is_some_and(|options| options.requires_tokens()),

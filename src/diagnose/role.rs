@@ -28,6 +28,8 @@ pub(super) struct JudgedRole {
     pub name: String,
     /// The role's tags, where known.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Whether the role may have tags of other keys.
+    pub may_have_more_tags: bool,
     /// The trust policy; `None` if none is in view, an error if it is not known (a finding says why).
     pub trust: Option<Result<Arc<Document>, ()>>,
     /// The gates that its requests must pass.
@@ -49,6 +51,7 @@ pub(super) fn judge(facts: &Facts, library: &Library, role: &Role) -> JudgedRole
     judged.arn = role.arn.clone().filter(|_| !is_planned);
     judged.planned_arn = role.arn.clone().filter(|_| is_planned);
     judged.id = role.id.clone();
+    judged.may_have_more_tags = role.may_have_more_tags;
     judged.tags = match &role.tags {
         Fact::Known(tags) => Some(tags.clone()),
         Fact::Absent => Some(BTreeMap::new()),
@@ -111,6 +114,7 @@ impl JudgedRole {
             id: None,
             name,
             tags: None,
+            may_have_more_tags: false,
             trust: None,
             gates: Vec::new(),
             findings: Vec::new(),

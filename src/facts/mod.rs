@@ -372,8 +372,11 @@ pub struct Role {
     pub trust: Fact<PolicyText>,
     /// The ARN of its permissions boundary; absent if it has none.
     pub boundary: Fact<String>,
-    /// Its tags, all of them.
+    /// Its tags, all of them unless it may have more.
     pub tags: Fact<BTreeMap<String, String>>,
+    /// Whether it may have tags of other keys, such as those of the stack that makes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_have_more_tags: bool,
     /// Its inline policies.
     pub inline: Fact<Vec<InlinePolicy>>,
     /// The ARNs of its attached managed policies, documents in [`Facts::policies`].

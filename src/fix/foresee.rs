@@ -25,6 +25,7 @@ pub fn apply(facts: &mut Facts, change: &Change) {
                 trust: Fact::Known(trust.clone()),
                 boundary: Fact::Absent,
                 tags: Fact::Known(ours.into()),
+                may_have_more_tags: false,
                 inline: Fact::Known(Vec::new()),
                 attached: Fact::Known(Vec::new()),
             };

@@ -563,6 +563,65 @@ fn statements_that_are_known_in_part_settle_what_they_can() {
     ]);
 }
 
+/// A stack's own tags, which no template holds, are put on its roles. What the template sets is known.
+#[test]
+fn a_tag_that_a_template_does_not_set_may_be_that_of_a_stack() {
+    let tagged = |tags: &str, effect: &str, condition: &str| {
+        role(&format!(
+            "Tags: {tags}
+      ManagedPolicyArns: [!Sub 'arn:${{AWS::Partition}}:iam::aws:policy/{managed}']
+      Policies: [{{PolicyName: own, PolicyDocument: {{Version: '2012-10-17', Statement: [{{Effect: {effect}, {CORE}, Resource: '*', Condition: {condition}}}]}}}}]",
+            managed = if effect == "Deny" { "AmazonSSMManagedInstanceCore" } else { "CloudWatchAgentServerPolicy" },
+        ))
+    };
+    let team = "{StringEquals: {'aws:PrincipalTag/team': web}}";
+    let quarantined = "{'Null': {'aws:PrincipalTag/quarantine': 'false'}}";
+    let free = "{'Null': {'aws:PrincipalTag/quarantine': 'true'}}";
+    let (web, db) = ("[{Key: team, Value: web}]", "[{Key: team, Value: db}]");
+    let depends: &[Code] = &[Code::ConditionalPermission];
+    hold(vec![
+        case("no tags, an allow", tagged("[]", "Allow", team), Unknown, depends, "`aws:PrincipalTag/team`"),
+        case("no tags, a deny", tagged("[]", "Deny", quarantined), Unknown, depends, "`aws:PrincipalTag/quarantine`"),
+        case("no tags, an allow without one", tagged("[]", "Allow", free), Unknown, depends, ""),
+        case("another tag", tagged(web, "Deny", quarantined), Unknown, depends, ""),
+        case("its own", tagged(web, "Allow", team), Ready, &[], ""),
+        case("its own, which is another", tagged(db, "Allow", team), NotReady, &[Code::MissingPermission], ""),
+        case(
+            "its own, which denies",
+            tagged("[{Key: quarantine, Value: x}]", "Deny", quarantined),
+            NotReady,
+            &[Code::ExplicitDeny],
+            "",
+        ),
+        case(
+            "beside a value that is not known",
+            tagged("[{Key: x, Value: !Ref RoleName}, {Key: team, Value: web}]", "Allow", team),
+            Ready,
+            &[],
+            "",
+        ),
+        case(
+            "a value that is not known",
+            tagged("[{Key: team, Value: !Ref RoleName}]", "Allow", team),
+            Unknown,
+            depends,
+            "",
+        ),
+        case(
+            "tags that do not matter",
+            tagged("[]", "Allow", "{Bool: {'aws:SecureTransport': 'true'}}"),
+            Ready,
+            &[],
+            "",
+        ),
+        given(&["--context", "aws:PrincipalTag/team=web"], case("given", tagged("[]", "Allow", team), Ready, &[], "")),
+        given(
+            &["--context", "aws:PrincipalTag/quarantine="],
+            case("given as absent", tagged("[]", "Deny", quarantined), Ready, &[], ""),
+        ),
+    ]);
+}
+
 #[test]
 fn trust_policies_are_judged_as_they_will_stand() {
     let trust = |statement: &str| {

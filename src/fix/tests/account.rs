@@ -114,6 +114,7 @@ impl Account {
             trust: Fact::Known(text(&policy(&[trusting(ec2(self.partition))]))),
             boundary: Fact::Absent,
             tags: Fact::Known(BTreeMap::new()),
+            may_have_more_tags: false,
             inline: Fact::Known(Vec::new()),
             attached: Fact::Known(Vec::new()),
         };

@@ -120,6 +120,7 @@ fn write(facts: &mut Facts, change: &Change) -> State {
                 trust: Fact::Known(trust.clone()),
                 boundary: Fact::Absent,
                 tags: Fact::Known(ours()),
+                may_have_more_tags: false,
                 inline: Fact::Known(Vec::new()),
                 attached: Fact::Known(Vec::new()),
             };

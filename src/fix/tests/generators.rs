@@ -173,7 +173,17 @@ fn role(partition: &'static str, name: &'static str) -> BoxedStrategy<Fact<Role>
                 Fact::Unreadable(reason) => Fact::Unreadable(reason.clone()),
             };
             let id = Some(format!("AROA{}", name.to_uppercase()));
-            Role { arn, id, name: name.to_owned(), trust: map(&trust, &here), boundary, tags, inline, attached }
+            Role {
+                arn,
+                id,
+                name: name.to_owned(),
+                trust: map(&trust, &here),
+                boundary,
+                tags,
+                may_have_more_tags: false,
+                inline,
+                attached,
+            }
         },
     );
     prop_oneof![30 => role.prop_map(Fact::Known), 1 => Just(Fact::Absent), 1 => Just(unreadable("iam:GetRole"))].boxed()

@@ -299,8 +299,10 @@ fn role(facts: &mut Facts, evaluator: &Evaluator<'_>, resource: &Resource, exist
         name: known(evaluator, resource, None).unwrap_or_else(|| resource.id.clone()),
         trust,
         boundary,
-        tags: tags(&property("Tags"))
-            .map_or_else(|why| Fact::Unreadable(unknown(&attribute("Tags"), &why)), Fact::Known),
+        tags: Fact::Known(known_tags(&property("Tags"))),
+        // Those of the stack, which the template does not hold, are put on its roles
+        // ([tags](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html)).
+        may_have_more_tags: true,
         inline,
         attached,
     };
@@ -342,6 +344,13 @@ pub fn principal(evaluator: &Evaluator<'_>, text: &Text) -> Option<String> {
 pub fn tags(value: &Value) -> Result<BTreeMap<String, String>, Why> {
     let text = |value: Value| value.to_known("a tag");
     value.items()?.iter().map(|tag| Ok((text(tag.get("Key"))?, text(tag.get("Value"))?))).collect()
+}
+
+/// The tags of which both the key and the value are known. A tag of the stack with the same key does not replace one
+/// (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2244).
+fn known_tags(value: &Value) -> BTreeMap<String, String> {
+    let tags = value.items().unwrap_or_default().iter();
+    tags.filter_map(|tag| Some((tag.get("Key").as_known()?, tag.get("Value").as_known()?))).collect()
 }
 
 /// A document, or why nothing is known of it. `perhaps` is why it may not be in force at all.

@@ -180,6 +180,7 @@ fn compose(name: &str, reading: RoleReading, embedded: Option<&Embedded>) -> Fac
         trust,
         boundary,
         tags,
+        may_have_more_tags: false,
         inline: known(inline),
         attached: known(attached),
     })

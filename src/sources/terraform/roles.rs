@@ -72,6 +72,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
             trust: document_of(plan, resource, "assume_role_policy"),
             boundary: boundary(plan, resource, facts),
             tags: tags(plan, resource),
+            may_have_more_tags: false,
             inline: Fact::Known(inline),
             attached: Fact::Known(attached.into_iter().collect()),
         };
