@@ -1180,6 +1180,80 @@ fn a_launch_template_of_an_instance_that_is_not_made_is_a_target() {
     assert_eq!(targets("Never"), ["Web"]);
 }
 
+/// Node groups of EKS and Batch say which role instances of a launch template have, which names no profile then.
+#[test]
+fn a_launch_template_without_a_profile_is_judged_with_the_role_of_what_launches_from_it() {
+    let used = |more: &str| {
+        with(&format!(
+            "  Web: {{Type: AWS::EC2::LaunchTemplate, Properties: {{LaunchTemplateName: web, LaunchTemplateData: {{ImageId: ami-1}}}}}}\n{more}"
+        ))
+    };
+    let nodes = |role: &str, template: &str| {
+        format!(
+            "  Nodes: {{Type: AWS::EKS::Nodegroup, Properties: {{NodeRole: {role}, LaunchTemplate: {template}}}}}\n"
+        )
+    };
+    let batch = |role: &str| {
+        format!(
+            "  Batch: {{Type: AWS::Batch::ComputeEnvironment, Properties: {{ComputeResources: {{{role}LaunchTemplate: {{LaunchTemplateId: !Ref Web}}}}}}}}\n"
+        )
+    };
+    let (id, name) = ("{Id: !Ref Web}", "{Name: web, Version: '1'}");
+    let (missing, not_known): (&[Code], &[Code]) = (&[Code::MissingPermission], &[Code::NotInPlan]);
+    let of_instance = "  Instance: {Type: AWS::EC2::Instance, Properties: {IamInstanceProfile: !Ref Profile, LaunchTemplate: {LaunchTemplateName: web, Version: $Latest}}}\n";
+    hold(vec![
+        case("a node group", used(&nodes("!GetAtt Role.Arn", id)), Ready, &[], ""),
+        case("by name", used(&nodes("!GetAtt Role.Arn", name)), Ready, &[], ""),
+        case("a role without policies", used(&nodes("!GetAtt Empty.Arn", id)), NotReady, missing, "role `Empty`"),
+        case(
+            "a role elsewhere",
+            used(&nodes("'arn:aws:iam::111122223333:role/nodes'", id)),
+            Unknown,
+            not_known,
+            "role/nodes` is not in the template",
+        ),
+        case("the name of a role", used(&nodes("!Ref Role", id)), Unknown, not_known, "where its ARN stands"),
+        case("an unknown role", used(&nodes("!Ref RoleName", id)), Unknown, not_known, "`RoleName`"),
+        case(
+            "an unknown template",
+            used(&nodes("!GetAtt Role.Arn", "{Id: !Ref RoleName}")),
+            Unknown,
+            not_known,
+            "`RoleName`",
+        ),
+        case(
+            "another template",
+            used(&nodes("!GetAtt Role.Arn", "{Id: lt-1}")),
+            NotReady,
+            &[Code::NoInstanceProfile],
+            "",
+        ),
+        case("none", used(&nodes("!GetAtt Role.Arn", "!Ref AWS::NoValue")), NotReady, &[Code::NoInstanceProfile], ""),
+        case("Batch", used(&batch("InstanceRole: !GetAtt Profile.Arn, ")), Ready, &[], ""),
+        case("Batch with a name", used(&batch("InstanceRole: !Ref EmptyProfile, ")), NotReady, missing, ""),
+        case(
+            "Batch without a role",
+            used(&batch("")),
+            Unknown,
+            not_known,
+            "`Batch.ComputeResources.InstanceRole` is not set",
+        ),
+        case(
+            "beside an instance",
+            used(&format!("{}{of_instance}", batch("InstanceRole: !Ref EmptyProfile, "))),
+            NotReady,
+            missing,
+            "",
+        ),
+    ]);
+    let several = used(&format!("{}{}", nodes("!GetAtt Role.Arn", id), batch("InstanceRole: !Ref EmptyProfile, ")));
+    let results = check(&several, &[]).report().results;
+    assert_eq!(results.iter().map(|it| it.verdict).collect::<Vec<_>>(), [Ready, NotReady]);
+    let open = used(&format!("{}{of_instance}", nodes("!GetAtt Role.Arn", "{Id: !Ref RoleName}")));
+    let results = check(&open, &[]).report().results;
+    assert_eq!(results.iter().map(|it| it.target.as_str()).collect::<Vec<_>>(), ["Instance"]);
+}
+
 #[test]
 fn session_preferences_in_a_template_count() {
     let preferences = |inputs: &str| {

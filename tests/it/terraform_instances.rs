@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::report::{Code, Verdict};
-use crate::support::terraform::{Resource, changed, deleted, kept, made, plan};
-use crate::terraform_plans::{chain, holds, inline, kept_role, only, profile, role, with};
+use crate::support::terraform::{Resource, changed, deleted, kept, made, plan, references};
+use crate::terraform_plans::{chain, check, holds, inline, instance_with, kept_role, only, profile, role, with};
 
 use Verdict::{NotReady, Ready, Unknown};
 
@@ -72,4 +72,87 @@ fn a_profile_that_the_plan_deletes() {
         NotReady,
         &[Code::InstanceProfileMissing],
     );
+}
+
+/// A launch template that names no profile, and is to be made.
+fn bare_template() -> Resource {
+    made("aws_launch_template.web", json!({ "name_prefix": "web-", "iam_instance_profile": [] }))
+        .unknown(json!({ "id": true, "name": true, "latest_version": true }))
+}
+
+/// A launch template without a profile that instances use is a part of these, whatever else it may be for.
+#[test]
+fn a_launch_template_of_instances() {
+    let targets = |resources: Vec<Resource>| {
+        let results = check(&plan(resources));
+        results.into_iter().map(|it| (it.target, it.verdict)).collect::<Vec<_>>()
+    };
+    let instance = |block: serde_json::Value| {
+        instance_with(json!({ "launch_template": [{ "version": "$Latest" }] }))
+            .merge_unknown(json!({ "launch_template": [{ "id": true, "name": true }] }))
+            .expressions(json!({ "launch_template": [block] }))
+    };
+    let of_it = || json!({ "id": references(&["aws_launch_template.web.id"]) });
+    let rest = || vec![profile(), role(), inline()];
+    let with_rest = |first: Vec<Resource>| targets(first.into_iter().chain(rest()).collect());
+    let web = || ("aws_instance.web".to_owned(), Ready);
+    assert_eq!(with_rest(vec![instance(of_it()), bare_template()]), [web()]);
+    // One that nothing uses launches instances without a role, and of one that is not known it is not known.
+    let template = |verdict| ("aws_launch_template.web".to_owned(), verdict);
+    assert_eq!(with_rest(vec![instance_with(json!({})), bare_template()]), [web(), template(NotReady)]);
+    let of_local = json!({ "id": references(&["local.template"]) });
+    assert_eq!(
+        with_rest(vec![instance(of_local), bare_template()]),
+        [("aws_instance.web".to_owned(), Unknown), template(Unknown)]
+    );
+    // One that has a profile is a target by itself.
+    let own = made("aws_launch_template.web", json!({ "name": "web", "iam_instance_profile": [{ "name": "web" }] }))
+        .unknown(json!({ "id": true }));
+    assert_eq!(with_rest(vec![instance(of_it()), own]), [web(), template(Ready)]);
+}
+
+/// Node groups of EKS and Batch say which role instances of a launch template have, which names no profile then.
+#[test]
+fn a_launch_template_of_node_groups_and_of_batch() {
+    let nodes = |role: serde_json::Value| {
+        made("aws_eks_node_group.web", with(json!({ "launch_template": [{}] }), role))
+            .unknown(json!({ "launch_template": [{ "id": true, "name": true, "version": true }] }))
+            .expressions(json!({ "launch_template": [{ "id": references(&["aws_launch_template.web.id"]) }] }))
+    };
+    let of_role = || {
+        nodes(json!({}))
+            .merge_unknown(json!({ "node_role_arn": true }))
+            .expression("node_role_arn", references(&["aws_iam_role.web.arn"]))
+    };
+    let of = |more: Vec<Resource>| plan([vec![bare_template(), role(), profile()], more].concat());
+    holds("a node group", &of(vec![of_role(), inline()]), Ready, &[]);
+    holds("a role without policies", &of(vec![of_role()]), NotReady, &[Code::MissingPermission]);
+    let elsewhere = || nodes(json!({ "node_role_arn": "arn:aws:iam::111122223333:role/nodes" }));
+    holds("a role elsewhere", &of(vec![elsewhere(), inline()]), Unknown, &NOT_IN_PLAN);
+    let written = nodes(json!({ "node_role_arn": "arn:aws:iam::111122223333:role/web" }));
+    holds("a written ARN of a role of the plan", &of(vec![written, inline()]), Unknown, &NOT_IN_PLAN);
+    // Modules put the name of the template together in a dynamic block.
+    let dynamic = || of_role().expression("launch_template", json!(null));
+    holds("a template that is not known", &of(vec![dynamic(), inline()]), Unknown, &NOT_IN_PLAN);
+    let other = made("aws_eks_node_group.web", json!({ "launch_template": [{ "id": "lt-1" }] }));
+    let other = of(vec![other.refers("node_role_arn", "aws_iam_role.web.arn"), inline()]);
+    holds("another template", &other, NotReady, &[Code::NoInstanceProfile]);
+    let batch = |role: serde_json::Value| {
+        let resources = with(json!({ "launch_template": [{}] }), role);
+        made("aws_batch_compute_environment.web", json!({ "compute_resources": [resources] }))
+            .unknown(json!({ "compute_resources": [{ "launch_template": [{ "launch_template_id": true }] }] }))
+            .expressions(json!({ "compute_resources": [{ "launch_template": [{
+                "launch_template_id": references(&["aws_launch_template.web.id"])
+            }] }] }))
+    };
+    holds("Batch", &of(vec![batch(json!({ "instance_role": "web" })), inline()]), Ready, &[]);
+    holds(
+        "Batch without policies",
+        &of(vec![batch(json!({ "instance_role": "web" }))]),
+        NotReady,
+        &[Code::MissingPermission],
+    );
+    holds("Batch without a role", &of(vec![batch(json!({})), inline()]), Unknown, &NOT_IN_PLAN);
+    let both = of(vec![of_role(), batch(json!({ "instance_role": "other" })), inline()]);
+    assert_eq!(check(&both).iter().map(|it| it.verdict).collect::<Vec<_>>(), [Ready, Unknown]);
 }

@@ -4,7 +4,7 @@ use super::evaluate::Evaluator;
 use super::roles::{Found, find, tags, unknown};
 use super::template::Resource;
 use super::value::{Attribute, Holds, Value, Why};
-use crate::facts::{Fact, Facts, MetadataOptions, PlannedInstance, Unreadable};
+use crate::facts::{Fact, Facts, InstanceProfile, MetadataOptions, PlannedInstance, Unreadable};
 use crate::sources::existing::Existing;
 use iam_eval::arn::Arn;
 
@@ -15,6 +15,12 @@ const INSTANCE: &str = "AWS::EC2::Instance";
 const GROUP: &str = "AWS::AutoScaling::AutoScalingGroup";
 const LAUNCH_TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
 const SPOT_FLEET: &str = "AWS::EC2::SpotFleet";
+/// A group of nodes, to which it gives a role. A launch template must not name a profile for them
+/// ([launch templates](https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html)).
+const NODE_GROUP: &str = "AWS::EKS::Nodegroup";
+/// What Batch launches, with a profile of its own: that of a launch template does not count
+/// ([launch templates](https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html)).
+const BATCH: &str = "AWS::Batch::ComputeEnvironment";
 const LAUNCH_CONFIGURATION: &str = "AWS::AutoScaling::LaunchConfiguration";
 
 /// Whether a type is a target.
@@ -29,6 +35,10 @@ enum Profile {
     Here(String),
     /// One of this name or ARN that the template does not hold, and that it does not.
     Elsewhere(String, Unreadable),
+    /// The one that EKS makes for this node group, of a role of the template.
+    OfNodes(String, String),
+    /// The same of a role that the template does not hold.
+    OfNodesElsewhere(String, String, Unreadable),
 }
 
 /// What a launch says of an instance.
@@ -74,13 +84,25 @@ pub fn planned(
         Holds::Unknown(why) => vec![Launch::unknown(&resource.id, &why)],
         Holds::Yes => launches(evaluator, resource),
     };
+    let account = |name: &str| {
+        let own = || evaluator.place.account.clone();
+        Arn::parse(name).and_then(|arn| arn.account().map(str::to_owned)).or_else(own)
+    };
+    let of_nodes = |facts: &mut Facts, group: String, role: String| {
+        let (arn, id, name, role) = (String::new(), String::new(), group.clone(), Some(role));
+        facts.profiles.insert(group.clone(), Fact::Known(InstanceProfile { arn, id, name, role, tags: None }));
+        Fact::Known(group)
+    };
     let planned = launches.into_iter().map(|Launch { name, profile, metadata }| {
         let profile = match profile {
             Fact::Known(Profile::Here(id)) => Fact::Known(id),
             Fact::Known(Profile::Elsewhere(name, reason)) => {
-                let own = evaluator.place.account.clone();
-                let account = Arn::parse(&name).and_then(|arn| arn.account().map(str::to_owned)).or(own);
-                Fact::Known(existing.profile(facts, account.as_deref(), &name, reason))
+                Fact::Known(existing.profile(facts, account(&name).as_deref(), &name, reason))
+            }
+            Fact::Known(Profile::OfNodes(group, role)) => of_nodes(facts, group, role),
+            Fact::Known(Profile::OfNodesElsewhere(group, name, reason)) => {
+                let role = existing.role(facts, account(&name).as_deref(), &name, reason);
+                of_nodes(facts, group, role)
             }
             Fact::Absent => Fact::Absent,
             Fact::Unreadable(reason) => Fact::Unreadable(reason),
@@ -164,17 +186,77 @@ fn says(value: &Value) -> Option<Says> {
 /// Whether a resource is a launch template without a profile that instances of the template use. Those say themselves which profile
 /// they have, and are targets.
 pub fn is_part_of_instances(evaluator: &Evaluator<'_>, resource: &Resource, planned: &PlannedInstance) -> bool {
-    let uses = |instance: &&Resource| {
+    resource.kind == LAUNCH_TEMPLATE && planned.profile == Fact::Absent && is_of_instance(evaluator, resource)
+}
+
+/// Whether an instance of the template uses a launch template.
+fn is_of_instance(evaluator: &Evaluator<'_>, template: &Resource) -> bool {
+    let uses = |instance: &Resource| {
         let specification = evaluator.property(instance, "LaunchTemplate");
-        let is_it = || matches!(named(evaluator, &specification), Found::Here(template) if template.id == resource.id);
         instance.kind == INSTANCE
             && evaluator.exists(instance) != Holds::No
             && specification != Value::Nothing
-            && is_it()
+            && matches!(named(evaluator, &specification), Found::Here(named) if named.id == template.id)
     };
-    resource.kind == LAUNCH_TEMPLATE
-        && planned.profile == Fact::Absent
-        && evaluator.template.resources.iter().any(|other| uses(&other))
+    evaluator.template.resources.iter().any(uses)
+}
+
+/// What a launch template launches. Node groups and Batch give instances of one without a profile their role.
+fn of_users(evaluator: &Evaluator<'_>, template: &Resource, own: Launch) -> Vec<Launch> {
+    if own.profile != Fact::Absent {
+        return vec![own];
+    }
+    let (mut profiles, mut open) = (Vec::new(), None);
+    for user in evaluator.template.resources.iter().filter(|user| evaluator.exists(user) != Holds::No) {
+        let specification = match user.kind.as_str() {
+            NODE_GROUP => evaluator.property(user, "LaunchTemplate"),
+            BATCH => evaluator.property(user, "ComputeResources").get("LaunchTemplate"),
+            _ => continue,
+        };
+        match named(evaluator, &specification) {
+            _ if specification == Value::Nothing => {}
+            Found::Here(named) if named.id == template.id => profiles.push(given_profile(evaluator, user)),
+            Found::NotKnown(why) => open = open.or(Some(unknown(&attribute(user, "LaunchTemplate"), &why))),
+            Found::Here(_) | Found::Elsewhere(_) => {}
+        }
+    }
+    match open {
+        Some(reason) if profiles.is_empty() && !is_of_instance(evaluator, template) => {
+            vec![Launch { profile: Fact::Unreadable(reason), ..own }]
+        }
+        _ if profiles.is_empty() => vec![own],
+        _ => distinct(profiles.into_iter().map(|profile| Launch { profile, ..own.clone() }).collect()),
+    }
+}
+
+/// The profile of instances that a node group or Batch launches.
+fn given_profile(evaluator: &Evaluator<'_>, user: &Resource) -> Fact<Profile> {
+    if let Holds::Unknown(why) = evaluator.exists(user) {
+        return Fact::Unreadable(unknown(&user.id, &why));
+    }
+    if user.kind == BATCH {
+        let attribute = attribute(user, "ComputeResources.InstanceRole");
+        let role = evaluator.property(user, "ComputeResources").get("InstanceRole");
+        return match profile(evaluator, (role, Says::Either), &attribute) {
+            Fact::Absent => {
+                Fact::Unreadable(unknown(&attribute, &Why::new(user.line, format!("`{attribute}` is not set"))))
+            }
+            profile => profile,
+        };
+    }
+    let (attribute, role) = (attribute(user, "NodeRole"), evaluator.property(user, "NodeRole"));
+    if says(&role) == Some(Says::Name) {
+        let what = format!("`{attribute}` is the name of a role, where its ARN stands");
+        return Fact::Unreadable(unknown(&attribute, &Why::new(user.line, what)));
+    }
+    match find(evaluator, "AWS::IAM::Role", &role) {
+        Found::Here(role) => Fact::Known(Profile::OfNodes(user.id.clone(), role.id.clone())),
+        Found::NotKnown(why) => Fact::Unreadable(unknown(&attribute, &why)),
+        Found::Elsewhere(name) => {
+            let reason = unknown(&attribute, &Why::new(user.line, format!("the role `{name}` is not in the template")));
+            Fact::Known(Profile::OfNodesElsewhere(user.id.clone(), name, reason))
+        }
+    }
 }
 
 fn launches(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
@@ -184,6 +266,7 @@ fn launches(evaluator: &Evaluator<'_>, resource: &Resource) -> Vec<Launch> {
             Value::Nothing => vec![of_group(evaluator, resource)],
             mixed => of_mixed(evaluator, resource, &mixed.get("LaunchTemplate")),
         },
+        LAUNCH_TEMPLATE => of_users(evaluator, resource, launch(evaluator, resource)),
         _ => vec![launch(evaluator, resource)],
     }
 }
@@ -285,12 +368,11 @@ fn of_template(evaluator: &Evaluator<'_>, specification: &Value, attribute: &str
     through(evaluator, named(evaluator, specification), ("launch template", 0, attribute), of_version)
 }
 
-/// The launch template that a specification names, by its reference or its name.
+/// The launch template that a specification names, by its reference or its name. That of a node group calls these otherwise.
 fn named<'a>(evaluator: &'a Evaluator<'_>, specification: &Value) -> Found<'a> {
-    let reference = &match specification.get("LaunchTemplateId") {
-        Value::Nothing => specification.get("LaunchTemplateName"),
-        id => id,
-    };
+    let mut references =
+        ["LaunchTemplateId", "LaunchTemplateName", "Id", "Name"].map(|it| specification.get(it)).into_iter();
+    let reference = &references.find(|reference| *reference != Value::Nothing).unwrap_or(Value::Nothing);
     let name = reference.as_known();
     let named = evaluator.template.resources.iter().find(|resource| {
         let own = || evaluator.property(resource, "LaunchTemplateName").as_known();

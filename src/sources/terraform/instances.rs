@@ -1,5 +1,6 @@
 //! What a plan launches: instances, and the groups, templates and configurations that launch them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -30,6 +31,22 @@ const TARGETS: [&str; 6] = [
 
 /// The types that are one instance.
 const INSTANCES: [&str; 2] = ["aws_instance", "aws_spot_instance_request"];
+
+/// The type of a group of nodes, which gives them a role. A launch template must not name a profile for them
+/// ([launch templates](https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html)).
+const NODE_GROUP: &str = "aws_eks_node_group";
+
+/// The type of what Batch launches with a profile of its own: that of a launch template does not count
+/// ([launch templates](https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html)).
+const BATCH: &str = "aws_batch_compute_environment";
+
+/// What says beside a launch template which role instances have: the block that names the template, and its arguments.
+const SAY_THE_ROLE: [(&str, &str, [&str; 2]); 4] = [
+    ("aws_instance", "launch_template", ["id", "name"]),
+    ("aws_spot_instance_request", "launch_template", ["id", "name"]),
+    (NODE_GROUP, "launch_template", ["id", "name"]),
+    (BATCH, "compute_resources/0/launch_template", ["launch_template_id", "launch_template_name"]),
+];
 
 /// Whether a resource is one instance.
 pub(super) fn is_instance(resource: &Resource<'_>) -> bool {
@@ -84,6 +101,7 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
     let locations = Locations::of(plan, &facts.networks);
     let mut gathered = Gathered { whereabouts, facts, existing };
     let into = &mut gathered;
+    let uses = Uses::of(plan);
     for resource in targets(plan) {
         let place = into.whereabouts.of_resource(resource);
         let location = place.region.as_ref().and_then(|region| {
@@ -92,7 +110,8 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
         });
         let default = default_of_region(plan, into.whereabouts, resource);
         let state = state_of(plan, resource);
-        for Launch { profile, metadata } in launches(plan, resource, into) {
+        let launches = launches(plan, resource, into);
+        for Launch { profile, metadata } in uses.give(plan, resource, launches, into) {
             let metadata = MetadataOptions::over(metadata, default.clone());
             into.facts.subjects.push(Subject {
                 target: resource.address.clone(),
@@ -111,6 +130,101 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
             });
         }
     }
+}
+
+/// Which launch templates are used by what says itself which role instances have.
+#[derive(Default)]
+struct Uses<'p, 'a> {
+    /// By the template's address. Of several that may be meant it is not known which is.
+    by_template: BTreeMap<&'p str, Vec<Result<&'p Resource<'a>, Unreadable>>>,
+    /// Why any template may be used so.
+    open: Option<Unreadable>,
+}
+
+impl<'p, 'a> Uses<'p, 'a> {
+    fn of(plan: &'p Plan<'a>) -> Uses<'p, 'a> {
+        let mut uses = Uses::default();
+        for (kind, block, names) in SAY_THE_ROLE {
+            for user in plan.managed(kind) {
+                if is_open(user, block) {
+                    uses.open.get_or_insert_with(|| after_apply(user, block));
+                } else if user.block_count(block) > 0 {
+                    uses.add(plan, user, &format!("{block}/0"), names);
+                }
+            }
+        }
+        uses
+    }
+
+    fn add(&mut self, plan: &'p Plan<'a>, user: &'p Resource<'a>, path: &str, names: [&str; 2]) {
+        let (link, argument) = template_of(plan, user, path, names);
+        let at = format!("{path}/{argument}");
+        match link {
+            Link::To(template) => {
+                let others = plan.others(user, &at);
+                let is_sure = others.is_empty() || is_instance(user);
+                for template in others.into_iter().chain([template]) {
+                    let used = if is_sure { Ok(user) } else { Err(one_of_several(user, &at)) };
+                    self.by_template.entry(&template.address).or_default().push(used);
+                }
+            }
+            Link::NotKnown => drop(self.open.get_or_insert_with(|| after_apply(user, &at))),
+            Link::Nothing | Link::Outside(_) => {}
+        }
+    }
+
+    /// What a launch template without a profile launches, with the role that its users give; nothing where these are instances, which
+    /// are targets themselves. Anything else is as it is.
+    fn give(
+        &self,
+        plan: &Plan<'_>,
+        target: &Resource<'_>,
+        launches: Vec<Launch>,
+        into: &mut Gathered<'_>,
+    ) -> Vec<Launch> {
+        let names_none = launches.iter().all(|launch| launch.profile == Fact::Absent);
+        if target.kind != "aws_launch_template" || !names_none {
+            return launches;
+        }
+        let profiles: Vec<Fact<String>> = match (self.by_template.get(target.address.as_str()), &self.open) {
+            (Some(users), _) => users
+                .iter()
+                .filter(|user| !user.as_ref().is_ok_and(|user| is_instance(user)))
+                .map(|user| match user {
+                    Ok(user) => given_profile(plan, user, into),
+                    Err(reason) => Fact::Unreadable(reason.clone()),
+                })
+                .collect(),
+            (None, Some(reason)) => vec![Fact::Unreadable(reason.clone())],
+            (None, None) => return launches,
+        };
+        let mut given: Vec<Launch> = Vec::new();
+        for launch in launches {
+            for profile in &profiles {
+                let launch = Launch { profile: profile.clone(), metadata: launch.metadata.clone() };
+                if !given.contains(&launch) {
+                    given.push(launch);
+                }
+            }
+        }
+        given
+    }
+}
+
+/// The profile of instances that a node group or Batch launches. EKS makes one of the role of a node group.
+fn given_profile(plan: &Plan<'_>, user: &Resource<'_>, into: &mut Gathered<'_>) -> Fact<String> {
+    if user.kind == BATCH {
+        let path = "compute_resources/0/instance_role";
+        return match own(plan, user, path, into).profile {
+            Fact::Absent => Fact::Unreadable(not_in_plan(user, path, "is not set")),
+            profile => profile,
+        };
+    }
+    let key = user.address.clone();
+    let role = role_of(plan, user, "node_role_arn", &["arn"], into);
+    let made = InstanceProfile { arn: String::new(), id: String::new(), name: key.clone(), role, tags: None };
+    into.facts.profiles.insert(key.clone(), Fact::Known(made));
+    Fact::Known(key)
 }
 
 /// The state that an instance is put into, or that one which exists is in.
@@ -272,17 +386,7 @@ fn through_template(
     if resource.block_count(block) == 0 {
         return None;
     }
-    let is_set = |name: &&&str| resource.is_set(&format!("{path}/{name}"));
-    let [id, name] = names;
-    let mut link = (Link::Nothing, id);
-    // The one that the configuration sets says it; the other follows from it.
-    for argument in names.iter().filter(is_set).chain([&id, &name]) {
-        let found = plan.link(resource, &format!("{path}/{argument}"), "aws_launch_template", &["id", "name"]);
-        if matches!(link.0, Link::Nothing) || matches!((&link.0, &found), (Link::NotKnown, Link::To(_))) {
-            link = (found, argument);
-        }
-    }
-    let (link, argument) = link;
+    let (link, argument) = template_of(plan, resource, path, names);
     let at = format!("{path}/{argument}");
     Some(match link {
         Link::Nothing => return None,
@@ -305,6 +409,26 @@ fn through_template(
         Link::Outside(name) => Launch::not_known(outside(resource, &at, "launch template", &name)),
         Link::NotKnown => Launch::not_known(after_apply(resource, &at)),
     })
+}
+
+/// The template that a block names, and the argument that says so.
+fn template_of<'p, 'a, 'n>(
+    plan: &'p Plan<'a>,
+    resource: &Resource<'a>,
+    path: &str,
+    names: [&'n str; 2],
+) -> (Link<'p, 'a>, &'n str) {
+    let is_set = |name: &&&str| resource.is_set(&format!("{path}/{name}"));
+    let [id, name] = names;
+    let mut link = (Link::Nothing, id);
+    // The one that the configuration sets says it; the other follows from it.
+    for argument in names.iter().filter(is_set).chain([&id, &name]) {
+        let found = plan.link(resource, &format!("{path}/{argument}"), "aws_launch_template", &["id", "name"]);
+        if matches!(link.0, Link::Nothing) || matches!((&link.0, &found), (Link::NotKnown, Link::To(_))) {
+            link = (found, *argument);
+        }
+    }
+    link
 }
 
 /// Which version of a template is launched.
@@ -418,9 +542,10 @@ fn own(plan: &Plan<'_>, resource: &Resource<'_>, path: &str, into: &mut Gathered
 }
 
 /// Whether the argument of a resource takes the ARN of a profile in the place of its name
-/// ([CreateLaunchConfiguration](https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html)).
+/// ([CreateLaunchConfiguration](https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html),
+/// [ComputeResource](https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html)).
 fn takes_either(resource: &Resource<'_>) -> bool {
-    resource.kind == "aws_launch_configuration"
+    matches!(resource.kind.as_str(), "aws_launch_configuration" | BATCH)
 }
 
 /// A profile that is named by an ARN of the plan's own account may be one of the plan, whose ARN is not known yet.
@@ -491,32 +616,7 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
         (false, ..) => "role",
     };
     let place = into.whereabouts.of_resource(profile);
-    // Deleting a role takes it out of every profile
-    // (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/role.go).
-    let mut existing_role = |name: &str| match into.existing.deleted_role(name) {
-        Some(Fact::Unreadable(reason)) => Some(not_made(into.facts, reason)),
-        Some(_) => None,
-        None => {
-            let reason = outside(profile, path, "role", name);
-            Some(into.existing.role(into.facts, place.account.as_deref(), name, reason))
-        }
-    };
-    let role = match plan.link(profile, path, "aws_iam_role", &ROLE_NAMES) {
-        Link::Nothing => None,
-        Link::To(role) if !role.is_data => {
-            let is_alike = |other: &Resource<'_>| alike::roles(into.facts, &role.address, &other.address);
-            let is_any = plan.others(profile, path).into_iter().all(is_alike);
-            // A role that goes is taken out of its profiles before.
-            let reason = outlived(profile, path, role).or_else(|| (!is_any).then(|| one_of_several(profile, path)));
-            Some(match reason {
-                None => role.address.clone(),
-                Some(reason) => not_made(into.facts, reason),
-            })
-        }
-        Link::To(role) => existing_role(&name_of(role)),
-        Link::Outside(name) => existing_role(&name),
-        Link::NotKnown => Some(not_made(into.facts, after_apply(profile, path))),
-    };
+    let role = role_of(plan, profile, path, &ROLE_NAMES, into);
     let made = InstanceProfile {
         arn: arn_of(profile, "instance-profile", &place).unwrap_or_default(),
         id: profile.text("unique_id").unwrap_or_default().to_owned(),
@@ -526,6 +626,51 @@ fn add_profile(plan: &Plan<'_>, profile: &Resource<'_>, into: &mut Gathered<'_>)
     };
     into.facts.profiles.insert(key.clone(), Fact::Known(made));
     key
+}
+
+/// The key of the role that an argument names in one of these ways; `None` where it names none.
+fn role_of(
+    plan: &Plan<'_>,
+    from: &Resource<'_>,
+    path: &str,
+    names: &[&str],
+    into: &mut Gathered<'_>,
+) -> Option<String> {
+    let place = into.whereabouts.of_resource(from);
+    // Deleting a role takes it out of every profile
+    // (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/iam/role.go).
+    let mut existing_role = |name: &str| {
+        let reason = outside(from, path, "role", name);
+        let arn = Arn::parse(name);
+        let last = name.rsplit('/').next().unwrap_or(name);
+        // An ARN that is written out may be that of a role of the plan.
+        let is_made = || plan.called_so(last).iter().any(|role| role.kind == "aws_iam_role");
+        match into.existing.deleted_role(last) {
+            Some(Fact::Unreadable(reason)) => Some(not_made(into.facts, reason)),
+            Some(_) => None,
+            None if arn.is_some() && is_made() => Some(not_made(into.facts, reason)),
+            None => {
+                let account = arn.as_ref().and_then(Arn::account).or(place.account.as_deref());
+                Some(into.existing.role(into.facts, account, name, reason))
+            }
+        }
+    };
+    match plan.link(from, path, "aws_iam_role", names) {
+        Link::Nothing => None,
+        Link::To(role) if !role.is_data => {
+            let is_alike = |other: &Resource<'_>| alike::roles(into.facts, &role.address, &other.address);
+            let is_any = plan.others(from, path).into_iter().all(is_alike);
+            // A role that goes is taken out of its profiles before.
+            let reason = outlived(from, path, role).or_else(|| (!is_any).then(|| one_of_several(from, path)));
+            Some(match reason {
+                None => role.address.clone(),
+                Some(reason) => not_made(into.facts, reason),
+            })
+        }
+        Link::To(role) => existing_role(&name_of(role)),
+        Link::Outside(name) => existing_role(&name),
+        Link::NotKnown => Some(not_made(into.facts, after_apply(from, path))),
+    }
 }
 
 /// A role of which the plan says nothing but its name; gives its key.

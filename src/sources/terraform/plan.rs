@@ -21,6 +21,8 @@ const KINDS: &[&str] = &[
     "aws_launch_template",
     "aws_launch_configuration",
     "aws_autoscaling_group",
+    "aws_eks_node_group",
+    "aws_batch_compute_environment",
     "aws_ec2_instance_metadata_defaults",
     "aws_iam_instance_profile",
     "aws_iam_role",
