@@ -1049,6 +1049,9 @@ fn templates_of_the_cdk() {
 #[test]
 fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
     let plain = instance("{IamInstanceProfile: !Ref Profile}");
+    let patterned = |pattern: &str| {
+        plain.replace("Parameters:\n", &format!("Parameters:\n  Size: {{Type: String, AllowedPattern: '{pattern}'}}\n"))
+    };
     for (template, arguments, said) in [
         ("", &[] as &[&str], "cannot use `template.yaml`: it is empty"),
         ("Resources:\n  Web: {Type: 'AWS::EC2", &[], "cannot use `template.yaml`: line "),
@@ -1059,6 +1062,16 @@ fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
             &plain,
             &["--parameter", "Stage=dev"],
             "`dev` is not an allowed value of the parameter `Stage`; give one of `test`, `prod`",
+        ),
+        (
+            &patterned("^[a-z]+$"),
+            &["--parameter", "Size=1"],
+            "`1` does not match the allowed pattern of the parameter `Size`; give a value that matches `^[a-z]+$`",
+        ),
+        (
+            &patterned("[a-z]+', NoEcho: 'true"),
+            &["--parameter", "Size=1"],
+            "the value does not match the allowed pattern of the parameter `Size`",
         ),
         (&plain, &["--parameter", "Stage"], "`Stage` is not NAME=VALUE"),
         (&plain, &["--account", "12"], "`12` is not an account ID of 12 digits"),
@@ -1071,6 +1084,12 @@ fn what_cannot_be_used_ends_with_2_and_says_what_to_do() {
     ] {
         let output = check(template, arguments).expect(2);
         assert!(output.stderr.contains(said), "{arguments:?}: {}", output.stderr);
+    }
+    // What matches, also in part, and patterns that only Java knows.
+    for (pattern, value) in
+        [("[a-z]+", "Size=web"), ("[a-z]+", "Size=web1"), ("^(?!a).*$", "Size=a"), ("[a-z&&[^w]]", "Size=w")]
+    {
+        check(&patterned(pattern), &["--parameter", value]).expect(0);
     }
     let sandbox = Sandbox::new();
     let output = sandbox.run(&["check", "--parameter", "Stage=prod", "role/web"]).expect(2);

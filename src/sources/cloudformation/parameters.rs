@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use regex_lite::Regex;
+
 use super::node::{Content, Node};
 use super::template::Template;
 use super::value::{Part, Text, Value, Why};
@@ -50,8 +52,13 @@ fn no_such(name: &str, template: &Template) -> String {
     format!("the template has no parameter `{name}`; {hint}")
 }
 
-/// Why the template does not take a value, if so. A list is held against the allowed values item by item.
+/// Why the template does not take a value, if so.
 fn refused(name: &str, value: &str, parameter: &Node) -> Option<String> {
+    not_listed(name, value, parameter).or_else(|| not_of_pattern(name, value, parameter))
+}
+
+/// Why a value is none of those that are allowed, if so. A list is held against these item by item.
+fn not_listed(name: &str, value: &str, parameter: &Node) -> Option<String> {
     let allowed = match &parameter.get("AllowedValues")?.content {
         Content::List(items) => items.iter().map(text_of).collect::<Option<Vec<&str>>>()?,
         _ => return None,
@@ -62,10 +69,27 @@ fn refused(name: &str, value: &str, parameter: &Node) -> Option<String> {
     };
     let odd = items.into_iter().find(|item| !allowed.contains(item))?;
     let names: Vec<String> = allowed.iter().take(10).map(|value| format!("`{value}`")).collect();
-    // [NoEcho](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html) hides the value.
-    let is_secret = parameter.get("NoEcho").and_then(text_of) == Some("true");
-    let odd = if is_secret { "the value".to_owned() } else { format!("`{odd}`") };
+    let odd = shown(odd, parameter);
     Some(format!("{odd} is not an allowed value of the parameter `{name}`; give one of {}", names.join(", ")))
+}
+
+/// Why a string does not match the allowed pattern, if so. Whether a pattern must match all of it is not documented: a part is enough.
+/// Patterns are Java's; what is written otherwise elsewhere is left to CloudFormation.
+fn not_of_pattern(name: &str, value: &str, parameter: &Node) -> Option<String> {
+    let allowed = text_of(parameter.get("AllowedPattern").filter(|_| kind(parameter) == "String")?)?;
+    let is_odd = ["&&", "[[", "\\v"].iter().any(|odd| allowed.contains(odd));
+    let pattern = Regex::new(allowed).ok().filter(|_| !is_odd)?;
+    let shown = shown(value, parameter);
+    (!pattern.is_match(value)).then(|| {
+        format!("{shown} does not match the allowed pattern of the parameter `{name}`; give a value that matches `{allowed}`")
+    })
+}
+
+/// A value as a message shows it.
+/// [NoEcho](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html) hides it.
+fn shown(value: &str, parameter: &Node) -> String {
+    let is_secret = parameter.get("NoEcho").and_then(text_of) == Some("true");
+    if is_secret { "the value".to_owned() } else { format!("`{value}`") }
 }
 
 /// The text of a scalar that reads the same in every YAML.
