@@ -95,7 +95,7 @@ fn a_condition_on_the_encryption_context_tells_instances_apart() {
     ] {
         let account = two(|role| {
             ready(role);
-            add_inline(role, "key", &policy(&[statement.clone()]));
+            add_inline(role, "key", &policy(std::slice::from_ref(&statement)));
         });
         let account = with_readable_key(account, KEY);
         let requirements = Requirements { kms_key: Some(KEY.to_owned()), ..Requirements::default() };
