@@ -64,7 +64,7 @@ impl Diagnosis<'_> {
         &self,
         subject: &Subject,
         instance: &Instance,
-        demand: NeedFlags,
+        need_flags: NeedFlags,
     ) -> Option<Rc<AgentPaths>> {
         if self.requirements.network == NetworkCheck::Off || instance.state != "running" {
             return None;
@@ -79,15 +79,15 @@ impl Diagnosis<'_> {
             let places: Vec<Place<'_>> = interfaces.iter().map(|interface| place(interface.into())).collect();
             let subnets = interfaces.iter().map(|interface| interface.subnet.clone()).collect();
             let why = PathUnknown::SeveralSubnets { subnets };
-            let buckets = self.buckets(subject, instance, demand);
-            let services = services(demand).into_iter();
+            let buckets = self.buckets(subject, instance, need_flags);
+            let services = services(need_flags).into_iter();
             let paths: Vec<Path> = services.map(|service| path_to(&places, service, &buckets, &why)).collect();
             return Some(Rc::new(AgentPaths { sources: sources(&paths, vpc), paths }));
         }
         let (interface, vpc) = (instance.interface.as_ref()?, instance.vpc.as_deref()?);
         let memo = &self.memo.paths;
-        let services = services(demand);
-        let buckets = self.buckets(subject, instance, demand);
+        let services = services(need_flags);
+        let buckets = self.buckets(subject, instance, need_flags);
         let key = PathKey {
             account: subject.account.clone(),
             region: region.to_owned(),
@@ -119,8 +119,8 @@ impl Diagnosis<'_> {
 
 impl Diagnosis<'_> {
     /// The buckets that are not known to be in the Region of the instance.
-    fn buckets(&self, subject: &Subject, instance: &Instance, demand: NeedFlags) -> Vec<BucketElsewhere> {
-        if !demand.s3_elsewhere {
+    fn buckets(&self, subject: &Subject, instance: &Instance, need_flags: NeedFlags) -> Vec<BucketElsewhere> {
+        if !need_flags.s3_elsewhere {
             return Vec::new();
         }
         let place = place_of(subject, Some(instance));
@@ -195,17 +195,17 @@ fn cidrs(network: &Network) -> impl Iterator<Item = &str> {
 }
 
 /// The services that the agent of an instance calls.
-fn services(demand: NeedFlags) -> Vec<Service> {
+fn services(need_flags: NeedFlags) -> Vec<Service> {
     let mut services = vec![Service::Ssm, Service::SsmMessages];
-    services.extend(demand.encrypted.then_some(Service::Kms));
-    services.extend(demand.cloudwatch_logs.then_some(Service::Logs));
-    services.extend(demand.s3_logs.then_some(Service::S3));
+    services.extend(need_flags.encrypted.then_some(Service::Kms));
+    services.extend(need_flags.cloudwatch_logs.then_some(Service::Logs));
+    services.extend(need_flags.s3_logs.then_some(Service::S3));
     services
 }
 
 /// The services that sessions do without: logs are written beside them, unless they must be encrypted.
-pub(super) fn only_logs(demand: NeedFlags) -> Vec<Service> {
-    let logs = [(demand.logs_end_sessions, Service::Logs), (demand.s3_ends_sessions, Service::S3)];
+pub(super) fn only_logs(need_flags: NeedFlags) -> Vec<Service> {
+    let logs = [(need_flags.logs_end_sessions, Service::Logs), (need_flags.s3_ends_sessions, Service::S3)];
     logs.into_iter().filter(|(ends_sessions, _)| !ends_sessions).map(|(_, service)| service).collect()
 }
 

@@ -40,7 +40,7 @@ pub fn answers(
     let place = place_of(subject, instance);
     let mut caller = diagnosis.caller_of(&judged, place, instance);
     let paths = instance
-        .and_then(|instance| diagnosis.agent_paths(subject, instance, diagnosis.demand(subject, Some(instance))));
+        .and_then(|instance| diagnosis.agent_paths(subject, instance, diagnosis.need_flags(subject, Some(instance))));
     caller.sources = paths.as_ref().map(|paths| &paths.sources);
     let base = agent_context::base(&caller);
     let asked = resolved_needs::of(facts, requirements, subject, &place);

@@ -57,7 +57,7 @@ pub(super) fn trust(
 }
 
 /// What the verdict does not speak of.
-pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: NeedFlags) -> Vec<NotChecked> {
+pub(super) fn not_checked(facts: &Facts, subject: &Subject, need_flags: NeedFlags) -> Vec<NotChecked> {
     let mut items = Vec::new();
     if let SubjectKind::Documents(documents) = &subject.kind {
         items.extend(documents.trust.is_none().then_some(NotChecked::TrustPolicy));
@@ -66,20 +66,20 @@ pub(super) fn not_checked(facts: &Facts, subject: &Subject, demand: NeedFlags) -
         items.push(NotChecked::OutsideDocuments { endpoint_policy: documents.endpoint_policy.is_some() });
     } else {
         items.push(NotChecked::NetworkPath);
-        let (s3, cloudwatch) = (demand.s3_logs, demand.cloudwatch_logs);
+        let (s3, cloudwatch) = (need_flags.s3_logs, need_flags.cloudwatch_logs);
         items.extend((s3 || cloudwatch).then_some(NotChecked::NetworkPathOfLogs { s3, cloudwatch }));
-        items.extend((!demand.preferences_known).then_some(NotChecked::SessionPreferences));
+        items.extend((!need_flags.preferences_known).then_some(NotChecked::SessionPreferences));
     }
     if scps_unseen(facts) {
         let unread = facts.organization.known().and_then(|organization| organization.policies_unread.clone());
         items.push(NotChecked::Scps(unread));
     }
-    items.extend(rcps::not_checked(facts, demand));
-    items.push(NotChecked::Starter { encrypted: demand.encrypted });
-    items.extend(demand.bucket_policy_unread.then_some(NotChecked::BucketPolicy));
-    items.extend(demand.bucket_encryption_unread.then_some(NotChecked::BucketEncryption));
-    items.extend(demand.log_group_unread.then_some(NotChecked::LogGroup));
-    items.extend(demand.other_policy_unread.then_some(NotChecked::ResourcePolicies));
+    items.extend(rcps::not_checked(facts, need_flags));
+    items.push(NotChecked::Starter { encrypted: need_flags.encrypted });
+    items.extend(need_flags.bucket_policy_unread.then_some(NotChecked::BucketPolicy));
+    items.extend(need_flags.bucket_encryption_unread.then_some(NotChecked::BucketEncryption));
+    items.extend(need_flags.log_group_unread.then_some(NotChecked::LogGroup));
+    items.extend(need_flags.other_policy_unread.then_some(NotChecked::ResourcePolicies));
     items
 }
 

@@ -46,7 +46,7 @@ impl Diagnosis<'_> {
         subject: &Subject,
         instance: &Instance,
     ) -> Outcome {
-        let demand = self.demand(subject, Some(instance));
+        let need_flags = self.need_flags(subject, Some(instance));
         let service = ServicePrincipal::ec2(subject.partition.as_deref());
         let profile = self.path(role, chain, subject, &service, Some(instance));
         let host = self.host(subject, instance);
@@ -58,8 +58,8 @@ impl Diagnosis<'_> {
             outcome.findings.retain(|finding| finding.code() != Code::ManagedByDhmc || finding.decides());
         }
         outcome.findings.extend(around.into_iter().map(Shared::from));
-        if let Some(paths) = self.agent_paths(subject, instance, demand) {
-            let only_logs = agent_path::only_logs(demand);
+        if let Some(paths) = self.agent_paths(subject, instance, need_flags) {
+            let only_logs = agent_path::only_logs(need_flags);
             let of_network = network::PathExpectations {
                 online: agent::is_online(instance),
                 required: self.requirements.network == NetworkCheck::Require,
@@ -87,7 +87,7 @@ impl Diagnosis<'_> {
         let path_judged = outcome.network.decision != PathDecision::NotChecked;
         let traits = [known, metadata, profile_id, agent, still_online, path_judged];
         outcome.not_checked = self.memo.not_checked(subject, true, traits, || {
-            let mut items = explain::not_checked(self.facts, subject, demand);
+            let mut items = explain::not_checked(self.facts, subject, need_flags);
             if path_judged {
                 items.retain(|item| !matches!(item, NotChecked::NetworkPath | NotChecked::NetworkPathOfLogs { .. }));
                 items.push(NotChecked::NetworkOnHost);
@@ -96,7 +96,7 @@ impl Diagnosis<'_> {
             items
         });
         let scps_unseen = explain::scps_unseen(self.facts);
-        let more = agent::findings(instance, &outcome, demand.encrypted, scps_unseen);
+        let more = agent::findings(instance, &outcome, need_flags.encrypted, scps_unseen);
         if !more.is_empty() {
             settle(&mut outcome, more.into_iter().map(Shared::from).collect());
         }
@@ -150,7 +150,7 @@ impl Diagnosis<'_> {
 
     /// What may keep the agent from getting the role of the configuration.
     fn registration(&self, judged: &JudgedRole, subject: &Subject, instance: &Instance) -> Option<Finding> {
-        let paths = self.agent_paths(subject, instance, self.demand(subject, Some(instance)))?;
+        let paths = self.agent_paths(subject, instance, self.need_flags(subject, Some(instance)))?;
         let mut caller = self.caller_of(judged, place_of(subject, Some(instance)), Some(instance));
         caller.sources = Some(&paths.sources);
         let policies = EndpointPolicies {

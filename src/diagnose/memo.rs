@@ -51,11 +51,11 @@ struct Where {
 /// What was judged for the subjects of one place.
 #[derive(Default)]
 struct Judged {
-    demand: OnceCell<NeedFlags>,
+    need_flags: OnceCell<NeedFlags>,
     /// The endpoints whose policies do not allow everything, none where that is no policy.
     limiting: OnceCell<BTreeMap<String, Option<Arc<Document>>>>,
     not_checked: RefCell<HashMap<Traits, Shared<Vec<NotChecked>>>>,
-    ways: RefCell<HashMap<Who, Rc<Seen>>>,
+    answers: RefCell<HashMap<Who, Rc<Seen>>>,
 }
 
 /// What decides of an instance what its verdict does not speak of.
@@ -97,8 +97,8 @@ pub(super) struct NeedFlags {
 
 /// The answers of a role in a place, by what its policies look at of an instance.
 struct Seen {
-    sight: KeyMask,
-    ways: RefCell<HashMap<CacheKey, Rc<Way>>>,
+    mask: KeyMask,
+    answers: RefCell<HashMap<CacheKey, Rc<RoleAnswer>>>,
 }
 
 /// What the policies of a role look at of an instance.
@@ -123,7 +123,7 @@ struct CacheKey {
 
 /// What a role, known or not, means for a subject.
 #[derive(Clone)]
-pub(super) struct Way {
+pub(super) struct RoleAnswer {
     /// What was found about the role, its policies and what is asked of it.
     pub findings: Vec<Shared<Finding>>,
     /// What the role allows.
@@ -173,8 +173,13 @@ impl Memo {
     }
 
     /// What is asked on behalf of a subject, in short.
-    pub(super) fn demand(&self, subject: &Subject, instance: bool, work_out: impl FnOnce() -> NeedFlags) -> NeedFlags {
-        *self.judged(subject, instance).demand.get_or_init(work_out)
+    pub(super) fn need_flags(
+        &self,
+        subject: &Subject,
+        instance: bool,
+        work_out: impl FnOnce() -> NeedFlags,
+    ) -> NeedFlags {
+        *self.judged(subject, instance).need_flags.get_or_init(work_out)
     }
 
     /// What verdicts on subjects with these traits do not speak of.
@@ -191,41 +196,41 @@ impl Memo {
     }
 
     /// What a role means for a subject; worked out only if it was not for another that is the same to the role's policies.
-    pub(super) fn way(
+    pub(super) fn role_answer(
         &self,
         facts: &Facts,
         (judged, service): (Option<&JudgedRole>, &ServicePrincipal),
         subject: &Subject,
         instance: Option<&Instance>,
         sources: Option<&BTreeMap<&'static str, RequestSource>>,
-        work_out: impl FnOnce() -> Way,
-    ) -> Way {
+        work_out: impl FnOnce() -> RoleAnswer,
+    ) -> RoleAnswer {
         let place = place_of(subject, instance);
         let who = (judged.map(|judged| judged.number), service.is_systems_manager());
         let here = self.judged(subject, instance.is_some());
-        let seen = here.ways.borrow().get(&who).cloned();
+        let seen = here.answers.borrow().get(&who).cloned();
         let seen = seen.unwrap_or_else(|| {
             let limiting = here.limiting.get_or_init(|| limiting(facts, &self.library, place.region));
             let documents = limiting.values().flatten();
-            let sight = judged
+            let mask = judged
                 .map_or_else(KeyMask::default, |judged| KeyMask::of(judged, facts, (&self.library, documents), &place));
-            let sight = KeyMask { id: sight.id || self.names_instances, ..sight };
-            let seen = Rc::new(Seen { sight, ways: RefCell::default() });
-            here.ways.borrow_mut().insert(who, Rc::clone(&seen));
+            let mask = KeyMask { id: mask.id || self.names_instances, ..mask };
+            let seen = Rc::new(Seen { mask, answers: RefCell::default() });
+            here.answers.borrow_mut().insert(who, Rc::clone(&seen));
             seen
         });
-        let mut glimpse = instance.map(|instance| seen.sight.of_instance(instance)).unwrap_or_default();
+        let mut key = instance.map(|instance| seen.mask.of_instance(instance)).unwrap_or_default();
         let is_limiting = |id: &String| here.limiting.get().is_some_and(|limiting| limiting.contains_key(id));
         let limits = |source: &RequestSource| source.endpoints().iter().any(is_limiting);
-        let sources = sources.into_iter().flatten().filter(|(_, source)| seen.sight.source || limits(source));
-        glimpse.sources = sources.map(|(service, source)| (*service, source.clone())).collect();
-        let known = seen.ways.borrow().get(&glimpse).cloned();
+        let sources = sources.into_iter().flatten().filter(|(_, source)| seen.mask.source || limits(source));
+        key.sources = sources.map(|(service, source)| (*service, source.clone())).collect();
+        let known = seen.answers.borrow().get(&key).cloned();
         match known {
-            Some(way) => way.about(instance.map(|_| place.instance_arn().to_string())),
+            Some(answer) => answer.about(instance.map(|_| place.instance_arn().to_string())),
             None => {
-                let way = work_out();
-                seen.ways.borrow_mut().insert(glimpse, Rc::new(way.clone()));
-                way
+                let answer = work_out();
+                seen.answers.borrow_mut().insert(key, Rc::new(answer.clone()));
+                answer
             }
         }
     }
@@ -348,10 +353,10 @@ fn names_sessions(principals: &AwsPrincipals) -> bool {
     principals.names().iter().any(|name| name.contains(":assumed-role/"))
 }
 
-impl Way {
+impl RoleAnswer {
     /// There is no role.
-    pub(super) fn none() -> Way {
-        Way {
+    pub(super) fn none() -> RoleAnswer {
+        RoleAnswer {
             findings: Vec::new(),
             permissions: Vec::new(),
             trust: None,
@@ -362,14 +367,14 @@ impl Way {
     }
 
     /// The same of another instance, whose permissions are on its own ARN. Findings do not hold it.
-    fn about(&self, instance_arn: Option<String>) -> Way {
+    fn about(&self, instance_arn: Option<String>) -> RoleAnswer {
         let (Some(old), Some(new)) = (&self.instance_arn, &instance_arn) else { return self.clone() };
-        let mut way = Way { instance_arn: None, ..self.clone() };
-        for permission in way.permissions.iter_mut().filter(|permission| permission.resource == *old) {
+        let mut answer = RoleAnswer { instance_arn: None, ..self.clone() };
+        for permission in answer.permissions.iter_mut().filter(|permission| permission.resource == *old) {
             *permission = Shared::from(Permission { resource: new.clone(), ..Permission::clone(permission) });
         }
-        way.instance_arn = instance_arn;
-        way
+        answer.instance_arn = instance_arn;
+        answer
     }
 }
 

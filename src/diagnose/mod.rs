@@ -254,7 +254,7 @@ impl Diagnosis<'_> {
     ) -> Outcome {
         let path = self.path(role, chain, subject, &self.service_of(role, subject), None);
         path.into_outcome(&mut outcome);
-        outcome.not_checked = Shared::from(explain::not_checked(self.facts, subject, self.demand(subject, None)));
+        outcome.not_checked = Shared::from(explain::not_checked(self.facts, subject, self.need_flags(subject, None)));
         settle(&mut outcome, Vec::new());
         outcome
     }
@@ -273,7 +273,7 @@ impl Diagnosis<'_> {
     }
 
     /// What is asked on behalf of a subject, in short.
-    fn demand(&self, subject: &Subject, instance: Option<&Instance>) -> NeedFlags {
+    fn need_flags(&self, subject: &Subject, instance: Option<&Instance>) -> NeedFlags {
         let work_out = || {
             let place = place_of(subject, instance);
             let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
@@ -281,7 +281,7 @@ impl Diagnosis<'_> {
         };
         match subject.kind {
             SubjectKind::Documents(_) => work_out(),
-            _ => self.memo.demand(subject, instance.is_some(), work_out),
+            _ => self.memo.need_flags(subject, instance.is_some(), work_out),
         }
     }
 }

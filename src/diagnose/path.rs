@@ -13,7 +13,7 @@ use iam_eval::{
 };
 
 use super::endpoint_policy::EndpointPolicies;
-use super::memo::Way;
+use super::memo::RoleAnswer;
 use super::rcps::GovernedBy;
 use super::resolved_needs::{self, ResolvedNeeds};
 use super::resource_policy::ResourcePolicies;
@@ -119,23 +119,23 @@ impl Diagnosis<'_> {
         let doubtful = chain.iter().any(|finding| finding.leaves_unknown() || in_flux(finding));
         let changes = chain.iter().any(in_flux);
         let paths =
-            instance.and_then(|instance| self.agent_paths(subject, instance, self.demand(subject, Some(instance))));
+            instance.and_then(|instance| self.agent_paths(subject, instance, self.need_flags(subject, Some(instance))));
         let sources = paths.as_ref().map(|paths| &paths.sources);
-        let way = match (role, &subject.kind) {
-            (RoleInView::None, _) => Way::none(),
+        let role_answer = match (role, &subject.kind) {
+            (RoleInView::None, _) => RoleAnswer::none(),
             (RoleInView::Judged(judged), SubjectKind::Documents(_)) => {
-                self.way(judged, subject, service, instance, sources)
+                self.role_answer(judged, subject, service, instance, sources)
             }
             (RoleInView::Judged(judged), _) => {
-                let work_out = || self.way(judged, subject, service, instance, sources);
-                self.memo.way(self.facts, (Some(judged), service), subject, instance, sources, work_out)
+                let work_out = || self.role_answer(judged, subject, service, instance, sources);
+                self.memo.role_answer(self.facts, (Some(judged), service), subject, instance, sources, work_out)
             }
             (RoleInView::NotKnown, _) => {
-                let work_out = || self.way_not_known(subject, instance);
-                self.memo.way(self.facts, (None, service), subject, instance, None, work_out)
+                let work_out = || self.unknown_role_answer(subject, instance);
+                self.memo.role_answer(self.facts, (None, service), subject, instance, None, work_out)
             }
         };
-        let Way { findings, permissions, trust, role, mut credentials, .. } = way;
+        let RoleAnswer { findings, permissions, trust, role, mut credentials, .. } = role_answer;
         if broken {
             credentials = Truth::False;
         } else if changes || doubtful && !credentials.is_false() {
@@ -146,7 +146,7 @@ impl Diagnosis<'_> {
     }
 
     /// What a role of which nothing is known means for a subject.
-    fn way_not_known(&self, subject: &Subject, instance: Option<&Instance>) -> Way {
+    fn unknown_role_answer(&self, subject: &Subject, instance: Option<&Instance>) -> RoleAnswer {
         let place = place_of(subject, instance);
         let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
         let permissions = asked.needs.iter().map(permissions::unknown_permission).map(Shared::from);
@@ -155,24 +155,24 @@ impl Diagnosis<'_> {
             None => finding.that_may_not_matter(),
             Some(_) => finding,
         };
-        Way {
+        RoleAnswer {
             permissions: permissions.collect(),
             findings: asked.findings.into_iter().map(uncertain).map(Shared::from).collect(),
             credentials: Truth::Unknown(UnknownReason::default()),
             instance_arn: instance.map(|_| place.instance_arn().to_string()),
-            ..Way::none()
+            ..RoleAnswer::none()
         }
     }
 
     /// What a role means for a subject.
-    fn way(
+    fn role_answer(
         &self,
         judged: &JudgedRole,
         subject: &Subject,
         service: &ServicePrincipal,
         instance: Option<&Instance>,
         sources: Option<&BTreeMap<&'static str, RequestSource>>,
-    ) -> Way {
+    ) -> RoleAnswer {
         let place = place_of(subject, instance);
         let asked = resolved_needs::of(self.facts, self.requirements, subject, &place);
         let mut caller = self.caller_of(judged, place, instance);
@@ -221,7 +221,7 @@ impl Diagnosis<'_> {
             findings.extend(self.optional_encryption(judged, &caller, &asked));
         }
         findings.extend(asked.findings);
-        Way {
+        RoleAnswer {
             findings: findings.into_iter().map(Shared::from).collect(),
             permissions,
             trust: trust.map(Shared::from),

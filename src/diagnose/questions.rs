@@ -32,8 +32,9 @@ pub fn questions(facts: &Facts, requirements: &Requirements, now: Timestamp, rep
         };
         let place = place_of(subject, instance);
         let mut caller = diagnosis.caller_of(&judged, place, instance);
-        let paths = instance
-            .and_then(|instance| diagnosis.agent_paths(subject, instance, diagnosis.demand(subject, Some(instance))));
+        let paths = instance.and_then(|instance| {
+            diagnosis.agent_paths(subject, instance, diagnosis.need_flags(subject, Some(instance)))
+        });
         caller.sources = paths.as_ref().map(|paths| &paths.sources);
         caller.through_systems_manager = outcome.host_management_role.is_some();
         let base = agent_context::base(&caller);

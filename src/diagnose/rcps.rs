@@ -39,12 +39,12 @@ impl GovernedBy {
 }
 
 /// Which resource control policies were not looked at, of those that cover what is asked.
-pub(super) fn not_checked(facts: &Facts, demand: NeedFlags) -> Vec<NotChecked> {
+pub(super) fn not_checked(facts: &Facts, need_flags: NeedFlags) -> Vec<NotChecked> {
     let failed = || facts.rcp_levels.iter().flatten().flat_map(|level| &level.unread).next();
     let of_own = match (&facts.rcp_levels, &facts.organization) {
         // Nothing that they certainly cover is asked for, so that the failure has no finding.
-        (Some(_), _) if !demand.governed => failed().map(|reason| NotChecked::Rcps(Some(reason.clone()))),
-        (None, _) if !demand.governed => None,
+        (Some(_), _) if !need_flags.governed => failed().map(|reason| NotChecked::Rcps(Some(reason.clone()))),
+        (None, _) if !need_flags.governed => None,
         (_, Fact::Known(Organization { rcps_unread: Some(reason), .. })) => {
             Some(NotChecked::Rcps(Some(reason.clone())))
         }
@@ -52,7 +52,7 @@ pub(super) fn not_checked(facts: &Facts, demand: NeedFlags) -> Vec<NotChecked> {
         (None, Fact::Unreadable(_)) => Some(NotChecked::Rcps(None)),
         (Some(_), _) | (None, Fact::Absent) => None,
     };
-    let of_others = match (demand.governed_elsewhere, demand.s3_logs) {
+    let of_others = match (need_flags.governed_elsewhere, need_flags.s3_logs) {
         (true, _) => Some(NotChecked::RcpsOfOwner),
         (false, true) => Some(NotChecked::RcpsOfBucketOwner),
         (false, false) => None,
