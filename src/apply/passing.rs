@@ -29,13 +29,13 @@ pub(super) fn may_pass(refused: &NotWritten, change: &Change) -> Option<Passing>
         "ConcurrentModification" | "ConcurrentModificationException" => true,
         // What was in it was taken away just before.
         "DeleteConflict" | "DeleteConflictException" => change.after() == &State::Absent,
-        code if is_of_server(code) => true,
+        _ if refused.is_of_server => true,
         _ => refused.reason.kind == UnreadableKind::Throttled,
     };
     passes.then_some(Passing::Passes)
 }
 
-/// Errors on AWS's side, after which the change may have been made all the same.
+/// Errors on AWS's side that may come with the status of a refusal.
 pub(super) fn is_of_server(code: &str) -> bool {
     matches!(
         code,
@@ -45,5 +45,7 @@ pub(super) fn is_of_server(code: &str) -> bool {
             | "InternalError"
             | "ServiceUnavailable"
             | "Unavailable"
+            | "RequestTimeout"
+            | "RequestTimeoutException"
     )
 }

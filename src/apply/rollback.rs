@@ -10,10 +10,11 @@ use iam_eval::arn::Arn;
 /// Takes back, from the last to the first, what belongs to the roles and profiles that this run created.
 ///
 /// A role or profile that an instance of this run uses already stays: taking it away would break what is fixed. One that
-/// may be somebody else's stays too, and so does one of which something cannot be taken away. Whatever stays says so.
-pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Step], certain: &[bool]) {
+/// may be somebody else's stays too, and so does one of which something cannot be taken away. So does what a step would use that may
+/// have been made, or may still be: `lost`. Whatever stays says so.
+pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Step], certain: &[bool], lost: &[bool]) {
     let created = created(steps, certain);
-    let mut used = used(steps, &created);
+    let mut used = used(steps, &created, lost);
     used.extend(held_by_others(run, steps, &created).await);
     let mut stuck: BTreeSet<Arn> = BTreeSet::new();
     for index in (0..steps.len()).rev() {
@@ -23,7 +24,7 @@ pub(super) async fn roll_back<W: Watcher>(run: &mut Run<'_, W>, steps: &mut [Ste
         let stays = if !by_us {
             Some(format!("the call that created `{owner}` returned no response, so this run may not have created it"))
         } else if used.contains(&owner) {
-            Some(format!("`{owner}` is in use"))
+            Some(format!("`{owner}` is in use, or may be"))
         } else if stuck.contains(&owner) {
             Some(format!("part of `{owner}` could not be rolled back"))
         } else {
@@ -87,8 +88,11 @@ fn created(steps: &[Step], certain: &[bool]) -> BTreeMap<Arn, bool> {
 
 /// The roles and profiles that something uses now that stays: an instance, or a profile that was there before this run or
 /// may be somebody else's.
-fn used(steps: &[Step], created: &BTreeMap<Arn, bool>) -> BTreeSet<Arn> {
-    let done = || steps.iter().filter(|step| step.status == Status::Done).map(|step| &step.change);
+fn used(steps: &[Step], created: &BTreeMap<Arn, bool>, lost: &[bool]) -> BTreeSet<Arn> {
+    // IAM keeps a role that a profile holds; EC2 does not keep the profile of an instance.
+    let may_be_held = |step: &Step| matches!(step.change.thing(), Thing::ProfileOfInstance { .. });
+    let is_done = |(step, lost): &(&Step, &bool)| step.status == Status::Done || **lost && may_be_held(step);
+    let done = || steps.iter().zip(lost).filter(is_done).map(|(step, _)| &step.change);
     let mut used: BTreeSet<Arn> = done()
         .filter_map(|change| match (change.thing(), change.after()) {
             (Thing::ProfileOfInstance { .. }, State::Has { profile, .. }) => Some(profile.clone()),

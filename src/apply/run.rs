@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::backup::Progress;
 use super::chain::Broken;
-use super::passing::{Passing, is_of_server, may_pass};
+use super::passing::{Passing, may_pass};
 use super::patience::Patience;
 use super::rollback::roll_back;
 use super::write::{NotWritten, write};
@@ -69,8 +69,10 @@ enum Made {
     Stopped(String),
     /// Nothing was written, and nothing more must be: what is done could not be kept.
     Unrecorded(String),
-    /// It was tried and is not made, or that is not known.
+    /// It was tried and is not made.
     Failed(String),
+    /// It was tried, and may have been made, or may still be.
+    Lost(String),
     /// Somebody asked for the end before it was made.
     Interrupted,
 }
@@ -81,7 +83,7 @@ enum Made {
 /// What was created for a target that does not get ready is removed again at the end, unless a target already uses it.
 pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outcome {
     steps.iter_mut().for_each(|step| step.status = Status::NotDone);
-    let mut certain = vec![false; steps.len()];
+    let (mut certain, mut lost) = (vec![false; steps.len()], vec![false; steps.len()]);
     let mut stopped = None;
     let mut last_document = None;
     let mut broken = Broken::default();
@@ -95,6 +97,9 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
         let change = step.change.clone();
         let made = if run.interrupt.is_set() { Made::Interrupted } else { run.make(index, &change, &steps).await };
         let Some(step) = steps.get_mut(index) else { break };
+        if let (Made::Lost(_), Some(flag)) = (&made, lost.get_mut(index)) {
+            *flag = true;
+        }
         let failure = match made {
             Made::Done { state, certain: by_us } => {
                 step.change = change.with_states(change.before().clone(), state).unwrap_or(change);
@@ -124,7 +129,7 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
                 stopped = Some(why.clone());
                 Some(why)
             }
-            Made::Failed(why) => {
+            Made::Failed(why) | Made::Lost(why) => {
                 step.status = Status::Failed;
                 step.note = Some(why.clone());
                 Some(format!("`{}` failed: {why}", change.action().name()))
@@ -143,7 +148,7 @@ pub async fn run<W: Watcher>(mut run: Run<'_, W>, mut steps: Vec<Step>) -> Outco
         }
     }
     if steps.iter().any(|step| step.status != Status::Done) {
-        roll_back(&mut run, &mut steps, &certain).await;
+        roll_back(&mut run, &mut steps, &certain, &lost).await;
     }
     if let Some(last) = last_document.filter(|_| stopped.is_none()) {
         stopped = run.settled(&mut steps, last).await;
@@ -210,7 +215,7 @@ impl<W: Watcher> Run<'_, W> {
                     let reason = failure.into_unreadable();
                     let why = format!("`{}` failed: {}", reason.api, reason.message);
                     return match *tried {
-                        true => Made::Failed(format!("{why}; cannot determine whether the change was made")),
+                        true => Made::Lost(format!("{why}; cannot determine whether the change was made")),
                         false => Made::Failed(format!("{why}; nothing was written")),
                     };
                 }
@@ -233,7 +238,7 @@ impl<W: Watcher> Run<'_, W> {
                 Ok(state) => return self.made(change, state).await,
                 Err(refused) => refused,
             };
-            may_be_lost |= refused.code.as_deref().is_none_or(is_of_server);
+            may_be_lost |= refused.may_be_made();
             let patience = match may_pass(&refused, change) {
                 Some(Passing::Arrives) => &mut to_arrive,
                 Some(Passing::Passes) => &mut to_pass,
@@ -281,14 +286,15 @@ impl<W: Watcher> Run<'_, W> {
                 Made::Done { state: seen, certain: false }
             }
             Ok(seen) if seen.is(expected) => {
-                // AWS said no each time. A call that was lost may still be on its way.
-                if !may_be_lost {
-                    let _ = self.journal.note(index, Progress::Planned, change);
+                if may_be_lost {
+                    return Made::Lost(why);
                 }
+                // AWS said no each time.
+                let _ = self.journal.note(index, Progress::Planned, change);
                 Made::Failed(why)
             }
             Ok(_) => Made::Failed(format!("{why}; and someone else changed it")),
-            Err(_) => Made::Failed(format!("{why}; cannot determine whether the change was made")),
+            Err(_) => Made::Lost(format!("{why}; cannot determine whether the change was made")),
         }
     }
 

@@ -100,6 +100,10 @@ pub async fn plan(connection: &Connection, backup: &Backup) -> Result<Undo, Fail
             undo.refusals.push(refusal);
             continue;
         }
+        if *progress == Progress::Tried {
+            let (api, target) = (change.action().name().to_owned(), thing.target());
+            undo.warnings.push(Warning::MayBeOfOthers { api, target });
+        }
         if let Some(change) = feasible(connection, &inverse, &seen, &mut undo).await? {
             foreseen.insert(thing.clone(), change.after().clone());
             undo.changes.push(change);
@@ -185,6 +189,18 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
                     if !goes(&Thing::RoleOfProfile(profile.clone())) {
                         others.push(User::InstanceProfile(profile.to_string()));
                     }
+                }
+            }
+            // Which instances had it before the fix does not stand in the backup. One alone is that of the fix.
+            Thing::RoleOfProfile(profile) if !goes(&Thing::InstanceProfile(profile.clone())) => {
+                let Ok((instances, _)) = holders(connection, backup, profile).await else { continue };
+                let losing = instances.iter().filter(|thing| !goes(thing)).filter_map(|thing| match thing {
+                    Thing::ProfileOfInstance { instance, .. } => Some(instance.clone()),
+                    _ => None,
+                });
+                let instances: Vec<String> = losing.collect();
+                if instances.len() > 1 {
+                    undo.warnings.push(Warning::LosesRole { profile: profile.to_string(), instances });
                 }
             }
             Thing::InstanceProfile(profile) => {

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::look;
+use super::{look, passing};
 use crate::aws::{Connection, Failure};
 use crate::facts::{Unreadable, UnreadableKind};
 use crate::fix::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing};
@@ -19,13 +19,22 @@ pub(super) struct NotWritten {
     pub(super) code: Option<String>,
     /// Whether no answer of AWS came, so that the call may have been lost, or its answer.
     pub(super) may_be_lost: bool,
+    /// Whether the error is on AWS's side, by its status or its code, after which the change may have been made all the same.
+    pub(super) is_of_server: bool,
     /// Why, for a person.
     pub(super) reason: Unreadable,
 }
 
 impl From<Failure> for NotWritten {
     fn from(failure: Failure) -> NotWritten {
-        NotWritten { code: None, may_be_lost: false, reason: failure.into_unreadable() }
+        NotWritten { code: None, may_be_lost: false, is_of_server: false, reason: failure.into_unreadable() }
+    }
+}
+
+impl NotWritten {
+    /// Whether the change may have been made all the same, or may still be.
+    pub(super) fn may_be_made(&self) -> bool {
+        self.code.is_none() || self.is_of_server
     }
 }
 
@@ -153,7 +162,12 @@ impl Caller<'_> {
             let code = error.as_service_error().and_then(|error| error.code()).map(str::to_owned);
             // Where the last try made no connection, one before it may have.
             let may_be_lost = matches!(reason.kind, UnreadableKind::Network | UnreadableKind::Response);
-            NotWritten { may_be_lost: may_be_lost && code.is_none(), code, reason }
+            let status = error.raw_response().map(|answer| answer.status().as_u16());
+            let of_server = status.is_some_and(|status| status >= 500 || status == 408)
+                || code.as_deref().is_some_and(passing::is_of_server);
+            // What is throttled is not begun.
+            let is_of_server = of_server && reason.kind != UnreadableKind::Throttled;
+            NotWritten { may_be_lost: may_be_lost && code.is_none(), is_of_server, code, reason }
         })
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::CannotEmit;
+use crate::fix::push_escaped;
 
 /// The document with what not every program takes or shows written as JSON escapes. `None` if it is not JSON.
 ///
@@ -17,11 +18,7 @@ pub(super) fn escaped(document: &str) -> Option<String> {
     for character in document.chars() {
         match character {
             '\0'..='~' | '¡'..='¬' | '®'..='ÿ' => escaped.push(character),
-            _ => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
+            _ => push_escaped(&mut escaped, character),
         }
     }
     Some(escaped)

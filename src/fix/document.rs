@@ -252,7 +252,7 @@ impl Layout {
     // A line break within a string is written as `\n`, so that a real one always stands between JSON's tokens.
     fn write(&self, statement: &NewStatement) -> Option<String> {
         match self {
-            Layout::Compact => serde_json::to_string(statement).ok(),
+            Layout::Compact => serde_json::to_string(statement).ok().map(|json| as_iam_takes_it(&json)),
             Layout::Spaced => Some(pretty(statement, "")?.replace(",\n", ", ").replace('\n', "")),
             Layout::Lines { newline, indentation, step } => {
                 Some(pretty(statement, step)?.replace('\n', &format!("{newline}{indentation}")))
@@ -298,5 +298,26 @@ fn pretty(value: &impl Serialize, step: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(step.as_bytes());
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).ok()?;
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(|json| as_iam_takes_it(&json))
+}
+
+/// The same JSON without characters above U+00FF, which IAM does not take: in strings, where alone they are, an escape means the same.
+///
+/// Source: [PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html).
+fn as_iam_takes_it(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\0'..='ÿ' => text.push(character),
+            _ => push_escaped(&mut text, character),
+        }
+    }
+    text
+}
+
+/// Adds a character as JSON writes it in escapes.
+pub(crate) fn push_escaped(text: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        text.push_str(&format!("\\u{unit:04x}"));
+    }
 }

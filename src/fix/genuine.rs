@@ -119,13 +119,13 @@ fn is_another(had: &State, has: &State) -> bool {
 }
 
 /// Whether `after` is `before` with the statement that admits EC2 behind its own.
-fn admits_ec2(before: Option<&PolicyText>, after: &PolicyText, role: &Arn) -> bool {
+pub(super) fn admits_ec2(before: Option<&PolicyText>, after: &PolicyText, role: &Arn) -> bool {
     let admission = admission_in(Some(&role.partition));
     adds(before, after, |_| Some(admission.clone()))
 }
 
 /// Whether `after` is `before` with statements behind its own that grant something.
-fn grants(before: Option<&PolicyText>, after: &PolicyText) -> bool {
+pub(super) fn grants(before: Option<&PolicyText>, after: &PolicyText) -> bool {
     adds(before, after, grant)
 }
 

@@ -1,17 +1,25 @@
 //! How things stand before anything is planned: what is settled, what is this tool's own.
 
 use super::document::NewStatement;
-use super::{Warning, foresee};
-use crate::facts::{Fact, Instance, InstanceProfile, Role, Settings, Subject, UnreadableKind};
+use super::{Warning, foresee, genuine};
+use crate::facts::{Fact, InlinePolicy, Instance, InstanceProfile, Role, Settings, Subject, UnreadableKind};
 use iam_eval::ServicePrincipal;
 use iam_eval::arn::Arn;
 
-/// Whether a role that this tool made has no other policies than those that it gives: a tag alone proves little.
+/// Whether a role that this tool made admits EC2 alone and has no other permissions than those that it gives: a tag proves little.
 pub(super) fn holds_no_more(role: &Role, policy_name: &str) -> bool {
-    let inline = role
-        .inline
-        .known()
-        .is_some_and(|inline| inline.iter().all(|policy| policy.name.eq_ignore_ascii_case(policy_name)));
+    let admits_ec2_alone = || {
+        let arn = role.arn.as_deref().and_then(Arn::parse)?;
+        role.trust.known().map(|trust| genuine::admits_ec2(None, trust, &arn))
+    };
+    if admits_ec2_alone() != Some(true) {
+        return false;
+    }
+    let is_granted = |policy: &InlinePolicy| {
+        policy.name.eq_ignore_ascii_case(policy_name)
+            && policy.document.known().is_some_and(|text| genuine::grants(None, text))
+    };
+    let inline = role.inline.known().is_some_and(|inline| inline.iter().all(is_granted));
     let core =
         |arn: &String| Arn::parse(arn).is_some_and(|arn| arn.account == "aws" && arn.name() == foresee::MANAGED_CORE);
     inline && role.attached.known().is_some_and(|attached| attached.iter().all(core))
