@@ -67,8 +67,12 @@ impl Diagnosis<'_> {
             };
             outcome.network = Shared::from(network::report(&paths.paths, of_network));
             outcome.findings.extend(network::findings(&paths.paths, of_network).into_iter().map(Shared::from));
-        } else if self.requirements.network == NetworkCheck::Require && instance.state == "running" {
+        } else if self.requirements.network == NetworkCheck::Require {
             let reason = match subject.kind {
+                _ if instance.state != "running" => Unreadable {
+                    message: "the path of an instance that does not run is not checked".to_owned(),
+                    ..not_in_snapshot("ec2:DescribeInstances")
+                },
                 SubjectKind::Planned(_) => planned::network_not_in_plan(),
                 _ => Unreadable {
                     message: "the snapshot has no network facts".to_owned(),

@@ -201,10 +201,10 @@ fn result(
         own: format!("{identity}:{occurrence}"),
         of_line: format!("{:016x}:{occurrence}", hash(&identity)),
     };
-    let file = outcome.source.as_ref().map_or_else(|| outcome.lasting_name(), |source| &source.file);
+    let uri = outcome.source.as_ref().map_or_else(|| uri(outcome.lasting_name()), |source| uri_of_file(&source.file));
     let line = outcome.source.as_ref().and_then(|source| source.line);
     let region = line.map_or(WHOLE, |line| Region { start_line: line, end_line: line, ..WHOLE });
-    let physical_location = PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(file) }, region };
+    let physical_location = PhysicalLocation { artifact_location: ArtifactLocation { uri }, region };
     let logical_location =
         LogicalLocation { name: terminal(&outcome.target).into_owned(), fully_qualified_name: place, kind: "resource" };
     LogResult {
@@ -241,6 +241,14 @@ fn place(outcome: &Outcome) -> String {
 /// The target as a relative URI; a leading slash would make it an absolute path.
 fn uri(target: &str) -> String {
     utf8_percent_encode(target.trim_start_matches('/'), PATH).to_string()
+}
+
+/// A file as a URI: relative to the working directory, or of the scheme `file`.
+fn uri_of_file(path: &str) -> String {
+    match path.starts_with('/') {
+        true => format!("file://{}", utf8_percent_encode(path, PATH)),
+        false => uri(path),
+    }
 }
 
 /// FNV-1a: short, and the same for ever, which the hasher of the standard library does not promise.
@@ -416,6 +424,8 @@ mod tests {
         ] {
             assert_eq!(uri(target), address);
         }
+        assert_eq!(uri_of_file("plans/a b.json"), "plans/a%20b.json");
+        assert_eq!(uri_of_file("/work/plans/a b.json"), "file:///work/plans/a%20b.json");
     }
 
     #[test]

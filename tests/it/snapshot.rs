@@ -399,6 +399,10 @@ fn targets_may_come_from_standard_input() {
     let report = run("i-0a1b2c3d400000001 # web\n\n  role/lambda\n", &[]).expect(1).report();
     let targets: Vec<&str> = report.results.iter().map(|outcome| outcome.target.as_str()).collect();
     assert_eq!(targets, ["i-0a1b2c3d400000001", "role/lambda"]);
+    // It may be a part of a name.
+    let named = run("\u{feff}i-0a1b2c3d400000001\nweb #2\nweb#3 # no comment\n", &[]).expect(3).report();
+    let targets: Vec<&str> = named.results.iter().map(|outcome| outcome.target.as_str()).collect();
+    assert_eq!(targets, ["i-0a1b2c3d400000001", "web #2", "web#3 # no comment"]);
     let empty = run("# nothing\n", &[]).expect(2).stderr;
     assert!(empty.contains("standard input contains no targets"), "{empty}");
     run("i-0a1b2c3d400000001\n", &["-"]).expect(2);

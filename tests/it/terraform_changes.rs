@@ -302,4 +302,10 @@ fn what_is_deferred_may_change_the_role() {
     holds("of this role", &of("aws_iam_role_policy_attachment", json!("web")), Unknown, &NOT_IN_PLAN);
     holds("of another role", &of("aws_iam_role_policy", json!("other")), Ready, &[]);
     holds("something else", &of("aws_s3_bucket", Value::Null), Ready, &[]);
+    // What launches an instance is a target.
+    for kind in ["aws_instance", "aws_launch_template", "aws_autoscaling_group"] {
+        let outcomes = crate::terraform_plans::check(&of(kind, Value::Null));
+        let verdicts: Vec<_> = outcomes.iter().map(|outcome| (outcome.target.as_str(), outcome.verdict)).collect();
+        assert_eq!(verdicts, [("aws_instance.web", Ready), (&*format!("{kind}.it[*]"), Unknown)]);
+    }
 }

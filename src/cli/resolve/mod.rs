@@ -16,7 +16,7 @@ use crate::apply::place;
 use crate::limits;
 use crate::needs::Requirements;
 use crate::preferences::DEFAULT_NAME;
-use crate::target::Target;
+use crate::target::{Target, TargetKind};
 use iam_eval::arn::{is_account_id, is_instance_id};
 use requirements::{kms_key, log_group, requirements, s3_logs};
 
@@ -360,14 +360,24 @@ fn wanted(typed: &args::Targets, mistakes: &mut Mistakes) -> TargetSelection {
     TargetSelection::Targets(parsed.collect())
 }
 
-/// A target on each line. Empty lines and what stands behind a `#` count for nothing.
+/// A target on each line. Empty lines and comments count for nothing.
 fn targets_of_standard_input() -> Result<Vec<String>, String> {
     let read = files::read(OsStr::new(STANDARD_INPUT), limits::ACCOUNTS_FILE_BYTES)?;
-    let lines = read.text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = read.text.trim_start_matches('\u{feff}').lines().map(without_comment);
     let targets: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     match targets.is_empty() {
         true => Err("standard input contains no targets; write one on each line".to_owned()),
         false => Ok(targets),
+    }
+}
+
+/// A line without what stands behind a `#`, which may be a part of the tag `Name` of an instance, and of nothing else.
+fn without_comment(line: &str) -> &str {
+    match line.split_once('#') {
+        Some((before, _)) if !matches!(Target::parse(before.trim()), Ok(Target { kind: TargetKind::Named(_), .. })) => {
+            before.trim()
+        }
+        _ => line.trim(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::facts::{Agent, EndpointInterface, Facts, Network, Route, SubjectKind, VpcEndpoint};
-use crate::needs::S3Logs;
+use crate::needs::{NetworkCheck, S3Logs};
 
 /// An instance in a VPC that has endpoints of `ssm` and `ssmmessages`, and no other way out.
 const INSTANCE: &str = "i-0b1b2c3d400000007";
@@ -225,5 +225,19 @@ fn an_endpoint_that_may_keep_the_agent_from_host_management_leaves_the_verdict_u
         endpoint(&mut facts, SSM).policy = Some(text(&policy(&[statement])));
         let outcome = judged(&facts, &Requirements::default());
         assert_eq!(outcome.verdict, expected, "{actions} {online}: {:?}", outcome.findings);
+    }
+}
+
+/// The path of an instance that does not run is not looked at.
+#[test]
+fn a_path_that_is_required_is_unknown_while_the_instance_does_not_run() {
+    let required = Requirements { network: NetworkCheck::Require, ..Requirements::default() };
+    for (state, expected) in
+        [("running", Verdict::Ready), ("stopped", Verdict::Unknown), ("stopping", Verdict::Unknown)]
+    {
+        let mut facts = facts();
+        instance(&mut facts).state = state.to_owned();
+        assert_eq!(judged(&facts, &required).verdict, expected, "{state}");
+        assert_eq!(verdict(&facts), Verdict::Ready, "{state}");
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn may_write(resource: &Resource<'_>, path: &str) -> Unreadable {
     not_in_plan(resource, path, "may give roles policies, or take them away, which are not judged")
 }
 
-/// That a change of a role's policies is put off.
+/// That a change is put off.
 pub(super) fn put_off(deferred: &Deferred) -> Unreadable {
     let message = format!("the change of `{}` is deferred: the plan does not say what it will be", deferred.address);
     Unreadable { api: deferred.address.clone(), kind: UnreadableKind::NotInPlan, message }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::alike;
+use super::elsewhere::put_off;
 use super::links::{Link, after_apply, in_some_account, not_in_plan, one_of_several, outlived, outside};
 use super::metadata::{default_of_region, metadata};
 use super::network::Locations;
@@ -129,6 +130,24 @@ pub(super) fn add(plan: &Plan<'_>, whereabouts: &Whereabouts, facts: &mut Facts,
                 })),
             });
         }
+    }
+    // What is put off is launched by a later run.
+    for deferred in plan.deferred.iter().filter(|deferred| TARGETS.contains(&deferred.kind.as_str())) {
+        into.facts.subjects.push(Subject {
+            target: deferred.address.clone(),
+            account: None,
+            region: None,
+            partition: None,
+            from_selection: false,
+            origin: Some(Origin { file: plan.file.to_owned(), address: deferred.address.clone(), line: None }),
+            kind: SubjectKind::Planned(Box::new(PlannedInstance {
+                name: None,
+                profile: Fact::Unreadable(put_off(deferred)),
+                metadata: Fact::Absent,
+                state: None,
+                location: None,
+            })),
+        });
     }
 }
 
