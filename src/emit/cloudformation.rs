@@ -254,20 +254,20 @@ impl<'a> Stack<'a> {
                 let (profile, role) = (profile.name(), role.name());
                 self.by_hand(format!("Set `Roles` of the AWS::IAM::InstanceProfile `{profile}` to `{role}` alone."));
             }
-            Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile } => {
+            Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile, .. } => {
                 let profile = profile.name();
                 self.by_hand(format!(
                     "Set `IamInstanceProfile` of the AWS::EC2::Instance `{instance}` in {region} to `{profile}`."
                 ));
             }
-            Call::Renew { instance, region, profile } => {
+            Call::Renew { instance, region, profile, .. } => {
                 let profile = profile.name();
                 self.by_hand(format!(
                     "Associate `{profile}` anew with the instance `{instance}` in {region}, which a template cannot say, \
                      since the name stays: use the commands that `ssm-profile fix --emit cli` prints."
                 ));
             }
-            Call::Disassociate { instance, region } => {
+            Call::Disassociate { instance, region, .. } => {
                 self.by_hand(format!("Remove `IamInstanceProfile` of the AWS::EC2::Instance `{instance}` in {region}."))
             }
         }

@@ -24,6 +24,13 @@ pub(super) fn escaped(document: &str) -> Option<String> {
     Some(escaped)
 }
 
+/// Adds a character as JSON escapes.
+fn push_escaped(json: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        json.push_str(&format!("\\u{unit:04x}"));
+    }
+}
+
 /// `json` without the white space between its tokens, which is all that it can lose.
 pub(super) fn compact(json: &str) -> String {
     let (mut in_string, mut after_backslash) = (false, false);
@@ -52,6 +59,19 @@ pub(super) fn object(what: &str, document: &str, language: &'static str) -> Resu
         Some(key) => Err(CannotEmit::RepeatedKey { document: what.to_owned(), key, language }),
         None => Ok((json, oddities)),
     }
+}
+
+/// A text as a JSON string in which Python escapes all that is not printable ASCII.
+pub(super) fn in_ascii(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' => ascii.push(character),
+            _ => push_escaped(&mut ascii, character),
+        }
+    }
+    ascii
 }
 
 /// What a JSON text has that another language drops, or acts on: the first of each kind.

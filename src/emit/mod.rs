@@ -100,9 +100,17 @@ enum Call<'a> {
     CreateProfile { profile: &'a Arn },
     AddRole { profile: &'a Arn, role: &'a Arn },
     Associate { instance: &'a str, region: &'a str, profile: &'a Arn },
-    Replace { instance: &'a str, region: &'a str, profile: &'a Arn },
-    Renew { instance: &'a str, region: &'a str, profile: &'a Arn },
-    Disassociate { instance: &'a str, region: &'a str },
+    Replace { instance: &'a str, region: &'a str, held: Held<'a>, profile: &'a Arn },
+    Renew { instance: &'a str, region: &'a str, held: Held<'a>, profile: &'a Arn },
+    Disassociate { instance: &'a str, region: &'a str, held: Held<'a> },
+}
+
+/// The profile that an instance had when the changes were planned.
+#[derive(Clone, Copy)]
+struct Held<'a> {
+    profile: &'a Arn,
+    /// Its id, where it is known.
+    id: Option<&'a str>,
 }
 
 impl<'a> Call<'a> {
@@ -144,15 +152,17 @@ fn call(change: &Change) -> Option<Call<'_>> {
         (Thing::ProfileOfInstance { instance, region }, State::Absent, State::Has { profile, .. }) => {
             Call::Associate { instance, region, profile }
         }
-        (
-            Thing::ProfileOfInstance { instance, region },
-            State::Has { profile: held, .. },
-            State::Has { profile, .. },
-        ) if held == profile => Call::Renew { instance, region, profile },
-        (Thing::ProfileOfInstance { instance, region }, _, State::Has { profile, .. }) => {
-            Call::Replace { instance, region, profile }
+        (Thing::ProfileOfInstance { instance, region }, State::Has { profile: held, id }, after) => {
+            let held = Held { profile: held, id: id.as_deref() };
+            match after {
+                State::Has { profile, .. } if held.profile == profile => {
+                    Call::Renew { instance, region, held, profile }
+                }
+                State::Has { profile, .. } => Call::Replace { instance, region, held, profile },
+                State::Absent => Call::Disassociate { instance, region, held },
+                _ => return None,
+            }
         }
-        (Thing::ProfileOfInstance { instance, region }, _, State::Absent) => Call::Disassociate { instance, region },
         _ => return None,
     })
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::document::{compact, escaped, object};
-use super::{Call, calls, inline_policy, one_line, trust_policy};
+use super::document::{compact, escaped, in_ascii, object};
+use super::{Call, Held, calls, inline_policy, one_line, trust_policy};
 use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
@@ -16,7 +16,8 @@ use iam_eval::arn::Arn;
 /// Without an empty pager, version 2 of the AWS CLI stops at the first answer and waits for a key.
 const HEADER: &str = "# What `ssm-profile` would change, as commands of the AWS CLI. Read them before you run them.\n\
      set -eu\n\
-     export AWS_PAGER=''\n";
+     export AWS_PAGER=''\n\
+     stop() { printf '%s\\n' \"$1\" >&2; exit 1; }\n";
 
 /// `aws iam wait` answers before EC2 knows a new profile.
 const PAUSE: &str = "# EC2 learns of a new instance profile some seconds later than IAM.\nsleep 15\n";
@@ -55,9 +56,9 @@ pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
 /// The lines of one call.
 fn lines(call: &Call<'_>) -> String {
     let mut lines = match call {
-        Call::Replace { instance, region, .. }
-        | Call::Renew { instance, region, .. }
-        | Call::Disassociate { instance, region } => look_up(instance, region),
+        Call::Replace { instance, region, held, .. }
+        | Call::Renew { instance, region, held, .. }
+        | Call::Disassociate { instance, region, held } => look_up(instance, region, *held),
         _ => String::new(),
     };
     lines.extend(commands(call).iter().map(|command| format!("{command}\n")));
@@ -79,12 +80,9 @@ fn unchanged(call: &Call<'_>) -> String {
         _ => return String::new(),
     };
     let read = read.option("--output", "json");
-    // A backtick is a command to a shell.
-    let message = format!("{} has changed; run ssm-profile again", one_line(&what).replace('`', ""));
-    let message = Command::new("echo").operand(message);
-    let stop = format!("{{ {message} >&2; exit 1; }}");
+    let stop = stop(&format!("{what} has changed; run ssm-profile again"));
     let Some(before) = before else {
-        return format!("if {read} >/dev/null 2>&1; then {message} >&2; exit 1; fi\n");
+        return format!("if {read} >/dev/null 2>&1; then {stop}; fi\n");
     };
     let text = before.as_str().trim();
     match object(&what, text, "JSON").ok().map(|(json, _)| json).filter(|json| json == text) {
@@ -98,6 +96,12 @@ fn unchanged(call: &Call<'_>) -> String {
         // The AWS CLI writes rare characters in another way, and one of repeated keys.
         None => comment(&format!("compare {what} with what it was when this was made before you run this")),
     }
+}
+
+/// The command that ends the script with a message.
+fn stop(message: &str) -> Command {
+    // A backtick is a command to a shell.
+    Command::new("stop").operand(one_line(message).replace('`', ""))
 }
 
 /// The commands of one call.
@@ -134,19 +138,34 @@ fn commands(call: &Call<'_>) -> Vec<Command> {
     }]
 }
 
-/// A line that keeps the id of the instance's association in a variable.
+/// The lines that keep the id of the instance's association in a variable, and stop the script where the instance has another profile
+/// than when it was made.
 ///
 /// An assignment of its own, because `set -e` sees a failure there and not in an argument.
-fn look_up(instance: &str, region: &str) -> String {
+fn look_up(instance: &str, region: &str, held: Held<'_>) -> String {
     let filters = json!([
         { "Name": "instance-id", "Values": [instance] },
         { "Name": "state", "Values": ["associating", "associated"] },
     ]);
+    let arn = in_ascii(&held.profile.to_string());
+    let (members, profile) = match held.id {
+        Some(id) => ("Arn, Id", format!("[{arn},{}]", in_ascii(id))),
+        None => ("Arn", format!("[{arn}]")),
+    };
     let describe = in_region("describe-iam-instance-profile-associations", region)
         .option("--filters", filters.to_string())
-        .option("--query", "IamInstanceProfileAssociations[0].AssociationId")
+        .option(
+            "--query",
+            format!("IamInstanceProfileAssociations[].[AssociationId, to_string(IamInstanceProfile.[{members}])]"),
+        )
         .option("--output", "text");
-    format!("association_id=$({describe})\n")
+    let profile = Command::default().operand(profile);
+    let stop = stop(&format!("the instance profile of {instance} has changed; run ssm-profile again"));
+    format!(
+        "association=$({describe})\n\
+         test \"${{association#*[[:space:]]}}\" = {profile} || {stop}\n\
+         association_id=${{association%%[[:space:]]*}}\n"
+    )
 }
 
 /// JSON, because the shorthand syntax gives a meaning to a comma, which a profile's name may have.

@@ -134,18 +134,18 @@ impl<'a> Configuration<'a> {
                 let (profile, role) = (profile.name(), self.role_name(role));
                 by_hand(&format!("set `role` of the `aws_iam_instance_profile` with name `{profile}` to `{role}`"))
             }
-            Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile } => {
+            Call::Associate { instance, region, profile } | Call::Replace { instance, region, profile, .. } => {
                 let profile = self.profile_name(profile);
                 by_hand(&format!(
                     "set `iam_instance_profile` of the `aws_instance` with ID `{instance}` in `{region}` to `{profile}`"
                 ))
             }
-            Call::Renew { instance, region, profile } => by_hand(&format!(
+            Call::Renew { instance, region, profile, .. } => by_hand(&format!(
                 "associate `{}` anew with the instance `{instance}` in `{region}`, which the code cannot say, since the \
                  name stays: use the commands that `ssm-profile fix --emit cli` prints",
                 profile.name()
             )),
-            Call::Disassociate { instance, region } => by_hand(&format!(
+            Call::Disassociate { instance, region, .. } => by_hand(&format!(
                 "set `iam_instance_profile` of the `aws_instance` with ID `{instance}` in `{region}` to `\"\"`, for \
                  without the argument Terraform leaves the profile as it is"
             )),

@@ -400,27 +400,52 @@ fn cloudformation_says_what_a_dry_run_says() {
 
 // The AWS CLI.
 
-/// Runs a script by `sh` with an `aws` that notes its arguments, and answers questions with this association and with the documents
-/// that the script expects. Gives the commands but for those that look at a document.
+/// Runs a script by `sh` with an `aws` that notes its arguments, and answers questions with this association and otherwise with what
+/// the script expects. Gives the commands but for the questions of a guard that are not about an association.
 fn commands(script: &str, association: &str) -> Vec<Vec<String>> {
-    let mut then =
-        format!("case $2 in describe-*) echo {association} ;; get-role*) echo >>asked; case $(wc -l <asked) in ");
-    let looks = script.lines().zip(script.lines().skip(1)).filter(|(line, _)| line.contains("aws iam get-role"));
-    for (index, (_, next)) in looks.enumerate() {
-        if let Some(expected) = next.strip_prefix("test \"$current\" = ") {
-            let (document, _) = expected.rsplit_once(" || {").unwrap();
-            then.push_str(&format!("{}) printf '%s' {document} ;; ", index + 1));
-        }
+    // A person has compared what the AWS CLI cannot.
+    let compared: String =
+        script.lines().filter(|line| !line.starts_with("stop '")).map(|line| format!("{line}\n")).collect();
+    let mut then = String::from(
+        "case $2 in get-caller-identity | get-role* | describe-iam-*) echo >>asked ;; *) exit ;; esac; case $(wc -l <asked) in ",
+    );
+    let is_question = |line: &str| {
+        ["aws sts get-caller", "aws iam get-role", "aws ec2 describe-iam"].iter().any(|it| line.contains(it))
+    };
+    let questions = compared.lines().zip(compared.lines().skip(1)).filter(|(line, _)| is_question(line));
+    for (index, (question, next)) in questions.enumerate() {
+        then.push_str(&format!("{}) ", index + 1));
+        then.push_str(&match next
+            .strip_prefix("test ")
+            .and_then(|test| test.split_once(" = ")?.1.rsplit_once(" || stop "))
+        {
+            Some((expected, _)) if question.starts_with("association=") => {
+                format!("printf '%s\\t%s' {association} {expected} ;; ")
+            }
+            Some((expected, _)) => format!("printf '%s' {expected} ;; "),
+            None => format!("{NO_SUCH_POLICY} ;; "),
+        });
     }
-    then.push_str("*) exit 254 ;; esac ;; esac");
-    let (code, mut commands) = run(script, &then);
+    then.push_str("*) exit 1 ;; esac");
+    let (code, mut commands) = run(&compared, &then);
     assert_eq!(code, Some(0), "{script}");
-    commands.retain(|command| !command[1].starts_with("get-role"));
+    commands.retain(|command| !command[1].starts_with("get-"));
     commands
 }
 
+/// How the AWS CLI ends where there is no policy.
+const NO_SUCH_POLICY: &str =
+    "echo 'An error occurred (NoSuchEntity) when calling the GetRolePolicy operation: there is none' >&2; exit 254";
+
 /// Runs a script by `sh` with an `aws` that notes its arguments and then does this.
 fn run(script: &str, then: &str) -> (Option<i32>, Vec<Vec<String>>) {
+    let ((code, said), commands) = outcome(script, then);
+    assert_eq!(said, "", "{script}");
+    (code, commands)
+}
+
+/// The same for a script that says something: exit code and what is said, and the commands.
+fn outcome(script: &str, then: &str) -> ((Option<i32>, String), Vec<Vec<String>>) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     fs::write(&log, "").unwrap();
@@ -433,14 +458,14 @@ fn run(script: &str, then: &str) -> (Option<i32>, Vec<Vec<String>>) {
     let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
     let output = shell.arg("script").env("PATH", path).env("LOG", &log).current_dir(&folder).output().unwrap();
-    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}\n{script}");
+    assert!(output.stdout.is_empty(), "{output:?}\n{script}");
     let noted = fs::read_to_string(&log).unwrap();
     let mut words = noted.split_terminator('\0');
     let mut commands = Vec::new();
     while let Some(count) = words.next() {
         commands.push(words.by_ref().take(count.parse().unwrap()).map(str::to_owned).collect());
     }
-    (output.status.code(), commands)
+    ((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), commands)
 }
 
 /// A call of AWS as the AWS CLI would make it: service, Region, action, parameters.
@@ -693,8 +718,58 @@ fn a_script_stops_where_a_document_has_changed_since() {
 fn a_command_that_fails_ends_the_script() {
     let stub = World::new("111122223333").instance(Instance::new(INSTANCE)).serve();
     let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE, "--create-profile", "sessions"]);
-    let (code, commands) = run(&script, "exit 254");
+    let (code, commands) = run(&script, "case $2 in get-caller-identity) echo 111122223333 ;; *) exit 254 ;; esac");
     assert_eq!((code, commands.len()), (Some(254), 1), "{script}");
+}
+
+/// Runs a script with the real AWS CLI; gives the exit code and what is said.
+fn really_run(stub: &Stub, script: &str) -> (Option<i32>, String) {
+    let output = shell::run(&behind(stub), &script.replace("sleep 15\n", ""));
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Runs a script with the real AWS CLI, which stops it before it writes; gives what is said.
+fn stopped(stub: &Stub, script: &str) -> String {
+    let (code, said) = really_run(stub, script);
+    assert_eq!((code, stub.writes()), (Some(1), Vec::new()), "{said}\n{script}");
+    said
+}
+
+/// An instance has another profile than when the script was made.
+#[test]
+fn a_profile_is_replaced_only_if_it_is_the_one_that_was_seen() {
+    let held =
+        |state: &str| Instance::new(INSTANCE).profile("gone").stale_profile_id("AIPAGONEGONEGONEGONE0").state(state);
+    for state in ["running", "stopped"] {
+        let world = || {
+            World::new("111122223333")
+                .instance(held(state))
+                .profile(Profile::new("prod").role("prod"))
+                .role(Role::new("prod"))
+        };
+        let stub = world().serve();
+        let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE, "--create-profile", "sessions"]);
+        // Without what creates the profile.
+        let header: String = script.split_inclusive('\n').take(4).collect();
+        let script = format!("{header}association={}", script.split_once("association=").unwrap().1);
+        let changes: [fn(&mut Instance); 3] = [
+            |instance| (instance.profile, instance.profile_id) = (Some("prod".into()), None),
+            |instance| instance.profile_id = Some("AIPAOTHEROTHEROTHER00".into()),
+            |instance| instance.profile = None,
+        ];
+        for change in changes {
+            let stub = world().serve();
+            stub.world(|world| change(&mut world.instances[0]));
+            let said = stopped(&stub, &script);
+            assert!(
+                said.contains(&format!("the instance profile of {INSTANCE} has changed; run ssm-profile again")),
+                "{said}"
+            );
+        }
+        stub.world(|world| world.profiles.push(Profile::new("sessions")));
+        assert_eq!(really_run(&stub, &script), (Some(0), String::new()), "{script}");
+        assert_eq!(stub.instance(INSTANCE).unwrap().profile.as_deref(), Some("sessions"));
+    }
 }
 
 // What stands beside the text.

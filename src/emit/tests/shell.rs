@@ -9,29 +9,48 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What `aws` answers to the looks at documents: what the script expects. Whether that stops it is tested with the real AWS CLI.
-fn expected_documents(script: &str) -> String {
-    let looks = script.lines().zip(script.lines().skip(1)).filter(|(line, _)| line.contains("aws iam get-role"));
+/// What `aws` answers to the questions of a script, in their order: what it expects. Whether that stops it is tested with the real AWS CLI.
+fn expected_answers(script: &str) -> String {
+    let is_question = |line: &str| {
+        ["aws sts get-caller", "aws iam get-role", "aws ec2 describe-iam"].iter().any(|command| line.contains(command))
+    };
+    let questions = script.lines().zip(script.lines().skip(1)).filter(|(line, _)| is_question(line));
     let mut answers = String::new();
-    for (index, (_, next)) in looks.enumerate() {
-        let expected = next.strip_prefix("test \"$current\" = ").and_then(|rest| rest.rsplit_once(" || {"));
-        if let Some((document, _)) = expected {
-            answers.push_str(&format!("{}) printf '%s' {document} ;; ", index + 1));
-        }
+    for (index, (question, next)) in questions.enumerate() {
+        let test = next.strip_prefix("test ").and_then(|test| test.split_once(" = ")?.1.rsplit_once(" || stop "));
+        answers.push_str(&match test {
+            Some((expected, _)) if question.starts_with("association=") => {
+                format!("{}) printf 'iip-assoc-1\\t%s' {expected} ;; ", index + 1)
+            }
+            Some((expected, _)) => format!("{}) printf '%s' {expected} ;; ", index + 1),
+            None => {
+                format!("{}) echo 'An error occurred (NoSuchEntity) when calling' >&2; exit 254 ;; ", index + 1)
+            }
+        });
     }
-    format!("get-role*) echo >>asked; case $(wc -l <asked) in {answers}*) exit 254 ;; esac ;;")
+    format!(
+        "get-role* | get-caller-* | describe-*) echo >>asked; case $(wc -l <asked) in {answers}*) exit 1 ;; esac ;;"
+    )
 }
 
-/// Runs a script with an `aws` that notes what it is given; the arguments of each call, but for those that look at a document, without
-/// the first.
+/// Runs a script with an `aws` that notes what it is given; the arguments of each call, but for those that look at a document or ask for
+/// the account, without the first. What a person has to compare is compared.
 fn run(script: &str) -> Vec<Vec<String>> {
+    let compared =
+        script.lines().filter(|line| !line.starts_with("stop '")).fold(String::new(), |all, line| all + line + "\n");
+    let (code, said, mut calls) = run_with(&compared, &expected_answers(&compared));
+    assert_eq!((code, said.as_str()), (Some(0), ""), "{script}");
+    calls.retain(|call: &Vec<String>| !call[1].starts_with("get-"));
+    calls
+}
+
+/// Exit code, what is said, and all calls but the question for the account of a script whose `aws` answers so, in the cases of its second
+/// argument.
+fn run_with(script: &str, answers: &str) -> (Option<i32>, String, Vec<Vec<String>>) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     fs::write(&log, "").unwrap();
-    let looks = expected_documents(script);
-    let aws = format!(
-        "#!/bin/sh\nprintf '%s\\0' \"$#\" \"$@\" >>\"$LOG\"\ncase $2 in describe-*) echo iip-assoc-1 ;; {looks} esac\n"
-    );
+    let aws = format!("#!/bin/sh\nprintf '%s\\0' \"$#\" \"$@\" >>\"$LOG\"\ncase $2 in {answers} esac\n");
     let sleep = "#!/bin/sh\nprintf '%s\\0' 2 sleep \"$1\" >>\"$LOG\"\n";
     for (name, program) in [("aws", aws.as_str()), ("sleep", sleep)] {
         executable(&folder.path().join(name), program);
@@ -42,7 +61,6 @@ fn run(script: &str) -> Vec<Vec<String>> {
     assert!(Command::new("sh").arg("-n").arg(&file).status().unwrap().success(), "{script}");
     let output =
         Command::new("sh").arg(&file).env("PATH", path).env("LOG", &log).current_dir(&folder).output().unwrap();
-    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
 
     let noted = fs::read_to_string(&log).unwrap();
     let mut words = noted.split_terminator('\0');
@@ -50,8 +68,8 @@ fn run(script: &str) -> Vec<Vec<String>> {
     while let Some(count) = words.next() {
         calls.push(words.by_ref().take(count.parse().unwrap()).map(str::to_owned).collect());
     }
-    calls.retain(|call: &Vec<String>| !call[1].starts_with("get-role"));
-    calls
+    calls.retain(|call: &Vec<String>| call[1] != "get-caller-identity");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), calls)
 }
 
 fn executable(path: &Path, program: &str) {
@@ -122,7 +140,10 @@ fn commands_for_a_stopped_instance() {
     let calls = run(&shell(&to_stopped()));
     let described = &calls[0];
     assert_eq!(described[..2], ["ec2", "describe-iam-instance-profile-associations"]);
-    assert_eq!(value(described, "--query"), "IamInstanceProfileAssociations[0].AssociationId");
+    assert_eq!(
+        value(described, "--query"),
+        "IamInstanceProfileAssociations[].[AssociationId, to_string(IamInstanceProfile.[Arn, Id])]"
+    );
     assert_eq!(value(described, "--output"), "text");
     let filters: Value = serde_json::from_str(value(described, "--filters")).unwrap();
     assert_eq!(filters[0], json!({"Name": "instance-id", "Values": [INSTANCE]}));
@@ -159,10 +180,41 @@ fn commands_for_what_exists() {
 #[test]
 fn a_failed_look_up_ends_the_script() {
     let script = shell(&[has(Some("a"), Some("b")), put("r", "p", None, "{}")]);
-    let failing = script.replace("aws ec2 describe", "false ec2 describe").replace("aws ", "echo ");
-    let output = Command::new("sh").arg("-c").arg(failing).output().unwrap();
-    assert!(!output.status.success());
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let answers = "get-caller-*) echo 111122223333 ;; describe-*) echo 'no such thing' >&2; exit 254 ;;";
+    let (code, said, calls) = run_with(&script, answers);
+    assert_eq!((code, said.as_str(), calls.len()), (Some(254), "no such thing\n", 1), "{script}");
+}
+
+/// The profile that an instance has is told by its ARN and, where it is known, by its id. There may be two, or none.
+#[test]
+fn another_profile_ends_the_script() {
+    let script = shell(&[has(Some("a"), Some("b"))]);
+    let seen = r#"["arn:aws-cn:iam::111122223333:instance-profile/a","AIPA"]"#;
+    let answers = |shown: &str| format!("get-caller-*) echo 111122223333 ;; describe-*) printf '%b' '{shown}' ;;");
+    let of = |profile: &str| format!("iip-assoc-1\\t{profile}");
+    assert_eq!(run_with(&script, &answers(&of(seen))).0, Some(0), "{script}");
+    for shown in [
+        String::new(),
+        "None".to_owned(),
+        of(&seen.replace("/a", "/b")),
+        of(&seen.replace("AIPA", "AIPB")),
+        format!("{}\\n{}", of(seen), of(seen)),
+    ] {
+        let (code, said, calls) = run_with(&script, &answers(&shown));
+        assert_eq!((code, calls.len()), (Some(1), 1), "{shown}\n{script}");
+        assert_eq!(said, format!("the instance profile of {INSTANCE} has changed; run ssm-profile again\n"));
+    }
+
+    // Paths may have such characters.
+    let odd = arn(r#"instance-profile/a"'\`*/b"#);
+    let without_id = Change::new(
+        Thing::ProfileOfInstance { instance: INSTANCE.to_owned(), region: "cn-north-1".to_owned() },
+        State::Has { profile: odd, id: None },
+        State::Absent,
+    );
+    let calls = run(&shell(&[without_id.unwrap()]));
+    assert!(value(&calls[0], "--query").ends_with("to_string(IamInstanceProfile.[Arn])]"), "{calls:?}");
+    assert_eq!(value(&calls[1], "--association-id"), "iip-assoc-1");
 }
 
 #[test]
