@@ -61,6 +61,40 @@ pub(super) fn object(what: &str, document: &str, language: &'static str) -> Resu
     }
 }
 
+/// The document as the AWS CLI prints it for a query by `to_string`: what Python reads, on one line of ASCII.
+///
+/// `None` where that does not say how the document is, because Python keeps one of repeated keys, or where it is not certain,
+/// as for numbers that Python writes with an exponent.
+///
+/// Sources: [JMESPath](https://jmespath.org/specification.html#to-string), and Python's
+/// [json](https://docs.python.org/3/library/json.html) and [float](https://docs.python.org/3/reference/lexical_analysis.html#floating-point-literals).
+pub(super) fn printed_by_aws_cli(document: &str) -> Option<String> {
+    let (json, _) = object("", document, "JSON").ok()?;
+    let json = compact(&json);
+    let (mut printed, mut rest) = (String::with_capacity(json.len()), json.as_str());
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => {
+                let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+                printed.push_str(&in_ascii(&strings.next()?.ok()?));
+                strings.byte_offset()
+            }
+            '-' | '0'..='9' => {
+                let length = rest.find(|character| !"+-.0123456789Ee".contains(character)).unwrap_or(rest.len());
+                printed.push_str(&number(rest.get(..length)?)?);
+                length
+            }
+            // Punctuation, and the letters of `true`, `false` and `null`.
+            _ => {
+                printed.push(first);
+                first.len_utf8()
+            }
+        };
+        rest = rest.get(length..)?;
+    }
+    Some(printed)
+}
+
 /// A text as a JSON string in which Python escapes all that is not printable ASCII.
 pub(super) fn in_ascii(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
@@ -72,6 +106,16 @@ pub(super) fn in_ascii(text: &str) -> String {
         }
     }
     ascii
+}
+
+/// A number as Python writes it, where that is certain.
+fn number(text: &str) -> Option<String> {
+    if !text.contains(['.', 'e', 'E']) {
+        return Some(if text == "-0" { "0" } else { text }.to_owned());
+    }
+    let value: f64 = text.parse().ok()?;
+    let is_plain = value == 0.0 || (1e-4..1e16).contains(&value.abs());
+    is_plain.then(|| format!("{value:?}"))
 }
 
 /// What a JSON text has that another language drops, or acts on: the first of each kind.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::document::{compact, escaped, in_ascii, object};
+use super::document::{compact, escaped, in_ascii, printed_by_aws_cli};
 use super::{Call, Held, calls, inline_policy, one_line, trust_policy};
 use crate::command_line::Command;
 use crate::facts::PolicyText;
@@ -68,34 +68,38 @@ fn lines(call: &Call<'_>) -> String {
 /// The lines that stop the script where a document is not as it was when the script was made: to write it takes away whatever has
 /// been put into it since. None where a call writes none.
 fn unchanged(call: &Call<'_>) -> String {
-    let (read, what, before) = match call {
+    let (read, document, what, before) = match call {
         Call::UpdateTrust { role, before, .. } => {
-            let read = on_role("get-role", role).option("--query", "Role.AssumeRolePolicyDocument");
-            (read, trust_policy(role), before)
+            (on_role("get-role", role), "Role.AssumeRolePolicyDocument", trust_policy(role), before)
         }
         Call::PutPolicy { role, name, before, .. } => {
             let read = on_role("get-role-policy", role).option("--policy-name", name);
-            (read.option("--query", "PolicyDocument"), inline_policy(role, name), before)
+            (read, "PolicyDocument", inline_policy(role, name), before)
         }
         _ => return String::new(),
     };
-    let read = read.option("--output", "json");
-    let stop = stop(&format!("{what} has changed; run ssm-profile again"));
+    let has_changed = stop(&format!("{what} has changed; run ssm-profile again"));
     let Some(before) = before else {
-        return format!("if {read} >/dev/null 2>&1; then {stop}; fi\n");
+        return format!("if {read} >/dev/null 2>&1; then {has_changed}; fi\n");
     };
-    let text = before.as_str().trim();
-    match object(&what, text, "JSON").ok().map(|(json, _)| json).filter(|json| json == text) {
-        Some(json) => {
-            let json: String = compact(&json).chars().filter(|character| *character != ' ').collect();
-            format!(
-                "current=$({read} | tr -d ' \\n')\ntest \"$current\" = {} || {stop}\n",
-                Command::default().operand(json)
-            )
+    // As JSON the AWS CLI prints a document in an encoding that depends on the terminal, with white space.
+    let read = read.option("--query", format!("to_string({document})")).option("--output", "text");
+    match printed_by_aws_cli(before.as_str()) {
+        Some(printed) => {
+            format!("current=$({read})\ntest \"$current\" = {} || {has_changed}\n", Command::default().operand(printed))
         }
-        // The AWS CLI writes rare characters in another way, and one of repeated keys.
-        None => comment(&format!("compare {what} with what it was when this was made before you run this")),
+        None => by_hand(&what, before),
     }
+}
+
+/// The lines that stop the script for a person to compare a document that the AWS CLI does not show as it is.
+fn by_hand(what: &str, before: &PolicyText) -> String {
+    let why = format!(
+        "The AWS CLI does not show {what} as it is. Compare it in the IAM console with the next line; if they are the same, delete the \
+         line after that"
+    );
+    let stop = stop(&format!("compare {what} by hand, as the comment in this script says"));
+    format!("{}# {}\n{stop}\n", comment(&why), one_line(&document(before)))
 }
 
 /// The command that ends the script with a message.

@@ -735,6 +735,79 @@ fn stopped(stub: &Stub, script: &str) -> String {
     said
 }
 
+/// A document with this in it.
+fn odd_document(part: &str) -> String {
+    format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"{part}}}]}}"#
+    )
+}
+
+#[test]
+fn a_document_is_compared_whatever_its_form() {
+    let condition =
+        |value: &str| odd_document(&format!(r#", "Condition": {{"NumericLessThan": {{"s3:max-keys": {value}}}}}"#));
+    let unchanged = [
+        ODD.to_owned(),
+        condition("1.50"),
+        condition("1e1"),
+        condition("[-0, 0.0001, 123456789012345678901]"),
+        odd_document(", \"Sid\": \"\\u00e9é\\/\\u0041 漢字 𝄞 \u{a0}\u{7f}\u{202e} `'\\\"$HOME\\t\\u001f\""),
+        "\n\t".to_owned() + &odd_document("\r\n"),
+    ];
+    for document in &unchanged {
+        let stub = with_role(Role::new("web").inline("SessionManagerPermissions", document)).serve();
+        let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE]);
+        let (code, said) = really_run(&stub, &script);
+        assert_eq!((code, said.as_str(), stub.writes()), (Some(0), "", vec!["PutRolePolicy".to_owned()]), "{script}");
+    }
+    for (before, after) in
+        [("red team", "redteam"), ("red team", "red  team"), ("a\\\\n", "a\\n"), ("e\u{301}", "é"), ("a", "a ")]
+    {
+        let [before, after] = [before, after].map(|team| odd_document(&format!(r#", "Sid": "{team}""#)));
+        let stub = with_role(Role::new("web").inline("SessionManagerPermissions", &before)).serve();
+        let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE]);
+        stub.world(|world| world.roles[0].inline[0].1 = after);
+        let said = stopped(&stub, &script);
+        assert!(
+            said.contains("inline policy SessionManagerPermissions of role web has changed; run ssm-profile again"),
+            "{said}"
+        );
+    }
+}
+
+/// The AWS CLI shows one of repeated keys, and some numbers in a form of its own.
+#[test]
+fn what_the_aws_cli_does_not_show_is_compared_by_a_person() {
+    let number = r#", "Condition": {"NumericLessThan": {"s3:max-keys": 0.00001}}"#;
+    for (document, shown) in [
+        (
+            odd_document(r#", "Effect": "Allow""#),
+            r#"# {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Effect":"Allow"}]}"#,
+        ),
+        (odd_document(number), r#""s3:max-keys":0.00001"#),
+        (odd_document(r#", "Sid": "a", "\u0053id": "\n""#), r#""Sid":"a","\u0053id":"\n""#),
+    ] {
+        let stub = with_role(Role::new("web").inline("SessionManagerPermissions", &document)).serve();
+        let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE]);
+        let comments: Vec<&str> = script.lines().filter(|line| line.starts_with("# ")).collect();
+        assert!(
+            comments
+                .iter()
+                .any(|line| line.contains("`SessionManagerPermissions`") && line.contains("delete the line after that")),
+            "{script}"
+        );
+        assert!(comments.iter().any(|line| line.contains(shown)), "{script}");
+        let said = stopped(&stub, &script);
+        assert!(said.contains("compare inline policy SessionManagerPermissions of role web by hand"), "{said}");
+        // The line is there once, to be deleted by who has compared.
+        assert_eq!(script.lines().filter(|line| line.starts_with("stop '")).count(), 1, "{script}");
+        assert_eq!(
+            commands(&script, "").iter().map(|command| command[1].as_str()).collect::<Vec<_>>(),
+            ["put-role-policy"]
+        );
+    }
+}
+
 /// An instance has another profile than when the script was made.
 #[test]
 fn a_profile_is_replaced_only_if_it_is_the_one_that_was_seen() {

@@ -249,6 +249,50 @@ fn the_shell_keeps_repeated_keys() {
     assert!(script.contains(r#"'{"Effect":"Deny","Effect":"Allow"}'"#), "{script}");
 }
 
+/// What the AWS CLI does not show as it is stops the script until somebody has compared it.
+#[test]
+fn what_cannot_be_compared_stops_the_script() {
+    let broken =
+        ["{\"a\": 1, \"a\": 2}", "{broken\nstop 'x", "[]", "{\"a\": \"\\ud800\"}", "{\"a\": 1e20}", "{\"a\": 0.00001}"];
+    for document in broken {
+        let script = shell(&[put("web", "X", Some(document), "{}")]);
+        let (code, said, calls) = run_with(&script, "get-caller-*) echo 111122223333 ;;");
+        assert_eq!((code, calls.len()), (Some(1), 0), "{script}");
+        assert!(said.starts_with("compare inline policy X of role web by hand"), "{said}");
+        assert_eq!(run(&script).len(), 1, "{script}");
+    }
+}
+
+/// The forms are those of Python's `json.dumps(json.loads(document), separators=(",", ":"))`.
+#[test]
+fn documents_as_the_aws_cli_prints_them() {
+    for (document, printed) in [
+        ("{ }", Some("{}")),
+        ("\n{\t\"a\" : [ 1 , true,false , null,\"\" ] }\r\n", Some(r#"{"a":[1,true,false,null,""]}"#)),
+        (r#"{"red team": " é\u00E9\/\u0041"}"#, Some(r#"{"red team":" \u00e9\u00e9/A"}"#)),
+        ("{\"𝄞\": \"\u{7f}\u{a0}\u{202e}\"}", Some(r#"{"\ud834\udd1e":"\u007f\u00a0\u202e"}"#)),
+        (r#"{"a": "\u0000\u001b\b\f\n\r\t\\\"'`$"}"#, Some(r#"{"a":"\u0000\u001b\b\f\n\r\t\\\"'`$"}"#)),
+        (
+            "{\"a\": [0, -0, -7, 123456789012345678901234567890]}",
+            Some(r#"{"a":[0,0,-7,123456789012345678901234567890]}"#),
+        ),
+        (
+            "{\"a\": [1.50, 1e1, -0.0, 0.0001, 1E+2, 0.1e1, 9007199254740993.0]}",
+            Some(r#"{"a":[1.5,10.0,-0.0,0.0001,100.0,1.0,9007199254740992.0]}"#),
+        ),
+        ("{\"a\": 1e16}", None),
+        ("{\"a\": 1e-5}", None),
+        ("{\"a\": 1e999}", None),
+        (r#"{"a": {"b": 1, "\u0062": 1}}"#, None),
+        (r#"{"a": "\ud800"}"#, None),
+        ("[]", None),
+        ("{", None),
+        ("", None),
+    ] {
+        assert_eq!(document::printed_by_aws_cli(document).as_deref(), printed, "{document}");
+    }
+}
+
 #[test]
 fn no_document_is_loaded_from_elsewhere() {
     let calls = run(&shell(&[put("web", "X", None, "file:///etc/passwd")]));
