@@ -78,18 +78,25 @@ fn unchanged(call: &Call<'_>) -> String {
         }
         _ => return String::new(),
     };
-    let has_changed = stop(&format!("{what} has changed; run ssm-profile again"));
-    let Some(before) = before else {
-        return format!("if {read} >/dev/null 2>&1; then {has_changed}; fi\n");
-    };
+    let Some(before) = before else { return absent(&read, &what) };
     // As JSON the AWS CLI prints a document in an encoding that depends on the terminal, with white space.
     let read = read.option("--query", format!("to_string({document})")).option("--output", "text");
     match printed_by_aws_cli(before.as_str()) {
         Some(printed) => {
+            let has_changed = stop(&format!("{what} has changed; run ssm-profile again"));
             format!("current=$({read})\ntest \"$current\" = {} || {has_changed}\n", Command::default().operand(printed))
         }
         None => by_hand(&what, before),
     }
+}
+
+/// The lines that stop the script unless AWS says that there is no such document. Any other failure does not say so.
+fn absent(read: &Command, what: &str) -> String {
+    let is_there = stop(&format!("{what} has been created; run ssm-profile again"));
+    format!(
+        "if error=$({read} 2>&1 >/dev/null); then {is_there}; fi\n\
+         case $error in *'An error occurred (NoSuchEntity) '*) ;; *) stop \"$error\" ;; esac\n"
+    )
 }
 
 /// The lines that stop the script for a person to compare a document that the AWS CLI does not show as it is.

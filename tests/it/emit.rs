@@ -10,6 +10,7 @@ use hcl::eval::{Context, Evaluate as _};
 use serde_json::{Value, json};
 
 use crate::fix_command_line::lacking;
+use crate::support::answer::Answer;
 use crate::support::command::{Output, Sandbox};
 use crate::support::emulator::{Account, account};
 use crate::support::model::{EC2_TRUST, Instance, Policy, Profile, Role, SSM_CORE};
@@ -805,6 +806,42 @@ fn what_the_aws_cli_does_not_show_is_compared_by_a_person() {
             commands(&script, "").iter().map(|command| command[1].as_str()).collect::<Vec<_>>(),
             ["put-role-policy"]
         );
+    }
+}
+
+/// Only `NoSuchEntity` says that there is no policy which would be written over.
+#[test]
+fn a_policy_is_created_only_where_there_is_none() {
+    let denied = lacking().fail("GetRolePolicy", Answer::denied("iam:GetRolePolicy")).serve();
+    let script = emitted(&Sandbox::at(&denied), "cli", &[INSTANCE]);
+    let said = stopped(&denied, &script);
+    assert!(said.contains("An error occurred (AccessDenied) when calling the GetRolePolicy operation"), "{said}");
+
+    let stub = lacking().serve();
+    stub.world(|world| world.roles[0].inline.push(("SessionManagerPermissions".into(), odd_document(""))));
+    let said = stopped(&stub, &script);
+    assert!(
+        said.contains("inline policy SessionManagerPermissions of role web has been created; run ssm-profile again"),
+        "{said}"
+    );
+    stub.world(|world| world.roles[0].inline.clear());
+    assert_eq!(
+        (really_run(&stub, &script), stub.writes()),
+        ((Some(0), String::new()), vec!["PutRolePolicy".to_owned()])
+    );
+
+    for failure in [
+        "An error occurred (Throttling) when calling the GetRolePolicy operation (reached max retries: 4): Rate exceeded",
+        "An error occurred (AccessDenied) when calling the GetRolePolicy operation: arn:aws:iam::1:user/(NoSuchEntity)/x may not",
+        "An error occurred (ServiceUnavailable) when calling the GetRolePolicy operation: role NoSuchEntity",
+        "Could not connect to the endpoint URL: \"https://iam.amazonaws.com/\"",
+        "",
+    ] {
+        let then = format!(
+            "case $2 in get-caller-identity) echo 111122223333 ;; get-*) echo '{failure}' >&2; exit 254 ;; esac"
+        );
+        let ((code, said), commands) = outcome(&script, &then);
+        assert_eq!((code, said.trim_end(), commands.len()), (Some(1), failure, 1), "{script}");
     }
 }
 
