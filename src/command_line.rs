@@ -49,7 +49,7 @@ impl Carried {
             _ => &[],
         };
         // What is the same in every Region of a partition needs one only to be in the right partition.
-        let is_global = matches!((word(0), word(1)), ("aws", "iam" | "organizations"));
+        let is_global = matches!((word(0), word(1)), ("aws", "iam" | "organizations" | "sts"));
         let is_usual = |region: &OsString| region.to_str().is_some_and(|region| partition_of_region(region) == "aws");
         flags.iter().filter(move |(name, value)| !(is_global && *name == "--region" && is_usual(value)))
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::document::{compact, escaped, in_ascii, printed_by_aws_cli};
-use super::{Call, Held, calls, inline_policy, one_line, trust_policy};
+use super::{Call, Held, call, calls, inline_policy, one_line, trust_policy};
 use crate::command_line::Command;
 use crate::facts::PolicyText;
 use crate::fix::{CREATED_BY, CREATED_BY_VALUE, Change, NetworkProposal};
@@ -24,17 +24,23 @@ const PAUSE: &str = "# EC2 learns of a new instance profile some seconds later t
 
 /// The changes as a POSIX shell script, in their order.
 ///
-/// The commands act on the account and partition of the caller's credentials; only those of EC2 name their Region.
+/// The commands act on the account and partition of the caller's credentials: what is of an account begins with a check that they are
+/// of it. `network_account` is the account of the networks, where it is known. Only the commands of EC2 name their Region.
 /// What has an id only once it is created is kept in a variable of the shell.
 /// A document that is JSON stands on one line, with rare characters as JSON escapes; any other text as it is.
 ///
 /// Sources: the [AWS CLI reference](https://docs.aws.amazon.com/cli/latest/reference/iam/), and
 /// [DescribeIamInstanceProfileAssociations](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeIamInstanceProfileAssociations.html).
-pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
-    let (mut script, mut created) = (HEADER.to_owned(), BTreeSet::new());
-    let calls = calls(changes);
-    let new_roles: Vec<&Arn> = calls.iter().filter_map(Call::new_role).collect();
-    for call in calls {
+pub fn shell(changes: &[Change], network_account: Option<&str>, proposals: &[NetworkProposal]) -> String {
+    let (mut script, mut created, mut checked) = (HEADER.to_owned(), BTreeSet::new(), None);
+    let new_roles: Vec<&Arn> = calls(changes).iter().filter_map(Call::new_role).collect();
+    for change in changes {
+        let Some(call) = call(change) else { continue };
+        let account = change.owner().and_then(Arn::account);
+        if let Some(account) = account.filter(|account| checked != Some(*account)) {
+            script.push_str(&of_account(account));
+            checked = Some(account);
+        }
         if let Call::CreateProfile { profile } = call {
             created.insert(profile);
         }
@@ -49,8 +55,18 @@ pub fn shell(changes: &[Change], proposals: &[NetworkProposal]) -> String {
         }
         script.push_str(&lines(&call));
     }
+    if let Some(account) = network_account.filter(|account| !proposals.is_empty() && checked != Some(*account)) {
+        script.push_str(&of_account(account));
+    }
     script.extend(proposals.iter().map(network::lines));
     script
+}
+
+/// The lines that stop the script where the credentials are of another account, which may have roles and profiles of the same names.
+fn of_account(account: &str) -> String {
+    let ask = Command::new("aws sts get-caller-identity --query Account --output text");
+    let stop = stop(&format!("this script is for account {account}; use credentials of that account"));
+    format!("account=$({ask})\ntest \"$account\" = {} || {stop}\n", Command::default().operand(account))
 }
 
 /// The lines of one call.

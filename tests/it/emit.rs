@@ -720,7 +720,7 @@ fn a_command_that_fails_ends_the_script() {
     let stub = World::new("111122223333").instance(Instance::new(INSTANCE)).serve();
     let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE, "--create-profile", "sessions"]);
     let (code, commands) = run(&script, "case $2 in get-caller-identity) echo 111122223333 ;; *) exit 254 ;; esac");
-    assert_eq!((code, commands.len()), (Some(254), 1), "{script}");
+    assert_eq!((code, commands.len()), (Some(254), 2), "{script}");
 }
 
 /// Runs a script with the real AWS CLI; gives the exit code and what is said.
@@ -841,8 +841,23 @@ fn a_policy_is_created_only_where_there_is_none() {
             "case $2 in get-caller-identity) echo 111122223333 ;; get-*) echo '{failure}' >&2; exit 254 ;; esac"
         );
         let ((code, said), commands) = outcome(&script, &then);
-        assert_eq!((code, said.trim_end(), commands.len()), (Some(1), failure, 1), "{script}");
+        assert_eq!((code, said.trim_end(), commands.len()), (Some(1), failure, 2), "{script}");
     }
+}
+
+/// Another account may have roles and profiles of the same names.
+#[test]
+fn a_script_is_for_one_account() {
+    let stub = lacking().serve();
+    let script = emitted(&Sandbox::at(&stub), "cli", &[INSTANCE]);
+    let other = World::new("999988887777").role(Role::new("web")).serve();
+    let said = stopped(&other, &script);
+    assert!(said.contains("this script is for account 111122223333; use credentials of that account"), "{said}");
+    assert_eq!(other.calls().len(), 1, "{script}");
+    // Where it is not known whose the credentials are, too.
+    let (code, commands) = run(&script, "exit 255");
+    assert_eq!((code, commands.len()), (Some(255), 1), "{script}");
+    assert_eq!(really_run(&stub, &script), (Some(0), String::new()));
 }
 
 /// An instance has another profile than when the script was made.

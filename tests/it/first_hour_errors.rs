@@ -70,7 +70,8 @@ fn every_printed_command_carries_what_the_run_was_given() {
     let emitted = sandbox.run(&[&["fix", "role/web", "--emit", "cli"][..], &way].concat()).expect(0).stdout;
     let writes: Vec<&str> = emitted.lines().filter(|line| line.starts_with("aws ")).collect();
     assert!(!writes.is_empty(), "{emitted}");
-    for command in writes {
+    let account = emitted.lines().find(|line| line.contains("aws sts get-caller-identity"));
+    for command in writes.into_iter().chain(account) {
         says(command, &["--profile keys", &format!("--endpoint-url {url}")]);
     }
     let without = Sandbox::at(&stub).run(&["fix", "role/web", "--emit", "cli"]).expect(0).stdout;

@@ -370,8 +370,10 @@ fn emitted(form: args::Emit, parts: &[Part], fail_on: Severity) -> Result<Exit, 
         output::warning(&group.in_a_line());
     }
     let changes: Vec<Change> = record.steps.iter().map(|step| step.change.clone()).collect();
+    let mut accounts = parts.iter().flat_map(|part| &part.subjects).map(|subject| subject.account.as_deref());
+    let account = accounts.next().flatten().filter(|first| accounts.all(|account| account == Some(*first)));
     let text = match form {
-        args::Emit::Cli => emit::shell(&changes, &proposals),
+        args::Emit::Cli => emit::shell(&changes, account, &proposals),
         args::Emit::Terraform => emit::terraform(&changes, &proposals).map_err(cannot)?,
         args::Emit::Cloudformation => emit::cloudformation(&changes, &proposals).map_err(cannot)?,
     };

@@ -15,7 +15,7 @@ use crate::fix::Action;
 
 /// Without a network.
 fn shell(changes: &[Change]) -> String {
-    super::shell(changes, &[])
+    super::shell(changes, None, &[])
 }
 
 fn terraform(changes: &[Change]) -> Result<String, CannotEmit> {

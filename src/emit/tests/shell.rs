@@ -217,6 +217,18 @@ fn another_profile_ends_the_script() {
     assert_eq!(value(&calls[1], "--association-id"), "iip-assoc-1");
 }
 
+/// Each part is for the account that it is of, and what is of none that is known for no one in particular.
+#[test]
+fn another_account_ends_the_script() {
+    let elsewhere = Arn::parse("arn:aws-cn:iam::999988887777:role/web").unwrap();
+    let changes = [attach(role("web")), attach(role("other")), attach(elsewhere)];
+    let script = shell(&changes);
+    let (code, said, calls) = run_with(&script, "get-caller-*) echo 111122223333 ;;");
+    assert_eq!(said, "this script is for account 999988887777; use credentials of that account\n");
+    let operations: Vec<&str> = calls.iter().map(|call| call[1].as_str()).collect();
+    assert_eq!((code, operations), (Some(1), vec!["attach-role-policy"; 2]), "{script}");
+}
+
 #[test]
 fn the_shell_passes_on_hostile_documents_and_names() {
     let broken = ["", "{broken ", "it's\n\n\\", "\"", "{\"a\": 1}}\n${x}"];
