@@ -24,13 +24,6 @@ pub(super) fn escaped(document: &str) -> Option<String> {
     Some(escaped)
 }
 
-/// Adds a character as JSON escapes.
-fn push_escaped(json: &mut String, character: char) {
-    for unit in character.encode_utf16(&mut [0; 2]) {
-        json.push_str(&format!("\\u{unit:04x}"));
-    }
-}
-
 /// `json` without the white space between its tokens, which is all that it can lose.
 pub(super) fn compact(json: &str) -> String {
     let (mut in_string, mut after_backslash) = (false, false);
