@@ -191,18 +191,6 @@ async fn strangers(connection: &Connection, backup: &Backup, undo: &mut Undo) ->
                     }
                 }
             }
-            // Which instances had it before the fix does not stand in the backup. One alone is that of the fix.
-            Thing::RoleOfProfile(profile) if !goes(&Thing::InstanceProfile(profile.clone())) => {
-                let Ok((instances, _)) = holders(connection, backup, profile).await else { continue };
-                let losing = instances.iter().filter(|thing| !goes(thing)).filter_map(|thing| match thing {
-                    Thing::ProfileOfInstance { instance, .. } => Some(instance.clone()),
-                    _ => None,
-                });
-                let instances: Vec<String> = losing.collect();
-                if instances.len() > 1 {
-                    undo.warnings.push(Warning::LosesRole { profile: profile.to_string(), instances });
-                }
-            }
             Thing::InstanceProfile(profile) => {
                 let (instances, warning) = holders(connection, backup, profile).await?;
                 undo.warnings.extend(warning);

@@ -21,8 +21,6 @@ pub enum Warning {
     NetworkOnlyEmitted { targets: Vec<String>, print: String },
     /// The profile that the instance had before the fix is gone.
     ProfileGone { instance: String, profile: String },
-    /// The profile loses the role that a fix gave it, and several instances have that profile.
-    LosesRole { profile: String, instances: Vec<String> },
     /// AWS gave no answer to the change, so that somebody else may have made it.
     MayBeOfOthers { api: String, target: String },
     /// Instances that have the profile were looked for in some Regions only.

@@ -61,7 +61,7 @@ variants!(REFUSALS, name_of_refusal, RefusalKind:
 
 variants!(WARNINGS, name_of_warning, Warning:
     AutoScalingGroup ManagedElsewhere TrustPolicySize LeavesHostManagement MayLeaveHostManagement NetworkOnlyEmitted ProfileGone
-    LosesRole MayBeOfOthers
+    MayBeOfOthers
     HoldersNotSeen BackupInDoubt; not Sample);
 
 variants!(WHYS_NOT_GRANTED, name_of_why_not_granted, WhyNotGranted: NothingNeeded KeyNotKnown NotLiteral);
@@ -669,7 +669,6 @@ fn warnings() -> Vec<Warning> {
         Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned()], print: print() },
         Warning::NetworkOnlyEmitted { targets: vec![INSTANCE.to_owned(); 3], print: print() },
         Warning::ProfileGone { instance: INSTANCE.to_owned(), profile: PROFILE.to_owned() },
-        Warning::LosesRole { profile: PROFILE.to_owned(), instances: vec![INSTANCE.to_owned(); 2] },
         Warning::MayBeOfOthers { api: "iam:AttachRolePolicy".to_owned(), target: ROLE.to_owned() },
         Warning::HoldersNotSeen {
             profile: PROFILE.to_owned(),

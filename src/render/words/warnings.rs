@@ -37,11 +37,6 @@ pub fn warning(warning: &Warning) -> String {
         Warning::ProfileGone { instance, profile } => format!(
             "`{instance}` held the instance profile `{profile}`, which no longer exists in that form; it is left without a profile"
         ),
-        Warning::LosesRole { profile, instances } => format!(
-            "the instance profile `{profile}` loses the role that the fix added, and with it these instances: {}; some of them may have got \
-             the profile since",
-            instances.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ")
-        ),
         Warning::MayBeOfOthers { api, target } => format!(
             "the fix got no answer to `{api}` for `{target}`, so someone else may have made this change; it is undone all the same"
         ),
