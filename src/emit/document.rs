@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::CannotEmit;
-use crate::fix::push_escaped;
+use crate::fix::escaped_unless;
 
 /// The document with what not every program takes or shows written as JSON escapes. `None` if it is not JSON.
 ///
@@ -14,14 +14,7 @@ use crate::fix::push_escaped;
 /// obeys or hides some. In JSON all of these stand inside of strings, where an escape means the same.
 pub(super) fn escaped(document: &str) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(document).ok()?;
-    let mut escaped = String::with_capacity(document.len());
-    for character in document.chars() {
-        match character {
-            '\0'..='~' | '¡'..='¬' | '®'..='ÿ' => escaped.push(character),
-            _ => push_escaped(&mut escaped, character),
-        }
-    }
-    Some(escaped)
+    Some(escaped_unless(document, |character| matches!(character, '\0'..='~' | '¡'..='¬' | '®'..='ÿ')))
 }
 
 /// `json` without the white space between its tokens, which is all that it can lose.
@@ -90,15 +83,7 @@ pub(super) fn printed_by_aws_cli(document: &str) -> Option<String> {
 
 /// A text as a JSON string in which Python escapes all that is not printable ASCII.
 pub(super) fn in_ascii(text: &str) -> String {
-    let json = serde_json::Value::from(text).to_string();
-    let mut ascii = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            ' '..='~' => ascii.push(character),
-            _ => push_escaped(&mut ascii, character),
-        }
-    }
-    ascii
+    escaped_unless(&serde_json::Value::from(text).to_string(), |character| matches!(character, ' '..='~'))
 }
 
 /// A number as Python writes it, where that is certain.

@@ -305,19 +305,20 @@ fn pretty(value: &impl Serialize, step: &str) -> Option<String> {
 ///
 /// Source: [PutRolePolicy](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html).
 fn as_iam_takes_it(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            '\0'..='ÿ' => text.push(character),
-            _ => push_escaped(&mut text, character),
-        }
-    }
-    text
+    escaped_unless(json, |character| character <= 'ÿ')
 }
 
-/// Adds a character as JSON writes it in escapes.
-pub(crate) fn push_escaped(text: &mut String, character: char) {
-    for unit in character.encode_utf16(&mut [0; 2]) {
-        text.push_str(&format!("\\u{unit:04x}"));
+/// JSON with the characters of its strings as escapes, but for those that stay.
+pub(crate) fn escaped_unless(json: &str, stays: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if stays(character) {
+            escaped.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
     }
+    escaped
 }

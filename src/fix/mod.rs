@@ -20,7 +20,7 @@ mod warning;
 pub use crate::facts::owner::Evidence;
 pub use change::{Action, CREATED_BY, CREATED_BY_VALUE, Change, State, Thing, is_ours};
 pub use document::Unfit;
-pub(crate) use document::push_escaped;
+pub(crate) use document::escaped_unless;
 pub use genuine::{NotOfAFix, of_a_fix};
 pub use grant::WhyNotGranted;
 pub use network::{Group, NetworkChange, NetworkPlan, NetworkProposal, Peer, propose};
